@@ -1,0 +1,39 @@
+# Everything bootstraps itself from bare Python 3.11 with pip: no step by hand.
+PYTHON ?= python3
+UV := .bootstrap/bin/uv
+RUN := $(UV) run --frozen --all-extras
+
+.DEFAULT_GOAL := help
+.PHONY: help setup format check test test-unit demo bench
+
+help:  ## Show this help.
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(UV):
+	@$(PYTHON) -m venv .bootstrap
+	@.bootstrap/bin/pip --quiet --disable-pip-version-check install 'uv>=0.9,<1'
+
+setup: $(UV)  ## Install everything into .venv.
+	@$(UV) sync --quiet --frozen --all-extras
+
+format: setup  ## Format the code and sort imports.
+	@$(RUN) ruff format .
+	@$(RUN) ruff check --fix --quiet .
+
+check: setup  ## Lint, types, layers.
+	@$(RUN) ruff format --check .
+	@$(RUN) ruff check .
+	@$(RUN) mypy
+	@$(RUN) lint-imports
+
+test: setup  ## Run every test, on a real Kafka and a real registry.
+	@$(RUN) pytest
+
+test-unit: setup  ## Run the tests that need no broker.
+	@$(RUN) pytest tests/unit tests/contract tests/property
+
+demo: setup  ## Watch three CMSs flow into Kafka, through a crash, and see the proof.
+	@$(RUN) contentwire demo
+
+bench: setup  ## Measure speed as ratios to a floor of the same run.
+	@$(RUN) python bench/run.py

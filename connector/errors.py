@@ -1,0 +1,177 @@
+"""The error tree: classes say what is to be done (`remedy`), messages say what happened and where, hints what to do next.
+
+ConnectorError
+  ConfigError             stop, exit 2, before any I/O
+  Unreachable             retry: something outside does not answer
+    SourceUnavailable       the CMS: timeouts, 5xx, 429, broken bodies
+      QuotaExhausted          a used-up plan quota: a long, bounded wait
+    BrokerUnavailable       Kafka
+    RegistryUnavailable     the schema registry
+  StreamStopped           stop this stream, others go on
+    SourceRejected          401, 403, 404: the CMS refuses these credentials or this scope
+    ForeignUrl              a next URL of another host or scheme: the credential never goes there
+    WalkStarved             a walk was refused again and again midway
+    DeletesHeld             reconciliation would delete more than `max_delete_share`
+    ItemRefused             a bad item or event under the policy `stop`
+    BrokerFatal             the broker refuses for good
+      TopicMismatch           a topic exists with other settings than the message contract needs
+      KeySchemaChanged        the key schema id differs from the recorded one
+      StateTooNew             a state record was written by a newer version
+  CheckpointRejected      re-snapshot: the API refuses the cursor, or what it stands for has changed
+    PageTooLarge            re-snapshot with a smaller page
+  MalformedItem           dead letter in the page's transaction
+  EventTooLarge           dead letter, reference or stop
+  TransactionAborted      retry from the last commit: nothing of the batch is visible
+  Fenced                  recover, or relinquish: another producer took the stream over
+  UnknownOutcome          recover: only the re-read checkpoint knows whether the batch was committed
+"""
+
+from typing import ClassVar, Literal
+
+Remedy = Literal["stop", "retry", "stop_stream", "re_snapshot", "dead_letter", "recover"]
+
+
+class ConnectorError(Exception):
+    """Anything contentwire raises on purpose.
+
+    `str()` is one line for the operator, without secrets and without content; `hint` names the next step, or is empty.
+    """
+
+    remedy: ClassVar[Remedy] = "stop"
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+class ConfigError(ConnectorError):
+    """The configuration cannot be used; raised before any I/O. `problems` lists every finding with its path."""
+
+    def __init__(self, message: str, *, hint: str = "", problems: tuple[str, ...] = ()) -> None:
+        super().__init__(message, hint=hint)
+        self.problems = problems
+
+
+class Unreachable(ConnectorError):
+    """Something outside does not answer as it should now; trying again later is right.
+
+    `retry_after` is the wait in seconds the other side asked for, or None.
+    """
+
+    remedy = "retry"
+
+    def __init__(self, message: str, *, hint: str = "", retry_after: float | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.retry_after = retry_after
+
+
+class SourceUnavailable(Unreachable):
+    """The CMS did not give a usable answer: timeout, connection, 5xx, 429, or a body that is not its JSON."""
+
+
+class QuotaExhausted(SourceUnavailable):
+    """The plan's quota is used up: waiting is right, hurrying is not."""
+
+
+class BrokerUnavailable(Unreachable):
+    """No broker answered in time."""
+
+
+class RegistryUnavailable(Unreachable):
+    """The schema registry did not answer in time."""
+
+
+class StreamStopped(ConnectorError):
+    """This stream cannot go on without an operator; other streams do."""
+
+    remedy = "stop_stream"
+
+
+class SourceRejected(StreamStopped):
+    """The CMS refuses the credentials or the scope (401, 403, 404): correct them and start the stream again."""
+
+
+class ForeignUrl(StreamStopped):
+    """A next URL names another host or scheme than `base_url`; it was not followed."""
+
+
+class WalkStarved(StreamStopped):
+    """A walk was refused midway more often than it is worth starting again."""
+
+
+class DeletesHeld(StreamStopped):
+    """Reconciliation found more vanished keys than `max_delete_share` allows; nothing was deleted."""
+
+
+class ItemRefused(StreamStopped):
+    """An item or event that cannot be published met the policy `stop`; its page was not committed."""
+
+
+class BrokerFatal(StreamStopped):
+    """The broker refuses for good: authorization, an unsupported feature, a setting."""
+
+
+class TopicMismatch(BrokerFatal):
+    """A topic exists with settings or a partition count that break the message contract."""
+
+
+class KeySchemaChanged(BrokerFatal):
+    """The key would be written under another schema id or framing: partitions and compaction would break."""
+
+
+class StateTooNew(BrokerFatal):
+    """A state record carries a version this release does not know; run the release that wrote it."""
+
+
+class CheckpointRejected(ConnectorError):
+    """The API refuses the cursor, or the environment behind it is another one: only a new snapshot helps.
+
+    `doubtful` means that the answer does not tell a bad cursor from bad credentials; the caller should probe first.
+    """
+
+    remedy = "re_snapshot"
+
+    def __init__(self, message: str, *, hint: str = "", doubtful: bool = False) -> None:
+        super().__init__(message, hint=hint)
+        self.doubtful = doubtful
+
+
+class PageTooLarge(CheckpointRejected):
+    """The response would exceed the API's size limit: start a new snapshot with a smaller page."""
+
+
+class MalformedItem(ConnectorError):
+    """One item cannot be understood. `item_type` and `item_id` are as far as they could be read; never content."""
+
+    remedy = "dead_letter"
+
+    def __init__(
+        self, message: str, *, hint: str = "", item_type: str | None = None, item_id: str | None = None
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.item_type = item_type
+        self.item_id = item_id
+
+
+class EventTooLarge(ConnectorError):
+    """One event exceeds `max.message.bytes`; checked before it is produced, never truncated."""
+
+    remedy = "dead_letter"
+
+
+class TransactionAborted(ConnectorError):
+    """The transaction was aborted cleanly: nothing of the batch is visible, and it may be published again."""
+
+    remedy = "retry"
+
+
+class Fenced(ConnectorError):
+    """Another producer with this stream's transactional id has started; nothing more can be committed by this one."""
+
+    remedy = "recover"
+
+
+class UnknownOutcome(ConnectorError):
+    """The batch may or may not have been committed; close the producer and recover."""
+
+    remedy = "recover"

@@ -1,0 +1,149 @@
+"""The values that travel through contentwire. Immutable, with no behaviour beyond their contract. Pure."""
+
+from typing import Literal
+
+import msgspec
+
+EntityType = Literal["entry", "asset", "content_type"]
+ChangeType = Literal["published", "unpublished", "deleted"]
+Phase = Literal["snapshot", "catching_up", "reconciling", "streaming"]
+Scope = Literal["key", "entity", "content_type"]
+
+ALL_LOCALES = "*"
+
+
+class EntityKey(msgspec.Struct, frozen=True, order=True):
+    """What an event is keyed by: the same for every event of one entity, for ever. No part is empty.
+
+    `locale` is `*` where one item carries all locales, else the locale the entity was published to.
+    """
+
+    connection: str
+    entity_type: str
+    id: str
+    locale: str
+
+    def __post_init__(self) -> None:
+        if not (self.connection and self.entity_type and self.id and self.locale):
+            raise ValueError("an entity key has no empty part")
+
+
+class Change(msgspec.Struct, frozen=True, gc=False):
+    """One sync item, vendor-neutral. Byte members are the vendor's own JSON bytes, valid UTF-8, never re-dumped.
+
+    - `digest`: 16 bytes (BLAKE2b) over the raw item; equal bytes, equal digest.
+    - `changed_at`: the CMS's clock of this change, its exact text, or None where the item has none.
+    - `fields`, `meta`: as in the message contract; both None on a removal. `marker`: the removal's raw item.
+    - `refs`: `entry:<id>` or `asset:<id>` of what the entity points to, each once, in order of appearance.
+    - `scope`: `key` concerns this key alone; `entity` removes every live locale of the key's id (the key's locale is
+      `*` and stands for nothing live); `content_type` is the removal of a type, and of every live entity of it.
+    """
+
+    key: EntityKey
+    change_type: ChangeType
+    digest: bytes
+    content_type: str | None = None
+    revision: int | None = None
+    changed_at: str | None = None
+    created_at: str | None = None
+    updated_at: str | None = None
+    fields: bytes | None = None
+    meta: bytes | None = None
+    marker: bytes | None = None
+    refs: tuple[str, ...] = ()
+    scope: Scope = "key"
+
+
+class DeadLetter(msgspec.Struct, frozen=True):
+    """One item that cannot be published: its raw bytes, why (never content), and its type and id where readable.
+
+    `error` is the class name of the error that describes it (`MalformedItem`, `EventTooLarge`).
+    """
+
+    raw: bytes
+    reason: str
+    error: str = "MalformedItem"
+    item_type: str | None = None
+    item_id: str | None = None
+
+
+class KeySchemaId(msgspec.Struct, frozen=True):
+    """How keys of a stream are framed (`confluent` | `single-object`) and under which schema id."""
+
+    framing: str
+    id: str
+
+
+class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
+    """A stream's durable resume point: resuming from it yields the page after the last committed one.
+
+    - `cursor`: the vendor's token (never its URL, never a credential), opaque outside its vendor; None starts a walk.
+    - `page`: pages of the current walk that lie behind; 0 between walks. `walk_open`: a part of the walk that starts
+      at `cursor` is already committed. `sequence`: of the last event. `epoch`: of the current snapshot, from 1.
+    - `identity`: what the API says the environment is, where it says so; a change means another environment.
+    - `page_size`: a smaller limit than the configured one, learnt from the API; frozen into the cursor by it.
+    - `request`: an operator's request, JSON. `partitions`: of each topic when it was first seen.
+    - `committed_at`: milliseconds since 1970.
+    """
+
+    version: int = 1
+    stream: str
+    cursor: str | None = None
+    phase: Phase = "snapshot"
+    page: int = 0
+    sequence: int = 0
+    epoch: int = 1
+    fingerprint: str = ""
+    key_schema_id: KeySchemaId = KeySchemaId("", "")
+    walk_open: bool = False
+    request: str | None = None
+    committed_at: int = 0
+    identity: str | None = None
+    page_size: int | None = None
+    partitions: dict[str, int] = {}
+
+    def advance(self, *, cursor: str, caught_up: bool, identity: str | None = None) -> "Checkpoint":
+        """Return the checkpoint after one more page, whose continuation is `cursor`.
+
+        Being caught up ends a walk: a snapshot goes on to `catching_up`, that to `reconciling`.
+        """
+        return msgspec.structs.replace(
+            self,
+            cursor=cursor,
+            page=0 if caught_up else self.page + 1,
+            phase=_AFTER_WALK[self.phase] if caught_up else self.phase,
+            identity=identity or self.identity,
+        )
+
+    def restart(self, *, page_size: int | None = None) -> "Checkpoint":
+        """Return the start of a new snapshot: a new epoch; the sequence goes on."""
+        return msgspec.structs.replace(
+            self,
+            cursor=None,
+            phase="snapshot",
+            page=0,
+            epoch=self.epoch + 1,
+            walk_open=False,
+            identity=None,
+            page_size=page_size or self.page_size,
+        )
+
+
+_AFTER_WALK: dict[Phase, Phase] = {
+    "snapshot": "catching_up",
+    "catching_up": "reconciling",
+    "reconciling": "reconciling",
+    "streaming": "streaming",
+}
+
+
+class SyncPage(msgspec.Struct, frozen=True):
+    """One sync response, understood: its changes and dead letters in response order, and the checkpoint after it.
+
+    An empty page still advances the checkpoint. `caught_up`: the API has nothing more for now.
+    """
+
+    changes: tuple[Change, ...]
+    checkpoint: Checkpoint
+    caught_up: bool
+    dead_letters: tuple[DeadLetter, ...] = ()

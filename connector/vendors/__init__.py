@@ -1,0 +1,116 @@
+"""What every vendor module provides: the `Vendor` protocol, the settings they share, and how they are found.
+
+A vendor is one file here, found by its name. Vendors are pure: no I/O, no sleep, no log, no clock; they build requests
+and read responses, and raise the taxonomy of `connector.errors`.
+"""
+
+import importlib
+import pkgutil
+from collections.abc import Mapping
+from typing import ClassVar, Protocol
+
+import httpx
+from pydantic import BaseModel, ConfigDict, SecretStr
+
+from connector.errors import ConfigError
+from connector.model import Checkpoint, SyncPage
+
+
+class Settings(BaseModel):
+    """The keys of a `[connections.<name>]` table that belong to the vendor; each vendor extends it.
+
+    `base_url` None means the vendor's default for its region. `api_filter` holds the vendor's own initial parameters.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    token: SecretStr
+    base_url: str | None = None
+    allow_http: bool = False
+    page_size: int | None = None
+    api_filter: dict[str, str] = {}
+    webhook_secret: SecretStr | None = None
+
+
+class WakeUp(BaseModel):
+    """What an authentic webhook call announces: the entity's id where the body tells it, else None."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str | None = None
+
+
+class Vendor(Protocol):
+    """One vendor's Sync API for one connection. Stateless: everything it needs to know is in the checkpoint."""
+
+    name: ClassVar[str]
+    """The configuration's `vendor` and `source.connector`."""
+
+    settings_type: ClassVar[type[Settings]]
+
+    newest_first: ClassVar[bool]
+    """Whether a walk's responses run from the newest change to the oldest."""
+
+    def __init__(self, connection: str, settings: Settings) -> None: ...
+
+    @property
+    def base_url(self) -> str:
+        """Scheme and host (and port) that requests go to; the credential goes nowhere else."""
+        ...
+
+    @property
+    def db(self) -> str:
+        """`source.db`: the space or stack label; never a credential."""
+        ...
+
+    @property
+    def schema(self) -> str | None:
+        """`source.schema`: the environment (with its branch), where the vendor has one."""
+        ...
+
+    @property
+    def scope(self) -> Mapping[str, str]:
+        """Everything that scopes a cursor, for the fingerprint; no token, base_url or page size in it."""
+        ...
+
+    def request(self, checkpoint: Checkpoint) -> httpx.Request:
+        """Return the request for the page after `checkpoint`; without a cursor, the one that starts a snapshot."""
+        ...
+
+    def page(self, response: httpx.Response, after: Checkpoint) -> SyncPage:
+        """Return what a completely read response says.
+
+        An item that cannot be understood MUST become a dead letter of the page, never an exception. Raises
+        `SourceUnavailable` (with `retry_after` where told), `SourceRejected`, `ForeignUrl`, `CheckpointRejected`
+        (`doubtful` where only a probe can tell) or `PageTooLarge`.
+        """
+        ...
+
+    def probe(self) -> httpx.Request:
+        """Return a cheap request that succeeds exactly when credentials and scope are right."""
+        ...
+
+    def probed(self, response: httpx.Response) -> None:
+        """Return if the probe succeeded; else raise as `page` does."""
+        ...
+
+    def losses(self) -> tuple[str, ...]:
+        """Return a sentence for each kind of change that `api_filter` makes the API withhold (deletes above all)."""
+        ...
+
+    def wake_up(self, headers: Mapping[str, str], method: str, path: str, body: bytes, now: float) -> WakeUp | None:
+        """Return what a webhook call announces, or None if it is not authentic; never raises on any body."""
+        ...
+
+
+def names() -> tuple[str, ...]:
+    """Return the names of all vendors, sorted: each is a module of this package."""
+    return tuple(sorted(module.name for module in pkgutil.iter_modules(__path__)))
+
+
+def find(name: str) -> type[Vendor]:
+    """Return the vendor class called `name`; raises `ConfigError` naming the known ones."""
+    if name not in names():
+        raise ConfigError(f"unknown vendor {name!r}", hint=f"known vendors: {', '.join(names())}")
+    vendor: type[Vendor] = importlib.import_module(f"{__name__}.{name}").VENDOR
+    return vendor
