@@ -31,7 +31,7 @@ class EntityKey(msgspec.Struct, frozen=True, order=True):
 class Change(msgspec.Struct, frozen=True, gc=False):
     """One sync item, vendor-neutral. Byte members are the vendor's own JSON bytes, valid UTF-8, never re-dumped.
 
-    - `digest`: 16 bytes (BLAKE2b) over the raw item; equal bytes, equal digest.
+    - `raw`: the whole item as the vendor sent it. `digest`: 16 bytes (BLAKE2b) over it; equal bytes, equal digest.
     - `changed_at`: the CMS's clock of this change, its exact text, or None where the item has none.
     - `fields`, `meta`: as in the message contract; both None on a removal. `marker`: the removal's raw item.
     - `refs`: `entry:<id>` or `asset:<id>` of what the entity points to, each once, in order of appearance.
@@ -42,6 +42,7 @@ class Change(msgspec.Struct, frozen=True, gc=False):
     key: EntityKey
     change_type: ChangeType
     digest: bytes
+    raw: bytes = b""
     content_type: str | None = None
     revision: int | None = None
     changed_at: str | None = None
