@@ -5,12 +5,14 @@ and read responses, and raise the taxonomy of `connector.errors`.
 """
 
 import importlib
+import ipaddress
 import pkgutil
 from collections.abc import Mapping
 from typing import ClassVar, Protocol
+from urllib.parse import urlsplit
 
 import httpx
-from pydantic import BaseModel, ConfigDict, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from connector.errors import ConfigError
 from connector.model import Checkpoint, SyncPage
@@ -19,7 +21,8 @@ from connector.model import Checkpoint, SyncPage
 class Settings(BaseModel):
     """The keys of a `[connections.<name>]` table that belong to the vendor; each vendor extends it.
 
-    `base_url` None means the vendor's default for its region. `api_filter` holds the vendor's own initial parameters.
+    `base_url` None means the vendor's default for its region; else scheme, host and port alone, http for loopback only
+    unless `allow_http`. `api_filter` holds the vendor's own initial parameters.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
@@ -27,9 +30,36 @@ class Settings(BaseModel):
     token: SecretStr
     base_url: str | None = None
     allow_http: bool = False
-    page_size: int | None = None
+    page_size: int | None = Field(default=None, ge=1)
     api_filter: dict[str, str] = {}
     webhook_secret: SecretStr | None = None
+
+    @field_validator("base_url")
+    @classmethod
+    def _origin(cls, base_url: str | None) -> str | None:
+        if base_url is None:
+            return None
+        parts = urlsplit(base_url)
+        _ = parts.port  # Raises where it is no port.
+        if parts.scheme not in {"http", "https"} or not parts.hostname or base_url.split() != [base_url]:
+            raise ValueError("base_url must be a URL like https://cdn.example.com")
+        if "@" in parts.netloc or parts.path.strip("/") or parts.query or parts.fragment:
+            raise ValueError("base_url must be scheme, host and port alone: the vendor's path is appended")
+        return base_url.rstrip("/")
+
+    @model_validator(mode="after")
+    def _encrypted(self) -> "Settings":
+        parts = urlsplit(self.base_url or "")
+        if parts.scheme == "http" and not self.allow_http and not _is_loopback(parts.hostname or ""):
+            raise ValueError("base_url would send the token unencrypted; use https, or set allow_http = true")
+        return self
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 class WakeUp(BaseModel):

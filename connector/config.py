@@ -1,0 +1,359 @@
+"""One TOML file -> frozen, validated objects, or all its problems. Nothing below reads files or the environment."""
+
+import importlib.resources
+import re
+import string
+from collections.abc import Iterator, Mapping
+from itertools import combinations
+from pathlib import Path
+from types import MappingProxyType
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+
+from connector import clientsetting, vendors
+from connector.configfile import Reading, Table, join, kind, parse
+from connector.errors import ConfigError
+from connector.model import EntityType
+from connector.vendors import Settings
+
+_SCALAR = str | bool | int | float
+_TOPIC_BYTES = 249
+_TOPIC_FIELDS = {"prefix", "connection", "entity_type", "locale"}
+_LONGEST = {"entity_type": "content_type", "locale": "x" * 16}
+
+
+def _as_text(value: Any) -> Any:
+    # Kafka's settings are texts; TOML's own booleans and numbers are what an operator writes.
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value) if isinstance(value, int | float) else value
+
+
+def _some(values: tuple[str, ...]) -> tuple[str, ...]:
+    if not values:
+        raise ValueError("must name at least one, or be left out to mean all")
+    if "" in values:
+        raise ValueError("must not hold an empty string")
+    return tuple(sorted(set(values)))
+
+
+Text = Annotated[str, BeforeValidator(_as_text)]
+Names = Annotated[tuple[str, ...], Field(strict=False), AfterValidator(_some)]
+EntityTypes = Annotated[tuple[EntityType, ...], Field(strict=False), AfterValidator(_some)]
+Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class Registry(_Frozen):
+    """The schema registry (Confluent API). `ca`: a PEM file to verify it with, None for the system's."""
+
+    url: str
+    user: str | None = None
+    password: SecretStr | None = None
+    ca: Path | None = None
+
+    @field_validator("url")
+    @classmethod
+    def _http(cls, url: str) -> str:
+        parts = urlsplit(url)
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise ValueError("must be a URL like https://registry.example.com")
+        if "@" in parts.netloc:
+            raise ValueError("holds credentials; write them as user and password")
+        return url.rstrip("/")
+
+    @field_validator("ca", mode="before")
+    @classmethod
+    def _file(cls, ca: Any, info: ValidationInfo) -> Any:
+        if not isinstance(ca, str):
+            return ca
+        path = Path(info.context or ".") / ca
+        if not path.is_file():
+            raise ValueError(f"{path} is not a file")
+        return path
+
+    @model_validator(mode="after")
+    def _pair(self) -> "Registry":
+        if (self.user is None) != (self.password is None):
+            raise ValueError("user and password belong together")
+        return self
+
+
+class KafkaConfig(_Frozen):
+    """Where to publish and how. Sizes are bytes, durations seconds.
+
+    - `topic`: the template of the changes topics, of {prefix}, {connection}, {entity_type} and {locale}.
+    - `partitions`, `replication_factor` (-1: the broker's), `topic_config`: of changes topics that are created.
+    - `commit_items`, `commit_bytes`, `commit_interval`: what one transaction holds at most.
+    - `heartbeat`: how often an idle stream refreshes its checkpoint.
+    - `client`: librdkafka settings; `properties()` reveals them.
+    """
+
+    bootstrap_servers: str
+    prefix: str = "contentwire"
+    topic: str = "{prefix}.{connection}.changes"
+    registry: Registry | None = None
+    partitions: int = Field(default=6, ge=1, le=10_000)
+    replication_factor: int = Field(default=-1, ge=-1, le=32_767)
+    topic_config: Annotated[Mapping[str, Text], AfterValidator(MappingProxyType)] = MappingProxyType({})
+    client: Annotated[Mapping[str, Text | SecretStr], AfterValidator(MappingProxyType)] = MappingProxyType({})
+    commit_items: int = Field(default=10_000, ge=1, le=1_000_000)
+    commit_bytes: int = Field(default=64 * 1024**2, ge=1024, le=1024**3)
+    commit_interval: Seconds = Field(default=1.0, le=60)
+    transaction_timeout: Seconds = Field(default=20.0, ge=5, le=900)
+    max_message_bytes: int = Field(default=8 * 1024**2, ge=1024, le=1_000_000_000)
+    heartbeat: Seconds = Field(default=600.0, le=86_400)
+
+    def properties(self) -> dict[str, str]:
+        """Return the settings of every Kafka client, secrets revealed: for the client library alone."""
+        revealed = {
+            name: value.get_secret_value() if isinstance(value, SecretStr) else value
+            for name, value in self.client.items()
+        }
+        return {"bootstrap.servers": self.bootstrap_servers, **revealed}
+
+    @field_validator("bootstrap_servers")
+    @classmethod
+    def _brokers(cls, servers: str) -> str:
+        if not all(re.fullmatch(r"([A-Z_]+://)?[^\s/:]+|.*[^\s/]:\d{1,5}", part) for part in servers.split(",")):
+            raise ValueError('must be "host:port", several separated by commas')
+        return servers
+
+    @field_validator("prefix")
+    @classmethod
+    def _legal(cls, prefix: str) -> str:
+        if not re.fullmatch(r"[A-Za-z0-9._-]+", prefix):
+            raise ValueError("must be of the characters Kafka allows in a topic: letters, digits, dot, _ and -")
+        return prefix
+
+    @field_validator("topic")
+    @classmethod
+    def _template(cls, topic: str) -> str:
+        fields = _fields(topic)
+        if unknown := sorted(fields - _TOPIC_FIELDS):
+            raise ValueError(f"{{{unknown[0]}}} cannot route: a delete may not know it; use {_braced(_TOPIC_FIELDS)}")
+        if not re.search(r"(^|\.){connection}(\.|$)", topic):
+            raise ValueError("must contain {connection} between dots, so that no two connections share a topic")
+        if not re.fullmatch(r"[A-Za-z0-9._-]+", topic.format_map(dict.fromkeys(_TOPIC_FIELDS, "x"))):
+            raise ValueError("must be of the characters Kafka allows in a topic: letters, digits, dot, _ and -")
+        return topic
+
+    @field_validator("replication_factor")
+    @classmethod
+    def _replicas(cls, factor: int) -> int:
+        if factor == 0:
+            raise ValueError("must be -1 (the broker's default) or at least 1")
+        return factor
+
+    @field_validator("topic_config")
+    @classmethod
+    def _contract(cls, settings: Mapping[str, str]) -> Mapping[str, str]:
+        if "cleanup.policy" in settings:
+            raise ValueError("cleanup.policy is compact by the message contract")
+        if "max.message.bytes" in settings:
+            raise ValueError("max.message.bytes follows max_message_bytes; set that instead")
+        return settings
+
+
+class Connection(_Frozen):
+    """One space or stack and environment, followed as one stream. Sizes are bytes, durations seconds.
+
+    - `settings`: the keys that belong to the vendor.
+    - `content_types`, `entity_types`, `locales`: what is published, None for all; applied by contentwire.
+    - `unseen_deletes`: what becomes of the removal of a key that was never seen live.
+    - `republish`: what a re-snapshot publishes: what changed, or all.
+    - `max_delete_share`: the share of live keys a reconciliation may delete without an operator's consent.
+    - `malformed`, `oversized`: what becomes of an item that cannot be understood, of an event that is too large.
+    """
+
+    name: str
+    vendor: str
+    settings: Settings
+    poll_interval: Seconds = Field(default=30.0, ge=0.1, le=86_400)
+    request_timeout: Seconds = Field(default=30.0, ge=1, le=600)
+    max_response_bytes: int = Field(default=64 * 1024**2, ge=64 * 1024, le=1024**3)
+    snapshot_mode: Literal["initial", "initial_only", "never", "when_needed"] = "initial"
+    content_types: Names | None = None
+    entity_types: EntityTypes | None = None
+    locales: Names | None = None
+    envelope: Literal["debezium", "flat"] = "debezium"
+    tombstones: bool = True
+    unseen_deletes: Literal["publish", "suppress"] = "publish"
+    republish: Literal["changed", "all"] = "changed"
+    max_delete_share: float = Field(default=0.2, ge=0, le=1)
+    malformed: Literal["dead-letter", "stop"] = "dead-letter"
+    oversized: Literal["dead-letter", "stop", "reference"] = "dead-letter"
+
+
+class ServerConfig(_Frozen):
+    """Where metrics, health, webhooks and the status page listen. Port 0 means any free port."""
+
+    listen: str = "127.0.0.1:9464"
+
+    @field_validator("listen")
+    @classmethod
+    def _address(cls, listen: str) -> str:
+        match = re.fullmatch(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):(\d{1,5})", listen)
+        if not match or int(match[2]) > 65_535:  # noqa: PLR2004  # the highest port
+            raise ValueError('must be "host:port"')
+        return listen
+
+    @property
+    def host(self) -> str:
+        """The host name or address, an IPv6 one without its brackets."""
+        return self.listen.rpartition(":")[0].strip("[]")
+
+    @property
+    def port(self) -> int:
+        """The port."""
+        return int(self.listen.rpartition(":")[2])
+
+
+class Config(_Frozen):
+    """A whole configuration. Its `repr` shows no secret."""
+
+    kafka: KafkaConfig
+    connections: Annotated[Mapping[str, Connection], AfterValidator(MappingProxyType)]
+    server: ServerConfig | None = None
+
+    def secrets(self) -> frozenset[str]:
+        """Return every secret value, so that logs can leave them out."""
+        return frozenset(_secrets(self))
+
+
+def load(path: Path, environ: Mapping[str, str]) -> Config:
+    """Return the configuration in `path`, its secrets fetched from `environ` and files.
+
+    Relative paths in it are relative to its folder. Raises `ConfigError` whose `problems` lists every finding.
+    """
+    document = parse(path)
+    reading = Reading(path.parent, environ)
+    document = reading.known(document, Config.model_fields, "")
+    kafka = _kafka(reading, reading.table(document.get("kafka", {}), "kafka"))
+    connections = _connections(reading, reading.table(document.get("connections", {}), "connections"))
+    server = reading.table(document["server"], "server") if "server" in document else None
+    listen = reading.model(ServerConfig, server, "server") if server is not None else None
+    if kafka:
+        for problem in _collisions(kafka, tuple(connections)):
+            reading.problem("kafka.topic", problem)
+    if kafka is None or reading.problems:
+        count = len(reading.problems)
+        told = reading.problems[0] if count == 1 else f"{count} problems"
+        raise ConfigError(f"{path}: {told}", hint="correct the file", problems=tuple(reading.problems))
+    return Config(kafka=kafka, connections=connections, server=listen)
+
+
+def sample() -> str:
+    """Return the text of a commented sample configuration."""
+    return importlib.resources.files("connector").joinpath("sample.toml").read_text(encoding="utf-8")
+
+
+def _kafka(reading: Reading, table: Table) -> KafkaConfig | None:
+    if "client" in table:
+        client = reading.table(table["client"], "kafka.client")
+        table = {**table, "client": {name: _client_value(reading, name, value) for name, value in client.items()}}
+    return reading.model(KafkaConfig, table, "kafka")
+
+
+def _client_value(reading: Reading, name: str, value: Any) -> str | SecretStr:
+    path = join("kafka.client", name)
+    if reason := clientsetting.refusal(name):
+        reading.problem(path, f"is not yours to set: {reason}")
+    elif isinstance(value, dict) or clientsetting.is_secret(name):
+        return reading.secret(value, path, one_line=not name.endswith(".pem"))
+    elif not isinstance(value, _SCALAR):
+        reading.problem(path, f"must be a string, a number or a boolean, not {kind(value)}")
+    return str(_as_text(value))
+
+
+def _connections(reading: Reading, tables: Table) -> dict[str, Connection]:
+    if not tables:
+        reading.problem("connections", "is required: write a table [connections.<name>] for each one to follow")
+    found = {}
+    for name, value in tables.items():
+        path = join("connections", name)
+        if not re.fullmatch(r"[a-z0-9-]+", name):
+            reading.problem(path, "a connection's name is of lower-case letters, digits and -")
+        connection = _connection(reading, name, reading.table(value, path), path)
+        if connection:
+            found[name] = connection
+    return found
+
+
+def _connection(reading: Reading, name: str, table: Table, path: str) -> Connection | None:
+    common = Connection.model_fields.keys() - {"name", "settings"}
+    settings_type = _settings_type(reading, table.get("vendor"), path)
+    if settings_type is None:
+        settings: Settings | None = None
+    else:
+        table = reading.known(table, common | settings_type.model_fields.keys(), path)
+        own = {key: value for key, value in table.items() if key in settings_type.model_fields}
+        settings = reading.model(settings_type, own, path)
+    keys = {"vendor": "", **{key: value for key, value in table.items() if key in common}}
+    stand_in = settings or Settings.model_construct()
+    connection = reading.model(Connection, {**keys, "name": name, "settings": stand_in}, path)
+    return connection if settings else None
+
+
+def _settings_type(reading: Reading, vendor: Any, path: str) -> type[Settings] | None:
+    if not isinstance(vendor, str):
+        reading.problem(join(path, "vendor"), f"is required: one of {', '.join(vendors.names())}")
+        return None
+    try:
+        return vendors.find(vendor).settings_type
+    except ConfigError as error:
+        reading.problem(join(path, "vendor"), f"{error}; {error.hint}")
+        return None
+
+
+def _collisions(kafka: KafkaConfig, names: tuple[str, ...]) -> Iterator[str]:
+    # Variable parts other than the connection never make two topics equal: {connection} stands between dots.
+    changes = {name: kafka.topic.format(prefix=kafka.prefix, connection=name, **_LONGEST) for name in names}
+    reserved = {f"{kafka.prefix}.{name}.{end}" for name in names for end in ("state", "dead-letters")}
+    for name, topic in changes.items():
+        if topic in reserved:
+            yield f"the changes topic of {name} would be {topic}, which contentwire keeps for itself"
+        if len(topic) > _TOPIC_BYTES:
+            yield f"the changes topic of {name} would be longer than {_TOPIC_BYTES} characters"
+    for one, other in combinations(names, 2):
+        if changes[one] == changes[other]:
+            yield f"{one} and {other} would share the topic {changes[one]}"
+
+
+def _fields(template: str) -> set[str]:
+    try:
+        parts = tuple(string.Formatter().parse(template))
+    except ValueError as error:
+        raise ValueError(f"is no template: {error}") from error
+    return {f"{name}{conversion or ''}{spec}" for _, name, spec, conversion in parts if name is not None}
+
+
+def _braced(names: set[str]) -> str:
+    return ", ".join(f"{{{name}}}" for name in sorted(names))
+
+
+def _secrets(value: Any) -> Iterator[str]:
+    match value:
+        case SecretStr():
+            yield value.get_secret_value()
+        case BaseModel():
+            for name in type(value).model_fields:
+                yield from _secrets(getattr(value, name))
+        case Mapping():
+            for item in value.values():
+                yield from _secrets(item)
