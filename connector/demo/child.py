@@ -1,0 +1,144 @@
+"""Child processes that never outlive their parent, however it ends; and free ports for them.
+
+Between parent and child stands this very file, run as a guard: it holds the read end of a pipe whose write end only
+the parent has. When the parent is gone, kill -9 included, the pipe closes and the guard ends the child. Standard
+library only, so that the guard starts at once and needs nothing of the package.
+"""
+
+import contextlib
+import ctypes
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Self
+
+# Below every ephemeral range: no outgoing connection takes the port of a stopped server, nor does a reconnecting
+# client meet itself there (a TCP self-connect), before the server is started again.
+_PORTS = range(20_000, 32_000)
+
+_DELIVERED = b"."
+_PR_SET_PDEATHSIG = 1
+
+
+class Child:
+    """A running command whose output is appended to `log`; it ends at the latest when this process does.
+
+    `grace`: seconds between SIGTERM and SIGKILL. Raises `OSError` if the command cannot be started at all; one that
+    ends by itself later shows in `running`. Not for use by several threads at once.
+    """
+
+    def __init__(
+        self, command: Sequence[str], *, log: Path, env: Mapping[str, str] | None = None, grace: float = 10.0
+    ) -> None:
+        self._grace = grace
+        with log.open("ab") as output:
+            self._guard = subprocess.Popen(  # noqa: S603  # the caller's own command, no shell
+                [sys.executable, "-I", "-S", __file__, str(grace), *command],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=output,
+                bufsize=0,
+                env=env,
+                # Ctrl-C at the terminal reaches the parent alone, which then stops its children in order.
+                start_new_session=True,
+            )
+        if not self._delivered():
+            self.stop()
+            raise OSError(f"{command[0]} cannot be started, see {log}")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    @property
+    def running(self) -> bool:
+        """Whether the command has not ended yet."""
+        return self._guard.poll() is None
+
+    def wait(self, timeout: float) -> int | None:
+        """Return the exit code, or None if the command is still running after `timeout` seconds."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return self._guard.wait(timeout)
+        return None
+
+    def signal(self, number: signal.Signals) -> None:
+        """Deliver a signal to the command and all it started; does nothing once it has ended."""
+        assert self._guard.stdin
+        with contextlib.suppress(BrokenPipeError, ValueError):
+            self._guard.stdin.write(bytes([number]))
+            self._delivered()
+
+    def kill(self) -> None:
+        """End the command with SIGKILL; returns when it is gone."""
+        self.signal(signal.SIGKILL)
+        self.stop()
+
+    def stop(self) -> None:
+        """End the command with SIGTERM, after `grace` with SIGKILL; returns when it is gone. May be repeated."""
+        assert self._guard.stdin
+        assert self._guard.stdout
+        self._guard.stdin.close()
+        self._guard.wait(self._grace + 10)
+        self._guard.stdout.close()
+
+    def _delivered(self) -> bool:
+        assert self._guard.stdout
+        return self._guard.stdout.read(1) == _DELIVERED
+
+
+def free_ports(count: int) -> list[int]:
+    """Return distinct ports of 127.0.0.1 that nothing listens on at this moment."""
+    with contextlib.ExitStack() as stack:
+        found: list[int] = []
+        for port in random.sample(_PORTS, len(_PORTS)):
+            if len(found) == count:
+                break
+            probe = stack.enter_context(socket.socket())
+            with contextlib.suppress(OSError):
+                probe.bind(("127.0.0.1", port))
+                found.append(port)
+        return found
+
+
+def _die_with_guard() -> None:
+    # Linux only: covers a kill -9 of the guard itself. The guard's main thread forks, so its end is the guard's.
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _obey(child: subprocess.Popen[bytes], grace: float) -> None:
+    """Deliver each signal number that arrives; at the end of the pipe, end the child."""
+    with contextlib.suppress(ProcessLookupError, BrokenPipeError):
+        os.write(1, _DELIVERED)
+        while number := os.read(0, 1):
+            os.killpg(child.pid, number[0])
+            os.write(1, _DELIVERED)
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(child.pid, signal.SIGTERM)
+        os.killpg(child.pid, signal.SIGCONT)
+        threading.Event().wait(grace)
+        os.killpg(child.pid, signal.SIGKILL)
+
+
+def _guard(grace: str, *command: str) -> int:
+    child = subprocess.Popen(  # noqa: S603  # the parent's own command, no shell
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=2,
+        process_group=0,
+        preexec_fn=_die_with_guard,  # noqa: PLW1509  # no other thread exists yet
+    )
+    threading.Thread(target=_obey, args=(child, float(grace)), daemon=True).start()
+    return child.wait() % 256
+
+
+if __name__ == "__main__":
+    sys.exit(_guard(*sys.argv[1:]))

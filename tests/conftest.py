@@ -1,0 +1,51 @@
+"""What all tests share: one real broker and one real registry for the whole run, and names that do not collide.
+
+A server that cannot start skips the tests that need it, with the reason; where `CI` is set it fails them.
+"""
+
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from typing import TypeVar
+
+import pytest
+
+from connector.demo import broker
+from connector.demo.broker import Broker
+from connector.errors import ConnectorError
+
+T = TypeVar("T")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark every test that uses the broker or the registry."""
+    for item in items:
+        if {"kafka", "registry"} & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.kafka)
+
+
+@pytest.fixture(scope="session")
+def kafka() -> Iterator[Broker]:
+    """Give the session's broker; shared, so keep to your own `prefix` and never stop it."""
+    yield from _running(broker.find_or_start(os.environ))
+
+
+@pytest.fixture
+def prefix() -> str:
+    """Give a topic prefix that no other test has."""
+    return f"t{uuid.uuid4().hex[:10]}"
+
+
+def _running(server: AbstractContextManager[T]) -> Iterator[T]:
+    try:
+        started = server.__enter__()
+    except ConnectorError as error:
+        reason = f"{error} {error.hint}"
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    try:
+        yield started
+    finally:
+        server.__exit__(None, None, None)
