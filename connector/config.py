@@ -23,12 +23,13 @@ from pydantic import (
 )
 
 from connector import clientsetting, vendors
-from connector.configfile import Reading, Table, join, kind, parse
+from connector.configfile import Reading, join, kind, parse
 from connector.errors import ConfigError
 from connector.model import EntityType
 from connector.vendors import Settings
 
 _SCALAR = str | bool | int | float
+_BROKER = r"([A-Z_]+://)?(\[[0-9A-Fa-f:.]+\]|[^\s/:\[\]]+)(:\d{1,5})?"
 _TOPIC_BYTES = 249
 _TOPIC_FIELDS = {"prefix", "connection", "entity_type", "locale"}
 _LONGEST = {"entity_type": "content_type", "locale": "x" * 16}
@@ -52,6 +53,8 @@ def _some(values: tuple[str, ...]) -> tuple[str, ...]:
 Text = Annotated[str, BeforeValidator(_as_text)]
 Names = Annotated[tuple[str, ...], Field(strict=False), AfterValidator(_some)]
 EntityTypes = Annotated[tuple[EntityType, ...], Field(strict=False), AfterValidator(_some)]
+TopicConfig = Annotated[Mapping[str, Text], AfterValidator(MappingProxyType)]
+Client = Annotated[Mapping[str, Text | SecretStr], AfterValidator(MappingProxyType)]
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
@@ -110,8 +113,8 @@ class KafkaConfig(_Frozen):
     registry: Registry | None = None
     partitions: int = Field(default=6, ge=1, le=10_000)
     replication_factor: int = Field(default=-1, ge=-1, le=32_767)
-    topic_config: Annotated[Mapping[str, Text], AfterValidator(MappingProxyType)] = MappingProxyType({})
-    client: Annotated[Mapping[str, Text | SecretStr], AfterValidator(MappingProxyType)] = MappingProxyType({})
+    topic_config: TopicConfig = Field(default_factory=dict, validate_default=True)
+    client: Client = Field(default_factory=dict, validate_default=True)
     commit_items: int = Field(default=10_000, ge=1, le=1_000_000)
     commit_bytes: int = Field(default=64 * 1024**2, ge=1024, le=1024**3)
     commit_interval: Seconds = Field(default=1.0, le=60)
@@ -130,7 +133,7 @@ class KafkaConfig(_Frozen):
     @field_validator("bootstrap_servers")
     @classmethod
     def _brokers(cls, servers: str) -> str:
-        if not all(re.fullmatch(r"([A-Z_]+://)?[^\s/:]+|.*[^\s/]:\d{1,5}", part) for part in servers.split(",")):
+        if not all(re.fullmatch(_BROKER, part) for part in servers.split(",")):
             raise ValueError('must be "host:port", several separated by commas')
         return servers
 
@@ -241,13 +244,11 @@ def load(path: Path, environ: Mapping[str, str]) -> Config:
 
     Relative paths in it are relative to its folder. Raises `ConfigError` whose `problems` lists every finding.
     """
-    document = parse(path)
     reading = Reading(path.parent, environ)
-    document = reading.known(document, Config.model_fields, "")
-    kafka = _kafka(reading, reading.table(document.get("kafka", {}), "kafka"))
-    connections = _connections(reading, reading.table(document.get("connections", {}), "connections"))
-    server = reading.table(document["server"], "server") if "server" in document else None
-    listen = reading.model(ServerConfig, server, "server") if server is not None else None
+    document = reading.known(parse(path), Config.model_fields, "")
+    kafka = _kafka(reading, document.get("kafka", {}))
+    connections = _connections(reading, document.get("connections", {}))
+    server = reading.model(ServerConfig, document["server"], "server") if "server" in document else None
     if kafka:
         for problem in _collisions(kafka, tuple(connections)):
             reading.problem("kafka.topic", problem)
@@ -255,7 +256,7 @@ def load(path: Path, environ: Mapping[str, str]) -> Config:
         count = len(reading.problems)
         told = reading.problems[0] if count == 1 else f"{count} problems"
         raise ConfigError(f"{path}: {told}", hint="correct the file", problems=tuple(reading.problems))
-    return Config(kafka=kafka, connections=connections, server=listen)
+    return Config(kafka=kafka, connections=connections, server=server)
 
 
 def sample() -> str:
@@ -263,9 +264,8 @@ def sample() -> str:
     return importlib.resources.files("connector").joinpath("sample.toml").read_text(encoding="utf-8")
 
 
-def _kafka(reading: Reading, table: Table) -> KafkaConfig | None:
-    if "client" in table:
-        client = reading.table(table["client"], "kafka.client")
+def _kafka(reading: Reading, table: Any) -> KafkaConfig | None:
+    if isinstance(table, dict) and isinstance(client := table.get("client"), dict):
         table = {**table, "client": {name: _client_value(reading, name, value) for name, value in client.items()}}
     return reading.model(KafkaConfig, table, "kafka")
 
@@ -281,29 +281,33 @@ def _client_value(reading: Reading, name: str, value: Any) -> str | SecretStr:
     return str(_as_text(value))
 
 
-def _connections(reading: Reading, tables: Table) -> dict[str, Connection]:
-    if not tables:
-        reading.problem("connections", "is required: write a table [connections.<name>] for each one to follow")
+def _connections(reading: Reading, tables: Any) -> dict[str, Connection]:
+    if not isinstance(tables, dict) or not tables:
+        reading.problem("connections", "write a table [connections.<name>] for each stream to follow")
+        return {}
     found = {}
-    for name, value in tables.items():
+    for name, table in tables.items():
         path = join("connections", name)
         if not re.fullmatch(r"[a-z0-9-]+", name):
             reading.problem(path, "a connection's name is of lower-case letters, digits and -")
-        connection = _connection(reading, name, reading.table(value, path), path)
+        connection = _connection(reading, name, table, path)
         if connection:
             found[name] = connection
     return found
 
 
-def _connection(reading: Reading, name: str, table: Table, path: str) -> Connection | None:
+def _connection(reading: Reading, name: str, table: Any, path: str) -> Connection | None:
+    if not isinstance(table, dict):
+        reading.problem(path, f"must be a table, not {kind(table)}")
+        return None
     common = Connection.model_fields.keys() - {"name", "settings"}
     settings_type = _settings_type(reading, table.get("vendor"), path)
-    if settings_type is None:
-        settings: Settings | None = None
-    else:
+    settings = None
+    if settings_type:
         table = reading.known(table, common | settings_type.model_fields.keys(), path)
         own = {key: value for key, value in table.items() if key in settings_type.model_fields}
         settings = reading.model(settings_type, own, path)
+    # Common keys are checked even where the vendor's are wrong: every problem is told at once.
     keys = {"vendor": "", **{key: value for key, value in table.items() if key in common}}
     stand_in = settings or Settings.model_construct()
     connection = reading.model(Connection, {**keys, "name": name, "settings": stand_in}, path)

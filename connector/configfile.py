@@ -47,13 +47,6 @@ class Reading:
         """Take down one problem."""
         self.problems.append(f"{path}: {text}")
 
-    def table(self, value: Any, path: str) -> Table:
-        """Return `value` if it is a table, else take down a problem and return an empty one."""
-        if isinstance(value, dict):
-            return value
-        self.problem(path, f"must be a table, not {kind(value)}")
-        return {}
-
     def known(self, table: Table, keys: Collection[str], path: str) -> Table:
         """Return the members of `table` called by `keys`; each other one is a problem naming the nearest key."""
         for key in table.keys() - set(keys):
@@ -62,8 +55,11 @@ class Reading:
             self.problem(join(path, key), f"unknown key; {advice}")
         return {key: value for key, value in table.items() if key in keys}
 
-    def model(self, model: type[M], table: Table, path: str) -> M | None:
+    def model(self, model: type[M], table: Any, path: str) -> M | None:
         """Return `table` as a `model`, its secrets fetched; None after any problem."""
+        if not isinstance(table, dict):
+            self.problem(path, f"must be a table, not {kind(table)}")
+            return None
         before = len(self.problems)
         prepared = self._prepared(model, table, path)
         try:

@@ -1,0 +1,1 @@
+"""One module at a time, without a broker; mirrors connector/."""

@@ -1,0 +1,61 @@
+"""The client settings that are the operator's, and those that exactly-once delivery rests on."""
+
+import pytest
+
+from connector import clientsetting
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("transactional.id", "fence"),
+        ("enable.idempotence", "exactly-once"),
+        ("acks", "exactly-once"),
+        ("isolation.level", "read back"),
+        ("auto.offset.reset", "read back"),
+        ("enable.partition.eof", "read back"),
+        ("group.id", "which process owns"),
+        ("group.protocol", "which process owns"),
+        ("partition.assignment.strategy", "which process owns"),
+        ("enable.auto.commit", "checkpoint is the position"),
+        ("partitioner", "murmur2_random"),
+        ("bootstrap.servers", "bootstrap_servers"),
+        ("transaction.timeout.ms", "transaction_timeout"),
+        ("message.timeout.ms", "transaction_timeout"),
+        ("socket.timeout.ms", "transaction_timeout"),
+        ("message.max.bytes", "max_message_bytes"),
+        ("log.connection.close", "coordinator connection"),
+        ("log_cb", "function"),
+        ("key.serializer", "Java"),
+        ("ssl.truststore.password", "ssl.ca.location"),
+    ],
+)
+def test_what_delivery_rests_on_is_refused_with_the_reason(name: str, reason: str) -> None:
+    """Each setting that contentwire owns comes with the reason, or with what to set instead."""
+    assert reason in str(clientsetting.refusal(name))
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["security.protocol", "sasl.mechanism", "ssl.ca.location", "compression.type", "session.timeout.ms", "debug"],
+)
+def test_security_compression_and_pace_are_the_operators(name: str) -> None:
+    """What has no bearing on delivery stays free to set, as a plain value."""
+    assert clientsetting.refusal(name) is None
+    assert not clientsetting.is_secret(name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "sasl.password",
+        "ssl.key.password",
+        "ssl.keystore.password",
+        "ssl.key.pem",
+        "sasl.oauthbearer.client.secret",
+        "sasl.oauthbearer.assertion.private.key.passphrase",
+    ],
+)
+def test_credentials_are_recognised(name: str) -> None:
+    """The client's own credentials are secrets, which are never written into the file."""
+    assert clientsetting.is_secret(name)
