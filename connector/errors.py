@@ -1,4 +1,4 @@
-"""The error tree: classes say what is to be done (`remedy`), messages say what happened and where, hints what to do next.
+"""The error tree: a class says what is to be done (`remedy`), a message what happened and where, a hint what is next.
 
 ConnectorError
   ConfigError             stop, exit 2, before any I/O

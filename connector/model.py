@@ -111,6 +111,7 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.structs.replace(
             self,
             cursor=cursor,
+            walk_open=False,
             page=0 if caught_up else self.page + 1,
             phase=_AFTER_WALK[self.phase] if caught_up else self.phase,
             identity=identity or self.identity,

@@ -1,0 +1,345 @@
+"""Pages become the records of one transaction: events, tombstones, dead letters, index records and the checkpoint.
+
+Pure but for the index it stages into and the clock it is given: nothing here talks to Kafka.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Literal, NamedTuple
+
+import msgspec
+
+from connector import codec, envelope
+from connector.envelope import Event, Headers, Op, Origin, Provenance
+from connector.errors import EventTooLarge, ItemRefused
+from connector.index import Index, IndexEntry, check_version
+from connector.model import ALL_LOCALES, Change, Checkpoint, DeadLetter, EntityKey, Phase, SyncPage
+from connector.timestamp import micros
+
+# No index key can equal it: those begin with the (never zero) length of the connection's name.
+CHECKPOINT_KEY = b"\x00checkpoint"
+
+CHECKPOINT_VERSION = 1
+
+# What a record costs beside key, value and headers, rounded up generously (Kafka message format v2).
+_OVERHEAD = 1024
+
+
+class Record(NamedTuple):
+    """One Kafka record of a changes or dead-letters topic; a None value is a tombstone."""
+
+    topic: str
+    key: bytes | None
+    value: bytes | None
+    headers: Headers
+
+
+class Route(msgspec.Struct, frozen=True):
+    """Where events of a key go, and how their keys and values are framed there."""
+
+    topic: str
+    key_prefix: bytes
+    value_prefix: bytes
+
+
+class Policy(msgspec.Struct, frozen=True, kw_only=True):
+    """What an operator chose for a connection; `None` filters let everything through."""
+
+    entity_types: frozenset[str] | None = None
+    content_types: frozenset[str] | None = None
+    locales: frozenset[str] | None = None
+    unseen_deletes: Literal["publish", "suppress"] = "publish"
+    tombstones: bool = True
+    envelope: Literal["debezium", "flat"] = "debezium"
+    malformed: Literal["dead-letter", "stop"] = "dead-letter"
+    oversized: Literal["dead-letter", "stop", "reference"] = "dead-letter"
+    publish_unchanged: bool = False
+    max_message_bytes: int = 8 * 1024 * 1024
+    commit_items: int = 10_000
+    commit_bytes: int = 64 * 1024 * 1024
+
+
+class Tally(msgspec.Struct):
+    """What a batch contains, for metrics. `changed_ms`: the CMS's time of each event of a delta."""
+
+    ops: Counter[str] = msgspec.field(default_factory=Counter)
+    left_out: Counter[str] = msgspec.field(default_factory=Counter)
+    dead_letters: int = 0
+    locale_mismatches: int = 0
+    changed_ms: list[int] = msgspec.field(default_factory=list)
+
+
+class Batch(msgspec.Struct):
+    """The content of one transaction. `state` are the state topic's records, the checkpoint last."""
+
+    records: list[Record]
+    state: list[tuple[bytes, bytes | None]]
+    checkpoint: Checkpoint
+    tally: Tally
+
+
+def encode_checkpoint(checkpoint: Checkpoint) -> bytes:
+    """Return the state record's value."""
+    return codec.encode("checkpoint", msgspec.to_builtins(checkpoint))
+
+
+def decode_checkpoint(value: bytes) -> Checkpoint:
+    """Return the checkpoint of a state record; raises `StateTooNew` for a version this release does not know."""
+    check_version(value, CHECKPOINT_VERSION)
+    return msgspec.convert(codec.decode("checkpoint", value), Checkpoint)
+
+
+class Assembler(msgspec.Struct, frozen=True):
+    """Turns pages of one stream into batches.
+
+    `route` says where a key's events go (it may create a topic; it is called before any transaction begins),
+    `dead_letters` the same for dead letters; `now_ms` is the clock.
+    """
+
+    provenance: Provenance
+    policy: Policy
+    route: Callable[[EntityKey], Route]
+    dead_letters: Callable[[], Route]
+    now_ms: Callable[[], int]
+
+    def batches(self, pages: Iterable[SyncPage], index: Index, checkpoint: Checkpoint) -> Iterator[Batch]:
+        """Yield the batches that publish `pages` after `checkpoint`: one, unless expansions exceed the commit bounds.
+
+        Of several only the last moves the cursor. The caller MUST commit each batch, and then the index, before it
+        takes the next one. Raises `ItemRefused` under the policy `stop`.
+        """
+        draft = _Draft(self, index, checkpoint)
+        for page in pages:
+            for letter in page.dead_letters:
+                draft.bury(letter, page.checkpoint)
+            for change in page.changes:
+                for expanded, origin, cause in _expand(change, index, draft.checkpoint.phase):
+                    draft.add(expanded, origin, cause)
+                    if draft.full:
+                        yield draft.finish(msgspec.structs.replace(draft.checkpoint, walk_open=True))
+                        draft = _Draft(self, index, draft.checkpoint)
+            draft.pass_page(page.checkpoint)
+        yield draft.finish(draft.checkpoint)
+
+
+def _expand(change: Change, index: Index, phase: Phase) -> Iterator[tuple[Change, Origin, str]]:
+    """Yield the changes of single keys that one item stands for, with their origin and cause.
+
+    A removed type's own event comes last: once it is in the index, its expansion is complete.
+    """
+    own: Origin = "snapshot" if phase == "snapshot" else "reconciled" if phase == "reconciling" else "delta"
+    if change.scope == "key":
+        yield change, own, ""
+        return
+    cause = envelope.event_id(change)
+    if change.scope == "content_type":
+        targets = [
+            key
+            for body, entry in index.entries()
+            if entry.live and entry.content_type == change.key.id
+            and (key := codec.decode_key(body)).entity_type == "entry"
+        ]  # fmt: skip
+    else:
+        targets = index.live_locales(change.key)
+    for key in targets:
+        yield msgspec.structs.replace(change, key=key, scope="key"), "expanded", cause
+    if change.scope == "content_type" or not targets:
+        yield msgspec.structs.replace(change, scope="key"), own, ""
+
+
+class _Draft:
+    """One batch in the making. Index changes are staged, so that later changes of the batch see earlier ones."""
+
+    def __init__(self, assembler: Assembler, index: Index, checkpoint: Checkpoint) -> None:
+        self.checkpoint = checkpoint
+        self._assembler = assembler
+        self._policy = assembler.policy
+        self._index = index
+        self._records: list[Record] = []
+        self._bytes = 0
+        self._tally = Tally()
+        self._now_ms = assembler.now_ms()
+
+    @property
+    def full(self) -> bool:
+        """Whether a commit bound is reached: an event has at most two records."""
+        return len(self._records) >= 2 * self._policy.commit_items or self._bytes >= self._policy.commit_bytes
+
+    def pass_page(self, checkpoint: Checkpoint) -> None:
+        """Move to the checkpoint after a page; the sequence is ours, whatever the page says."""
+        self.checkpoint = msgspec.structs.replace(checkpoint, sequence=self.checkpoint.sequence)
+
+    def finish(self, checkpoint: Checkpoint) -> Batch:
+        """Return the batch that ends at `checkpoint`."""
+        final = msgspec.structs.replace(checkpoint, sequence=self.checkpoint.sequence, committed_at=self._now_ms)
+        state = [*self._index.staged.items(), (CHECKPOINT_KEY, encode_checkpoint(final))]
+        return Batch(self._records, state, final, self._tally)
+
+    def add(self, change: Change, origin: Origin, cause: str) -> None:
+        """Publish one change of one key, or leave it out where the index already knows better."""
+        body = codec.encode_key(change.key)
+        known = self._index.get(body)
+        if not self._wanted(change, known):
+            self._tally.left_out["filtered"] += 1
+            return
+        reason = self._superfluous(change, known)
+        if reason:
+            self._tally.left_out[reason] += 1
+        elif self._suppressed(change, known):
+            self._tally.left_out["unseen_delete"] += 1
+            self._remember(body, change, known)
+            return
+        elif self._publish(body, change, known, origin, cause):
+            self._remember(body, change, known)
+            return
+        if known and known.live and known.epoch != self.checkpoint.epoch:
+            # Seen in this epoch: reconciliation must not take it for vanished.
+            self._index.stage(body, msgspec.structs.replace(known, epoch=self.checkpoint.epoch).encode())
+
+    def bury(self, letter: DeadLetter, at: Checkpoint) -> None:
+        """Add a dead letter; raises `ItemRefused` under the policy `stop`."""
+        if self._policy.malformed == "stop" and letter.error == "MalformedItem":
+            raise ItemRefused(
+                f"item {letter.item_type or 'of unknown type'} {letter.item_id or 'without id'}: {letter.reason}",
+                hint='fix it in the CMS, or set malformed = "dead-letter" for this connection',
+            )
+        route = self._assembler.dead_letters()
+        value = codec.encode("dead_letter", self._burial(letter, at))
+        key = f"{letter.item_type or ''}/{letter.item_id or ''}".encode("utf-8", "replace")
+        self._append(Record(route.topic, key, route.value_prefix + value, []))
+        self._tally.dead_letters += 1
+
+    def _burial(self, letter: DeadLetter, at: Checkpoint) -> dict[str, Any]:
+        return {
+            "version": 1,
+            "connection": self._assembler.provenance.name,
+            "vendor": self._assembler.provenance.connector,
+            "error": letter.error,
+            "reason": letter.reason,
+            "item_type": letter.item_type,
+            "item_id": letter.item_id,
+            "raw": letter.raw,
+            "cursor": self.checkpoint.cursor,
+            "page": self.checkpoint.page,
+            "phase": at.phase,
+            "epoch": at.epoch,
+            "sequence": self.checkpoint.sequence,
+            "ts_ms": self._now_ms,
+        }
+
+    def _wanted(self, change: Change, known: IndexEntry | None) -> bool:
+        """Apply the operator's filters. With a type filter a removal of a key never indexed is of an excluded type."""
+        policy, key = self._policy, change.key
+        if policy.entity_types is not None and key.entity_type not in policy.entity_types:
+            return False
+        if policy.locales is not None and key.locale not in policy.locales and key.locale != ALL_LOCALES:
+            return False
+        if policy.content_types is None or key.entity_type == "asset":
+            return True
+        content_type = key.id if key.entity_type == "content_type" else envelope.content_type(change, known)
+        return content_type in policy.content_types
+
+    def _superfluous(self, change: Change, known: IndexEntry | None) -> str | None:
+        """Say why a change must not be published: `stale`, `repeated`, `unchanged`; None if it must."""
+        if known is None:
+            return None
+        clock = micros(change.changed_at)
+        if clock is not None and known.changed_at is not None and clock < known.changed_at:
+            return "stale"
+        same_state = known.live == (change.change_type == "published")
+        if not same_state:
+            return None
+        same_item = known.digest == change.digest and known.change_type == change.change_type
+        if self.checkpoint.phase != "snapshot":
+            return "repeated" if same_item else None
+        if self._policy.publish_unchanged and known.epoch != self.checkpoint.epoch:
+            return None
+        same_clock = clock is not None and clock == known.changed_at
+        same_revision = change.revision is not None and change.revision == known.revision
+        return "unchanged" if same_item or (known.live and same_clock and same_revision) else None
+
+    def _suppressed(self, change: Change, known: IndexEntry | None) -> bool:
+        if change.change_type == "published" or (known and known.live):
+            return False
+        if change.key.locale != ALL_LOCALES and self._index.live_locales(change.key):
+            self._tally.locale_mismatches += 1
+        return self._policy.unseen_deletes == "suppress"
+
+    def _publish(self, body: bytes, change: Change, known: IndexEntry | None, origin: Origin, cause: str) -> bool:
+        """Append the event and its tombstone; return False where a dead letter took its place."""
+        event = self._event(change, known, origin, cause)
+        route = self._assembler.route(change.key)
+        key = route.key_prefix + body
+        headers = envelope.headers(event, self._assembler.provenance)
+        value = route.value_prefix + self._encode(event)
+        if len(key) + len(value) + _OVERHEAD > self._policy.max_message_bytes:
+            refusal = self._refuse(change, len(value))
+            if self._policy.oversized != "reference":
+                self.bury(refusal, self.checkpoint)
+                return False
+            event = msgspec.structs.replace(event, change=_reference(change, len(value)))
+            value = route.value_prefix + self._encode(event)
+        self._append(Record(route.topic, key, value, headers))
+        if event.op == "d" and self._policy.tombstones:
+            tombstone = envelope.headers(event, self._assembler.provenance, tombstone=True)
+            self._append(Record(route.topic, key, None, tombstone))
+        self.checkpoint = msgspec.structs.replace(self.checkpoint, sequence=event.sequence)
+        self._count(event)
+        return True
+
+    def _event(self, change: Change, known: IndexEntry | None, origin: Origin, cause: str) -> Event:
+        if change.change_type != "published":
+            op: Op = "d"
+        elif known and known.live:
+            op = "u"
+        else:
+            op = "r" if origin == "snapshot" else "c"
+        if origin == "reconciled":
+            cause = f"epoch {self.checkpoint.epoch}"
+        identity = envelope.event_id(change, cause)
+        return Event(change, known, op, origin, self.checkpoint.sequence + 1, identity, self._now_ms)
+
+    def _encode(self, event: Event) -> bytes:
+        if self._policy.envelope == "flat":
+            return codec.encode("flat", envelope.flat(event, self._assembler.provenance))
+        return codec.encode("envelope", envelope.envelope(event, self._assembler.provenance))
+
+    def _refuse(self, change: Change, size: int) -> DeadLetter:
+        reason = f"the event of {size} bytes exceeds max.message.bytes = {self._policy.max_message_bytes}"
+        if self._policy.oversized == "stop":
+            raise ItemRefused(
+                f"{change.key.entity_type} {change.key.id}: {reason}",
+                hint='raise max_message_bytes, or set oversized = "dead-letter" or "reference" for this connection',
+            )
+        return DeadLetter(change.raw, reason, EventTooLarge.__name__, change.key.entity_type, change.key.id)
+
+    def _append(self, record: Record) -> None:
+        self._records.append(record)
+        self._bytes += len(record.key or b"") + len(record.value or b"")
+
+    def _count(self, event: Event) -> None:
+        self._tally.ops[event.op] += 1
+        if event.origin == "delta":
+            self._tally.changed_ms.append(envelope.source_ms(event))
+
+    def _remember(self, body: bytes, change: Change, known: IndexEntry | None) -> None:
+        """Stage what the index shall know of the key after this change."""
+        clock = micros(change.changed_at)
+        entry = IndexEntry(
+            live=change.change_type == "published",
+            change_type=change.change_type,
+            content_type=envelope.content_type(change, known),
+            revision=change.revision,
+            # A change without a clock must not disarm the staleness rule.
+            changed_at=clock if clock is not None or known is None else known.changed_at,
+            digest=change.digest,
+            epoch=self.checkpoint.epoch,
+        )
+        self._index.stage(body, entry.encode())
+
+
+def _reference(change: Change, size: int) -> Change:
+    """Return the change without its content: what remains says how large it was, its digest and where to fetch it."""
+    meta = {"contentwire_reference": {"bytes": size, "digest": change.digest.hex(), "id": change.key.id}}
+    return msgspec.structs.replace(change, fields=None, meta=json.dumps(meta).encode(), marker=None, refs=())

@@ -1,0 +1,59 @@
+"""What every Kafka client of ours shares: its settings, and what its errors mean."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from confluent_kafka import KafkaError, KafkaException
+
+from connector.errors import BrokerFatal, BrokerUnavailable, ConnectorError
+
+Settings = Mapping[str, str]
+
+_REFUSALS: Final = {
+    KafkaError.TOPIC_AUTHORIZATION_FAILED,
+    KafkaError.GROUP_AUTHORIZATION_FAILED,
+    KafkaError.CLUSTER_AUTHORIZATION_FAILED,
+    KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
+    KafkaError.SASL_AUTHENTICATION_FAILED,
+    KafkaError._AUTHENTICATION,  # noqa: SLF001  the client's own error codes begin with an underscore
+    KafkaError._INVALID_ARG,  # noqa: SLF001  as above
+    KafkaError._SSL,  # noqa: SLF001  as above
+    KafkaError._UNSUPPORTED_FEATURE,  # noqa: SLF001  as above
+    KafkaError.UNSUPPORTED_VERSION,
+    KafkaError.POLICY_VIOLATION,
+    KafkaError.INVALID_REPLICATION_FACTOR,
+    KafkaError.INVALID_CONFIG,
+}
+
+
+def cause(error: KafkaException | SystemError) -> KafkaError:
+    """Return the Kafka error inside an exception.
+
+    A fatal error reaches us as SystemError when the client had raised it while it was serving delivery reports.
+    """
+    if isinstance(error, SystemError):
+        if not isinstance(error.__cause__, KafkaException):
+            raise error
+        error = error.__cause__
+    inner = error.args[0]
+    assert isinstance(inner, KafkaError)
+    return inner
+
+
+def describe(error: KafkaError) -> str:
+    """Return an error's name and text: broker and topic names, never content."""
+    return f"{error.name()}: {error.str()}"
+
+
+def unavailable(doing: str, error: KafkaException | KafkaError) -> ConnectorError:
+    """Return what an error outside a transaction means: a refusal for good, or a broker that does not answer now."""
+    inner = cause(error) if isinstance(error, KafkaException) else error
+    if inner.code() in _REFUSALS:
+        return BrokerFatal(
+            f"Kafka refused while {doing}: {describe(inner)}",
+            hint="check the credentials, the ACLs and the security settings in [kafka] client",
+        )
+    return BrokerUnavailable(
+        f"Kafka did not answer while {doing}: {describe(inner)}",
+        hint="check [kafka] bootstrap_servers and that the brokers can be reached from here",
+    )

@@ -1,0 +1,96 @@
+"""Reads the state topic back: the checkpoint and the index, exactly as far as anything was ever written."""
+
+import time
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from confluent_kafka import OFFSET_BEGINNING, Consumer, IsolationLevel, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin._listoffsets import OffsetSpec
+
+from connector.errors import BrokerUnavailable
+from connector.kafka.client import Settings, unavailable
+
+_CHUNK: Final = 10_000
+_PATIENCE: Final = 0.05  # seconds that a chunk waits to become full
+_PARTITION: Final = 0
+
+
+def end_offset(client: Settings, topic: str, timeout: float) -> int:
+    """Return the offset after the last record of the state partition, open and aborted transactions included.
+
+    A read_committed consumer's own watermark is only the last stable offset, which an open transaction of a dead owner
+    holds back: reading up to that would miss what is committed behind it.
+    """
+    partition = TopicPartition(topic, _PARTITION)
+    admin = AdminClient(dict(client))  # must outlive the answer
+    try:
+        future = admin.list_offsets(
+            {partition: OffsetSpec.latest()},  # type: ignore[no-untyped-call]  # the client is untyped here
+            isolation_level=IsolationLevel.READ_UNCOMMITTED,
+            request_timeout=timeout,
+        )[partition]
+        return int(future.result(timeout).offset)
+    except KafkaException as error:
+        raise unavailable(f"asking for the end of {topic}", error) from error
+    except TimeoutError as error:
+        raise BrokerUnavailable(f"Kafka did not say within {timeout:.0f} s where {topic} ends") from error
+
+
+def read(
+    client: Settings,
+    topic: str,
+    *,
+    start: int,
+    end: int,
+    apply: Callable[[bytes, bytes | None], None],
+    timeout: float,
+) -> int:
+    """Apply every committed record from `start` to at least `end`; return the offset to go on from.
+
+    Raises `BrokerUnavailable` if the end is not reached while nothing arrives for `timeout` seconds.
+    """
+    consumer = Consumer(
+        {
+            **client,
+            "group.id": "contentwire-state",  # required by the client, never used: nothing is committed
+            "enable.auto.commit": False,
+            "auto.offset.reset": "error",
+            "isolation.level": "read_committed",
+            "enable.partition.eof": True,
+            "fetch.wait.max.ms": 50,
+        }
+    )
+    try:
+        consumer.assign([TopicPartition(topic, _PARTITION, start or OFFSET_BEGINNING)])
+        position = start
+        heard_at = time.monotonic()
+        while position < end:
+            messages = consumer.consume(_CHUNK, _PATIENCE)
+            if messages:
+                heard_at = time.monotonic()
+            elif time.monotonic() - heard_at > timeout:
+                raise BrokerUnavailable(f"{topic} gave nothing for {timeout:.0f} s at offset {position} of {end}")
+            position = _apply(messages, position, apply)
+        return position
+    except KafkaException as error:
+        raise unavailable(f"reading {topic}", error) from error
+    finally:
+        consumer.close()
+
+
+def _apply(messages: Iterable[Message], position: int, apply: Callable[[bytes, bytes | None], None]) -> int:
+    for message in messages:
+        error = message.error()
+        offset = message.offset() or 0
+        if error is None:
+            key, value = message.key(), message.value()
+            assert isinstance(key, bytes)
+            apply(key, value if value is None else bytes(value))
+            position = offset + 1
+        elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001  the client's name
+            # Behind the last record there may be markers of transactions: the end of the partition passes them.
+            position = max(position, offset)
+        elif not error.retriable():
+            raise KafkaException(error)
+    return position

@@ -1,0 +1,225 @@
+"""One stream's transactional producer.
+
+The order of calls, and why:
+
+1. `fence`: `init_transactions` aborts what a predecessor left open and makes every older producer of the same
+   transactional id fail. Nothing is read before that: a zombie must not commit after our read.
+2. `commit`: begin, produce, flush, check every delivery report, commit. Everything is encoded before, nothing is fetched
+   or awaited inside.
+3. After `commit` a look at the client's log. librdkafka retries EndTxn inside `commit_transaction` when the coordinator's
+   connection is lost, and then returns success; the first EndTxn, late, would commit the first half of the *next*
+   transaction. So a commit during which that connection was lost counts as an unknown outcome, and the producer is never
+   used again: the next one's fence aborts whatever a late request could still end.
+"""
+
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Final
+
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
+
+from connector.batch import Record
+from connector.errors import BrokerFatal, ConnectorError, Fenced, TransactionAborted, UnknownOutcome
+from connector.kafka.client import Settings, describe, unavailable
+from connector.kafka.client import cause as cause_of
+
+ProducerFactory = Callable[..., Any]
+
+_FENCED: Final = {
+    KafkaError._FENCED,  # noqa: SLF001  the client's own error codes begin with an underscore
+    KafkaError.INVALID_PRODUCER_EPOCH,
+    KafkaError.PRODUCER_FENCED,
+}
+_TOO_LARGE: Final = {KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.RECORD_LIST_TOO_LARGE}
+_GONE: Final = {
+    KafkaError.UNKNOWN_TOPIC_OR_PART,
+    KafkaError._UNKNOWN_TOPIC,  # noqa: SLF001  as above
+    KafkaError._UNKNOWN_PARTITION,  # noqa: SLF001  as above
+}
+
+
+class Transactions:
+    """Transactions of one transactional id, one at a time. Not thread-safe; of no use after any error but an abort."""
+
+    def __init__(
+        self,
+        client: Settings,
+        transactional_id: str,
+        *,
+        timeout: float,
+        max_message_bytes: int,
+        producer: ProducerFactory = Producer,
+    ) -> None:
+        self._timeout = timeout
+        self._log = _CoordinatorLog()
+        self._state_offset = -1
+        self._failures: list[KafkaError] = []
+        try:
+            settings = _settings(client, transactional_id, timeout, max_message_bytes)
+            self._producer = producer(settings, logger=self._log.logger)
+        except KafkaException as error:
+            raise BrokerFatal(
+                f"the Kafka client refuses its settings: {describe(cause_of(error))}", hint="see [kafka] client"
+            ) from error
+
+    def fence(self, timeout: float) -> None:
+        """Shut out every older producer of this transactional id; abort what it left open.
+
+        Raises `BrokerUnavailable`, `BrokerFatal`, or `Fenced` when another producer fences at the same moment.
+        """
+        try:
+            self._producer.init_transactions(timeout)
+        except KafkaException as error:
+            if cause_of(error).code() in _FENCED:
+                raise Fenced(f"fenced while fencing: {describe(cause_of(error))}") from error
+            raise unavailable("taking over the stream", error) from error
+
+    def commit(self, records: Sequence[Record], state_topic: str, state: Iterable[tuple[bytes, bytes | None]]) -> int:
+        """Commit everything in one transaction; return the offset of the last state record.
+
+        Raises `TransactionAborted` (nothing is visible), `Fenced`, `BrokerFatal` (nothing is visible) or
+        `UnknownOutcome`; after any of them but the first this object must be closed.
+        """
+        self._failures.clear()
+        self._log.clear()
+        try:
+            self._producer.begin_transaction()
+            self._produce(records, state_topic, state)
+            self._flush()
+        except (KafkaException, SystemError) as error:
+            raise self._abort(cause_of(error)) from error
+        if self._failures:
+            raise self._abort(self._failures[0])
+        self._end()
+        return self._state_offset
+
+    def close(self) -> None:
+        """Drop what is queued and let go of the connections; an open transaction is left to the next fence."""
+        try:
+            # Not `Producer.close`: it would abort and flush, and wait for a broker that may be gone.
+            self._producer.purge(in_queue=True, in_flight=True, blocking=False)
+        except (KafkaException, RuntimeError):
+            return  # nothing to be done about a producer that is being thrown away
+        finally:
+            del self._producer
+
+    def _produce(self, records: Sequence[Record], topic: str, state: Iterable[tuple[bytes, bytes | None]]) -> None:
+        for record in records:
+            self._enqueue(record.topic, record.key, record.value, record.headers, self._delivered)
+        for key, value in state:
+            self._enqueue(topic, key, value, None, self._state_delivered)
+
+    def _enqueue(self, topic: str, key: bytes | None, value: bytes | None, headers: Any, delivered: Any) -> None:
+        """Hand one record to the client; a full queue is waited for, not an error."""
+        while True:
+            try:
+                self._producer.produce(topic, value, key, on_delivery=delivered, headers=headers or [])
+            except BufferError:
+                self._producer.poll(0.05)
+            else:
+                return
+
+    def _flush(self) -> None:
+        remaining = self._producer.flush(self._timeout)
+        if remaining and not self._failures:
+            self._failures.append(KafkaError(KafkaError._MSG_TIMED_OUT, f"{remaining} records undelivered"))  # noqa: SLF001
+
+    def _end(self) -> None:
+        try:
+            # The remaining transaction time, as librdkafka's documentation asks for: other limits desynchronise it.
+            self._producer.commit_transaction(-1)
+            self._producer.poll(0)
+        except (KafkaException, SystemError) as error:
+            inner = cause_of(error)
+            if inner.txn_requires_abort():
+                raise self._abort(inner) from error
+            if inner.code() in _FENCED:
+                # The coordinator answered: this epoch's transaction is not, and will not be, committed by us. Whether
+                # an earlier, unanswered attempt was is for recovery to read.
+                raise Fenced(f"fenced at commit: {describe(inner)}") from error
+            raise UnknownOutcome(f"no clean answer to a commit: {describe(inner)}") from error
+        if self._log.lost:
+            raise UnknownOutcome("the coordinator's connection was lost during a commit that reported success")
+
+    def _abort(self, error: KafkaError) -> ConnectorError:
+        """Abort; return what the failure means once nothing of the batch is visible."""
+        if error.code() in _FENCED or error.fatal():
+            return Fenced(f"fenced in a transaction: {describe(error)}")
+        try:
+            self._producer.abort_transaction(-1)
+            self._producer.poll(0)
+        except (KafkaException, SystemError) as unclean:
+            inner = cause_of(unclean)
+            if inner.code() in _FENCED:
+                return Fenced(f"fenced at abort: {describe(inner)}")
+            return UnknownOutcome(f"no clean answer to an abort: {describe(inner)} (after {describe(error)})")
+        if self._log.lost:
+            return UnknownOutcome(f"the coordinator's connection was lost during an abort (after {describe(error)})")
+        return _meaning(error)
+
+    def _delivered(self, error: KafkaError | None, _message: Message) -> None:
+        if error is not None:
+            self._failures.append(error)
+
+    def _state_delivered(self, error: KafkaError | None, message: Message) -> None:
+        if error is not None:
+            self._failures.append(error)
+        else:
+            self._state_offset = max(self._state_offset, message.offset() or 0)
+
+
+class _CoordinatorLog:
+    """Listens to the client's log for the loss of the transaction coordinator's connection.
+
+    The client serves its log lines in `poll`. Duration and return code do not tell: it reconnects at once.
+    """
+
+    def __init__(self) -> None:
+        self.lost = False
+        self.logger = logging.Logger("connector.kafka.producer", logging.DEBUG)
+        self.logger.addFilter(self._notice)
+
+    def clear(self) -> None:
+        """Forget what was lost before the transaction."""
+        self.lost = False
+
+    def _notice(self, record: logging.LogRecord) -> bool:
+        line = record.getMessage()
+        if "TxnCoordinator" in line and "FAIL" in line:
+            self.lost = True
+        return False
+
+
+def _meaning(error: KafkaError) -> ConnectorError:
+    """Return what the cause of a clean abort means."""
+    if error.code() in _TOO_LARGE:
+        return BrokerFatal(
+            f"the broker refuses a record as too large: {describe(error)}",
+            hint="raise max.message.bytes of the topic, or lower max_message_bytes in [kafka]",
+        )
+    if error.code() in _GONE:
+        return TransactionAborted(f"a topic is gone: {describe(error)}")
+    refusal = unavailable("publishing", error)
+    return refusal if isinstance(refusal, BrokerFatal) else TransactionAborted(f"aborted: {describe(error)}")
+
+
+def _settings(client: Settings, transactional_id: str, timeout: float, max_message_bytes: int) -> dict[str, Any]:
+    milliseconds = round(timeout * 1000)
+    return {
+        # Small transactions are dominated by waiting: no lingering, quick retries, no Nagle.
+        "linger.ms": 0,
+        "retry.backoff.ms": 5,
+        "socket.nagle.disable": True,
+        "compression.type": "lz4",
+        **client,
+        "transactional.id": transactional_id,
+        "transaction.timeout.ms": milliseconds,
+        "message.timeout.ms": milliseconds * 3 // 4,
+        # Above the commit's own limit, or a request that times out would be retried inside it; the client allows no more.
+        "socket.timeout.ms": milliseconds + 100,
+        "message.max.bytes": max_message_bytes,
+        "partitioner": "murmur2_random",
+        # The loss of a connection must reach the log whatever the operator prefers.
+        "log.connection.close": True,
+        "log_level": 6,
+    }

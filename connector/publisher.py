@@ -1,0 +1,108 @@
+"""Publishes the pages of one stream: assembles batches, has each committed, and only then believes it."""
+
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+import msgspec
+
+from connector.batch import CHECKPOINT_KEY, Assembler, Batch, Tally, encode_checkpoint
+from connector.index import Index
+from connector.model import Checkpoint, SyncPage
+
+
+class Store(Protocol):
+    """Where batches become durable: a transactional log that can be read back."""
+
+    def recover(self, index: Index) -> Checkpoint | None:
+        """Fence every other writer of the stream, then bring `index` up to what is committed; return the checkpoint.
+
+        None means that nothing was ever committed. Raises `BrokerUnavailable`, `BrokerFatal` or `Fenced`.
+        """
+        ...
+
+    def commit(self, batch: Batch) -> None:
+        """Make the whole batch visible at once, or raise.
+
+        Raises `TransactionAborted` if nothing of it is visible, `Fenced` or `UnknownOutcome` if only `recover` can tell.
+        """
+        ...
+
+    def close(self) -> None:
+        """Let go of connections; never raises, never waits long."""
+        ...
+
+
+class Publisher:
+    """Commits events, index and checkpoint of one stream together.
+
+    `recover` MUST be called first, and again after any error that `publish` raised: until then the publisher refuses.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        assembler: Assembler,
+        *,
+        initial: Checkpoint,
+        committed: Callable[[Batch], None] = lambda _: None,
+    ) -> None:
+        self.index = Index()
+        self._store = store
+        self._assembler = assembler
+        self._initial = initial
+        self._committed = committed
+        self._checkpoint: Checkpoint | None = None
+
+    @property
+    def checkpoint(self) -> Checkpoint:
+        """The resume point: the last committed one, or after empty deltas a later one that is as good."""
+        if self._checkpoint is None:
+            raise RuntimeError("recover first")
+        return self._checkpoint
+
+    def recover(self) -> Checkpoint:
+        """Fence, read back what is committed, and return the checkpoint to go on from."""
+        self._checkpoint = None
+        self.index.discard()
+        self._checkpoint = self._store.recover(self.index) or self._initial
+        return self._checkpoint
+
+    def publish(self, pages: Iterable[SyncPage]) -> Checkpoint:
+        """Commit whole pages: in one transaction, unless their expansions exceed its bounds. Return the new checkpoint.
+
+        Nothing is committed for pages that change nothing while streaming: the advanced checkpoint waits for the next
+        transaction. After a raise only `recover` knows what was committed.
+        """
+        for batch in self._assembler.batches(pages, self.index, self.checkpoint):
+            if self._worth_committing(batch):
+                self._commit(batch)
+            self._checkpoint = batch.checkpoint
+        return self.checkpoint
+
+    def commit_checkpoint(self, checkpoint: Checkpoint) -> Checkpoint:
+        """Commit a checkpoint alone: a heartbeat, a new phase, an operator's request."""
+        final = msgspec.structs.replace(checkpoint, committed_at=self._assembler.now_ms())
+        self._commit(Batch([], [(CHECKPOINT_KEY, encode_checkpoint(final))], final, Tally()))
+        self._checkpoint = final
+        return final
+
+    def close(self) -> None:
+        """Let go of the store."""
+        self._store.close()
+
+    def _worth_committing(self, batch: Batch) -> bool:
+        before = self.checkpoint
+        idle = batch.checkpoint.phase == before.phase == "streaming" and not before.walk_open
+        return bool(batch.records or len(batch.state) > 1 or not idle)
+
+    def _commit(self, batch: Batch) -> None:
+        checkpoint, self._checkpoint = self._checkpoint, None
+        try:
+            self._store.commit(batch)
+        except BaseException:
+            self.index.discard()
+            raise
+        self.index.commit()
+        self._checkpoint = checkpoint
+        self._committed(batch)
+
