@@ -4,18 +4,22 @@ A vendor is one file here, found by its name. Vendors are pure: no I/O, no sleep
 and read responses, and raise the taxonomy of `connector.errors`.
 """
 
+import hmac
 import importlib
 import ipaddress
 import pkgutil
 from collections.abc import Mapping
 from typing import ClassVar, Protocol
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import httpx
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
-from connector.errors import ConfigError
+from connector.errors import ConfigError, ForeignUrl, SourceUnavailable
 from connector.model import Checkpoint, SyncPage
+
+SECRET_HEADER = "X-Contentwire-Secret"  # noqa: S105 (the name of a header)
+"""The header that carries a connection's `webhook_secret`, where the vendor does not sign its calls."""
 
 
 class Settings(BaseModel):
@@ -45,7 +49,7 @@ class Settings(BaseModel):
             raise ValueError("base_url must be a URL like https://cdn.example.com")
         if "@" in parts.netloc or parts.path.strip("/") or parts.query or parts.fragment:
             raise ValueError("base_url must be scheme, host and port alone: the vendor's path is appended")
-        return base_url.rstrip("/")
+        return f"{parts.scheme}://{parts.netloc}"
 
     @model_validator(mode="after")
     def _encrypted(self) -> "Settings":
@@ -104,7 +108,10 @@ class Vendor(Protocol):
         ...
 
     def request(self, checkpoint: Checkpoint) -> httpx.Request:
-        """Return the request for the page after `checkpoint`; without a cursor, the one that starts a snapshot."""
+        """Return the request for the page after `checkpoint`; without a cursor, the one that starts a snapshot.
+
+        Raises `SourceRejected` where the API has no such request.
+        """
         ...
 
     def page(self, response: httpx.Response, after: Checkpoint) -> SyncPage:
@@ -129,8 +136,41 @@ class Vendor(Protocol):
         ...
 
     def wake_up(self, headers: Mapping[str, str], method: str, path: str, body: bytes, now: float) -> WakeUp | None:
-        """Return what a webhook call announces, or None if it is not authentic; never raises on any body."""
+        """Return what a webhook call announces, or None if it is not authentic; never raises on any call.
+
+        `path` is the request target as it was received, with its query; `now` is in seconds since 1970.
+        """
         ...
+
+
+def continuation(base_url: str, next_url: str, parameter: str) -> str:
+    """Return the cursor that a response's next URL carries in `parameter`.
+
+    Raises `ForeignUrl` if the URL leaves `base_url`, `SourceUnavailable` if it holds no usable cursor.
+    """
+    home = httpx.URL(base_url)
+    try:
+        url = home.join(next_url)
+        found = parse_qs(url.query.decode("ascii"), errors="strict").get(parameter, [])
+    except (httpx.InvalidURL, ValueError):
+        raise SourceUnavailable("the response's next URL cannot be read") from None
+    if (url.scheme, url.host, url.port) != (home.scheme, home.host, home.port):
+        raise ForeignUrl(
+            f"the response's next URL leads away from {base_url}; it was not followed",
+            hint="correct base_url, or ask what stands between contentwire and the API",
+        )
+    if len(found) != 1:
+        raise SourceUnavailable(f"the response's next URL has no single {parameter}")
+    return found[0]
+
+
+def shares_secret(headers: Mapping[str, str], secret: SecretStr | None) -> bool:
+    """Return whether a call carries `secret` in `SECRET_HEADER`; without a configured secret none does."""
+    expected = secret.get_secret_value() if secret else ""
+    given = next((value for name, value in headers.items() if name.lower() == SECRET_HEADER.lower()), "")
+    return bool(expected) and hmac.compare_digest(
+        given.encode("utf-8", "surrogatepass"), expected.encode("utf-8", "surrogatepass")
+    )
 
 
 def names() -> tuple[str, ...]:

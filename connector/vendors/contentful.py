@@ -1,0 +1,339 @@
+"""Contentful's Sync API: requests, pages and items. Pure.
+
+https://www.contentful.com/developers/docs/references/content-delivery-api/#/reference/synchronization
+"""
+
+import hashlib
+import hmac
+import math
+import re
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, ClassVar, Literal, NoReturn
+from urllib.parse import quote
+
+import httpx
+import msgspec
+from pydantic import Field, field_validator
+
+from connector import item, rawjson
+from connector.errors import (
+    CheckpointRejected,
+    ConfigError,
+    MalformedItem,
+    PageTooLarge,
+    SourceRejected,
+    SourceUnavailable,
+)
+from connector.model import ALL_LOCALES, Change, Checkpoint, EntityKey, EntityType, SyncPage
+from connector.vendors import Settings, WakeUp, continuation, shares_secret
+
+_HOSTS = {
+    ("us", False): "https://cdn.contentful.com",
+    ("eu", False): "https://cdn.eu.contentful.com",
+    ("us", True): "https://preview.contentful.com",
+    ("eu", True): "https://preview.eu.contentful.com",
+}
+_TYPES = ("all", "Entry", "Asset", "Deletion", "DeletedEntry", "DeletedAsset")
+_UPSERTS: dict[str, EntityType] = {"Entry": "entry", "Asset": "asset"}
+_REMOVALS: dict[str, EntityType] = {"DeletedEntry": "entry", "DeletedAsset": "asset"}
+_PAGE_SIZE = 100
+_PAGE_SIZE_LIMIT = 1000
+_TOO_LARGE = re.compile(rb"response size too big", re.IGNORECASE)
+_CODE = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+_SIGNATURE_AGE = 30.0
+_WEBHOOK_BYTES = 8 * 1024 * 1024
+
+Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
+
+
+class ContentfulSettings(Settings):
+    """`space` and `environment` (or an alias of one); `preview` reads drafts, by an initial sync only."""
+
+    space: Id
+    environment: Id = "master"
+    region: Literal["us", "eu"] = "us"
+    preview: bool = False
+    page_size: int | None = Field(default=None, ge=1, le=1000)
+
+    @field_validator("api_filter")
+    @classmethod
+    def _known_parameters(cls, api_filter: dict[str, str]) -> dict[str, str]:
+        if unknown := api_filter.keys() - {"type", "content_type"}:
+            raise ValueError(f"has no key {min(unknown)!r}; known: type, content_type")
+        if api_filter.get("type", "all") not in _TYPES:
+            raise ValueError(f"type must be one of {', '.join(_TYPES)}")
+        if not all(api_filter.values()):
+            raise ValueError("content_type must not be empty")
+        return api_filter
+
+
+class Sys(msgspec.Struct, gc=False):
+    """The part of an item's `sys` that is looked at; nothing about its values is promised."""
+
+    id: Any = None
+    type: Any = None
+    contentType: Any = None  # noqa: N815 (the vendor's spelling)
+    revision: Any = None
+    createdAt: Any = None  # noqa: N815 (the vendor's spelling)
+    updatedAt: Any = None  # noqa: N815 (the vendor's spelling)
+    deletedAt: Any = None  # noqa: N815 (the vendor's spelling)
+
+
+_SYS = msgspec.json.Decoder(Sys)
+
+
+class Contentful:
+    """One environment of one Contentful space."""
+
+    name: ClassVar[str] = "contentful"
+    settings_type: ClassVar[type[Settings]] = ContentfulSettings
+    newest_first: ClassVar[bool] = True
+
+    def __init__(self, connection: str, settings: Settings) -> None:
+        assert isinstance(settings, ContentfulSettings)
+        if "content_type" in settings.api_filter and settings.api_filter.get("type") != "Entry":
+            raise ConfigError(
+                'api_filter: content_type needs type = "Entry"',
+                hint='write api_filter = { type = "Entry", content_type = "…" }; content_types loses no delete',
+            )
+        self._connection = connection
+        self._settings = settings
+
+    @property
+    def base_url(self) -> str:
+        """Scheme and host that requests go to."""
+        return self._settings.base_url or _HOSTS[self._settings.region, self._settings.preview]
+
+    @property
+    def db(self) -> str:
+        """The space."""
+        return self._settings.space
+
+    @property
+    def schema(self) -> str | None:
+        """The environment."""
+        return self._settings.environment
+
+    @property
+    def scope(self) -> Mapping[str, str]:
+        """Space, environment, which API, and the API's own filters."""
+        return {
+            "vendor": self.name,
+            "space": self._settings.space,
+            "environment": self._settings.environment,
+            "api": "preview" if self._settings.preview else "delivery",
+            **{f"api_filter.{key}": value for key, value in self._settings.api_filter.items()},
+        }
+
+    def request(self, checkpoint: Checkpoint) -> httpx.Request:
+        """Return the request for the page after `checkpoint`; the Preview API has no deltas: `SourceRejected`."""
+        if checkpoint.cursor is None:
+            sizes = (self._settings.page_size or _PAGE_SIZE, checkpoint.page_size or _PAGE_SIZE_LIMIT)
+            return self._get("sync", {"initial": "true", **self._settings.api_filter, "limit": str(min(sizes))})
+        if self._settings.preview and checkpoint.page == 0:
+            raise SourceRejected(
+                "the Preview API answers initial syncs only: the snapshot is complete, changes cannot be followed",
+                hint='set snapshot_mode = "initial_only" for this connection, or follow the published content',
+            )
+        # The API refuses every other parameter beside a token, even the ones the token was made with.
+        return self._get("sync", {"sync_token": checkpoint.cursor})
+
+    def page(self, response: httpx.Response, after: Checkpoint) -> SyncPage:
+        """Return what a response says; `after.cursor` tells whether a token or an initial sync was asked for."""
+        self._refuse(response, token=after.cursor is not None)
+        identity = item.text(response.headers.get("cf-environment-uuid"))
+        if identity and after.identity and identity != after.identity:
+            raise CheckpointRejected(
+                f"environment {self._settings.environment} of space {self._settings.space} is another one than before",
+                hint="its alias was retargeted, or it was made anew: take a new snapshot",
+            )
+        try:
+            body = rawjson.split(response.content)
+            raws = rawjson.elements(body.get("items", b""))
+            page_url, sync_url = (rawjson.value(body.get(name, b"null")) for name in ("nextPageUrl", "nextSyncUrl"))
+        except ValueError as error:
+            raise SourceUnavailable(f"the response is no sync page: {error}") from error
+        # Where both are given, going on with the page cannot skip anything.
+        next_url = page_url or sync_url
+        if not isinstance(next_url, str):
+            raise SourceUnavailable("the response has neither nextPageUrl nor nextSyncUrl")
+        cursor = continuation(self.base_url, next_url, "sync_token")
+        changes, dead_letters = item.read(raws, self._change)
+        checkpoint = after.advance(cursor=cursor, caught_up=not page_url, identity=identity)
+        return SyncPage(changes, checkpoint, not page_url, dead_letters)
+
+    def probe(self) -> httpx.Request:
+        """Return a request for one content type."""
+        return self._get("content_types", {"limit": "1"})
+
+    def probed(self, response: httpx.Response) -> None:
+        """Return if credentials, space and environment are right; else raise as `page` does."""
+        self._refuse(response, token=False)
+
+    def losses(self) -> tuple[str, ...]:
+        """Return what the filter, or the Preview API, withholds."""
+        kind = self._settings.api_filter.get("type", "all")
+        found = []
+        if kind in ("Entry", "Asset"):
+            other = "assets" if kind == "Entry" else "entries"
+            found.append(f"type = {kind}: no {other}, and no delete or unpublish of anything")
+        if kind.startswith("Delet"):
+            found.append(f"type = {kind}: nothing that is published, and no delete of any other kind")
+        if "content_type" in self._settings.api_filter:
+            found.append("content_type: no entry of another content type")
+        if self._settings.preview:
+            found.append("preview: one initial sync, and no change and no delete after it")
+        return tuple(found)
+
+    def wake_up(self, headers: Mapping[str, str], method: str, path: str, body: bytes, now: float) -> WakeUp | None:
+        """Return what a call announces that is signed by Contentful or carries the shared secret."""
+        if not (
+            shares_secret(headers, self._settings.webhook_secret) or self._signed(headers, method, path, body, now)
+        ):
+            return None
+        return WakeUp(id=_announced(body))
+
+    def _get(self, what: str, parameters: Mapping[str, str]) -> httpx.Request:
+        path = f"/spaces/{quote(self._settings.space)}/environments/{quote(self._settings.environment)}/{what}"
+        headers = {"Authorization": f"Bearer {self._settings.token.get_secret_value()}"}
+        return httpx.Request("GET", self.base_url + path, params=parameters, headers=headers)
+
+    def _refuse(self, response: httpx.Response, *, token: bool) -> None:
+        """Raise what a response other than 200 means."""
+        status = response.status_code
+        if status == httpx.codes.OK:
+            return
+        told = f"Contentful answered {status}{_code(response.content)}"
+        if status == httpx.codes.TOO_MANY_REQUESTS:
+            raise SourceUnavailable(told, retry_after=_seconds(response.headers.get("X-Contentful-RateLimit-Reset")))
+        if status >= httpx.codes.INTERNAL_SERVER_ERROR or status < httpx.codes.MULTIPLE_CHOICES:
+            raise SourceUnavailable(told)
+        if status == httpx.codes.BAD_REQUEST and _TOO_LARGE.search(response.content):
+            raise PageTooLarge(f"{told}: the page exceeds the API's size limit", hint="use a smaller page_size")
+        if token and status in (400, 404, 410, 422):
+            # No answer to a bad token is documented, and a revoked access looks the same.
+            raise CheckpointRejected(f"{told} to a sync token", doubtful=True)
+        self._reject(status, told)
+
+    def _reject(self, status: int, told: str) -> NoReturn:
+        where = f"space {self._settings.space}, environment {self._settings.environment}"
+        if status in (401, 403, 404):
+            raise SourceRejected(
+                f"{told} for {where}",
+                hint="check space, environment and token: the token must be allowed to read this environment",
+            )
+        if status < httpx.codes.BAD_REQUEST:
+            raise SourceRejected(f"{told}, a redirect, for {where}; it was not followed", hint="correct base_url")
+        raise SourceRejected(f"{told} for {where}", hint="check api_filter and page_size")
+
+    def _change(self, raw: bytes) -> Change:
+        parts = rawjson.members(raw)
+        if "sys" not in parts:
+            raise MalformedItem("the item has no sys")
+        sys = rawjson.record(parts["sys"], _SYS)
+        kind = item.text(sys.type)
+        if kind in _UPSERTS:
+            return self._upsert(raw, parts, sys, kind)
+        if kind in _REMOVALS:
+            return self._removal(raw, sys, kind)
+        raise MalformedItem("the item's type is unknown", item_type=kind, item_id=item.text(sys.id))
+
+    def _upsert(self, raw: bytes, parts: dict[str, bytes], sys: Sys, kind: str) -> Change:
+        fields = parts.pop("fields", None)
+        return Change(
+            key=EntityKey(self._connection, _UPSERTS[kind], item.identified(kind, sys.id), ALL_LOCALES),
+            change_type="published",
+            digest=hashlib.blake2b(raw, digest_size=16).digest(),
+            raw=raw,
+            content_type=_content_type(sys),
+            revision=item.whole(sys.revision),
+            changed_at=item.text(sys.updatedAt),
+            created_at=item.text(sys.createdAt),
+            updated_at=item.text(sys.updatedAt),
+            fields=fields,
+            meta=rawjson.join(parts),
+            refs=tuple(dict.fromkeys(_links(fields))) if fields else (),
+        )
+
+    def _removal(self, raw: bytes, sys: Sys, kind: str) -> Change:
+        return Change(
+            key=EntityKey(self._connection, _REMOVALS[kind], item.identified(kind, sys.id), ALL_LOCALES),
+            change_type="deleted",
+            digest=hashlib.blake2b(raw, digest_size=16).digest(),
+            raw=raw,
+            content_type=_content_type(sys),
+            revision=item.whole(sys.revision),
+            changed_at=item.text(sys.deletedAt) or item.text(sys.updatedAt),
+            marker=raw,
+        )
+
+    def _signed(self, headers: Mapping[str, str], method: str, path: str, body: bytes, now: float) -> bool:
+        """Return whether Contentful signed this call with the connection's secret within the last 30 seconds.
+
+        https://www.contentful.com/developers/docs/webhooks/request-verification/
+        """
+        secret = self._settings.webhook_secret.get_secret_value() if self._settings.webhook_secret else ""
+        given = {name.lower(): value.strip() for name, value in headers.items()}
+        names = sorted(given.get("x-contentful-signed-headers", "").lower().split(","))
+        age = now - _number(given.get("x-contentful-timestamp")) / 1000
+        if not secret or "x-contentful-timestamp" not in names or not abs(age) <= _SIGNATURE_AGE:
+            return False
+        signed = ";".join(f"{name}:{given.get(name, '')}" for name in names)
+        text = f"{method.upper()}\n{path}\n{signed}\n".encode("utf-8", "surrogatepass") + body
+        expected = hmac.new(secret.encode("utf-8", "surrogatepass"), text, hashlib.sha256).hexdigest()
+        signature = given.get("x-contentful-signature", "").encode("utf-8", "surrogatepass")
+        return hmac.compare_digest(expected.encode(), signature)
+
+
+def _content_type(sys: Sys) -> str | None:
+    link = sys.contentType
+    inner = link.get("sys") if isinstance(link, dict) else None
+    return item.text(inner.get("id")) if isinstance(inner, dict) else None
+
+
+def _links(fields: bytes) -> Iterator[str]:
+    # A name may be spelled with escapes; without either text there is no link, and most items are done.
+    if b"linkType" not in fields and b"\\u00" not in fields:
+        return
+    for node in rawjson.walk(rawjson.value(fields)):
+        link = node.get("sys")
+        if not isinstance(link, dict) or link.get("type") != "Link":
+            continue
+        target = link.get("linkType")
+        entity_type = _UPSERTS.get(target) if isinstance(target, str) else None
+        if entity_type and (found := item.text(link.get("id"))):
+            yield f"{entity_type}:{found}"
+
+
+def _code(body: bytes) -> str:
+    """Return the error's code in parentheses, as far as the body has one; never any other part of the body."""
+    try:
+        sys = rawjson.record(rawjson.split(body)["sys"], _SYS)
+    except (KeyError, ValueError):
+        return ""
+    return f" ({sys.id})" if isinstance(sys.id, str) and _CODE.fullmatch(sys.id) else ""
+
+
+def _number(text: str | None) -> float:
+    try:
+        return float(text or "nan")
+    except ValueError:
+        return math.nan
+
+
+def _seconds(text: str | None) -> float:
+    found = _number(text)
+    return found if 0 <= found < math.inf else 1.0
+
+
+def _announced(body: bytes) -> str | None:
+    """Return the id in a webhook's body, which users may transform at will."""
+    try:
+        found = rawjson.value(body) if len(body) <= _WEBHOOK_BYTES else None
+    except ValueError:
+        return None
+    sys = found.get("sys") if isinstance(found, dict) else None
+    return item.text(sys.get("id")) if isinstance(sys, dict) else None
+
+
+VENDOR = Contentful
