@@ -1,0 +1,129 @@
+"""The metrics of one process, in a registry of their own. The core calls methods; only this file knows Prometheus."""
+
+from importlib.metadata import version
+from typing import Literal
+
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from connector.status import STATES, StreamState
+
+CONTENT_TYPE = CONTENT_TYPE_LATEST
+
+Outcome = Literal["committed", "aborted", "unknown", "fenced"]
+
+_FRESHNESS_BUCKETS = (0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800, 3600, 21_600, 86_400)
+_TRANSACTION_BUCKETS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20)
+_PAGE_BUCKETS = (0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30)
+
+
+class Metrics:
+    """Counts what happens to streams. Safe from any thread; `docs/metrics.md` describes each metric.
+
+    Counts are added, sizes replace the former value, durations are seconds, points in time seconds since 1970.
+    """
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self._events = self._counter("contentwire_events", "Events committed, by operation.", "op")
+        self._dead_letters = self._counter("contentwire_dead_letters", "Items that could not be published.", "error")
+        self._retries = self._counter("contentwire_retries", "Attempts repeated after an error.", "error")
+        self._transactions = self._counter("contentwire_transactions", "Transactions, by their outcome.", "outcome")
+        self._pages = self._counter("contentwire_pages", "Pages read from the CMS.")
+        self._items = self._counter("contentwire_page_items", "Items in the pages read.")
+        self._bytes = self._counter("contentwire_page_bytes", "Bytes in the pages read, decompressed.")
+        self._stale = self._counter("contentwire_stale_changes", "Changes left out because a newer one was published.")
+        self._locale_mismatches = self._counter(
+            "contentwire_locale_mismatches", "Removals whose locale is not live while another one of the entity is."
+        )
+        self._walk_restarts = self._counter("contentwire_walk_restarts", "Walks refused midway and started again.")
+        self._last_commit = self._gauge("contentwire_last_commit_timestamp_seconds", "When the last commit happened.")
+        self._state = self._gauge("contentwire_stream_state", "1 for the state the stream is in, else 0.", "state")
+        self._index = self._gauge("contentwire_index_entries", "Keys in the stream's index.")
+        self._held_deletes = self._gauge("contentwire_held_deletes", "Deletes that wait for an operator's consent.")
+        self._freshness = self._histogram(
+            "contentwire_freshness_seconds", "From the CMS's publish time to our commit.", _FRESHNESS_BUCKETS
+        )
+        self._transaction = self._histogram(
+            "contentwire_transaction_seconds", "From begin to commit of a transaction.", _TRANSACTION_BUCKETS
+        )
+        self._page = self._histogram("contentwire_page_seconds", "From request to complete response.", _PAGE_BUCKETS)
+        build = Gauge("contentwire_build_info", "1, with the version as label.", ["version"], registry=self.registry)
+        build.labels(version("contentwire")).set(1)
+
+    def events(self, connection: str, op: str, n: int = 1) -> None:
+        """Count `n` committed events of operation `op`."""
+        self._events.labels(connection, op).inc(n)
+
+    def committed(self, connection: str, at: float) -> None:
+        """Note a commit at `at`."""
+        self._last_commit.labels(connection).set(at)
+
+    def freshness(self, connection: str, seconds: float) -> None:
+        """Observe one event of a delta; a snapshot's events are as old as their content and do not belong here."""
+        self._freshness.labels(connection).observe(max(seconds, 0.0))
+
+    def state(self, connection: str, state: StreamState) -> None:
+        """Note that the stream is in `state`, and in no other."""
+        for name in STATES:
+            self._state.labels(connection, name).set(name == state)
+
+    def dead_letters(self, connection: str, error: str, n: int = 1) -> None:
+        """Count `n` dead letters, by the class name of their error."""
+        self._dead_letters.labels(connection, error).inc(n)
+
+    def retries(self, connection: str, error: str) -> None:
+        """Count a retry, by the class name of the error before it."""
+        self._retries.labels(connection, error).inc()
+
+    def transactions(self, connection: str, outcome: Outcome) -> None:
+        """Count a transaction."""
+        self._transactions.labels(connection, outcome).inc()
+
+    def transaction_seconds(self, connection: str, seconds: float) -> None:
+        """Observe how long a committed transaction took."""
+        self._transaction.labels(connection).observe(seconds)
+
+    def page(self, connection: str, items: int, size: int, seconds: float) -> None:
+        """Count a page of `items` items in `size` bytes that took `seconds`."""
+        self._pages.labels(connection).inc()
+        self._items.labels(connection).inc(items)
+        self._bytes.labels(connection).inc(size)
+        self._page.labels(connection).observe(seconds)
+
+    def index_size(self, connection: str, entries: int) -> None:
+        """Note the number of keys in the index."""
+        self._index.labels(connection).set(entries)
+
+    def stale(self, connection: str, n: int = 1) -> None:
+        """Count `n` changes older than what the index holds."""
+        self._stale.labels(connection).inc(n)
+
+    def locale_mismatch(self, connection: str, n: int = 1) -> None:
+        """Count `n` removals of a locale that is not live while another one of the entity is."""
+        self._locale_mismatches.labels(connection).inc(n)
+
+    def held_deletes(self, connection: str, n: int) -> None:
+        """Note how many deletes a reconciliation holds back, 0 for none."""
+        self._held_deletes.labels(connection).set(n)
+
+    def walk_restarts(self, connection: str) -> None:
+        """Count a walk that starts again."""
+        self._walk_restarts.labels(connection).inc()
+
+    def forget(self, connection: str) -> None:
+        """Drop what only the owner of a stream can know, so that an alert does not see a former owner's last word."""
+        for gauge in (self._last_commit, self._state, self._index, self._held_deletes):
+            gauge.remove_by_labels({"connection": connection})
+
+    def render(self) -> bytes:
+        """Return all metrics in the text format that `CONTENT_TYPE` names."""
+        return generate_latest(self.registry)
+
+    def _counter(self, name: str, description: str, *labels: str) -> Counter:
+        return Counter(name, description, ["connection", *labels], registry=self.registry)
+
+    def _gauge(self, name: str, description: str, *labels: str) -> Gauge:
+        return Gauge(name, description, ["connection", *labels], registry=self.registry)
+
+    def _histogram(self, name: str, description: str, buckets: tuple[float, ...]) -> Histogram:
+        return Histogram(name, description, ["connection"], buckets=buckets, registry=self.registry)

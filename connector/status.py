@@ -1,0 +1,49 @@
+"""What one process knows about its streams, as shown by the status page, the metrics and the command line. Pure."""
+
+from typing import Literal, get_args
+
+import msgspec
+
+from connector.model import Phase
+
+StreamState = Literal[
+    "standby",  # another process owns the stream
+    "recovering",  # fencing and reading back
+    "running",
+    "retrying",  # something outside does not answer
+    "paused",
+    "finished",  # a snapshot was all that was wanted
+    "stopped",  # an operator has to act
+    "walk_starved",
+    "deletes_held",
+]
+STATES: tuple[StreamState, ...] = get_args(StreamState)
+
+
+class StreamStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """One stream as this process sees it.
+
+    - `owned`: this process follows it. `phase`, `epoch`, `page`, `sequence`: of its checkpoint, as far as known here.
+    - `committed_at_ms`: milliseconds since 1970 of the last commit, None before the first.
+    - `freshness`: seconds from the CMS's clock to that commit, of its newest change.
+    - `error`, `hint`: what is wrong and what to do next, or empty.
+    """
+
+    connection: str
+    vendor: str
+    state: StreamState
+    owned: bool = False
+    phase: Phase | None = None
+    epoch: int = 0
+    page: int = 0
+    sequence: int = 0
+    committed_at_ms: int | None = None
+    freshness: float | None = None
+    index_size: int = 0
+    error: str = ""
+    hint: str = ""
+
+    @property
+    def ready(self) -> bool:
+        """Whether nothing keeps this process from being called ready: not its stream, or one that has committed."""
+        return not self.owned or self.committed_at_ms is not None or self.phase == "streaming"
