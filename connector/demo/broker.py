@@ -1,15 +1,16 @@
 """Apache Kafka on loopback: one broker or three, plain or with TLS and SASL/SCRAM, from Python packages alone.
 
-Only for tests and demonstrations: its data is in a temporary folder and gone when it is closed.
+Only for tests and demonstrations: its data is in a temporary folder and gone when it is closed. Run as a program, it
+keeps a broker until Ctrl-C for whoever exports what it prints.
 """
 
 import contextlib
+import logging
 import os
 import shutil
 import signal
 import sys
 import tempfile
-import time
 import uuid
 from base64 import urlsafe_b64encode
 from collections.abc import Iterator, Mapping
@@ -17,12 +18,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from connector.demo import artifacts
+from connector.demo import apicurio, java
+from connector.demo.artifacts import Library
 from connector.demo.child import Child, free_ports
+from connector.demo.security import Security
 from connector.errors import BrokerUnavailable
 
 _BUNDLE = "kafka-4.3.1"
-_READY = "Kafka Server started"
+_READY = "Kafka Server started"  # logged when the broker is registered and unfenced, not merely listening
+_LARGEST_MESSAGE = 16 * 2**20  # the message contract's 8 MiB, and headroom for the batch around it
+
+
+@dataclass(frozen=True)
+class Broker:
+    """Where a broker answers, and the librdkafka settings to connect with."""
+
+    bootstrap: str
+    client: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -45,32 +57,30 @@ class _Node:
 class Kafka:
     """A running Kafka; a context manager, closed at its end, and gone with this process at the latest.
 
-    `properties` are added to every broker's own. Nodes are numbered from 1. Raises `Unreachable` if the archives cannot
-    be fetched, and `BrokerUnavailable`, with the end of the log, if a broker is not ready within `deadline` seconds.
+    Nodes are numbered from 1. `properties` are added to every broker's own. Raises `Unreachable` if the archives cannot
+    be fetched, and `BrokerUnavailable`, with the end of its log, if a broker is not ready within `deadline` seconds.
     """
 
     def __init__(
-        self, *, brokers: int = 1, heap: str = "512m", properties: Mapping[str, str] | None = None, deadline: float = 60
+        self,
+        *,
+        brokers: int = 1,
+        secure: bool = False,
+        properties: Mapping[str, str] | None = None,
+        deadline: float = 60,
     ) -> None:
+        jars = Library.of_user(os.environ).fetch(_BUNDLE)
         self._deadline = deadline
-        jars = artifacts.fetch(_BUNDLE, artifacts.Repository.of_user(os.environ))
-        self._java = [str(artifacts.java()), f"-Xmx{heap}", "-XX:+UseSerialGC", "-XX:-UsePerfData"]
-        self._java += ["-cp", os.pathsep.join(map(str, jars))]
-        self.folder = Path(tempfile.mkdtemp(prefix="contentwire-kafka-"))
-        ports = iter(free_ports(3 * brokers))
-        self._nodes = {
-            number: _Node(number, self.folder / f"node-{number}", next(ports), next(ports), next(ports))
-            for number in range(1, brokers + 1)
-        }
         self._running: dict[int, Child] = {}
-        (self.folder / "log4j2.properties").write_text(_LOGGING)
-        cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        self._folder = Path(tempfile.mkdtemp(prefix="contentwire-kafka-"))
+        self._security = Security(self._folder) if secure else None
+        self._nodes = _nodes(brokers, self._folder)
+        logging_file = self._folder / "log4j2.properties"
+        logging_file.write_text(_LOGGING)
+        self._java = [f"-Xmx{768 if brokers == 1 else 384}m", f"-Dlog4j2.configurationFile={logging_file}"]
+        self._java += ["-cp", os.pathsep.join(map(str, jars))]
         try:
-            for node in self._nodes.values():
-                node.folder.mkdir()
-                settings = _settings(node, list(self._nodes.values())) | (properties or {})
-                node.settings.write_text("".join(f"{key}={value}\n" for key, value in settings.items()))
-                self._format(node, cluster)
+            self._format(properties or {})
             self._start(*self._nodes.values())
         except BaseException:
             self.close()
@@ -90,26 +100,26 @@ class Kafka:
     @property
     def client(self) -> dict[str, str]:
         """The librdkafka settings to connect with."""
-        return {"bootstrap.servers": self.bootstrap}
+        return {"bootstrap.servers": self.bootstrap} | (self._security.client if self._security else {})
 
     def log(self, node: int = 1) -> Path:
-        """Where a broker logs."""
+        """Return where a broker logs."""
         return self._nodes[node].log
 
     def kill(self, node: int = 1) -> None:
-        """End a broker as a crash would; returns when it is gone."""
+        """End a running broker as a crash would; returns when it is gone."""
         self._running.pop(node).kill()
 
     def stop(self, node: int = 1) -> None:
-        """Shut a broker down in order; returns when it is gone."""
+        """Shut a running broker down in order; returns when it is gone."""
         self._running.pop(node).stop()
 
     def start(self, node: int = 1) -> None:
-        """Start a killed or stopped broker again, with its data and its port; returns when it is ready."""
+        """Start a killed or stopped broker again, with its data and on its port; returns when it is ready."""
         self._start(self._nodes[node])
 
     def pause(self, node: int = 1) -> None:
-        """Freeze a broker: connections stay, nothing answers."""
+        """Freeze a running broker: its connections stay, nothing answers."""
         self._running[node].signal(signal.SIGSTOP)
 
     def resume(self, node: int = 1) -> None:
@@ -117,41 +127,47 @@ class Kafka:
         self._running[node].signal(signal.SIGCONT)
 
     def close(self) -> None:
-        """End all brokers and remove their data."""
-        for child in self._running.values():
-            child.kill()
-        self._running.clear()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        """End all brokers and remove their data; may be repeated."""
+        while self._running:
+            self._running.popitem()[1].kill()
+        shutil.rmtree(self._folder, ignore_errors=True)
 
-    def _format(self, node: _Node, cluster: str) -> None:
-        tool = ["kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(node.settings)]
-        with Child([*self._java, *tool], log=node.log) as child:
-            if child.wait(self._deadline) != 0:
-                raise self._failed(node)
+    def _format(self, properties: Mapping[str, str]) -> None:
+        if self._security:
+            self._security.create()
+        security = self._security.server if self._security else {}
+        cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        with contextlib.ExitStack() as stack:
+            tools = []
+            for node in self._nodes.values():
+                node.folder.mkdir()
+                settings = {**_settings(node, self._nodes), **security, **properties}
+                node.settings.write_text("".join(f"{key}={value}\n" for key, value in settings.items()))
+                tool = ["kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(node.settings)]
+                tool += self._security.format if self._security else []
+                tools.append(stack.enter_context(java.run([*self._java, *tool], log=node.log)))
+            for tool_run in tools:
+                if tool_run.wait(self._deadline) != 0:
+                    raise BrokerUnavailable(f"Kafka's storage could not be formatted:\n{tool_run.tail()}")
 
     def _start(self, *nodes: _Node) -> None:
-        seen = {node.id: node.log.stat().st_size for node in nodes}
         for node in nodes:
             command = [*self._java, "kafka.Kafka", str(node.settings)]
-            command.insert(1, f"-Dlog4j2.configurationFile={self.folder / 'log4j2.properties'}")
-            self._running[node.id] = Child(command, log=node.log)
+            self._running[node.id] = java.run(command, log=node.log)
         for node in nodes:
-            self._await(node, self._running[node.id], _READY, seen[node.id])
+            child = self._running[node.id]
+            if not child.said(_READY, self._deadline):
+                raise BrokerUnavailable(f"Kafka broker {node.id} did not start; the end of its log:\n{child.tail()}")
 
-    def _await(self, node: _Node, child: Child, line: str, seen: int) -> None:
-        end = time.monotonic() + self._deadline
-        while time.monotonic() < end:
-            running = child.running
-            if line in node.log.read_bytes()[seen:].decode(errors="replace"):
-                return
-            if not running:
-                break
-            time.sleep(0.02)
-        raise self._failed(node)
 
-    def _failed(self, node: _Node) -> BrokerUnavailable:
-        tail = "\n".join(node.log.read_text(errors="replace").splitlines()[-15:])
-        return BrokerUnavailable(f"Kafka broker {node.id} did not start; the end of its log:\n{tail}")
+@contextlib.contextmanager
+def find_or_start(environ: Mapping[str, str]) -> Iterator[Broker]:
+    """Give the broker that `KAFKA_BOOTSTRAP` names, else one that ends with the context."""
+    if bootstrap := environ.get("KAFKA_BOOTSTRAP"):
+        yield Broker(bootstrap, {"bootstrap.servers": bootstrap})
+        return
+    with Kafka() as kafka:
+        yield Broker(kafka.bootstrap, kafka.client)
 
 
 _LOGGING = """\
@@ -166,14 +182,22 @@ logger.config.level = warn
 """
 
 
-def _settings(node: _Node, nodes: list[_Node]) -> dict[str, str]:
-    replicas = min(3, len(nodes))
-    in_sync = 2 if replicas == 3 else 1
+def _nodes(count: int, folder: Path) -> dict[int, _Node]:
+    ports = iter(free_ports(3 * count))
+    return {
+        number: _Node(number, folder / f"node-{number}", next(ports), next(ports), next(ports))
+        for number in range(1, count + 1)
+    }
+
+
+def _settings(node: _Node, nodes: Mapping[int, _Node]) -> dict[str, str]:
+    replicas = str(min(3, len(nodes)))
+    in_sync = str(min(2, len(nodes)))
     listeners = f"CLIENT://127.0.0.1:{node.port},INTERNAL://127.0.0.1:{node.internal}"
     return {
         "process.roles": "broker,controller",
         "node.id": str(node.id),
-        "controller.quorum.voters": ",".join(f"{each.id}@127.0.0.1:{each.controller}" for each in nodes),
+        "controller.quorum.voters": ",".join(f"{each.id}@127.0.0.1:{each.controller}" for each in nodes.values()),
         "listeners": f"{listeners},CONTROLLER://127.0.0.1:{node.controller}",
         "advertised.listeners": listeners,
         "controller.listener.names": "CONTROLLER",
@@ -181,18 +205,18 @@ def _settings(node: _Node, nodes: list[_Node]) -> dict[str, str]:
         "listener.security.protocol.map": "CLIENT:PLAINTEXT,INTERNAL:PLAINTEXT,CONTROLLER:PLAINTEXT",
         "log.dirs": str(node.folder / "data"),
         "auto.create.topics.enable": "false",
-        "default.replication.factor": str(replicas),
-        "min.insync.replicas": str(in_sync),
+        "default.replication.factor": replicas,
+        "min.insync.replicas": in_sync,
         "offsets.topic.num.partitions": "4",
-        "offsets.topic.replication.factor": str(replicas),
+        "offsets.topic.replication.factor": replicas,
         "transaction.state.log.num.partitions": "4",
-        "transaction.state.log.replication.factor": str(replicas),
-        "transaction.state.log.min.isr": str(in_sync),
+        "transaction.state.log.replication.factor": replicas,
+        "transaction.state.log.min.isr": in_sync,
         "share.coordinator.state.topic.num.partitions": "1",
-        "share.coordinator.state.topic.replication.factor": str(replicas),
-        "share.coordinator.state.topic.min.isr": str(in_sync),
-        "message.max.bytes": str(16 * 2**20),
-        "replica.fetch.max.bytes": str(16 * 2**20),
+        "share.coordinator.state.topic.replication.factor": replicas,
+        "share.coordinator.state.topic.min.isr": in_sync,
+        "message.max.bytes": str(_LARGEST_MESSAGE),
+        "replica.fetch.max.bytes": str(_LARGEST_MESSAGE),
         "group.initial.rebalance.delay.ms": "0",
         "group.min.session.timeout.ms": "500",
         "group.consumer.min.session.timeout.ms": "1000",
@@ -205,28 +229,16 @@ def _settings(node: _Node, nodes: list[_Node]) -> dict[str, str]:
     }
 
 
-@contextlib.contextmanager
-def find_or_start(environ: Mapping[str, str]) -> Iterator["Broker"]:
-    """Give the broker that `KAFKA_BOOTSTRAP` names, else start one that ends with the context."""
-    if bootstrap := environ.get("KAFKA_BOOTSTRAP"):
-        yield Broker(bootstrap, {"bootstrap.servers": bootstrap})
-        return
-    with Kafka() as kafka:
-        yield Broker(kafka.bootstrap, kafka.client)
-
-
-@dataclass(frozen=True)
-class Broker:
-    """Where a broker answers and the librdkafka settings to connect with."""
-
-    bootstrap: str
-    client: Mapping[str, str]
-
-
 def _main() -> None:
-    """Keep one broker running until Ctrl-C, for tests and trials that export what is printed."""
-    with Kafka(heap="768m") as kafka, contextlib.suppress(KeyboardInterrupt):
-        sys.stdout.write(f"export KAFKA_BOOTSTRAP={kafka.bootstrap}\n")
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGINT))
+    with contextlib.suppress(KeyboardInterrupt), contextlib.ExitStack() as stack:
+        kafka = stack.enter_context(find_or_start(os.environ))
+        lines = f"export KAFKA_BOOTSTRAP={kafka.bootstrap}\n"
+        if "--registry" in sys.argv:
+            url = stack.enter_context(apicurio.find_or_start(os.environ))
+            lines += f"export SCHEMA_REGISTRY={url}\n"
+        sys.stdout.write(lines)
         sys.stdout.flush()
         signal.pause()
 

@@ -14,6 +14,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Self
@@ -23,21 +24,30 @@ from typing import Self
 _PORTS = range(20_000, 32_000)
 
 _DELIVERED = b"."
+_LOOK = 0.02
 _PR_SET_PDEATHSIG = 1
 
 
 class Child:
     """A running command whose output is appended to `log`; it ends at the latest when this process does.
 
-    `grace`: seconds between SIGTERM and SIGKILL. Raises `OSError` if the command cannot be started at all; one that
-    ends by itself later shows in `running`. Not for use by several threads at once.
+    `folder` is where it runs, `grace` the seconds between SIGTERM and SIGKILL. Raises `OSError` if the command cannot
+    be started at all; one that ends by itself later shows in `running`. Not for several threads at once.
     """
 
     def __init__(
-        self, command: Sequence[str], *, log: Path, env: Mapping[str, str] | None = None, grace: float = 10.0
+        self,
+        command: Sequence[str],
+        *,
+        log: Path,
+        env: Mapping[str, str] | None = None,
+        folder: Path | None = None,
+        grace: float = 10.0,
     ) -> None:
         self._grace = grace
+        self._log = log
         with log.open("ab") as output:
+            self._seen = output.tell()
             self._guard = subprocess.Popen(  # noqa: S603  # the caller's own command, no shell
                 [sys.executable, "-I", "-S", __file__, str(grace), *command],
                 stdin=subprocess.PIPE,
@@ -45,6 +55,7 @@ class Child:
                 stderr=output,
                 bufsize=0,
                 env=env,
+                cwd=folder,
                 # Ctrl-C at the terminal reaches the parent alone, which then stops its children in order.
                 start_new_session=True,
             )
@@ -68,6 +79,23 @@ class Child:
         with contextlib.suppress(subprocess.TimeoutExpired):
             return self._guard.wait(timeout)
         return None
+
+    def said(self, text: str, timeout: float) -> bool:
+        """Wait until the log holds `text`; False if the command ends first, or `timeout` seconds pass."""
+        end = time.monotonic() + timeout
+        while time.monotonic() < end:
+            running = self.running  # Read before the log: what an ended command said last still counts.
+            if text.encode() in self._log.read_bytes()[self._seen :]:
+                return True
+            if not running:
+                return False
+            time.sleep(_LOOK)
+        return False
+
+    def tail(self, lines: int = 15) -> str:
+        """Return the last lines that the command logged."""
+        logged = self._log.read_bytes()[self._seen :].decode(errors="replace")
+        return "\n".join(logged.splitlines()[-lines:])
 
     def signal(self, number: signal.Signals) -> None:
         """Deliver a signal to the command and all it started; does nothing once it has ended."""
