@@ -91,16 +91,47 @@ def join(parts: Mapping[str, bytes]) -> bytes:
     return b"{" + b",".join([_quoted(name) + b":" + part for name, part in parts.items()]) + b"}"
 
 
+def objects(raw: bytes, name: str, member: str) -> list[dict[str, Any]]:
+    """Return each object that stands under a member `name` and has a `member` of its own, in order of appearance.
+
+    `raw` is valid JSON; both names are ASCII letters.
+    """
+    quoted = f'{name}"'.encode()
+    hits = raw.count(f'{member}"'.encode())
+    # Without escapes a name has one spelling, and an unescaped quote before and after it bounds a whole text.
+    plain = b"\\" not in raw or (b"\\u00" not in raw and b'\\"' + quoted not in raw)
+    if plain and not hits:
+        return []
+    # Most such objects hold no other and no brace: a search finds them, and counting tells whether it found them all.
+    try:
+        found = [item for item in map(_ANY.decode, _flat_under(quoted).findall(raw)) if member in item] if plain else []
+    except ValueError:
+        found = []
+    if plain and len(found) == hits:
+        return found
+    under = (node.get(name) for node in walk(value(raw)))
+    return [item for item in under if isinstance(item, dict) and member in item]
+
+
 def walk(root: Any) -> Iterator[dict[str, Any]]:
-    """Yield each object of a decoded value in order of appearance, outer ones first, however deep."""
+    """Yield each object of a decoded value, outer ones first, siblings in order, however deep."""
     pending = [root]
     while pending:
         node = pending.pop()
         if isinstance(node, dict):
             yield node
-            pending.extend(reversed(node.values()))
-        elif isinstance(node, list):
-            pending.extend(reversed(node))
+            node = node.values()
+        elif not isinstance(node, list):
+            continue
+        for child in reversed(node):
+            kind = type(child)
+            if kind is dict or kind is list:
+                pending.append(child)
+
+
+@functools.cache
+def _flat_under(quoted: bytes) -> re.Pattern[bytes]:
+    return re.compile(b'"' + quoted + _WS + b":" + _WS + rb"(\{[^{}]*+\})")
 
 
 @functools.lru_cache(maxsize=1024)

@@ -292,15 +292,9 @@ def _content_type(sys: Sys) -> str | None:
 
 
 def _links(fields: bytes) -> Iterator[str]:
-    # A name may be spelled with escapes; without either text there is no link, and most items are done.
-    if b"linkType" not in fields and b"\\u00" not in fields:
-        return
-    for node in rawjson.walk(rawjson.value(fields)):
-        link = node.get("sys")
-        if not isinstance(link, dict) or link.get("type") != "Link":
-            continue
-        target = link.get("linkType")
-        entity_type = _UPSERTS.get(target) if isinstance(target, str) else None
+    for link in rawjson.objects(fields, "sys", "linkType"):
+        target = link["linkType"]
+        entity_type = _UPSERTS.get(target) if link.get("type") == "Link" and isinstance(target, str) else None
         if entity_type and (found := item.text(link.get("id"))):
             yield f"{entity_type}:{found}"
 
