@@ -1,10 +1,10 @@
 """The metrics of one process, in a registry of their own. The core calls methods; only this file knows Prometheus."""
 
-from importlib.metadata import version
 from typing import Literal
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
+from connector import __version__
 from connector.status import STATES, StreamState
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
@@ -48,7 +48,7 @@ class Metrics:
         )
         self._page = self._histogram("contentwire_page_seconds", "From request to complete response.", _PAGE_BUCKETS)
         build = Gauge("contentwire_build_info", "1, with the version as label.", ["version"], registry=self.registry)
-        build.labels(version("contentwire")).set(1)
+        build.labels(__version__).set(1)
 
     def events(self, connection: str, op: str, n: int = 1) -> None:
         """Count `n` committed events of operation `op`."""

@@ -1,0 +1,228 @@
+"""One port: metrics, health, readiness and a status page for operators, and webhooks, which only wake a poller."""
+
+import json
+import socket
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Protocol, Self
+from wsgiref.types import StartResponse, WSGIEnvironment
+
+from markupsafe import Markup
+from waitress import wasyncore
+from waitress.server import TcpWSGIServer, create_server
+from waitress.task import ThreadedTaskDispatcher
+from werkzeug.exceptions import HTTPException, NotFound, Unauthorized
+from werkzeug.routing import Map, Rule
+from werkzeug.wrappers import Request, Response
+
+from connector.errors import ConfigError
+from connector.status import StreamStatus
+
+BODY_BYTES = 1_000_000
+WEDGED_AFTER = 30.0
+"""Seconds after which a supervisor loop that has not turned counts as wedged."""
+
+_THREADS = 4
+_ROUTES = Map(
+    [
+        Rule("/", endpoint="page", methods=["GET"]),
+        Rule("/metrics", endpoint="metrics", methods=["GET"]),
+        Rule("/healthz", endpoint="health", methods=["GET"]),
+        Rule("/readyz", endpoint="ready", methods=["GET"]),
+        Rule("/webhooks/<connection>", endpoint="webhook", methods=["POST"]),
+    ],
+    strict_slashes=False,
+)
+_HEADERS = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+}
+
+
+class StatusSource(Protocol):
+    """What the server asks of the supervisor. Called from several threads; every call answers at once."""
+
+    def status(self) -> Sequence[StreamStatus]:
+        """Return every configured stream as this process sees it."""
+        ...
+
+    def seconds_since_turn(self) -> float:
+        """Return how long ago the supervisor's loop last turned."""
+        ...
+
+    def wake(self, connection: str, headers: Mapping[str, str], method: str, path: str, body: bytes) -> bool | None:
+        """Wake the poller of `connection`: None if there is no such connection, False if the call is not authentic.
+
+        Header names are in lower case; `path` is as it was sent, with its query.
+        """
+        ...
+
+
+class Server:
+    """The operators' port, open between `start` and `stop`, or as a context manager."""
+
+    def __init__(
+        self, host: str, port: int, source: StatusSource, metrics: Callable[[], bytes], content_type: str
+    ) -> None:
+        self._address = (host, port)
+        self._application = _Application(source, metrics, content_type)
+        self._sockets: dict[int, wasyncore.dispatcher] = {}
+        self._dispatcher = ThreadedTaskDispatcher()
+        self._server: TcpWSGIServer | None = None
+        self._thread: threading.Thread | None = None
+
+    @property
+    def port(self) -> int:
+        """The port that is open; where port 0 was asked for, the one that was found."""
+        if self._server is None:
+            raise RuntimeError("the server has not been started")
+        return int(self._server.effective_port)
+
+    def start(self) -> Self:
+        """Open the port and answer from now on; raises `ConfigError` if it cannot be opened."""
+        host, port = self._address
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        try:
+            listening = socket.create_server((host, port), family=family)
+        except OSError as error:
+            hint = "choose another address as server.listen, or stop what listens there"
+            raise ConfigError(f"server.listen: cannot open {host}:{port}: {error.strerror}", hint=hint) from error
+        self._dispatcher.set_thread_count(_THREADS)
+        self._server = create_server(
+            self._application,
+            map=self._sockets,
+            _dispatcher=self._dispatcher,
+            sockets=[listening],
+            ident=None,
+            max_request_body_size=BODY_BYTES,
+            clear_untrusted_proxy_headers=True,
+        )
+        self._thread = threading.Thread(target=self._server.run, name="server", daemon=True)
+        self._thread.start()
+        return self
+
+    def stop(self) -> None:
+        """Finish the answers under way, close the port, and leave no thread behind."""
+        if self._server is None or self._thread is None:
+            return
+        self._dispatcher.shutdown()
+        # Its loop ends when nothing is open any more, and only the loop's own thread may close what it selects on.
+        self._server.trigger.pull_trigger(lambda: wasyncore.close_all(self._sockets))
+        self._thread.join()
+        self._server = self._thread = None
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.stop()
+
+
+class _Application:
+    """The WSGI application. It logs nothing: bodies and headers of webhooks hold what is not ours."""
+
+    def __init__(self, source: StatusSource, metrics: Callable[[], bytes], content_type: str) -> None:
+        self._source = source
+        self._render = metrics
+        self._content_type = content_type
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        response = self._answer(environ)
+        response.headers.update(_HEADERS)
+        return response(environ, start_response)
+
+    def _answer(self, environ: WSGIEnvironment) -> Response:
+        try:
+            endpoint, values = _ROUTES.bind_to_environ(environ).match()
+            response: Response = getattr(self, f"_{endpoint}")(Request(environ), **values)
+        except HTTPException as error:
+            return error.get_response(environ)
+        return response
+
+    def _page(self, _request: Request) -> Response:
+        return Response(status_page(self._source.status()), mimetype="text/html")
+
+    def _metrics(self, _request: Request) -> Response:
+        return Response(self._render(), content_type=self._content_type)
+
+    def _health(self, _request: Request) -> Response:
+        seconds = self._source.seconds_since_turn()
+        wedged = seconds > WEDGED_AFTER
+        return _json({"ok": not wedged, "seconds_since_turn": round(seconds, 1)}, 503 if wedged else 200)
+
+    def _ready(self, _request: Request) -> Response:
+        waiting = [stream for stream in self._source.status() if not stream.ready]
+        reasons = {stream.connection: stream.error or f"no commit yet, {stream.state}" for stream in waiting}
+        return _json({"ready": not waiting, "waiting": reasons}, 503 if waiting else 200)
+
+    def _webhook(self, request: Request, connection: str) -> Response:
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        path = str(request.environ.get("REQUEST_URI") or request.full_path)
+        authentic = self._source.wake(connection, headers, request.method, path, request.get_data())
+        if authentic is None:
+            raise NotFound
+        if not authentic:
+            raise Unauthorized
+        return _json({"accepted": True}, 202)
+
+
+def status_page(streams: Sequence[StreamStatus]) -> str:
+    """Return the page that shows `streams` to a person; every value in it is escaped."""
+    rows = Markup("").join(_row(stream) for stream in streams)
+    return str(_PAGE.format(rows=rows or Markup("<tr><td colspan=10>no stream is configured</td></tr>")))
+
+
+def _row(stream: StreamStatus) -> Markup:
+    return _ROW.format(
+        connection=stream.connection,
+        vendor=stream.vendor,
+        state=stream.state,
+        phase=stream.phase or "",
+        epoch=stream.epoch,
+        page=stream.page,
+        sequence=stream.sequence,
+        committed=_time(stream.committed_at_ms),
+        freshness="" if stream.freshness is None else f"{stream.freshness:.1f} s",
+        entries=stream.index_size,
+        error=stream.error,
+        hint=stream.hint,
+    )
+
+
+def _time(at_ms: int | None) -> str:
+    if at_ms is None:
+        return ""
+    return datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def _json(value: object, status: int) -> Response:
+    return Response(json.dumps(value) + "\n", status=status, mimetype="application/json")
+
+
+_ROW = Markup(
+    '<tr class="{state}"><td>{connection}</td><td>{vendor}</td><td>{state}</td><td>{phase}</td>'
+    "<td>{epoch} / {page}</td><td>{sequence}</td><td>{committed}</td><td>{freshness}</td><td>{entries}</td>"
+    "<td>{error}<br><em>{hint}</em></td></tr>\n"
+)
+_PAGE = Markup("""<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>contentwire</title><meta http-equiv="refresh" content="10">
+<style>
+body {{ font: 15px/1.5 system-ui, sans-serif; margin: 2rem; }}
+table {{ border-collapse: collapse; }}
+th, td {{ text-align: left; vertical-align: top; padding: .3rem .8rem; border-bottom: 1px solid #8884; }}
+.retrying, .paused {{ background: #fa02; }}
+.stopped, .walk_starved, .deletes_held {{ background: #f002; }}
+</style></head><body>
+<h1>contentwire</h1>
+<table><thead><tr><th>connection</th><th>vendor</th><th>state</th><th>phase</th><th>epoch / page</th><th>sequence</th>
+<th>last commit</th><th>freshness</th><th>index</th><th>error</th></tr></thead>
+<tbody>
+{rows}</tbody></table>
+</body></html>
+""")

@@ -1,0 +1,244 @@
+"""The operators' port: what each path answers, to whom, and that nothing stays behind when it closes."""
+
+import json
+import socket
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from html.parser import HTMLParser
+
+import httpx
+import pytest
+
+from connector.errors import ConfigError
+from connector.server import BODY_BYTES, Server, status_page
+from connector.status import StreamStatus
+
+
+class Streams:
+    """A supervisor as the server sees it: what it says is set by the test, what it is told is kept."""
+
+    def __init__(self) -> None:
+        self.streams: list[StreamStatus] = []
+        self.turned = 0.0
+        self.calls: list[tuple[str, Mapping[str, str], str, str, bytes]] = []
+
+    def status(self) -> Sequence[StreamStatus]:
+        """Return the test's streams."""
+        return self.streams
+
+    def seconds_since_turn(self) -> float:
+        """Return the test's pause."""
+        return self.turned
+
+    def wake(self, connection: str, headers: Mapping[str, str], method: str, path: str, body: bytes) -> bool | None:
+        """Accept calls to blog that carry the right secret."""
+        self.calls.append((connection, headers, method, path, body))
+        return None if connection != "blog" else headers.get("x-secret") == "right"
+
+
+@pytest.fixture
+def streams() -> Streams:
+    """A supervisor without streams."""
+    return Streams()
+
+
+@pytest.fixture
+def http(streams: Streams) -> Iterator[httpx.Client]:
+    """A client of a running server."""
+    with (
+        Server("127.0.0.1", 0, streams, lambda: b"up 1\n", "text/plain; version=1.0.0; charset=utf-8") as server,
+        httpx.Client(base_url=f"http://127.0.0.1:{server.port}", trust_env=False, timeout=10) as client,
+    ):
+        yield client
+
+
+def stream(**facts: object) -> StreamStatus:
+    """Return a stream with these facts."""
+    return StreamStatus(**{"connection": "blog", "vendor": "acme", "state": "running", "owned": True, **facts})  # type: ignore[arg-type]
+
+
+def test_metrics_are_served_as_they_are_rendered(http: httpx.Client) -> None:
+    """A scrape gets the metrics with their content type."""
+    answer = http.get("/metrics")
+    assert (answer.status_code, answer.text) == (200, "up 1\n")
+    assert answer.headers["content-type"] == "text/plain; version=1.0.0; charset=utf-8"
+
+
+def test_health_tells_a_wedged_supervisor(http: httpx.Client, streams: Streams) -> None:
+    """Health is the supervisor's loop turning, whatever the streams do."""
+    streams.streams = [stream(state="stopped", error="401")]
+    assert http.get("/healthz").status_code == 200
+    streams.turned = 31.0
+    answer = http.get("/healthz")
+    assert (answer.status_code, answer.json()["ok"]) == (503, False)
+
+
+@pytest.mark.parametrize(
+    ("facts", "status"),
+    [
+        ({}, 503),
+        ({"state": "retrying", "phase": "snapshot"}, 503),
+        ({"committed_at_ms": 1}, 200),
+        ({"phase": "streaming"}, 200),
+        ({"owned": False, "state": "standby"}, 200),
+    ],
+)
+def test_readiness_waits_for_the_streams_owned_here(
+    http: httpx.Client, streams: Streams, facts: dict[str, object], status: int
+) -> None:
+    """A process is ready when each of its streams has committed or is streaming; another's do not count."""
+    streams.streams = [stream(connection="done", committed_at_ms=1), stream(**facts)]
+    answer = http.get("/readyz")
+    assert answer.status_code == status
+    assert answer.json()["ready"] is (status == 200)
+
+
+def test_readiness_names_what_it_waits_for(http: httpx.Client, streams: Streams) -> None:
+    """An unready process says which stream it waits for and why."""
+    streams.streams = [stream(error="the CMS does not answer", state="retrying"), stream(connection="shop")]
+    assert http.get("/readyz").json() == {
+        "ready": False,
+        "waiting": {"blog": "the CMS does not answer", "shop": "no commit yet, running"},
+    }
+
+
+def test_an_authentic_webhook_wakes_its_connection(http: httpx.Client, streams: Streams) -> None:
+    """The supervisor gets all that a signature may cover: method, raw path with query, headers, exact body."""
+    answer = http.post("/webhooks/blog?a=%2F&b=1", content=b'{ "x" : 1 }', headers={"X-Secret": "right"})
+    assert answer.status_code == 202
+    ((connection, headers, method, path, body),) = streams.calls
+    assert (connection, method, path, body) == ("blog", "POST", "/webhooks/blog?a=%2F&b=1", b'{ "x" : 1 }')
+    assert headers["x-secret"] == "right"
+
+
+def test_a_webhook_that_is_not_authentic_is_refused(http: httpx.Client) -> None:
+    """A wrong secret is 401, an unknown connection 404."""
+    assert http.post("/webhooks/blog", headers={"X-Secret": "wrong"}).status_code == 401
+    assert http.post("/webhooks/other", headers={"X-Secret": "right"}).status_code == 404
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_a_large_webhook_body_is_refused_unread(http: httpx.Client, streams: Streams, chunked: bool) -> None:  # noqa: FBT001  # parametrized
+    """A body over the bound never reaches the supervisor, whether its length is announced or not."""
+    body = b"x" * (BODY_BYTES + 1)
+    with http.stream("POST", "/webhooks/blog", content=iter([body]) if chunked else body) as answer:
+        assert answer.status_code == 413
+    assert streams.calls == []
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("POST", "/", 405),
+        ("DELETE", "/metrics", 405),
+        ("POST", "/healthz", 405),
+        ("GET", "/webhooks/blog", 405),
+        ("GET", "/nothing", 404),
+        ("POST", "/webhooks/", 404),
+        ("POST", "/webhooks/a/b", 404),
+        ("HEAD", "/", 200),
+    ],
+)
+def test_only_known_paths_and_methods_are_answered(http: httpx.Client, method: str, path: str, status: int) -> None:
+    """A wrong path is 404, a wrong method 405 with the right ones."""
+    answer = http.request(method, path)
+    assert answer.status_code == status
+    assert (status == 405) is ("allow" in answer.headers)
+
+
+class _Texts(HTMLParser):
+    """Collects a page's elements and texts."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.texts: list[str] = []
+        self.links: list[str] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.links += [value or "" for name, value in attrs if name in {"src", "href"}]
+
+    def handle_data(self, data: str) -> None:
+        self.texts.append(data)
+
+
+def test_the_page_shows_each_stream(http: httpx.Client, streams: Streams) -> None:
+    """A person sees phase, sequence, last commit, freshness, error and hint of every stream."""
+    streams.streams = [
+        stream(phase="snapshot", sequence=1234, committed_at_ms=1_700_000_000_000, freshness=2.34, epoch=3, page=7),
+        stream(connection="shop", state="stopped", error="401 from the CMS", hint="correct the token"),
+    ]
+    answer = http.get("/")
+    assert answer.headers["content-type"].startswith("text/html")
+    texts = _Texts(answer.text).texts
+    for text in ("blog", "snapshot", "1234", "2023-11-14 22:13:20 UTC", "2.3 s", "3 / 7", "shop", "stopped"):
+        assert text in texts
+    assert "401 from the CMS" in texts
+    assert "correct the token" in texts
+
+
+def test_the_page_escapes_every_value_and_loads_nothing() -> None:
+    """Text that a CMS or an error brings in stays text, and no other host is asked for anything."""
+    evil = "</td><script>alert(1)</script>"
+    facts = dict.fromkeys(("connection", "vendor", "state", "phase", "error", "hint"), evil)
+    page = _Texts(status_page([stream(**facts)]))
+    assert "script" not in page.tags
+    assert page.links == []
+    assert "".join(page.texts).count(evil) == 6
+
+
+def test_braces_in_a_value_are_no_template() -> None:
+    """A value that looks like a template is shown as it is."""
+    assert "{rows}" in _Texts(status_page([stream(error="{rows}")])).texts
+
+
+def test_answers_forbid_scripts_frames_and_caches(http: httpx.Client) -> None:
+    """Every answer, errors too, carries the headers that keep a browser from doing more than showing it."""
+    for path in ("/", "/metrics", "/nothing"):
+        headers = http.get(path).headers
+        assert "default-src 'none'" in headers["content-security-policy"]
+        assert headers["cache-control"] == "no-store"
+        assert headers["x-content-type-options"] == "nosniff"
+        assert "server" not in headers
+
+
+def test_a_failing_source_is_a_500_without_its_reason(http: httpx.Client, streams: Streams) -> None:
+    """A bug behind the page answers 500 and tells the client nothing of it."""
+    streams.streams = [None]  # type: ignore[list-item]
+    answer = http.get("/readyz")
+    assert answer.status_code == 500
+    assert "Traceback" not in answer.text
+    assert "NoneType" not in answer.text
+
+
+def test_stopping_closes_the_port_and_leaves_no_thread() -> None:
+    """After stop the port is free again and every thread that served it has ended."""
+    before = set(threading.enumerate())
+    server = Server("127.0.0.1", 0, Streams(), lambda: b"", "text/plain").start()
+    port = server.port
+    with httpx.Client(trust_env=False) as client:
+        client.get(f"http://127.0.0.1:{port}/healthz")
+        server.stop()
+    for thread in set(threading.enumerate()) - before:
+        thread.join(5)
+    assert set(threading.enumerate()) <= before
+    socket.create_server(("127.0.0.1", port)).close()
+    server.stop()
+
+
+def test_a_port_in_use_is_named_with_the_way_out() -> None:
+    """A second process on one port is told which setting to change."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(ConfigError, match=rf"cannot open 127\.0\.0\.1:{port}: Address already in use") as caught:
+            Server("127.0.0.1", port, Streams(), lambda: b"", "text/plain").start()
+    assert "server.listen" in caught.value.hint
+
+
+def test_nothing_of_a_webhook_is_logged(http: httpx.Client, caplog: pytest.LogCaptureFixture) -> None:
+    """Neither body nor headers of a call appear in any log line, refused or not."""
+    caplog.set_level("DEBUG", logger="waitress")
+    http.post("/webhooks/blog", content=json.dumps({"field": "confidential"}), headers={"X-Secret": "confidential"})
+    assert not [record for record in caplog.records if "confidential" in record.getMessage() and record.name[0] == "w"]
