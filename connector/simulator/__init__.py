@@ -1,0 +1,30 @@
+"""Headless CMSs on loopback: every vendor's sync API over one content store, with a change log and scripted faults.
+
+    with Simulator(seed=1, entries=300).serving() as simulator:
+        connection = simulator.connection(vendor)
+        simulator.push_fault(vendor, Fault("slow", delay=2, on="cursor", after=1))
+        simulator.edit(simulator.ids()[0])
+
+| method | what it does |
+|---|---|
+| `serving(host, port)`, `url(vendor)`, `connection(vendor)` | serve HTTP; where it is; what a configuration table needs |
+| `ids(kind, content_type)`, `truth(vendor)`, `requests(vendor)` | what is live; what the vendor delivers; what it was asked |
+| `publish(…)`, `edit(id, …)`, `unpublish(id, locale)`, `delete(id, locale)` | one change; without `locale`, in all |
+| `delete_content_type(id)`, `release(count)`, `churn(count)` | many changes |
+| `push_fault(vendor, Fault(…))`, `faults`, `clear_faults` | what goes wrong with the next requests |
+| `on_page(vendor, page, edits)` | change content while a client pages |
+| `set_mode(vendor, "shift" or "refuse")` | what such changes do to the walk |
+| `expire_cursors(vendor)`, `swap_environment(seed)`, `skew_clock(seconds)` | what happens to CMSs |
+
+Over HTTP the same methods are `POST /_admin/<method>` with their arguments as one JSON object; the answer is
+`{"result": …}`. There, `push_fault` takes the members of `Fault` beside `vendor`, and `edits` of `on_page` is a list of
+`{"method": …, "arguments": {…}}`. The command line's `simulate` serves it alone.
+"""
+
+from connector.simulator.fault import Fault
+from connector.simulator.message import Live, Request, Response
+from connector.simulator.simulator import Simulator
+from connector.simulator.stage import LoggedRequest
+from connector.simulator.store import UnknownEntityError
+
+__all__ = ["Fault", "Live", "LoggedRequest", "Request", "Response", "Simulator", "UnknownEntityError"]

@@ -1,0 +1,74 @@
+"""The admin API: the simulator's methods as `POST /_admin/<method>` with their arguments as one JSON object."""
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from connector.simulator.fault import Fault
+from connector.simulator.message import Live, Request, Response
+
+if TYPE_CHECKING:
+    from connector.simulator.simulator import Simulator
+
+_METHODS = (
+    "ids", "publish", "edit", "unpublish", "delete", "delete_content_type", "release", "churn", "skew_clock",
+    "swap_environment", "set_mode", "expire_cursors", "push_fault", "faults", "clear_faults", "on_page", "truth",
+    "requests", "clear_requests", "connection",
+)  # fmt: skip
+_encode = msgspec.json.Encoder(decimal_format="number").encode
+
+
+class Command(msgspec.Struct, frozen=True):
+    """One call of a method, for `on_page`."""
+
+    method: str
+    arguments: dict[str, msgspec.Raw] = {}
+
+
+def answer(simulator: "Simulator", request: Request) -> Response:
+    """Return `{"result": …}`, or `{"error": …}` with 404 for what does not exist and 400 for wrong arguments.
+
+    A GET takes its arguments from the query.
+    """
+    method = request.path.removeprefix("/_admin/")
+    try:
+        given = {name: _encode(value) for name, value in request.params.items()}
+        if request.body:
+            given |= msgspec.json.decode(request.body, type=dict[str, msgspec.Raw])
+        result = call(simulator, Command(method, {name: msgspec.Raw(value) for name, value in given.items()}))
+        return _response(200, {"result": result})
+    except LookupError as error:
+        return _response(404, {"error": str(error)})
+    except (TypeError, ValueError, msgspec.DecodeError) as error:
+        return _response(400, {"error": str(error)})
+
+
+def call(simulator: "Simulator", command: Command) -> Any:
+    """Call a method and return its result as JSON-like values; raises as the method does, and for unknown methods."""
+    if command.method not in _METHODS:
+        raise LookupError(f"no method {command.method!r}; there are {', '.join(_METHODS)}")
+    arguments = {name: _argument(simulator, name, raw) for name, raw in command.arguments.items()}
+    if command.method == "push_fault":
+        vendor = arguments.pop("vendor")
+        arguments = {"vendor": vendor, "fault": msgspec.convert(arguments, Fault)}
+    result = getattr(simulator, command.method)(**arguments)
+    return [_live(each) for each in result] if command.method == "truth" else result
+
+
+def _argument(simulator: "Simulator", name: str, raw: msgspec.Raw) -> Any:
+    if name == "fields":
+        # Kept as sent: `1.10` is not `1.1`.
+        return msgspec.json.decode(raw, type=dict[str, dict[str, msgspec.Raw]])
+    if name == "edits":
+        commands = msgspec.json.decode(raw, type=list[Command])
+        return lambda: [call(simulator, each) for each in commands]
+    return msgspec.json.decode(raw)
+
+
+def _live(live: Live) -> dict[str, Any]:
+    fields = None if live.fields is None else msgspec.Raw(live.fields)
+    return {**msgspec.structs.asdict(live), "fields": fields}
+
+
+def _response(status: int, body: dict[str, Any]) -> Response:
+    return Response(status, {"Content-Type": "application/json"}, _encode(body))

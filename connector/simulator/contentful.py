@@ -1,0 +1,305 @@
+"""Contentful's Content Delivery API: sync, content types and locales."""
+
+from collections.abc import Callable, Mapping
+from hashlib import blake2b
+from typing import Any, ClassVar
+from urllib.parse import quote
+
+import msgspec
+
+from connector.simulator.cursor import BadCursorError, Cursor
+from connector.simulator.feed import Entry
+from connector.simulator.front_end import FrontEnd, Page
+from connector.simulator.message import Live, RefusalError, Request, Response, json_array
+from connector.simulator.store import Change, Version
+from connector.simulator.timestamp import iso
+from connector.simulator.value import (
+    DEFAULT_LOCALE,
+    LOCALES,
+    ContentType,
+    Field,
+    File,
+    Link,
+    Location,
+    Resource,
+    RichText,
+)
+
+SPACE = "cfsimulated1"
+ENVIRONMENT = "master"
+TOKEN = "simulated-contentful-delivery-token"  # noqa: S105 - opens nothing but this simulator
+MAX_RESPONSE = 7_340_032
+
+_TYPES: dict[str, tuple[str, ...]] = {
+    "all": ("Entry", "Asset"),
+    "Entry": ("Entry",),
+    "Asset": ("Asset",),
+    "Deletion": ("DeletedEntry", "DeletedAsset"),
+    "DeletedEntry": ("DeletedEntry",),
+    "DeletedAsset": ("DeletedAsset",),
+}
+_MAX_LIMIT = 1000
+_encode = msgspec.json.Encoder(decimal_format="number").encode
+
+
+class Contentful(FrontEnd):
+    """Newest first, all locales in one item, a cursor bound to space, environment and initial parameters."""
+
+    name = "contentful"
+    page_size = 100
+    cursor_params: ClassVar[tuple[str, ...]] = ("sync_token",)
+
+    def owns(self, path: str) -> bool:
+        """Everything under `/spaces/`."""
+        return path.startswith("/spaces/")
+
+    def is_sync(self, request: Request) -> bool:
+        """With an environment, or in the old form that means `master`."""
+        return request.path.endswith("/sync")
+
+    def connection(self) -> dict[str, str]:
+        """Space, environment and token."""
+        return {"space": SPACE, "environment": ENVIRONMENT, "token": TOKEN}
+
+    def authorise(self, request: Request) -> None:
+        """401 for a wrong token; 404 for another space or environment."""
+        if (request.bearer or request.params.get("access_token")) != TOKEN:
+            raise _refusal(401, "AccessTokenInvalid", "The access token you sent could not be found or is invalid.")
+        parts = request.path.split("/")
+        environment = parts[4] if len(parts) > 4 and parts[3] == "environments" else ENVIRONMENT  # noqa: PLR2004
+        if parts[2] != SPACE or environment != ENVIRONMENT:
+            raise _refusal(404, "NotFound", "The resource could not be found.")
+
+    def cursor(self, request: Request) -> Cursor:
+        """Read `initial` and its parameters, or `sync_token`, which stands alone."""
+        params = {name: value for name, value in request.params.items() if name != "access_token"}
+        token = params.pop("sync_token", None)
+        if token is None:
+            return self._initial(params)
+        if params:
+            raise _refusal(
+                400,
+                "BadRequest",
+                "When passing a sync token you can not pass any other parameters. "
+                'If you want to sync with a specific limit, start a new sync with "initial".',
+            )
+        try:
+            return self.open(token, f"{SPACE}/{ENVIRONMENT}")
+        except BadCursorError:
+            raise self.bad_cursor(request) from None
+
+    def _initial(self, params: dict[str, str]) -> Cursor:
+        if unknown := params.keys() - {"initial", "type", "content_type", "limit"}:
+            raise _refusal(400, "InvalidQuery", f"The query you sent was invalid: {', '.join(sorted(unknown))}.")
+        limit = params.get("limit", "1")
+        if params.get("initial") != "true":
+            raise _refusal(400, "BadRequest", 'Either "initial" or "sync_token" is required.')
+        if params.get("type", "all") not in _TYPES:
+            raise _refusal(400, "InvalidQuery", "The type parameter is not one of the known types.")
+        if "content_type" in params and params.get("type") != "Entry":
+            raise _refusal(400, "BadRequest", "The content_type parameter requires type=Entry.")
+        if not limit.isdecimal() or not 1 <= int(limit) <= _MAX_LIMIT:
+            raise _refusal(400, "InvalidQuery", f"The limit must be a number from 1 to {_MAX_LIMIT}.")
+        query = tuple(sorted((name, value) for name, value in params.items() if name != "initial"))
+        return Cursor(f"{SPACE}/{ENVIRONMENT}", query, initial=True, generation=self.generation)
+
+    def accepts(self, cursor: Cursor) -> Callable[[Entry], bool]:
+        """Deletions come in deltas of `all`, and where they are asked for."""
+        wanted = cursor.param("type") or "all"
+        labels = _TYPES[wanted]
+        if wanted == "all" and not cursor.initial:
+            labels += _TYPES["Deletion"]
+        content_type = cursor.param("content_type")
+        return lambda entry: entry.label in labels and content_type in (None, entry.version.content_type)
+
+    def expand(self, change: Change) -> None:
+        """A removal from some locales is a publication of the others; content types are not in the stream."""
+        for version in (change.version, *change.cascade):
+            if version.kind == "content_type":
+                continue
+            label = "Entry" if version.kind == "entry" else "Asset"
+            live = bool(version.live) and not change.cascade
+            self.feed.put(
+                (version.kind, version.id), label if live else f"Deleted{label}", version, change.at, live=live
+            )
+
+    def render(self, entry: Entry) -> bytes:
+        """Items in all the shapes that were recorded: some lack `environment`, `metadata` or `fields`."""
+        version = entry.version
+        sys = _sys(entry.label, version, created_at=version.created_at, updated_at=entry.at)
+        if not entry.live:
+            at = iso(entry.at)
+            return _encode({"sys": {**sys, "revision": 1, "createdAt": at, "updatedAt": at, "deletedAt": at}})
+        if version.kind == "entry":
+            sys["contentType"] = _link("ContentType", version.content_type or "")
+        if version.index % 3:
+            sys["publishedVersion"] = version.revision * 4 + 1
+        item: dict[str, Any] = {"sys": sys}
+        fields = self._fields(version)
+        if fields is not None:
+            item["fields"] = msgspec.Raw(fields)
+        if version.index % 13:
+            item = {"metadata": {"tags": [_link("Tag", "harbour")], "concepts": []}, **item}
+        return _encode(item)
+
+    def _fields(self, version: Version) -> bytes | None:
+        """Some entries have no fields at all, some an empty map, some an explicit null."""
+        if version.index % 97 == 96 and not version.overrides:  # noqa: PLR2004 - a rare shape
+            return None
+        values = self.store.values(version)
+        if version.index % 29 == 28 and version.kind == "entry":  # noqa: PLR2004 - a rare shape
+            values |= {"emptyField": {}, "nullField": {DEFAULT_LOCALE: None}}
+        return _encode({name: {at: _native(each) for at, each in by.items()} for name, by in values.items()})
+
+    def live(self, entry: Entry) -> Live:
+        """One key an entity, locale `*`."""
+        version = entry.version
+        content_type = version.content_type if version.kind == "entry" else None
+        return Live(version.kind, version.id, "*", content_type, version.revision, iso(entry.at), self._fields(version))
+
+    def envelope(self, page: Page, request: Request) -> Response:
+        """Exactly one of `nextPageUrl` and `nextSyncUrl`; 400 for more than 7 MiB."""
+        url = f"{page.origin or request.origin}{request.path}?sync_token={quote(self.close(page.next))}"
+        continuation = {"nextPageUrl" if page.more else "nextSyncUrl": url}
+        body = b'{"sys":{"type":"Array"},"items":' + json_array(page.items) + b"," + _encode(continuation)[1:]
+        if len(body) > MAX_RESPONSE:
+            message = f"Response size too big. Maximum allowed response size: {MAX_RESPONSE}B."
+            raise _refusal(400, "BadRequest", message)
+        return self._response(200, body)
+
+    def other(self, request: Request) -> Response:
+        """The content types and the locales of the environment."""
+        self.authorise(request)
+        collection = request.path.rsplit("/", 1)[-1]
+        if collection == "content_types":
+            items = [_content_type(each) for each in self.store.types.values()]
+        elif collection == "locales":
+            items = [
+                {"code": each, "name": each, "default": each == DEFAULT_LOCALE, "fallbackCode": None}
+                for each in LOCALES
+            ]
+        else:
+            raise _refusal(404, "NotFound", "The resource could not be found.")
+        skip, limit = int(request.params.get("skip", 0)), int(request.params.get("limit", 100))
+        body = {"sys": {"type": "Array"}, "total": len(items), "skip": skip, "limit": limit}
+        return self._response(200, _encode({**body, "items": items[skip : skip + limit]}))
+
+    def error(self, status: int, *, told: bool = True) -> Response:
+        """429 tells the wait in `X-Contentful-RateLimit-Reset`."""
+        if status == 429:  # noqa: PLR2004 - the status code says it best
+            response = _error(429, "RateLimitExceeded", "You have exceeded the rate limit of the Organization.")
+            told_header = {"X-Contentful-RateLimit-Reset": "1"} if told else {}
+            return msgspec.structs.replace(response, headers={**response.headers, **told_header})
+        return _error(status, "Hibernated" if status == 502 else "ServerError", "Something went wrong.")  # noqa: PLR2004
+
+    def bad_cursor(self, request: Request) -> RefusalError:  # noqa: ARG002 - one message for all
+        """No real answer was ever recorded; 400 BadRequest is the most likely one."""
+        return _refusal(400, "BadRequest", "The sync token you sent is invalid.")
+
+    def strange_items(self) -> Mapping[str, bytes]:
+        """An entry without an id, and a type nobody has heard of."""
+        return {
+            "malformed": b'{"sys":{"type":"Entry","revision":"three"},"fields":[]}',
+            "unknown": b'{"sys":{"type":"Hologram","id":"hologram-1","updatedAt":"2024-06-10T00:00:00.000Z"},"fields":{}}',
+        }
+
+    def _response(self, status: int, body: bytes) -> Response:
+        digest = blake2b(f"{self.store.seed}".encode(), digest_size=16).hexdigest()
+        uuid = "-".join((digest[:8], digest[8:12], digest[12:16], digest[16:20], digest[20:]))
+        headers = {
+            "Content-Type": "application/vnd.contentful.delivery.v1+json",
+            "Cache-Control": "max-age=0",
+            "contentful-api": "cda",
+            "cf-space-id": SPACE,
+            "cf-environment-id": ENVIRONMENT,
+            "cf-environment-uuid": uuid,
+            "x-contentful-route": "/spaces/:space/environments/:environment/sync",
+            "x-contentful-request-id": digest[:16],
+            "x-contentful-ratelimit-second-limit": "55",
+        }
+        return Response(status, headers, body)
+
+
+def _error(status: int, code: str, message: str) -> Response:
+    body = {"sys": {"type": "Error", "id": code}, "message": message, "requestId": "00000000-simulated"}
+    return Response(status, {"Content-Type": "application/vnd.contentful.delivery.v1+json"}, _encode(body))
+
+
+def _refusal(status: int, code: str, message: str) -> RefusalError:
+    return RefusalError(_error(status, code, message))
+
+
+def _link(link_type: str, id: str) -> dict[str, Any]:  # noqa: A002 - the vendor's word
+    return {"sys": {"type": "Link", "linkType": link_type, "id": id}}
+
+
+def _sys(label: str, version: Version, *, created_at: int, updated_at: int) -> dict[str, Any]:
+    sys: dict[str, Any] = {"space": _link("Space", SPACE), "id": version.id, "type": label}
+    if version.index % 11 != 10:  # noqa: PLR2004 - items of before 2018 have no environment
+        sys["environment"] = _link("Environment", ENVIRONMENT)
+    return {**sys, "createdAt": iso(created_at), "updatedAt": iso(updated_at), "revision": version.revision}
+
+
+def _native(value: Any) -> Any:
+    match value:
+        case Link():
+            return _link("Asset" if value.kind == "asset" else "Entry", value.id)
+        case Resource():
+            urn = f"crn:contentful:::content:spaces/{value.space}/entries/{value.id}"
+            return {"sys": {"type": "ResourceLink", "linkType": "Contentful:Entry", "urn": urn}}
+        case Location():
+            return {"lon": value.longitude, "lat": value.latitude}
+        case RichText():
+            return _document(value)
+        case File():
+            details = {"size": value.size, "image": {"width": value.width, "height": value.height}}
+            url = f"//images.ctfassets.net/{SPACE}/{value.name}"
+            return {"url": url, "details": details, "fileName": value.name, "contentType": value.mime}
+        case list():
+            return [_native(each) for each in value]
+        case _:
+            return value
+
+
+def _document(text: RichText) -> dict[str, Any]:
+    def node(kind: str, content: str) -> dict[str, Any]:
+        return {
+            "nodeType": kind,
+            "data": {},
+            "content": [{"nodeType": "text", "value": content, "marks": [{"type": "bold"}], "data": {}}],
+        }
+
+    embedded = {"nodeType": "embedded-entry-block", "data": {"target": _native(text.embedded)}, "content": []}
+    content = [node("heading-2", text.heading), node("paragraph", text.paragraph), embedded]
+    return {"nodeType": "document", "data": {}, "content": content}
+
+
+_FIELD_TYPES: dict[str, dict[str, Any]] = {
+    "symbol": {"type": "Symbol"},
+    "text": {"type": "Text"},
+    "rich_text": {"type": "RichText"},
+    "integer": {"type": "Integer"},
+    "number": {"type": "Number"},
+    "date": {"type": "Date"},
+    "boolean": {"type": "Boolean"},
+    "location": {"type": "Location"},
+    "object": {"type": "Object"},
+    "entry": {"type": "Link", "linkType": "Entry"},
+    "asset": {"type": "Link", "linkType": "Asset"},
+    "entries": {"type": "Array", "items": {"type": "Link", "linkType": "Entry", "validations": []}},
+    "symbols": {"type": "Array", "items": {"type": "Symbol", "validations": []}},
+    "resource": {"type": "ResourceLink"},
+}
+
+
+def _content_type(content_type: ContentType) -> dict[str, Any]:
+    def field(each: Field) -> dict[str, Any]:
+        flags = {"localized": each.localized, "required": False, "disabled": False, "omitted": False}
+        return {"id": each.id, "name": each.id, **_FIELD_TYPES[each.type], **flags}
+
+    sys = {"id": content_type.id, "type": "ContentType", "space": _link("Space", SPACE), "revision": 1}
+    fields = [field(each) for each in content_type.fields]
+    return {"sys": sys, "name": content_type.name, "displayField": content_type.fields[0].id, "fields": fields}
+
+
+FRONT_END = Contentful

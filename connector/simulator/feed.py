@@ -1,0 +1,57 @@
+"""A front end's view of the change log: per key the latest state only, in the order of its change. Pure."""
+
+from collections.abc import Iterator
+
+import msgspec
+
+from connector.simulator.store import Version
+
+Key = tuple[str, ...]
+
+
+class Entry(msgspec.Struct, frozen=True, gc=False):
+    """The latest state of one key. `label` is the vendor's item type; `live`: it is delivered, not removed."""
+
+    position: int
+    key: Key
+    label: str
+    live: bool
+    at: int
+    version: Version
+    locale: str = ""
+
+
+class Feed:
+    """Entries by ever-growing positions; an entry vanishes when its key gets a newer one."""
+
+    def __init__(self) -> None:
+        self._entries: list[Entry | None] = []
+        self._latest: dict[Key, int] = {}
+
+    def __len__(self) -> int:
+        """The position that the next entry gets."""
+        return len(self._entries)
+
+    def put(self, key: Key, label: str, version: Version, at: int, *, live: bool = True, locale: str = "") -> None:
+        """Make this the latest state of `key`."""
+        self.drop(key)
+        self._latest[key] = len(self._entries)
+        self._entries.append(Entry(len(self._entries), key, label, live, at, version, locale))
+
+    def drop(self, key: Key) -> None:
+        """Forget `key` without a trace."""
+        position = self._latest.pop(key, None)
+        if position is not None:
+            self._entries[position] = None
+
+    def newest_first(self, since: int, before: int) -> Iterator[Entry]:
+        """Yield the entries from `since` on and before `before`, the newest first."""
+        for position in range(min(before, len(self._entries)) - 1, since - 1, -1):
+            if entry := self._entries[position]:
+                yield entry
+
+    def oldest_first(self, since: int = 0) -> Iterator[Entry]:
+        """Yield the entries from `since` on, the oldest first."""
+        for position in range(since, len(self._entries)):
+            if entry := self._entries[position]:
+                yield entry

@@ -1,0 +1,253 @@
+"""The simulator: one store, its front ends, their faults, and the operations on them; thread-safe. No I/O by itself."""
+
+import contextlib
+import gzip
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from random import Random
+from typing import Any, Self
+
+import msgspec
+
+from connector.simulator import admin, server
+from connector.simulator.fault import Fault
+from connector.simulator.front_end import Mode, find_all
+from connector.simulator.message import Live, Request, Response
+from connector.simulator.stage import Edits, LoggedRequest, Stage
+from connector.simulator.store import Store
+from connector.simulator.value import Kind
+from connector.simulator.verbatim import verbatim
+
+_COMPRESSED_FROM = 1024
+_CREATED, _EDITED, _UNPUBLISHED = 0.2, 0.7, 0.85
+
+
+class Simulator:
+    """Three CMSs over one content store. Equal arguments and equal calls give equal bytes (without `wall_clock`).
+
+    `entries` are live at the start, with a fifth as many assets and a few removed ones. `page_sizes` replaces a
+    vendor's default page size; `modes` its behaviour when content changes during a walk: `shift` (items move) or
+    `refuse` (the cursor is refused). `requests_per_second` answers 429 beyond it. `wall_clock` dates changes with the
+    real time.
+    """
+
+    def __init__(
+        self,
+        seed: int = 1,
+        entries: int = 300,
+        *,
+        wall_clock: bool = False,
+        page_sizes: Mapping[str, int] | None = None,
+        modes: Mapping[str, Mode] | None = None,
+        requests_per_second: int | None = None,
+    ) -> None:
+        self._lock = threading.RLock()
+        self._entries, self._wall_clock = entries, wall_clock
+        self._store = Store(seed, entries, wall_clock=wall_clock)
+        self._stages = {
+            name: Stage(front_end(self._store), requests_per_second) for name, front_end in sorted(find_all().items())
+        }
+        self._random = Random(seed)  # noqa: S311 - a choice of entities, not cryptography
+        self._base_url: str | None = None
+        for name, size in (page_sizes or {}).items():
+            self._stage(name).front_end.page_size = size
+        for name, mode in (modes or {}).items():
+            self.set_mode(name, mode)
+
+    # Serving
+
+    @property
+    def vendors(self) -> tuple[str, ...]:
+        """The names of the simulated vendors."""
+        return tuple(self._stages)
+
+    @contextlib.contextmanager
+    def serving(self, host: str = "127.0.0.1", port: int = 0) -> Iterator[Self]:
+        """Serve HTTP (on a free port for 0) until the end of the `with` block."""
+        with server.serving(self.handle, host, port) as bound:
+            self._base_url = f"http://{host}:{bound}"
+            try:
+                yield self
+            finally:
+                self._base_url = None
+
+    def url(self, vendor: str | None = None) -> str:
+        """Return the `base_url` of a vendor, or of the admin API: they share one port; only while serving."""
+        if vendor is not None:
+            self._stage(vendor)
+        if self._base_url is None:
+            raise RuntimeError("the simulator is not serving")
+        return self._base_url
+
+    def connection(self, vendor: str) -> dict[str, str]:
+        """Return what a connection's configuration table needs: vendor, scope, the token's text and base_url."""
+        return {"vendor": vendor, **self._stage(vendor).front_end.connection(), "base_url": self.url(vendor)}
+
+    def handle(self, request: Request) -> Response:
+        """Answer one request as the server does."""
+        if request.path.startswith("/_admin/"):
+            return admin.answer(self, request)
+        with self._lock:
+            stage = next((each for each in self._stages.values() if each.front_end.owns(request.path)), None)
+            response = stage.answer(request) if stage else Response(404, {}, b"")
+        return _compressed(response, request)
+
+    # Content
+
+    def ids(self, kind: Kind = "entry", content_type: str | None = None) -> list[str]:
+        """Return the ids of what is live, in the order of the last change."""
+        with self._lock:
+            return self._store.ids(kind, content_type)
+
+    def publish(
+        self,
+        content_type: str = "blogPost",
+        *,
+        kind: Kind = "entry",
+        id: str | None = None,  # noqa: A002 - one word per thing
+        fields: Mapping[str, Mapping[str, Any]] | None = None,
+        locales: Sequence[str] | None = None,
+    ) -> str:
+        """Publish a new entity and return its id; an `id` that exists is published once more, its content unchanged.
+
+        `fields` (field -> locale -> value) replace generated ones; a value is JSON-like, or `msgspec.Raw` for
+        verbatim JSON.
+        """
+        with self._lock:
+            if id in self._store.versions:
+                return self._store.edit(id, fields=verbatim(fields), locales=locales, same=True).id
+            known = content_type if kind == "entry" else None
+            return self._store.create(kind, known, id=id, fields=verbatim(fields), locales=locales).id
+
+    def edit(
+        self,
+        id: str,  # noqa: A002 - as above
+        *,
+        fields: Mapping[str, Mapping[str, Any]] | None = None,
+        locales: Sequence[str] | None = None,
+    ) -> str:
+        """Publish `id` with new content, in `locales` (default: all it is live in); return it."""
+        with self._lock:
+            return self._store.edit(id, fields=verbatim(fields), locales=locales).id
+
+    def unpublish(self, id: str, *, locale: str | None = None) -> str:  # noqa: A002 - as above
+        """Unpublish `id`, from one locale or from all; return it."""
+        with self._lock:
+            return self._store.remove(id, "unpublished", locale=locale).id
+
+    def delete(self, id: str, *, locale: str | None = None) -> str:  # noqa: A002 - as above
+        """Delete `id`, in one locale or in all; return it."""
+        with self._lock:
+            return self._store.remove(id, "deleted", locale=locale).id
+
+    def delete_content_type(self, content_type: str) -> str:
+        """Delete a content type with its entries, as each vendor would tell it; return it."""
+        with self._lock:
+            return self._store.remove_type(content_type).id
+
+    def release(self, count: int) -> list[str]:
+        """Publish new content of `count` entries at one point in time; return their ids."""
+        with self._lock:
+            chosen = self._store.ids()[:count]
+            at = self._store.clock.tick()
+            return [self._store.edit(each, at=at).id for each in chosen]
+
+    def churn(self, count: int) -> list[str]:
+        """Do `count` edits of all sorts, chosen by the seed; return the ids concerned."""
+        with self._lock:
+            return [self._churn() for _ in range(count)]
+
+    def skew_clock(self, seconds: float) -> None:
+        """Date later changes that much later (earlier, if negative) than the clock says."""
+        with self._lock:
+            self._store.clock.skew = round(seconds * 1000)
+
+    def swap_environment(self, seed: int | None = None) -> None:
+        """Retarget the environment's alias: other content and identity behind the same names; cursors stay valid."""
+        with self._lock:
+            seed = self._store.seed + 1 if seed is None else seed
+            self._store = Store(seed, self._entries, wall_clock=self._wall_clock)
+            for stage in self._stages.values():
+                stage.front_end.serve_from(self._store)
+
+    # Script
+
+    def set_mode(self, vendor: str, mode: Mode) -> None:
+        """Choose what happens to a walk when content changes: `shift` or `refuse`."""
+        with self._lock:
+            self._stage(vendor).front_end.mode = mode
+
+    def expire_cursors(self, vendor: str | None = None) -> None:
+        """Refuse every cursor handed out so far."""
+        with self._lock:
+            for stage in self._chosen(vendor):
+                stage.front_end.generation += 1
+
+    def push_fault(self, vendor: str, fault: Fault) -> None:
+        """Script one more fault, after those already waiting."""
+        with self._lock:
+            self._stage(vendor).script.waiting.append(fault)
+
+    def faults(self, vendor: str) -> list[Fault]:
+        """Return the faults still waiting."""
+        with self._lock:
+            return list(self._stage(vendor).script.waiting)
+
+    def clear_faults(self, vendor: str | None = None) -> None:
+        """Forget the faults and page hooks that are waiting."""
+        with self._lock:
+            for stage in self._chosen(vendor):
+                stage.clear()
+
+    def on_page(self, vendor: str, page: int, edits: Edits) -> None:
+        """Call `edits` once, after the `page`-th page (from 1) of the next walk was made and before it is sent."""
+        with self._lock:
+            self._stage(vendor).on_page(page, edits)
+
+    # Looking
+
+    def truth(self, vendor: str) -> list[Live]:
+        """Return every key that the vendor delivers now, in the order of its last change."""
+        with self._lock:
+            front_end = self._stage(vendor).front_end
+            front_end.follow()
+            return front_end.truth()
+
+    def requests(self, vendor: str) -> list[LoggedRequest]:
+        """Return the vendor's requests so far."""
+        with self._lock:
+            return list(self._stage(vendor).log)
+
+    def clear_requests(self, vendor: str | None = None) -> None:
+        """Forget the requests so far."""
+        with self._lock:
+            for stage in self._chosen(vendor):
+                stage.log.clear()
+
+    def _stage(self, vendor: str) -> Stage:
+        try:
+            return self._stages[vendor]
+        except KeyError:
+            raise LookupError(f"no vendor {vendor!r}; there are {', '.join(self._stages)}") from None
+
+    def _chosen(self, vendor: str | None) -> list[Stage]:
+        return list(self._stages.values()) if vendor is None else [self._stage(vendor)]
+
+    def _churn(self) -> str:
+        ids = self._store.ids()
+        one, choice = ids[self._random.randrange(len(ids))], self._random.random()
+        if choice < _CREATED:
+            return self.publish()
+        if choice < _EDITED:
+            return self.edit(one)
+        locale = self._random.choice((None, self._store.known(one).live[-1]))
+        return self.unpublish(one, locale=locale) if choice < _UNPUBLISHED else self.delete(one, locale=locale)
+
+
+def _compressed(response: Response, request: Request) -> Response:
+    """Return `response` in gzip, if the client accepts it and it is worth it."""
+    accepted = "gzip" in request.headers.get("accept-encoding", "")
+    if not accepted or len(response.body) < _COMPRESSED_FROM or "Content-Encoding" in response.headers:
+        return response
+    headers = {**response.headers, "Content-Encoding": "gzip", "Vary": "Accept-Encoding"}
+    return msgspec.structs.replace(response, headers=headers, body=gzip.compress(response.body, 1))

@@ -1,0 +1,240 @@
+"""The content store behind all front ends: what is live, and the ordered log of how it became so. No I/O."""
+
+import time
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal
+
+import msgspec
+
+from connector.simulator.content import TYPES, Content, entity_id, locales_at, type_at
+from connector.simulator.value import DEFAULT_LOCALE, LOCALES, ContentType, Kind, Values
+
+Action = Literal["published", "unpublished", "deleted"]
+
+_EPOCH_MS = 1_718_000_000_000
+_REMOVED_SHARE = 20
+
+
+class Version(msgspec.Struct, frozen=True, gc=False):
+    """One published state of an entity. Points in time are milliseconds since 1970.
+
+    `written`: the locales that have content. `live`: the locales it is published to; none once it is removed.
+    """
+
+    kind: Kind
+    id: str
+    content_type: str | None
+    index: int
+    edit: int
+    revision: int
+    created_at: int
+    updated_at: int
+    written: tuple[str, ...]
+    live: tuple[str, ...]
+    overrides: Mapping[str, Mapping[str, Any]] | None = None
+
+
+class Change(msgspec.Struct, frozen=True, gc=False):
+    """One step of the log: `version` is the state after it, `locales` what it concerned.
+
+    `cascade`: the entries that went with a deleted content type, as they were.
+    """
+
+    at: int
+    action: Action
+    version: Version
+    locales: tuple[str, ...]
+    cascade: tuple[Version, ...] = ()
+
+
+class UnknownEntityError(LookupError):
+    """The store has no such entity, or it is not in the state that the operation needs."""
+
+
+class Clock:
+    """The CMS's clock in milliseconds. It never runs backwards, unless `skew` makes it.
+
+    Without `wall`, it advances by a fixed pattern at each tick; with it, ticks are real time.
+    """
+
+    def __init__(self, *, wall: bool, start: int = _EPOCH_MS) -> None:
+        self._wall = wall
+        self._now = start
+        self._ticks = 0
+        self.skew = 0
+
+    def tick(self) -> int:
+        """Return the time of the next change."""
+        self._ticks += 1
+        self._now = max(self._now, time.time_ns() // 1_000_000) if self._wall else self._now + self._ticks * 37 % 1009
+        return self._now + self.skew
+
+
+class Store:
+    """Entities and their change log. Starts with `entries` live entries, a fifth as many assets, and some removed ones."""
+
+    def __init__(self, seed: int, entries: int, *, wall_clock: bool = False) -> None:
+        self.seed = seed
+        self.content = Content(seed)
+        self.types: dict[str, ContentType] = {each.id: each for each in TYPES}
+        self.log: list[Change] = []
+        self.versions: dict[str, Version] = {}
+        self._counts: dict[Kind, int] = {"entry": 0, "asset": 0, "content_type": 0}
+        span = 600 * (entries + entries // 5 + 100)
+        self.clock = Clock(wall=False, start=time.time_ns() // 1_000_000 - span if wall_clock else _EPOCH_MS)
+        self._populate(entries)
+        if wall_clock:
+            self.clock = Clock(wall=True)
+
+    def ids(self, kind: Kind = "entry", content_type: str | None = None) -> list[str]:
+        """Return the ids of what is live, oldest first."""
+        return [
+            version.id
+            for version in self.versions.values()
+            if version.kind == kind and version.live and content_type in (None, version.content_type)
+        ]
+
+    def values(self, version: Version) -> Values:
+        """Return what `version` says: its generated fields, each replaced by its override."""
+        if version.kind == "asset":
+            values = self.content.asset(version.index, version.edit, version.written)
+        else:
+            values = self.content.values(version.content_type or "", version.index, version.edit, version.written)
+        for name, by_locale in (version.overrides or {}).items():
+            values[name] = dict(by_locale)
+        return values
+
+    def create(
+        self,
+        kind: Kind,
+        content_type: str | None,
+        *,
+        id: str | None = None,  # noqa: A002 - one word per thing
+        locales: Iterable[str] | None = None,
+        fields: Values | None = None,
+        at: int | None = None,
+    ) -> Version:
+        """Publish a new entity in `locales` (default: all, some as fallback copies of the default locale)."""
+        index = self._counts[kind]
+        self._counts[kind] = index + 1
+        at = self.clock.tick() if at is None else at
+        live = LOCALES if locales is None else _checked(locales)
+        return self._append(
+            "published",
+            Version(
+                kind=kind,
+                id=id or entity_id(self.seed, kind, index),
+                content_type=content_type,
+                index=index,
+                edit=0,
+                revision=1,
+                created_at=at - 1,
+                updated_at=at,
+                written=_written(live, locales_at(index) if locales is None else live),
+                live=live,
+                overrides=fields,
+            ),
+            live,
+            at,
+        )
+
+    def edit(
+        self,
+        id: str,  # noqa: A002 - one word per thing
+        *,
+        fields: Values | None = None,
+        locales: Iterable[str] | None = None,
+        at: int | None = None,
+        same: bool = False,
+    ) -> Version:
+        """Publish `id` once more, in `locales` (default: those it is live in): new content, or the `same`."""
+        old = self.known(id)
+        at = self.clock.tick() if at is None else at
+        concerned = old.live or LOCALES if locales is None else _checked(locales)
+        live = tuple(locale for locale in LOCALES if locale in {*old.live, *concerned})
+        version = msgspec.structs.replace(
+            old,
+            edit=old.edit + (not same),
+            revision=old.revision + 1,
+            updated_at=at,
+            written=_written(live, {*old.written, *(() if locales is None else concerned)}),
+            live=live,
+            overrides={**(old.overrides or {}), **(fields or {})} or None,
+        )
+        return self._append("published", version, concerned, at)
+
+    def remove(self, id: str, action: Action, *, locale: str | None = None) -> Version:  # noqa: A002 - as above
+        """Unpublish or delete `id` in one locale or in all; raises `UnknownEntityError` if it is not live there."""
+        old = self.known(id)
+        gone = (locale,) if locale else old.live
+        if not gone or not set(gone) <= set(old.live):
+            raise UnknownEntityError(f"{id} is not live in {locale or 'any locale'}")
+        live = tuple(each for each in old.live if each not in gone)
+        at = self.clock.tick()
+        version = msgspec.structs.replace(
+            old,
+            revision=old.revision + bool(live),
+            updated_at=at,
+            written=_written(live, old.written) if live else old.written,
+            live=live,
+        )
+        self._append(action, version, gone, at)
+        if action == "deleted" and not live:
+            del self.versions[id]
+        return version
+
+    def remove_type(self, content_type: str) -> Version:
+        """Delete a content type, and with it its live entries."""
+        old = self.known(content_type)
+        cascade = tuple(each for each in self.versions.values() if each.kind == "entry" and each.content_type == old.id)
+        at = self.clock.tick()
+        gone = msgspec.structs.replace(old, updated_at=at, live=())
+        self.log.append(Change(at, "deleted", gone, old.live, tuple(each for each in cascade if each.live)))
+        for version in (old, *cascade):
+            del self.versions[version.id]
+        self.types.pop(old.id, None)
+        return gone
+
+    def known(self, id: str) -> Version:  # noqa: A002 - as above
+        """Return the current version of `id`; raises `UnknownEntityError`."""
+        try:
+            return self.versions[id]
+        except KeyError:
+            raise UnknownEntityError(f"no entity {id}") from None
+
+    def _append(self, action: Action, version: Version, locales: tuple[str, ...], at: int) -> Version:
+        # Re-inserting keeps `versions` in the order of the last change.
+        self.versions.pop(version.id, None)
+        self.versions[version.id] = version
+        self.log.append(Change(at, action, version, locales))
+        return version
+
+    def _populate(self, entries: int) -> None:
+        for content_type in TYPES:
+            self.create("content_type", None, id=content_type.id, locales=(DEFAULT_LOCALE,))
+        for _ in range(entries // 5 + 1):
+            self.create("asset", None)
+        at = self.clock.tick()
+        removed = entries // _REMOVED_SHARE + 2
+        for index in range(entries + removed):
+            # Every third tick only: releases give many entities one time.
+            at = self.clock.tick() if index % 3 == 0 else at
+            self.create("entry", type_at(index), at=at)
+        stride = (entries + removed) // removed
+        for index in range(removed):
+            self.remove(entity_id(self.seed, "entry", index * stride), ("unpublished", "deleted")[index % 2])
+
+
+def _written(live: Iterable[str], candidates: Iterable[str]) -> tuple[str, ...]:
+    """Return what is written of what is live, with the default locale where another one falls back to it."""
+    wanted = set(live) & set(candidates)
+    if wanted != set(live):
+        wanted.add(DEFAULT_LOCALE)
+    return tuple(locale for locale in LOCALES if locale in wanted)
+
+
+def _checked(locales: Iterable[str]) -> tuple[str, ...]:
+    wanted = tuple(locales)
+    if not wanted or not set(wanted) <= set(LOCALES):
+        raise UnknownEntityError(f"locales are {', '.join(LOCALES)}; not {', '.join(wanted) or 'none'}")
+    return wanted
