@@ -7,6 +7,7 @@ and read responses, and raise the taxonomy of `connector.errors`.
 import hmac
 import importlib
 import ipaddress
+import math
 import pkgutil
 from collections.abc import Mapping
 from typing import ClassVar, Protocol
@@ -15,11 +16,14 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
+from connector import item, rawjson
 from connector.errors import ConfigError, ForeignUrl, SourceUnavailable
 from connector.model import Checkpoint, SyncPage
 
 SECRET_HEADER = "X-Contentwire-Secret"  # noqa: S105 (the name of a header)
 """The header that carries a connection's `webhook_secret`, where the vendor does not sign its calls."""
+
+_WEBHOOK_BYTES = 8 * 1024 * 1024
 
 
 class Settings(BaseModel):
@@ -171,6 +175,30 @@ def shares_secret(headers: Mapping[str, str], secret: SecretStr | None) -> bool:
     return bool(expected) and hmac.compare_digest(
         given.encode("utf-8", "surrogatepass"), expected.encode("utf-8", "surrogatepass")
     )
+
+
+def announced(body: bytes, *paths: tuple[str, ...]) -> str | None:
+    """Return the id that a webhook's body has at the first of `paths` that leads to one; any body will do."""
+    try:
+        root = rawjson.value(body) if len(body) <= _WEBHOOK_BYTES else None
+    except ValueError:
+        return None
+    for path in paths:
+        node = root
+        for name in path:
+            node = node.get(name) if isinstance(node, dict) else None
+        if found := item.text(node):
+            return found
+    return None
+
+
+def seconds(text: str | None) -> float | None:
+    """Return a header's number of seconds, or None where it is none."""
+    try:
+        found = float(text or "nan")
+    except ValueError:
+        return None
+    return found if 0 <= found < math.inf else None
 
 
 def names() -> tuple[str, ...]:

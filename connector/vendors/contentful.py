@@ -5,7 +5,6 @@ https://www.contentful.com/developers/docs/references/content-delivery-api/#/ref
 
 import hashlib
 import hmac
-import math
 import re
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, ClassVar, Literal, NoReturn
@@ -25,7 +24,7 @@ from connector.errors import (
     SourceUnavailable,
 )
 from connector.model import ALL_LOCALES, Change, Checkpoint, EntityKey, EntityType, SyncPage
-from connector.vendors import Settings, WakeUp, continuation, shares_secret
+from connector.vendors import Settings, WakeUp, announced, continuation, seconds, shares_secret
 
 _HOSTS = {
     ("us", False): "https://cdn.contentful.com",
@@ -40,8 +39,8 @@ _PAGE_SIZE = 100
 _PAGE_SIZE_LIMIT = 1000
 _TOO_LARGE = re.compile(rb"response size too big", re.IGNORECASE)
 _CODE = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+_RATE_WAIT = 1.0
 _SIGNATURE_AGE = 30.0
-_WEBHOOK_BYTES = 8 * 1024 * 1024
 
 Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
 
@@ -191,7 +190,7 @@ class Contentful:
             shares_secret(headers, self._settings.webhook_secret) or self._signed(headers, method, path, body, now)
         ):
             return None
-        return WakeUp(id=_announced(body))
+        return WakeUp(id=announced(body, ("sys", "id")))
 
     def _get(self, what: str, parameters: Mapping[str, str]) -> httpx.Request:
         path = f"/spaces/{quote(self._settings.space)}/environments/{quote(self._settings.environment)}/{what}"
@@ -205,7 +204,8 @@ class Contentful:
             return
         told = f"Contentful answered {status}{_code(response.content)}"
         if status == httpx.codes.TOO_MANY_REQUESTS:
-            raise SourceUnavailable(told, retry_after=_seconds(response.headers.get("X-Contentful-RateLimit-Reset")))
+            reset = seconds(response.headers.get("X-Contentful-RateLimit-Reset"))
+            raise SourceUnavailable(told, retry_after=_RATE_WAIT if reset is None else reset)
         if status >= httpx.codes.INTERNAL_SERVER_ERROR or status < httpx.codes.MULTIPLE_CHOICES:
             raise SourceUnavailable(told)
         if status == httpx.codes.BAD_REQUEST and _TOO_LARGE.search(response.content):
@@ -275,8 +275,10 @@ class Contentful:
         secret = self._settings.webhook_secret.get_secret_value() if self._settings.webhook_secret else ""
         given = {name.lower(): value.strip() for name, value in headers.items()}
         names = sorted(given.get("x-contentful-signed-headers", "").lower().split(","))
-        age = now - _number(given.get("x-contentful-timestamp")) / 1000
-        if not secret or "x-contentful-timestamp" not in names or not abs(age) <= _SIGNATURE_AGE:
+        signed_at = seconds(given.get("x-contentful-timestamp"))
+        if not secret or signed_at is None or "x-contentful-timestamp" not in names:
+            return False
+        if abs(now - signed_at / 1000) > _SIGNATURE_AGE:
             return False
         signed = ";".join(f"{name}:{given.get(name, '')}" for name in names)
         text = f"{method.upper()}\n{path}\n{signed}\n".encode("utf-8", "surrogatepass") + body
@@ -306,28 +308,6 @@ def _code(body: bytes) -> str:
     except (KeyError, ValueError):
         return ""
     return f" ({sys.id})" if isinstance(sys.id, str) and _CODE.fullmatch(sys.id) else ""
-
-
-def _number(text: str | None) -> float:
-    try:
-        return float(text or "nan")
-    except ValueError:
-        return math.nan
-
-
-def _seconds(text: str | None) -> float:
-    found = _number(text)
-    return found if 0 <= found < math.inf else 1.0
-
-
-def _announced(body: bytes) -> str | None:
-    """Return the id in a webhook's body, which users may transform at will."""
-    try:
-        found = rawjson.value(body) if len(body) <= _WEBHOOK_BYTES else None
-    except ValueError:
-        return None
-    sys = found.get("sys") if isinstance(found, dict) else None
-    return item.text(sys.get("id")) if isinstance(sys, dict) else None
 
 
 VENDOR = Contentful

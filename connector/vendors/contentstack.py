@@ -1,0 +1,363 @@
+"""Contentstack's Sync API: requests, pages and items. Pure.
+
+https://www.contentstack.com/docs/developers/apis/content-delivery-api/synchronization
+"""
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from email.utils import parsedate_to_datetime
+from typing import Annotated, Any, ClassVar, Literal, NoReturn
+
+import httpx
+import msgspec
+from pydantic import Field, SecretStr, field_validator
+
+from connector import item, rawjson
+from connector.errors import CheckpointRejected, MalformedItem, SourceRejected, SourceUnavailable
+from connector.model import ALL_LOCALES, Change, ChangeType, Checkpoint, EntityKey, EntityType, Scope, SyncPage
+from connector.vendors import Settings, WakeUp, announced, seconds, shares_secret
+
+_HOSTS = {
+    "na": "https://cdn.contentstack.io",
+    "eu": "https://eu-cdn.contentstack.com",
+    "au": "https://au-cdn.contentstack.com",
+    "azure-na": "https://azure-na-cdn.contentstack.com",
+    "azure-eu": "https://azure-eu-cdn.contentstack.com",
+    "gcp-na": "https://gcp-na-cdn.contentstack.com",
+    "gcp-eu": "https://gcp-eu-cdn.contentstack.com",
+}
+_PARAMETERS = ("content_type_uid", "locale", "start_from", "type")
+_ITEMS: dict[str, tuple[EntityType, ChangeType]] = {
+    "entry_published": ("entry", "published"),
+    "entry_unpublished": ("entry", "unpublished"),
+    "entry_deleted": ("entry", "deleted"),
+    "asset_published": ("asset", "published"),
+    "asset_unpublished": ("asset", "unpublished"),
+    "asset_deleted": ("asset", "deleted"),
+    "content_type_deleted": ("content_type", "deleted"),
+}
+_REMOVALS = {kind for kind, (_, change_type) in _ITEMS.items() if change_type != "published"}
+_PAGE = "pagination_token:"
+_INVALID_PARAMETERS = 141
+_ASSETS = "sys_assets"
+
+HeaderText = Annotated[str, Field(pattern=r"^[!-~]+$")]
+Name = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]+$")]
+
+
+class ContentstackSettings(Settings):
+    """`stack` labels the stack in events (default: the connection's name); `api_key` is treated as a credential.
+
+    `entry_deleted_scope`: whether an `entry_deleted` removes the locale it names or every locale of the entry.
+    """
+
+    api_key: SecretStr
+    environment: Name
+    branch: HeaderText | None = None
+    stack: Name | None = None
+    region: Literal["na", "eu", "au", "azure-na", "azure-eu", "gcp-na", "gcp-eu"] = "na"
+    page_size: int | None = Field(default=None, ge=1, le=100)
+    entry_deleted_scope: Literal["locale", "entry"] = "locale"
+
+    @field_validator("api_filter")
+    @classmethod
+    def _known_parameters(cls, api_filter: dict[str, str]) -> dict[str, str]:
+        if unknown := api_filter.keys() - set(_PARAMETERS):
+            raise ValueError(f"has no key {min(unknown)!r}; known: {', '.join(_PARAMETERS)}")
+        if empty := [key for key, value in api_filter.items() if not value.strip()]:
+            raise ValueError(f"{empty[0]} must not be empty")
+        types = [one.strip() for one in api_filter.get("type", "entry_published").split(",")]
+        if strange := [one for one in types if one not in _ITEMS]:
+            raise ValueError(f"type has no {strange[0]!r}; known: {', '.join(_ITEMS)}")
+        return api_filter | ({"type": ",".join(types)} if "type" in api_filter else {})
+
+
+class Item(msgspec.Struct, gc=False):
+    """The members of an item that are looked at beside `data`; nothing about their values is promised."""
+
+    type: Any = None
+    event_at: Any = None
+    content_type_uid: Any = None
+
+
+class Data(msgspec.Struct, gc=False):
+    """The system members of `data`, which stand beside the user's fields; nothing about their values is promised."""
+
+    uid: Any = None
+    locale: Any = None
+    version: Any = msgspec.field(default=None, name="_version")
+    created_at: Any = None
+    updated_at: Any = None
+    publish_details: Any = None
+
+
+_ITEM = msgspec.json.Decoder(Item)
+_DATA = msgspec.json.Decoder(Data)
+
+
+class Contentstack:
+    """One environment of one Contentstack stack."""
+
+    name: ClassVar[str] = "contentstack"
+    settings_type: ClassVar[type[Settings]] = ContentstackSettings
+    newest_first: ClassVar[bool] = True
+
+    def __init__(self, connection: str, settings: Settings) -> None:
+        assert isinstance(settings, ContentstackSettings)
+        self._connection = connection
+        self._settings = settings
+
+    @property
+    def base_url(self) -> str:
+        """Scheme and host that requests go to."""
+        return self._settings.base_url or _HOSTS[self._settings.region]
+
+    @property
+    def db(self) -> str:
+        """The stack's label."""
+        return self._settings.stack or self._connection
+
+    @property
+    def schema(self) -> str | None:
+        """The environment, with the branch where one is set."""
+        branch = f"@{self._settings.branch}" if self._settings.branch else ""
+        return f"{self._settings.environment}{branch}"
+
+    @property
+    def scope(self) -> Mapping[str, str]:
+        """Stack (as a digest: the api key is a credential), environment, branch, and the API's own filters."""
+        api_key = self._settings.api_key.get_secret_value().encode("utf-8", "surrogatepass")
+        return {
+            "vendor": self.name,
+            "stack": hashlib.blake2b(api_key, digest_size=8).hexdigest(),
+            "environment": self._settings.environment,
+            "branch": self._settings.branch or "",
+            **{f"api_filter.{key}": value for key, value in self._settings.api_filter.items()},
+        }
+
+    def request(self, checkpoint: Checkpoint) -> httpx.Request:
+        """Return the request for the page after `checkpoint`."""
+        parameters = {"environment": self._settings.environment}
+        if checkpoint.cursor is None:
+            parameters |= {"init": "true", **self._settings.api_filter}
+        elif checkpoint.cursor.startswith(_PAGE):
+            parameters["pagination_token"] = checkpoint.cursor.removeprefix(_PAGE)
+        else:
+            parameters["sync_token"] = checkpoint.cursor
+        if sizes := [size for size in (self._settings.page_size, checkpoint.page_size) if size]:
+            parameters["limit"] = str(min(sizes))
+        return self._get("stacks/sync", parameters)
+
+    def page(self, response: httpx.Response, after: Checkpoint) -> SyncPage:
+        """Return what a response says. A walk goes on while the API gives a pagination token."""
+        self._refuse(response, token=after.cursor is not None)
+        try:
+            body = rawjson.split(response.content)
+            if "items" not in body and "error_code" in body:
+                self._reject(response, token=after.cursor is not None)
+            raws = rawjson.elements(body.get("items", b""))
+            page, sync = (_token(body, name) for name in ("pagination_token", "sync_token"))
+        except ValueError as error:
+            raise SourceUnavailable(f"the response is no sync page: {error}") from error
+        if not (page or sync):
+            raise SourceUnavailable("the response has neither pagination_token nor sync_token")
+        # Where both are given, going on with the page cannot skip anything.
+        cursor = f"{_PAGE}{page}" if page else sync
+        assert cursor is not None
+        changes, dead_letters = item.read(raws, self._change)
+        return SyncPage(changes, after.advance(cursor=cursor, caught_up=not page), not page, dead_letters)
+
+    def probe(self) -> httpx.Request:
+        """Return a request for one content type of the environment."""
+        return self._get("content_types", {"environment": self._settings.environment, "limit": "1"})
+
+    def probed(self, response: httpx.Response) -> None:
+        """Return if stack, environment, branch and token are right; else raise as `page` does."""
+        self._refuse(response, token=False)
+
+    def losses(self) -> tuple[str, ...]:
+        """Return what the filter withholds, for the life of the token it made."""
+        api_filter = self._settings.api_filter
+        found = []
+        if "type" in api_filter and (missing := sorted(_ITEMS.keys() - set(api_filter["type"].split(",")))):
+            found.append(f"type: never {', '.join(missing)}, in no later delta either")
+        if "content_type_uid" in api_filter:
+            found.append("content_type_uid: no asset, no entry of another type, and no delete of either")
+        if "locale" in api_filter:
+            found.append("locale: nothing that is published to, or removed from, another locale")
+        if "start_from" in api_filter:
+            found.append("start_from: nothing that was last published before that date")
+        return tuple(found)
+
+    def wake_up(self, headers: Mapping[str, str], method: str, path: str, body: bytes, now: float) -> WakeUp | None:
+        """Return what a call announces that carries the shared secret. Contentstack's own signature is not checked."""
+        del method, path, now
+        if not shares_secret(headers, self._settings.webhook_secret):
+            return None
+        return WakeUp(id=announced(body, *(("data", module, "uid") for module in ("entry", "asset", "content_type"))))
+
+    def _get(self, what: str, parameters: Mapping[str, str]) -> httpx.Request:
+        headers = {
+            "api_key": self._settings.api_key.get_secret_value(),
+            "access_token": self._settings.token.get_secret_value(),
+        }
+        if self._settings.branch:
+            headers["branch"] = self._settings.branch
+        return httpx.Request("GET", f"{self.base_url}/v3/{what}", params=parameters, headers=headers)
+
+    def _refuse(self, response: httpx.Response, *, token: bool) -> None:
+        """Raise what a response other than 200 means."""
+        status = response.status_code
+        if status == httpx.codes.OK:
+            return
+        if status == httpx.codes.TOO_MANY_REQUESTS:
+            raise SourceUnavailable("Contentstack answered 429", retry_after=_wait(response.headers))
+        if status >= httpx.codes.INTERNAL_SERVER_ERROR or status < httpx.codes.MULTIPLE_CHOICES:
+            raise SourceUnavailable(f"Contentstack answered {status}")
+        if status < httpx.codes.BAD_REQUEST:
+            raise SourceRejected(
+                f"Contentstack answered {status}, a redirect; it was not followed", hint="correct region or base_url"
+            )
+        self._reject(response, token=token)
+
+    def _reject(self, response: httpx.Response, *, token: bool) -> NoReturn:
+        """Raise what an error body means: the same code stands for bad tokens and for bad credentials."""
+        code, fields = _error(response.content)
+        told = f"Contentstack answered {response.status_code}{f' (error_code {code})' if code else ''}"
+        tokens = fields & {"sync_token", "pagination_token"}
+        if token and code == _INVALID_PARAMETERS and tokens:
+            raise CheckpointRejected(f"{told}: the {min(tokens)} is not valid")
+        raise SourceRejected(
+            f"{told} for environment {self._settings.environment}",
+            hint="check api_key, token, environment, branch and region: the token belongs to one environment",
+        )
+
+    def _change(self, raw: bytes) -> Change:
+        parts = rawjson.members(raw)
+        top = rawjson.record(raw, _ITEM)
+        kind = item.text(top.type)
+        try:
+            data = rawjson.record(parts.get("data", b"{}"), _DATA)
+        except ValueError:
+            raise MalformedItem("the item's data is no object", item_type=kind) from None
+        if kind not in _ITEMS:
+            raise MalformedItem("the item's type is unknown", item_type=kind, item_id=item.text(data.uid))
+        if kind == "content_type_deleted":
+            return self._type_removal(raw, top)
+        return self._removal(raw, kind, top, data) if kind in _REMOVALS else self._upsert(raw, parts, kind, top, data)
+
+    def _upsert(self, raw: bytes, parts: dict[str, bytes], kind: str, top: Item, data: Data) -> Change:
+        entity_type, change_type = _ITEMS[kind]
+        entry = entity_type == "entry"
+        # Content may be a fallback copy from another locale: the key is the locale it was published to.
+        locale = _locale(data) or ALL_LOCALES
+        key = EntityKey(self._connection, entity_type, item.identified(kind, data.uid), locale)
+        fields = parts.pop("data")
+        return Change(
+            key=key,
+            change_type=change_type,
+            digest=hashlib.blake2b(raw, digest_size=16).digest(),
+            raw=raw,
+            content_type=item.text(top.content_type_uid) if entry else None,
+            revision=item.whole(data.version),
+            changed_at=item.text(top.event_at),
+            created_at=item.text(data.created_at),
+            updated_at=item.text(data.updated_at),
+            fields=fields,
+            meta=rawjson.join(parts),
+            refs=tuple(dict.fromkeys(_references(fields))) if entry else (),
+        )
+
+    def _removal(self, raw: bytes, kind: str, top: Item, data: Data) -> Change:
+        entity_type, change_type = _ITEMS[kind]
+        whole_entry = kind == "entry_deleted" and self._settings.entry_deleted_scope == "entry"
+        locale = None if whole_entry else _locale(data)
+        scope: Scope = "key" if locale else "entity"
+        return Change(
+            key=EntityKey(self._connection, entity_type, item.identified(kind, data.uid), locale or ALL_LOCALES),
+            change_type=change_type,
+            digest=hashlib.blake2b(raw, digest_size=16).digest(),
+            raw=raw,
+            content_type=item.text(top.content_type_uid) if entity_type == "entry" else None,
+            revision=item.whole(data.version),
+            changed_at=item.text(top.event_at),
+            marker=raw,
+            scope=scope,
+        )
+
+    def _type_removal(self, raw: bytes, top: Item) -> Change:
+        uid = item.identified("content_type_deleted", top.content_type_uid)
+        return Change(
+            key=EntityKey(self._connection, "content_type", uid, ALL_LOCALES),
+            change_type="deleted",
+            digest=hashlib.blake2b(raw, digest_size=16).digest(),
+            raw=raw,
+            changed_at=item.text(top.event_at),
+            marker=raw,
+            scope="content_type",
+        )
+
+
+def _locale(data: Data) -> str | None:
+    """Return the locale that something is published to, or removed from, as far as the item tells."""
+    details = data.publish_details
+    if isinstance(details, list) and len(details) == 1:
+        details = details[0]
+    published_to = details.get("locale") if isinstance(details, dict) else None
+    return item.text(published_to) or item.text(data.locale)
+
+
+def _references(data: bytes) -> Iterator[str]:
+    """Yield what an entry points to, where its form shows it; a plain uid looks like any other text."""
+    if not any(mark in data for mark in (b'_content_type_uid"', b'-uid"', b'"filename"', b"\\u00")):
+        return
+    nodes = rawjson.walk(rawjson.value(data))
+    next(nodes)  # The entry itself: a field of its own may be called filename.
+    for node in nodes:
+        if found := _referenced(node):
+            yield found
+
+
+def _referenced(node: dict[str, Any]) -> str | None:
+    uid = item.text(node.get("uid"))
+    if uid and "_content_type_uid" in node:
+        return f"asset:{uid}" if node["_content_type_uid"] == _ASSETS else f"entry:{uid}"
+    if uid and isinstance(node.get("filename"), str):
+        return f"asset:{uid}"
+    # Rich text embeds both kinds by the attributes of a node.
+    asset, entry = item.text(node.get("asset-uid")), item.text(node.get("entry-uid"))
+    if asset or entry:
+        return f"asset:{asset}" if asset else f"entry:{entry}"
+    return None
+
+
+def _token(body: Mapping[str, bytes], name: str) -> str | None:
+    return item.text(rawjson.value(body.get(name, b"null")))
+
+
+def _error(body: bytes) -> tuple[int | None, set[str]]:
+    """Return an error body's code and the names of the fields it complains about."""
+    try:
+        found = rawjson.value(body)
+    except ValueError:
+        return None, set()
+    if not isinstance(found, dict):
+        return None, set()
+    errors = found.get("errors")
+    return item.whole(found.get("error_code")), set(errors) if isinstance(errors, dict) else set()
+
+
+def _wait(headers: Mapping[str, str]) -> float:
+    """Return the seconds to wait: told as such, or as a point in time, which the response's own date makes relative."""
+    told = seconds(headers.get("retry-after"))
+    if told is not None:
+        return told
+    reset = seconds(headers.get("x-ratelimit-reset"))
+    try:
+        now = parsedate_to_datetime(headers.get("date", "")).timestamp()
+    except (ValueError, OverflowError):
+        now = None
+    return max(1.0, reset - now) if reset is not None and now is not None else 1.0
+
+
+VENDOR = Contentstack

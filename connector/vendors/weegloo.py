@@ -1,0 +1,267 @@
+"""Weegloo's Sync API: requests, pages and items. Pure.
+
+What the documentation leaves open is named in docs/vendors/weegloo.md; this reads every answer that it allows.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, ClassVar, NoReturn
+
+import httpx
+import msgspec
+from pydantic import Field, field_validator
+
+from connector import item, rawjson
+from connector.errors import (
+    CheckpointRejected,
+    ConfigError,
+    MalformedItem,
+    QuotaExhausted,
+    SourceRejected,
+    SourceUnavailable,
+)
+from connector.model import ALL_LOCALES, Change, Checkpoint, EntityKey, EntityType, SyncPage
+from connector.vendors import Settings, WakeUp, announced, continuation, seconds, shares_secret
+
+_HOST = "https://cda.weegloo.com"
+_TYPES = ("All", "Content", "Media", "Deletion", "DeletedContent", "DeletedMedia")
+_UPSERTS: dict[str, EntityType] = {"Content": "entry", "Media": "asset", "ContentType": "content_type"}
+_REMOVALS: dict[str, EntityType] = {"DeletedContent": "entry", "DeletedMedia": "asset"}
+_CODE = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+_QUOTA = "WGL429"
+_QUOTA_WAIT, _LONGEST_WAIT = 900.0, 86_400.0
+
+Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
+
+
+class WeeglooSettings(Settings):
+    """`space` alone: Weegloo has no environments and no regions, and sets the page size itself."""
+
+    space: Id
+
+    @field_validator("page_size")
+    @classmethod
+    def _not_ours(cls, page_size: int | None) -> int | None:
+        if page_size is not None:
+            raise ValueError("cannot be set: Weegloo decides how many items a page has")
+        return page_size
+
+    @field_validator("api_filter")
+    @classmethod
+    def _known_parameters(cls, api_filter: dict[str, str]) -> dict[str, str]:
+        if unknown := api_filter.keys() - {"type", "content-type"}:
+            raise ValueError(f"has no key {min(unknown)!r}; known: type, content-type")
+        if api_filter.get("type", "All") not in _TYPES:
+            raise ValueError(f"type must be one of {', '.join(_TYPES)}")
+        if not all(api_filter.values()):
+            raise ValueError("content-type must not be empty")
+        return api_filter
+
+
+class Sys(msgspec.Struct, gc=False):
+    """The part of an item's or error's `sys` that is looked at; nothing about its values is promised."""
+
+    id: Any = None
+    type: Any = None
+    code: Any = None
+    contentType: Any = None  # noqa: N815 (the vendor's spelling)
+    revision: Any = None
+    createdAt: Any = None  # noqa: N815 (the vendor's spelling)
+    updatedAt: Any = None  # noqa: N815 (the vendor's spelling)
+    deletedAt: Any = None  # noqa: N815 (the vendor's spelling)
+
+
+_SYS = msgspec.json.Decoder(Sys)
+
+
+class Weegloo:
+    """One Weegloo space."""
+
+    name: ClassVar[str] = "weegloo"
+    settings_type: ClassVar[type[Settings]] = WeeglooSettings
+    newest_first: ClassVar[bool] = False
+
+    def __init__(self, connection: str, settings: Settings) -> None:
+        assert isinstance(settings, WeeglooSettings)
+        api_filter = settings.api_filter
+        if "content-type" in api_filter and api_filter.get("type") not in ("Content", "DeletedContent"):
+            raise ConfigError(
+                'api_filter: content-type needs type = "Content" or "DeletedContent"',
+                hint="set that type as well; content_types filters without losing a delete",
+            )
+        self._connection = connection
+        self._settings = settings
+
+    @property
+    def base_url(self) -> str:
+        """Scheme and host that requests go to."""
+        return self._settings.base_url or _HOST
+
+    @property
+    def db(self) -> str:
+        """The space."""
+        return self._settings.space
+
+    @property
+    def schema(self) -> str | None:
+        """None: a space has no environments."""
+        return None
+
+    @property
+    def scope(self) -> Mapping[str, str]:
+        """Space and the API's own filters."""
+        filters = {f"api_filter.{key}": value for key, value in self._settings.api_filter.items()}
+        return {"vendor": self.name, "space": self._settings.space, **filters}
+
+    def request(self, checkpoint: Checkpoint) -> httpx.Request:
+        """Return the request for the page after `checkpoint`."""
+        if checkpoint.cursor is None:
+            return self._get("sync", {"initial": "true", "type": "All", **self._settings.api_filter})
+        return self._get("sync", {"sync-token": checkpoint.cursor})
+
+    def page(self, response: httpx.Response, after: Checkpoint) -> SyncPage:
+        """Return what a response says. Only an empty page ends a walk: pages and deltas continue alike."""
+        self._refuse(response, token=after.cursor is not None)
+        try:
+            body = rawjson.split(response.content)
+            raws = rawjson.elements(body.get("items", b""))
+            next_url = rawjson.value(body.get("nextSyncUrl", b"null"))
+        except ValueError as error:
+            raise SourceUnavailable(f"the response is no sync page: {error}") from error
+        if not isinstance(next_url, str):
+            raise SourceUnavailable("the response has no nextSyncUrl")
+        cursor = continuation(self.base_url, next_url, "sync-token")
+        changes, dead_letters = item.read(raws, self._change)
+        return SyncPage(changes, after.advance(cursor=cursor, caught_up=not raws), not raws, dead_letters)
+
+    def probe(self) -> httpx.Request:
+        """Return a request for the space's content types."""
+        return self._get("content-types", {})
+
+    def probed(self, response: httpx.Response) -> None:
+        """Return if space and token are right; else raise as `page` does."""
+        self._refuse(response, token=False)
+
+    def losses(self) -> tuple[str, ...]:
+        """Return what the filter withholds."""
+        kind = self._settings.api_filter.get("type", "All")
+        found = []
+        if kind in ("Content", "Media"):
+            found.append(f"type = {kind}: no delete or unpublish of anything")
+        if kind.startswith("Delet"):
+            found.append(f"type = {kind}: nothing that is published, and no delete of any other kind")
+        if "content-type" in self._settings.api_filter:
+            found.append("content-type: no content of another content type")
+        return tuple(found)
+
+    def wake_up(self, headers: Mapping[str, str], method: str, path: str, body: bytes, now: float) -> WakeUp | None:
+        """Return what a call announces that carries the shared secret; Weegloo signs none."""
+        del method, path, now
+        if not shares_secret(headers, self._settings.webhook_secret):
+            return None
+        return WakeUp(id=announced(body, ("sys", "id")))
+
+    def _get(self, what: str, parameters: Mapping[str, str]) -> httpx.Request:
+        # The API answers 406 to the media type application/json.
+        headers = {"Authorization": f"Bearer {self._settings.token.get_secret_value()}", "Accept": "*/*"}
+        url = f"{self.base_url}/v1/spaces/{self._settings.space}/{what}"
+        return httpx.Request("GET", url, params=parameters, headers=headers)
+
+    def _refuse(self, response: httpx.Response, *, token: bool) -> None:
+        """Raise what a response other than 200 means."""
+        status = response.status_code
+        if status == httpx.codes.OK:
+            return
+        code = _code(response.content)
+        told = f"Weegloo answered {status}{f' ({code})' if code else ''}"
+        wait = seconds(response.headers.get("Retry-After"))
+        if status == httpx.codes.TOO_MANY_REQUESTS and code.startswith(_QUOTA):
+            raise QuotaExhausted(
+                f"{told}: the plan's quota is used up",
+                hint="wait until the quota renews, or raise it in Weegloo; a longer poll_interval uses less",
+                retry_after=min(max(wait or 0.0, _QUOTA_WAIT), _LONGEST_WAIT),
+            )
+        if status == httpx.codes.TOO_MANY_REQUESTS:
+            raise SourceUnavailable(told, retry_after=wait)
+        if status >= httpx.codes.INTERNAL_SERVER_ERROR or status < httpx.codes.MULTIPLE_CHOICES:
+            raise SourceUnavailable(told, retry_after=wait)
+        if token and status in (400, 404, 410, 422):
+            # No answer to a bad token is documented, and a lost role looks the same.
+            raise CheckpointRejected(f"{told} to a sync token", doubtful=True)
+        self._reject(status, f"{told} for space {self._settings.space}")
+
+    def _reject(self, status: int, told: str) -> NoReturn:
+        if status < httpx.codes.BAD_REQUEST:
+            raise SourceRejected(f"{told}, a redirect; it was not followed", hint="correct base_url")
+        if status in (401, 403, 404):
+            raise SourceRejected(told, hint="check space and token: the token's role must be allowed to read the space")
+        raise SourceRejected(told, hint="check api_filter")
+
+    def _change(self, raw: bytes) -> Change:
+        parts = rawjson.members(raw)
+        if "sys" not in parts:
+            raise MalformedItem("the item has no sys")
+        sys = rawjson.record(parts["sys"], _SYS)
+        kind = item.text(sys.type)
+        if kind in _UPSERTS:
+            return self._upsert(raw, parts, sys, kind)
+        if kind in _REMOVALS:
+            return self._removal(raw, sys, kind)
+        raise MalformedItem("the item's type is unknown", item_type=kind, item_id=item.text(sys.id))
+
+    def _upsert(self, raw: bytes, parts: dict[str, bytes], sys: Sys, kind: str) -> Change:
+        fields = parts.pop("fields", None)
+        return Change(
+            key=EntityKey(self._connection, _UPSERTS[kind], item.identified(kind, sys.id), ALL_LOCALES),
+            change_type="published",
+            digest=hashlib.blake2b(raw, digest_size=16).digest(),
+            raw=raw,
+            content_type=_content_type(sys),
+            revision=item.whole(sys.revision),
+            changed_at=item.text(sys.updatedAt),
+            created_at=item.text(sys.createdAt),
+            updated_at=item.text(sys.updatedAt),
+            fields=fields,
+            meta=rawjson.join(parts),
+            refs=tuple(dict.fromkeys(_refers(fields))) if fields else (),
+        )
+
+    def _removal(self, raw: bytes, sys: Sys, kind: str) -> Change:
+        return Change(
+            key=EntityKey(self._connection, _REMOVALS[kind], item.identified(kind, sys.id), ALL_LOCALES),
+            change_type="deleted",
+            digest=hashlib.blake2b(raw, digest_size=16).digest(),
+            raw=raw,
+            content_type=_content_type(sys),
+            revision=item.whole(sys.revision),
+            changed_at=item.text(sys.deletedAt) or item.text(sys.updatedAt),
+            marker=raw,
+        )
+
+
+def _content_type(sys: Sys) -> str | None:
+    link = sys.contentType
+    inner = link.get("sys") if isinstance(link, dict) else None
+    return item.text(inner.get("id")) if isinstance(inner, dict) else None
+
+
+def _refers(fields: bytes) -> Iterator[str]:
+    for link in rawjson.objects(fields, "sys", "targetType"):
+        target = link["targetType"]
+        entity_type = _UPSERTS.get(target) if link.get("type") == "Refer" and isinstance(target, str) else None
+        found = item.text(link.get("id"))
+        if found and entity_type in ("entry", "asset"):
+            yield f"{entity_type}:{found}"
+
+
+def _code(body: bytes) -> str:
+    """Return the error's code, as far as the body has one; never any other part of the body."""
+    try:
+        sys = rawjson.record(rawjson.split(body)["sys"], _SYS)
+    except (KeyError, ValueError):
+        return ""
+    return sys.code if isinstance(sys.code, str) and _CODE.fullmatch(sys.code) else ""
+
+
+VENDOR = Weegloo
