@@ -12,6 +12,9 @@ from structlog.typing import FilteringBoundLogger
 
 MASK = "***"
 
+# structlog keeps the keyword "logger" to itself where a logger is made.
+_NAME = "logger_name"
+
 
 def configure(stream: TextIO, *, json: bool | None, level: str, secrets: Iterable[str]) -> None:
     """Send every log line of this process to `stream`, from `level` (`debug`, `info`, `warning`, `error`) up.
@@ -23,6 +26,7 @@ def configure(stream: TextIO, *, json: bool | None, level: str, secrets: Iterabl
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
+            _name,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
@@ -38,7 +42,7 @@ def configure(stream: TextIO, *, json: bool | None, level: str, secrets: Iterabl
 
 def get(name: str) -> FilteringBoundLogger:
     """Return the logger called `name`; it follows a later `configure` too."""
-    logger: FilteringBoundLogger = structlog.get_logger(logger=name)
+    logger: FilteringBoundLogger = structlog.get_logger(**{_NAME: name})
     return logger
 
 
@@ -69,6 +73,11 @@ def _route_libraries() -> None:
         logging.getLogger(name).setLevel(logging.WARNING)
 
 
+def _name(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    event["logger"] = event.pop(_NAME, "")
+    return event
+
+
 def _redact(
     mask: Callable[[str], str], _logger: Any, _method: str, event: MutableMapping[str, Any]
 ) -> MutableMapping[str, Any]:
@@ -95,8 +104,9 @@ def _pattern(secret: str) -> str:
 
 
 def _any_escape(character: str) -> str:
-    percent = "".join(f"%{byte:02x}" for byte in character.encode("utf-8", "surrogatepass"))
-    forms = {character, json_format.dumps(character)[1:-1], repr(character)[1:-1]}
+    encoded = character.encode("utf-8", "surrogatepass")
+    percent = "".join(f"%{byte:02x}" for byte in encoded)
+    forms = {character, json_format.dumps(character)[1:-1], repr(character)[1:-1], repr(encoded)[2:-1]}
     if character == " ":
         forms.add("+")
     if character in "'\"\\/":

@@ -1,0 +1,229 @@
+"""Log lines: their shape for machines and people, and that no secret is ever in one."""
+
+import io
+import json
+import logging
+import re
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import quote, quote_plus
+
+import httpx
+import pytest
+import structlog
+from hypothesis import given
+from hypothesis import strategies as st
+
+from connector import logs
+
+SECRET = "p/a ss'w\"ö%rd+1\\"
+
+
+class Terminal(io.StringIO):
+    """A stream that claims to be a terminal."""
+
+    def isatty(self) -> bool:
+        """Claim it."""
+        return True
+
+
+@pytest.fixture(autouse=True)
+def _restore() -> Iterator[None]:
+    """Leave the process's logging as it was."""
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    structlog.reset_defaults()
+
+
+def lines(stream: io.StringIO) -> list[dict[str, Any]]:
+    """Return the JSON lines written so far."""
+    return [json.loads(line) for line in stream.getvalue().splitlines()]
+
+
+def configured(*secrets: str, level: str = "info") -> io.StringIO:
+    """Configure JSON logging into a new stream."""
+    stream = io.StringIO()
+    logs.configure(stream, json=None, level=level, secrets=secrets)
+    return stream
+
+
+def test_machines_get_one_json_object_a_line() -> None:
+    """A line carries its event, level, logger, UTC time and every given fact with its type."""
+    stream = configured()
+    logs.get("connector.runner").info("page committed", connection="blog", items=3)
+    (line,) = lines(stream)
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z", line.pop("timestamp"))
+    assert line == {
+        "event": "page committed",
+        "level": "info",
+        "logger": "connector.runner",
+        "connection": "blog",
+        "items": 3,
+    }
+
+
+def test_a_terminal_gets_readable_lines() -> None:
+    """On a terminal a line reads as text, unless JSON is asked for."""
+    stream = Terminal()
+    logs.configure(stream, json=None, level="info", secrets=())
+    logs.get("a").info("page committed", items=3)
+    assert "page committed" in stream.getvalue()
+    assert "{" not in stream.getvalue()
+    logs.configure(stream, json=True, level="info", secrets=())
+    logs.get("a").info("again")
+    assert json.loads(stream.getvalue().splitlines()[-1])["event"] == "again"
+
+
+def test_the_level_is_a_floor() -> None:
+    """Lines below the configured level are not written."""
+    stream = configured(level="warning")
+    logs.get("a").info("quiet")
+    logs.get("a").warning("loud")
+    assert [line["event"] for line in lines(stream)] == ["loud"]
+
+
+def test_a_logger_made_before_configuration_follows_it() -> None:
+    """A module may take its logger when it is imported."""
+    logger = logs.get("early")
+    stream = configured()
+    logger.info("late")
+    assert lines(stream)[0]["logger"] == "early"
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+@pytest.mark.parametrize(
+    "form",
+    [
+        SECRET,
+        quote(SECRET, safe=""),
+        quote(SECRET),
+        quote_plus(SECRET),
+        quote(SECRET, safe="").lower(),
+        repr(SECRET),
+        json.dumps(SECRET),
+        str(httpx.URL("http://h/", params={"access_token": SECRET})),
+        str(httpx.URL("http://h/?access_token=" + quote(SECRET, safe="'+"))),
+    ],
+)
+def test_a_secret_is_masked_in_every_form(terminal: bool, form: str) -> None:  # noqa: FBT001  # parametrized
+    """However a secret is quoted on its way into a line, it leaves as three stars, its surroundings kept."""
+    stream = Terminal() if terminal else io.StringIO()
+    logs.configure(stream, json=None, level="info", secrets=[SECRET])
+    logs.get("a").info(f"got <{form}> back")
+    written = stream.getvalue() if terminal else lines(stream)[0]["event"]
+    assert re.search(r"got <.*\*\*\*.*> back", written)
+    assert "rd" not in written.split("back")[0]
+
+
+class Opaque:
+    """A value that shows a secret when it is shown."""
+
+    def __repr__(self) -> str:
+        """Show it."""
+        return f"Opaque({SECRET!r})"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        SECRET,
+        [SECRET],
+        ("a", {"deep": [SECRET]}),
+        {SECRET: 1},
+        {SECRET},
+        SECRET.encode(),
+        Opaque(),
+        ValueError(SECRET),
+        httpx.URL("http://h/", params={"t": SECRET}),
+    ],
+)
+def test_a_secret_is_masked_wherever_a_fact_holds_it(value: object) -> None:
+    """Nested values, keys, bytes, exceptions and objects that only show it when rendered are masked alike."""
+    stream = configured(SECRET)
+    logs.get("a").info("fact", fact=value)
+    assert "***" in json.dumps(lines(stream)[0]["fact"])
+    assert "rd+1" not in stream.getvalue()
+    assert "rd%2B1" not in stream.getvalue()
+
+
+def test_a_number_that_is_a_secret_is_masked() -> None:
+    """A secret of digits is one also where a number stands; other numbers stay numbers."""
+    stream = configured("123456")
+    logs.get("a").info("fact", pin=123456, ratio=0.5, none=None, yes=True)
+    assert {key: lines(stream)[0][key] for key in ("pin", "ratio", "none", "yes")} == {
+        "pin": "***",
+        "ratio": 0.5,
+        "none": None,
+        "yes": True,
+    }
+
+
+def fail(local: str) -> None:
+    """Fail with a secret in the message and in the cause, and a local variable beside."""
+    if local:
+        raise RuntimeError(f"second {SECRET}") from ValueError(SECRET)
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+def test_exception_texts_are_masked_and_local_variables_never_shown(terminal: bool) -> None:  # noqa: FBT001  # parametrized
+    """A traceback is in the line, without the secret in its message or its causes, and without variables."""
+    stream = Terminal() if terminal else io.StringIO()
+    logs.configure(stream, json=None, level="info", secrets=[SECRET])
+    try:
+        fail("a-local" + "-value")
+    except RuntimeError:
+        logs.get("a").exception("failed")
+    assert "RuntimeError: second ***" in stream.getvalue()
+    assert "ValueError: ***" in stream.getvalue()
+    assert "rd+1" not in stream.getvalue()
+    assert "a-local-value" not in stream.getvalue()
+
+
+def test_the_longest_secret_is_masked_first() -> None:
+    """A secret that begins with another leaves no rest behind."""
+    stream = configured("abc", "abcdef", "")
+    logs.get("a").info("x abcdef abc y")
+    assert lines(stream)[0]["event"] == "x *** *** y"
+
+
+@given(secret=st.text(min_size=6, max_size=20), around=st.text(alphabet="<>", max_size=5))
+def test_any_text_can_be_a_secret(secret: str, around: str) -> None:
+    """Masking works for every character a secret can hold, plain and URL-encoded."""
+    mask = logs.redaction([secret])
+    assert mask(around + secret + around) == f"{around}***{around}" or secret in around * 2
+    assert mask("x=" + quote(secret.encode("utf-8", "surrogatepass"), safe="")) == "x=***"
+
+
+def test_libraries_are_heard_from_warning_up() -> None:
+    """Lines of stdlib loggers come out in the same shape, masked, from warning up; broken ones do no harm."""
+    stream = configured(SECRET, level="debug")
+    library = logging.getLogger("waitress.queue")
+    library.info("chatter")
+    library.warning("depth %d with %s", 3, SECRET)
+    library.warning("%d", "broken")
+    first, second = lines(stream)
+    assert (first["event"], first["level"], first["logger"]) == ("depth 3 with ***", "warning", "waitress.queue")
+    assert second["event"] == "%d"
+
+
+def test_exceptions_of_libraries_keep_their_traceback() -> None:
+    """What a library logs with an exception arrives with its masked traceback."""
+    stream = configured(SECRET)
+    try:
+        fail("local")
+    except RuntimeError:
+        logging.getLogger("waitress").exception("servicing failed")
+    assert "ValueError: ***" in lines(stream)[0]["exception"]
+
+
+def test_request_lines_of_the_http_client_never_appear() -> None:
+    """The client logs each URL at INFO, and a URL may carry a credential: even if INFO is let through, it is not."""
+    stream = configured(level="debug")
+    logging.getLogger().setLevel(logging.DEBUG)
+    transport = httpx.MockTransport(lambda _: httpx.Response(200))
+    with httpx.Client(transport=transport) as client:
+        client.get("http://cms.example/?access_token=unknown-to-us")
+    assert stream.getvalue() == ""
