@@ -7,8 +7,8 @@
 
 | method | what it does |
 |---|---|
-| `serving(host, port)`, `url(vendor)`, `connection(vendor)` | serve HTTP; where it is; what a configuration table needs |
-| `ids(kind, content_type)`, `truth(vendor)`, `requests(vendor)` | what is live; what the vendor delivers; what it was asked |
+| `serving(host, port)`, `url(vendor)`, `connection(vendor)` | serve HTTP; where; what a configuration table needs |
+| `ids(kind, content_type)`, `truth(vendor)`, `requests(vendor)` | what is live; what is delivered; what was asked |
 | `publish(…)`, `edit(id, …)`, `unpublish(id, locale)`, `delete(id, locale)` | one change; without `locale`, in all |
 | `delete_content_type(id)`, `release(count)`, `churn(count)` | many changes |
 | `push_fault(vendor, Fault(…))`, `faults`, `clear_faults` | what goes wrong with the next requests |

@@ -49,7 +49,7 @@ def call(simulator: "Simulator", command: Command) -> Any:
         raise LookupError(f"no method {command.method!r}; there are {', '.join(_METHODS)}")
     arguments = {name: _argument(simulator, name, raw) for name, raw in command.arguments.items()}
     if command.method == "push_fault":
-        vendor = arguments.pop("vendor")
+        vendor = arguments.pop("vendor", None)
         arguments = {"vendor": vendor, "fault": msgspec.convert(arguments, Fault)}
     result = getattr(simulator, command.method)(**arguments)
     return [_live(each) for each in result] if command.method == "truth" else result
@@ -58,7 +58,7 @@ def call(simulator: "Simulator", command: Command) -> Any:
 def _argument(simulator: "Simulator", name: str, raw: msgspec.Raw) -> Any:
     if name == "fields":
         # Kept as sent: `1.10` is not `1.1`.
-        return msgspec.json.decode(raw, type=dict[str, dict[str, msgspec.Raw]])
+        return msgspec.json.decode(raw, type=dict[str, dict[str, msgspec.Raw]] | None)
     if name == "edits":
         commands = msgspec.json.decode(raw, type=list[Command])
         return lambda: [call(simulator, each) for each in commands]

@@ -9,6 +9,7 @@ from typing import Any
 from connector.simulator.value import (
     DEFAULT_LOCALE,
     LOCALES,
+    Block,
     ContentType,
     Field,
     File,
@@ -37,6 +38,7 @@ TYPES = (
             Field("related", "entries", target="blogPost"),
             Field("heroImage", "asset"),
             Field("keywords", "symbols", localized=True),
+            Field("sections", "blocks"),
             Field("seo", "object"),
         ),
     ),
@@ -84,12 +86,13 @@ _SHARES = (
     "blogPost",
     "category",
 )
-_WORDS = {
-    "en-US": ["the", "quiet", "harbour", "keeps", "its", "own", "slow", "time", "while", "gulls", "argue", "over", "bread", "and", "boats", "come", "home", "again"],
-    "de-DE": ["der", "stille", "Hafen", "führt", "seine", "eigene", "Zeit", "während", "Möwen", "streiten", "und", "große", "Boote", "heimwärts", "gleiten"],
-    "fr-FR": ["le", "port", "tranquille", "garde", "son", "propre", "temps", "où", "les", "mouettes", "se", "disputent", "et", "l'été", "s'éloigne", "déjà"],
+_SENTENCES = {
+    "en-US": "the quiet harbour keeps its own slow time while gulls argue over bread and boats come home again",
+    "de-DE": "der stille Hafen führt seine eigene Zeit während Möwen streiten und große Boote heimwärts gleiten",
+    "fr-FR": "le port tranquille garde son propre temps où les mouettes se disputent et l'été s'éloigne déjà",
 }
-_MARKS = ("", "", "", " – déjà vu", " 🚢", " “quoted” \\ back/slash", " 漢字とかな", "\tindented\nline")
+_WORDS = {locale: sentence.split() for locale, sentence in _SENTENCES.items()}
+_MARKS = ("", "", "", " … déjà vu", " 🚢", " “quoted” \\ back/slash", " 漢字とかな", "\tindented\nline")
 _PRICES = ("1.10", "0.00", "18000", "19.999", "1E+2", "-0.5", "12345678901234.5678")
 
 
@@ -149,13 +152,20 @@ class Content:
             case "entries":
                 return [self._entry(field.target, index, random) for _ in range(random.randrange(4))]
             case "asset":
-                return Link("asset", entity_id(self._seed, "asset", random.randrange(1 + index // 5)))
+                return self._asset(index, random)
+            case "blocks":
+                return [
+                    Block(name, _phrase(random, locale, 5), self._asset(index, random)) for name in ("hero", "quote")
+                ]
             case "rich_text":
                 return RichText(
                     _phrase(random, locale, 4), _phrase(random, locale, 60), self._entry("product", index, random)
                 )
             case _:
                 return _plain(field, index, random, locale)
+
+    def _asset(self, index: int, random: Random) -> Link:
+        return Link("asset", entity_id(self._seed, "asset", random.randrange(1 + index // 5)))
 
     def _entry(self, target: str, index: int, random: Random) -> Link:
         """Point to an earlier entry, of the wanted type where there is one."""
@@ -164,7 +174,7 @@ class Content:
         return Link("entry", entity_id(self._seed, "entry", nearest), target)
 
 
-def _plain(field: Field, index: int, random: Random, locale: str) -> Any:
+def _plain(field: Field, index: int, random: Random, locale: str) -> Any:  # noqa: PLR0911 - one case a type
     match field.type:
         case "symbol":
             return "article" if field.id == "type" else _phrase(random, locale, 4) + random.choice(_MARKS)

@@ -16,6 +16,7 @@ from connector.simulator.timestamp import iso
 from connector.simulator.value import (
     DEFAULT_LOCALE,
     LOCALES,
+    Block,
     ContentType,
     Field,
     File,
@@ -120,7 +121,7 @@ class Contentful(FrontEnd):
             label = "Entry" if version.kind == "entry" else "Asset"
             live = bool(version.live) and not change.cascade
             self.feed.put(
-                (version.kind, version.id), label if live else f"Deleted{label}", version, change.at, live=live
+                Entry((version.kind, version.id), label if live else f"Deleted{label}", version, change.at, live)
             )
 
     def render(self, entry: Entry) -> bytes:
@@ -200,7 +201,7 @@ class Contentful(FrontEnd):
         """An entry without an id, and a type nobody has heard of."""
         return {
             "malformed": b'{"sys":{"type":"Entry","revision":"three"},"fields":[]}',
-            "unknown": b'{"sys":{"type":"Hologram","id":"hologram-1","updatedAt":"2024-06-10T00:00:00.000Z"},"fields":{}}',
+            "unknown": b'{"sys":{"type":"Hologram","id":"hologram-1","revision":1},"fields":{}}',
         }
 
     def _response(self, status: int, body: bytes) -> Response:
@@ -240,7 +241,7 @@ def _sys(label: str, version: Version, *, created_at: int, updated_at: int) -> d
     return {**sys, "createdAt": iso(created_at), "updatedAt": iso(updated_at), "revision": version.revision}
 
 
-def _native(value: Any) -> Any:
+def _native(value: Any) -> Any:  # noqa: PLR0911 - one case a type
     match value:
         case Link():
             return _link("Asset" if value.kind == "asset" else "Entry", value.id)
@@ -255,6 +256,8 @@ def _native(value: Any) -> Any:
             details = {"size": value.size, "image": {"width": value.width, "height": value.height}}
             url = f"//images.ctfassets.net/{SPACE}/{value.name}"
             return {"url": url, "details": details, "fileName": value.name, "contentType": value.mime}
+        case Block():
+            return {value.name: {"headline": value.headline, "imageId": value.image.id}}
         case list():
             return [_native(each) for each in value]
         case _:
@@ -289,6 +292,7 @@ _FIELD_TYPES: dict[str, dict[str, Any]] = {
     "entries": {"type": "Array", "items": {"type": "Link", "linkType": "Entry", "validations": []}},
     "symbols": {"type": "Array", "items": {"type": "Symbol", "validations": []}},
     "resource": {"type": "ResourceLink"},
+    "blocks": {"type": "Object"},
 }
 
 

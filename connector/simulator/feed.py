@@ -9,16 +9,19 @@ from connector.simulator.store import Version
 Key = tuple[str, ...]
 
 
-class Entry(msgspec.Struct, frozen=True, gc=False):
-    """The latest state of one key. `label` is the vendor's item type; `live`: it is delivered, not removed."""
+class Entry(msgspec.Struct, gc=False):
+    """The latest state of one key. `label` is the vendor's item type; `live`: it is delivered, not removed.
 
-    position: int
+    `position` is given by the feed.
+    """
+
     key: Key
     label: str
-    live: bool
-    at: int
     version: Version
+    at: int
+    live: bool = True
     locale: str = ""
+    position: int = -1
 
 
 class Feed:
@@ -32,11 +35,11 @@ class Feed:
         """The position that the next entry gets."""
         return len(self._entries)
 
-    def put(self, key: Key, label: str, version: Version, at: int, *, live: bool = True, locale: str = "") -> None:
-        """Make this the latest state of `key`."""
-        self.drop(key)
-        self._latest[key] = len(self._entries)
-        self._entries.append(Entry(len(self._entries), key, label, live, at, version, locale))
+    def put(self, entry: Entry) -> None:
+        """Make `entry` the latest state of its key."""
+        self.drop(entry.key)
+        entry.position = self._latest[entry.key] = len(self._entries)
+        self._entries.append(entry)
 
     def drop(self, key: Key) -> None:
         """Forget `key` without a trace."""

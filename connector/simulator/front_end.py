@@ -41,6 +41,7 @@ class FrontEnd(ABC):
     """One vendor's HTTP API over a store. Not thread-safe: the simulator calls it under its lock."""
 
     name: ClassVar[str]
+    cursor_params: ClassVar[tuple[str, ...]]
     mode: Mode = "shift"
     page_size: int
 
@@ -74,14 +75,14 @@ class FrontEnd(ABC):
         self.authorise(request)
         return self.page(self.cursor(request), request)
 
-    def page(self, cursor: Cursor, request: Request) -> Page:  # noqa: ARG002 - a vendor may look at it
+    def page(self, cursor: Cursor, request: Request) -> Page:
         """Return the page at `cursor`, newest changes first.
 
         What changes during the walk moves before its start and is left to the delta that follows it.
         """
         opens = cursor.before is None
         here = msgspec.structs.replace(cursor, start=len(self.feed), before=len(self.feed)) if opens else cursor
-        limit = self.limit(cursor)
+        limit = self.limit(cursor, request)
         matching = filter(self.accepts(cursor), self.feed.newest_first(here.since, here.before or 0))
         entries = tuple(islice(matching, limit))
         more = next(matching, None) is not None
@@ -135,11 +136,9 @@ class FrontEnd(ABC):
         """Return whether `cursor` continues a walk."""
         return cursor.before is not None
 
-    def limit(self, cursor: Cursor) -> int:
+    def limit(self, cursor: Cursor, request: Request) -> int:  # noqa: ARG002 - a vendor may look at it
         """Return how many items a page has."""
         return int(cursor.param("limit") or self.page_size)
-
-    cursor_params: ClassVar[tuple[str, ...]]
 
     @abstractmethod
     def owns(self, path: str) -> bool:
@@ -198,13 +197,8 @@ class FrontEnd(ABC):
         """Return a `malformed` item and one of an `unknown` type."""
 
 
-def names() -> tuple[str, ...]:
-    """Return the names of all front ends, sorted: each is a module of this package with a `FRONT_END`."""
-    return tuple(sorted(find_all()))
-
-
 def find_all() -> dict[str, type[FrontEnd]]:
-    """Return the front ends by name."""
+    """Return the front ends by name: each is a module of this package with a `FRONT_END`."""
     found = {}
     for module in pkgutil.iter_modules(connector.simulator.__path__):
         front_end = getattr(importlib.import_module(f"connector.simulator.{module.name}"), "FRONT_END", None)

@@ -3,7 +3,7 @@
 import contextlib
 import gzip
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from random import Random
 from typing import Any, Self
 
@@ -26,9 +26,8 @@ class Simulator:
     """Three CMSs over one content store. Equal arguments and equal calls give equal bytes (without `wall_clock`).
 
     `entries` are live at the start, with a fifth as many assets and a few removed ones. `page_sizes` replaces a
-    vendor's default page size; `modes` its behaviour when content changes during a walk: `shift` (items move) or
-    `refuse` (the cursor is refused). `requests_per_second` answers 429 beyond it. `wall_clock` dates changes with the
-    real time.
+    vendor's default page size. `requests_per_second` answers 429 beyond it. `wall_clock` dates changes with the real
+    time.
     """
 
     def __init__(
@@ -38,7 +37,6 @@ class Simulator:
         *,
         wall_clock: bool = False,
         page_sizes: Mapping[str, int] | None = None,
-        modes: Mapping[str, Mode] | None = None,
         requests_per_second: int | None = None,
     ) -> None:
         self._lock = threading.RLock()
@@ -51,8 +49,6 @@ class Simulator:
         self._base_url: str | None = None
         for name, size in (page_sizes or {}).items():
             self._stage(name).front_end.page_size = size
-        for name, mode in (modes or {}).items():
-            self.set_mode(name, mode)
 
     # Serving
 
@@ -70,6 +66,12 @@ class Simulator:
                 yield self
             finally:
                 self._base_url = None
+
+    def serve(self, host: str, port: int, *, started: Callable[[str], object], stop: threading.Event) -> None:
+        """Serve HTTP until `stop` is set; call `started` with the URL first."""
+        with self.serving(host, port):
+            started(self.url())
+            stop.wait()
 
     def url(self, vendor: str | None = None) -> str:
         """Return the `base_url` of a vendor, or of the admin API: they share one port; only while serving."""
@@ -149,8 +151,8 @@ class Simulator:
         """Publish new content of `count` entries at one point in time; return their ids."""
         with self._lock:
             chosen = self._store.ids()[:count]
-            at = self._store.clock.tick()
-            return [self._store.edit(each, at=at).id for each in chosen]
+            with self._store.clock.held():
+                return [self._store.edit(each).id for each in chosen]
 
     def churn(self, count: int) -> list[str]:
         """Do `count` edits of all sorts, chosen by the seed; return the ids concerned."""
@@ -173,7 +175,7 @@ class Simulator:
     # Script
 
     def set_mode(self, vendor: str, mode: Mode) -> None:
-        """Choose what happens to a walk when content changes: `shift` or `refuse`."""
+        """Choose what happens to a walk when content changes: `shift` (items move) or `refuse` (the cursor is bad)."""
         with self._lock:
             self._stage(vendor).front_end.mode = mode
 

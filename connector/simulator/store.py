@@ -1,7 +1,8 @@
 """The content store behind all front ends: what is live, and the ordered log of how it became so. No I/O."""
 
+import contextlib
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Literal
 
 import msgspec
@@ -61,17 +62,31 @@ class Clock:
         self._wall = wall
         self._now = start
         self._ticks = 0
+        self._held = False
         self.skew = 0
 
     def tick(self) -> int:
         """Return the time of the next change."""
+        return self._now + self.skew if self._held else self._advance()
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """Give all changes within the block one time."""
+        self._advance()
+        self._held = True
+        try:
+            yield
+        finally:
+            self._held = False
+
+    def _advance(self) -> int:
         self._ticks += 1
         self._now = max(self._now, time.time_ns() // 1_000_000) if self._wall else self._now + self._ticks * 37 % 1009
         return self._now + self.skew
 
 
 class Store:
-    """Entities and their change log. Starts with `entries` live entries, a fifth as many assets, and some removed ones."""
+    """Entities and their change log: at first `entries` live entries, a fifth as many assets, and some removed ones."""
 
     def __init__(self, seed: int, entries: int, *, wall_clock: bool = False) -> None:
         self.seed = seed
@@ -112,12 +127,11 @@ class Store:
         id: str | None = None,  # noqa: A002 - one word per thing
         locales: Iterable[str] | None = None,
         fields: Values | None = None,
-        at: int | None = None,
     ) -> Version:
         """Publish a new entity in `locales` (default: all, some as fallback copies of the default locale)."""
         index = self._counts[kind]
         self._counts[kind] = index + 1
-        at = self.clock.tick() if at is None else at
+        at = self.clock.tick()
         live = LOCALES if locales is None else _checked(locales)
         return self._append(
             "published",
@@ -144,12 +158,11 @@ class Store:
         *,
         fields: Values | None = None,
         locales: Iterable[str] | None = None,
-        at: int | None = None,
         same: bool = False,
     ) -> Version:
         """Publish `id` once more, in `locales` (default: those it is live in): new content, or the `same`."""
         old = self.known(id)
-        at = self.clock.tick() if at is None else at
+        at = self.clock.tick()
         concerned = old.live or LOCALES if locales is None else _checked(locales)
         live = tuple(locale for locale in LOCALES if locale in {*old.live, *concerned})
         version = msgspec.structs.replace(
@@ -214,12 +227,12 @@ class Store:
             self.create("content_type", None, id=content_type.id, locales=(DEFAULT_LOCALE,))
         for _ in range(entries // 5 + 1):
             self.create("asset", None)
-        at = self.clock.tick()
         removed = entries // _REMOVED_SHARE + 2
-        for index in range(entries + removed):
-            # Every third tick only: releases give many entities one time.
-            at = self.clock.tick() if index % 3 == 0 else at
-            self.create("entry", type_at(index), at=at)
+        for start in range(0, entries + removed, 3):
+            # Bulk releases give many entities one time.
+            with self.clock.held():
+                for index in range(start, min(start + 3, entries + removed)):
+                    self.create("entry", type_at(index))
         stride = (entries + removed) // removed
         for index in range(removed):
             self.remove(entity_id(self.seed, "entry", index * stride), ("unpublished", "deleted")[index % 2])

@@ -8,7 +8,7 @@ import msgspec
 Kind = Literal["entry", "asset", "content_type"]
 FieldType = Literal[
     "symbol", "text", "rich_text", "integer", "number", "date", "boolean", "location", "object",
-    "entry", "asset", "entries", "symbols", "resource",
+    "entry", "asset", "entries", "symbols", "resource", "blocks",
 ]  # fmt: skip
 
 LOCALES = ("en-US", "de-DE", "fr-FR")
@@ -43,6 +43,14 @@ class RichText(msgspec.Struct, frozen=True, gc=False):
     heading: str
     paragraph: str
     embedded: Link
+
+
+class Block(msgspec.Struct, frozen=True, gc=False):
+    """One part of a composed page."""
+
+    name: str
+    headline: str
+    image: Link
 
 
 class File(msgspec.Struct, frozen=True, gc=False):

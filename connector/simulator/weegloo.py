@@ -1,0 +1,275 @@
+"""Weegloo's Content Delivery API: sync and content types."""
+
+from collections.abc import Callable, Mapping
+from itertools import islice
+from typing import Any, ClassVar
+from urllib.parse import quote
+
+import msgspec
+
+from connector.simulator.cursor import BadCursorError, Cursor
+from connector.simulator.feed import Entry
+from connector.simulator.front_end import FrontEnd, Page
+from connector.simulator.message import Live, RefusalError, Request, Response, json_array
+from connector.simulator.store import Change, Version
+from connector.simulator.timestamp import iso
+from connector.simulator.value import (
+    Block,
+    ContentType,
+    Field,
+    File,
+    Link,
+    Location,
+    Resource,
+    RichText,
+)
+
+SPACE = "wgSim1ated"
+TOKEN = "simulated-weegloo-delivery-token"  # noqa: S105 - opens nothing but this simulator
+
+_LIVE = ("Content", "Media", "ContentType")
+_DELETED = ("DeletedContent", "DeletedMedia")
+_TYPES: dict[str, tuple[str, ...]] = {
+    "All": _LIVE + _DELETED,
+    "Content": _LIVE,
+    "Media": _LIVE,
+    "Deletion": _DELETED,
+    "DeletedContent": ("DeletedContent",),
+    "DeletedMedia": ("DeletedMedia",),
+}
+_LABELS = {"entry": "Content", "asset": "Media", "content_type": "ContentType"}
+_MEDIA_TYPE = "application/vnd.com.weegloo.v1+json"
+_HEADERS = {"Content-Type": f"{_MEDIA_TYPE};charset=UTF-8"}
+_encode = msgspec.json.Encoder(decimal_format="number").encode
+
+
+class Weegloo(FrontEnd):
+    """One kind of cursor for pages and deltas, schemas and deletion markers in the stream.
+
+    The order of items is not documented. Oldest first makes every page's cursor a place to start a delta from, which
+    is documented.
+    """
+
+    name = "weegloo"
+    page_size = 15
+    cursor_params: ClassVar[tuple[str, ...]] = ("sync-token",)
+
+    def owns(self, path: str) -> bool:
+        """Everything under `/v1/spaces/`."""
+        return path.startswith("/v1/spaces/")
+
+    def is_sync(self, request: Request) -> bool:
+        """`/v1/spaces/{space}/sync`."""
+        return request.path.endswith("/sync")
+
+    def connection(self) -> dict[str, str]:
+        """Space and token."""
+        return {"space": SPACE, "token": TOKEN}
+
+    def authorise(self, request: Request) -> None:
+        """401 for a wrong token, 404 for another space, and 406 for who accepts only plain JSON."""
+        if request.bearer != TOKEN:
+            raise _refusal(401, "Unauthorized", "Authentication is required.")
+        if request.path.split("/")[3] != SPACE:
+            raise _refusal(404, "NotFound", "The space does not exist.")
+        accepted = request.headers.get("accept", "*/*")
+        if "*/*" not in accepted and _MEDIA_TYPE not in accepted:
+            raise _refusal(406, "NotAcceptable", f"The response is {_MEDIA_TYPE}.")
+
+    def cursor(self, request: Request) -> Cursor:
+        """Read `initial` and its filters, or `sync-token`."""
+        params = request.params
+        if "sync-token" in params:
+            try:
+                return self.open(params["sync-token"], SPACE)
+            except BadCursorError:
+                raise self.bad_cursor(request) from None
+        if params.get("initial") != "true":
+            raise _refusal(422, "Unprocessable", "Either initial=true or sync-token is required.")
+        wanted = params.get("type", "All")
+        if wanted not in _TYPES:
+            raise _refusal(422, "Unprocessable", f"type is one of {', '.join(_TYPES)}.")
+        if "content-type" in params and wanted not in ("Content", "DeletedContent"):
+            raise _refusal(422, "Unprocessable", "content-type needs type=Content or type=DeletedContent.")
+        query = tuple(sorted((name, value) for name, value in params.items() if name in ("type", "content-type")))
+        return Cursor(SPACE, query, initial=True, generation=self.generation)
+
+    def page(self, cursor: Cursor, request: Request) -> Page:
+        """Return what follows `cursor`; what changes during the walk moves to its end."""
+        opens = cursor.initial or cursor.ended
+        here = msgspec.structs.replace(cursor, start=len(self.feed)) if opens else cursor
+        limit = self.limit(cursor, request)
+        entries = tuple(islice(filter(self.accepts(cursor), self.feed.oldest_first(here.since)), limit))
+        return Page(
+            items=tuple(map(self.item, entries)),
+            here=here,
+            next=msgspec.structs.replace(
+                here,
+                since=entries[-1].position + 1 if entries else here.since,
+                initial=False,
+                ended=not entries,
+                # An empty page brings a new URL, too.
+                nonce=here.nonce + 1,
+            ),
+            more=bool(entries),
+            opens=opens,
+            limit=limit,
+        )
+
+    def amid_walk(self, cursor: Cursor) -> bool:
+        """A walk goes on until an empty page."""
+        return not cursor.initial and not cursor.ended
+
+    def limit(self, cursor: Cursor, request: Request) -> int:  # noqa: ARG002 - no parameter is documented
+        """The page size cannot be chosen."""
+        return self.page_size
+
+    def accepts(self, cursor: Cursor) -> Callable[[Entry], bool]:
+        """The same in an initial sync and its deltas: both bring markers."""
+        labels = _TYPES[cursor.param("type") or "All"]
+        content_type = cursor.param("content-type")
+        return lambda entry: entry.label in labels and content_type in (None, entry.version.content_type)
+
+    def expand(self, change: Change) -> None:
+        """A content type has no deletion marker; those of its contents precede its disappearance."""
+        for version in (*change.cascade, change.version):
+            key, label = (version.kind, version.id), _LABELS[version.kind]
+            live = bool(version.live) and version is change.version
+            if version.kind == "content_type" and not live:
+                self.feed.drop(key)
+            else:
+                self.feed.put(Entry(key, label if live else f"Deleted{label}", version, change.at, live))
+
+    def render(self, entry: Entry) -> bytes:
+        """The documentation promises of a marker no more than id and type: some carry no more."""
+        version = entry.version
+        sys: dict[str, Any] = {"id": version.id, "type": entry.label, "space": _refer("Space", SPACE)}
+        if not entry.live:
+            return _encode({"sys": {**sys, "deletedAt": iso(entry.at)} if version.index % 5 else sys})
+        if version.kind == "entry":
+            sys["contentType"] = _refer("ContentType", version.content_type or "")
+        sys |= {"createdAt": iso(version.created_at), "updatedAt": iso(entry.at), "revision": version.revision}
+        item: dict[str, Any] = {"sys": sys}
+        if version.kind == "content_type" and version.id in self.store.types:
+            content_type = self.store.types[version.id]
+            item |= {"name": content_type.name, "displayField": content_type.fields[0].id}
+        return _encode({**item, "fields": msgspec.Raw(self._fields(version))})
+
+    def _fields(self, version: Version) -> bytes:
+        if version.kind == "content_type":
+            known = self.store.types.get(version.id)
+            return _encode(_fields(known) if known else [])
+        values = self.store.values(version)
+        # A field without a value in any locale is an empty map.
+        empty = version.index % 7 == 6 and not version.overrides  # noqa: PLR2004 - now and then
+        return _encode(
+            {
+                name: {} if empty and name in ("heroImage", "photo") else {at: _native(each) for at, each in by.items()}
+                for name, by in values.items()
+            }
+        )
+
+    def live(self, entry: Entry) -> Live:
+        """One key an entity, locale `*`; content types are entities, too."""
+        version = entry.version
+        content_type = version.content_type if version.kind == "entry" else None
+        return Live(version.kind, version.id, "*", content_type, version.revision, iso(entry.at), self._fields(version))
+
+    def envelope(self, page: Page, request: Request) -> Response:
+        """`nextSyncUrl` is a path, and there is one on every page."""
+        url = f"{page.origin or ''}{request.path}?sync-token={quote(self.close(page.next))}"
+        tail = _encode({"links": {}, "nextSyncUrl": url})
+        head = f'{{"sys":{{"type":"PageResponse"}},"limit":{page.limit},"items":'.encode()
+        return Response(200, _HEADERS, head + json_array(page.items) + b"," + tail[1:])
+
+    def other(self, request: Request) -> Response:
+        """The content types of the space."""
+        self.authorise(request)
+        if not request.path.endswith("/content-types"):
+            raise _refusal(404, "NotFound", "The resource does not exist.")
+        entries = [each for each in self.feed.oldest_first() if each.label == "ContentType"]
+        head = _encode({"sys": {"type": "PageResponse"}, "limit": self.page_size, "links": {"self": request.path}})
+        return Response(200, _HEADERS, head[:-1] + b',"items":' + json_array(map(self.item, entries)) + b"}")
+
+    def error(self, status: int, *, told: bool = True) -> Response:  # noqa: ARG002 - no header is documented
+        """429 means that the plan's quota is used up."""
+        if status == 429:  # noqa: PLR2004 - the status code says it best
+            return _error(429, "TooManyRequest", "The API call quota of the plan is exhausted.")
+        return _error(status, "InternalServerError", "Something went wrong.")
+
+    def bad_cursor(self, request: Request) -> RefusalError:  # noqa: ARG002 - one message for all
+        """Not documented; 422 Unprocessable is the documented answer to wrong input."""
+        return _refusal(422, "Unprocessable", "The sync-token is not valid.")
+
+    def strange_items(self) -> Mapping[str, bytes]:
+        """A content without an id, and a type nobody has heard of."""
+        return {
+            "malformed": b'{"sys":{"type":"Content","revision":"three"},"fields":[]}',
+            "unknown": b'{"sys":{"type":"Hologram","id":"hologram-1"},"fields":{}}',
+        }
+
+
+def _error(status: int, kind: str, reason: str) -> Response:
+    code = {"id": "0000simulated", "type": kind, "code": f"WGL{status}001", "timestamp": 1_718_000_000_000}
+    body = {"requestId": "0000simulated", "sys": code, "details": {}, "reason": reason, "suggestion": ""}
+    return Response(status, _HEADERS, _encode(body))
+
+
+def _refusal(status: int, kind: str, reason: str) -> RefusalError:
+    return RefusalError(_error(status, kind, reason))
+
+
+def _refer(target_type: str, id: str) -> dict[str, Any]:  # noqa: A002 - the vendor's word
+    return {"sys": {"id": id, "type": "Refer", "targetType": target_type}}
+
+
+def _native(value: Any) -> Any:  # noqa: PLR0911 - one case a type
+    match value:
+        case Link():
+            return _refer("Media" if value.kind == "asset" else "Content", value.id)
+        case Resource():
+            return f"{value.space}/{value.id}"
+        case Location():
+            return {"latitude": value.latitude, "longitude": value.longitude}
+        case RichText():
+            return f"<h2>{value.heading}</h2><p>{value.paragraph}</p>"
+        case Block():
+            return {"kind": value.name, "headline": value.headline, "image": _native(value.image)}
+        case File():
+            url = f"https://media.weegloo.com/{SPACE}/{value.name}"
+            return {"fileName": value.name, "contentType": value.mime, "size": value.size, "url": url}
+        case list():
+            return [_native(each) for each in value]
+        case _:
+            return value
+
+
+_FIELD_TYPES = {
+    "symbol": "ShortText",
+    "text": "LongText",
+    "rich_text": "RichText",
+    "integer": "Long",
+    "number": "Number",
+    "date": "Date",
+    "boolean": "Boolean",
+    "location": "Location",
+    "object": "Json",
+    "entry": "Refer",
+    "asset": "Refer",
+    "entries": "Array",
+    "symbols": "Array",
+    "resource": "ShortText",
+    "blocks": "Json",
+}
+
+
+def _fields(content_type: ContentType) -> list[dict[str, Any]]:
+    def field(place: int, each: Field) -> dict[str, Any]:
+        names = {"id": f"{content_type.id}{place:02}", "name": each.id, "apiName": each.id}
+        rules = {"localized": each.localized, "required": False, "validations": [], "disabled": False}
+        return {**names, "type": _FIELD_TYPES[each.type], **rules}
+
+    return [field(place, each) for place, each in enumerate(content_type.fields)]
+
+
+FRONT_END = Weegloo
