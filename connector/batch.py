@@ -11,6 +11,7 @@ from typing import Any, Literal, NamedTuple
 import msgspec
 
 from connector import codec, envelope
+from connector.codec import Framing
 from connector.envelope import Event, Headers, Op, Origin, Provenance
 from connector.errors import EventTooLarge, ItemRefused
 from connector.index import Index, IndexEntry, check_version
@@ -36,11 +37,12 @@ class Record(NamedTuple):
 
 
 class Route(msgspec.Struct, frozen=True):
-    """Where events of a key go, and how their keys and values are framed there."""
+    """Where records go, and how their keys and values are framed there."""
 
     topic: str
-    key_prefix: bytes
-    value_prefix: bytes
+    key: Framing
+    value: Framing
+    partitions: int
 
 
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,7 +56,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     envelope: Literal["debezium", "flat"] = "debezium"
     malformed: Literal["dead-letter", "stop"] = "dead-letter"
     oversized: Literal["dead-letter", "stop", "reference"] = "dead-letter"
-    publish_unchanged: bool = False
+    republish: Literal["changed", "all"] = "changed"
     max_message_bytes: int = 8 * 1024 * 1024
     commit_items: int = 10_000
     commit_bytes: int = 64 * 1024 * 1024
@@ -167,20 +169,26 @@ class _Draft:
         return len(self._records) >= 2 * self._policy.commit_items or self._bytes >= self._policy.commit_bytes
 
     def pass_page(self, checkpoint: Checkpoint) -> None:
-        """Move to the checkpoint after a page; the sequence is ours, whatever the page says."""
-        self.checkpoint = msgspec.structs.replace(checkpoint, sequence=self.checkpoint.sequence)
+        """Move to the checkpoint after a page; what publishing has found out stays, whatever the page says."""
+        self.checkpoint = self._with_findings(checkpoint)
 
     def finish(self, checkpoint: Checkpoint) -> Batch:
         """Return the batch that ends at `checkpoint`."""
-        final = msgspec.structs.replace(checkpoint, sequence=self.checkpoint.sequence, committed_at=self._now_ms)
+        final = msgspec.structs.replace(self._with_findings(checkpoint), committed_at=self._now_ms)
         state = [*self._index.staged.items(), (CHECKPOINT_KEY, encode_checkpoint(final))]
         return Batch(self._records, state, final, self._tally)
+
+    def _with_findings(self, checkpoint: Checkpoint) -> Checkpoint:
+        mine = self.checkpoint
+        return msgspec.structs.replace(
+            checkpoint, sequence=mine.sequence, partitions=mine.partitions, key_schema_id=mine.key_schema_id
+        )
 
     def add(self, change: Change, origin: Origin, cause: str) -> None:
         """Publish one change of one key, or leave it out where the index already knows better."""
         body = codec.encode_key(change.key)
         known = self._index.get(body)
-        if not self._wanted(change, known):
+        if origin != "reconciled" and not self._wanted(change, known):
             self._tally.left_out["filtered"] += 1
             return
         reason = self._superfluous(change, known)
@@ -207,7 +215,7 @@ class _Draft:
         route = self._assembler.dead_letters()
         value = codec.encode("dead_letter", self._burial(letter, at))
         key = f"{letter.item_type or ''}/{letter.item_id or ''}".encode("utf-8", "replace")
-        self._append(Record(route.topic, key, route.value_prefix + value, []))
+        self._append(Record(route.topic, key, route.value.prefix + value, []))
         self._tally.dead_letters += 1
 
     def _burial(self, letter: DeadLetter, at: Checkpoint) -> dict[str, Any]:
@@ -253,7 +261,7 @@ class _Draft:
         same_item = known.digest == change.digest and known.change_type == change.change_type
         if self.checkpoint.phase != "snapshot":
             return "repeated" if same_item else None
-        if self._policy.publish_unchanged and known.epoch != self.checkpoint.epoch:
+        if self._policy.republish == "all" and known.epoch != self.checkpoint.epoch:
             return None
         same_clock = clock is not None and clock == known.changed_at
         same_revision = change.revision is not None and change.revision == known.revision
@@ -270,23 +278,31 @@ class _Draft:
         """Append the event and its tombstone; return False where a dead letter took its place."""
         event = self._event(change, known, origin, cause)
         route = self._assembler.route(change.key)
-        key = route.key_prefix + body
+        key = route.key.prefix + body
         headers = envelope.headers(event, self._assembler.provenance)
-        value = route.value_prefix + self._encode(event)
+        value = route.value.prefix + self._encode(event)
         if len(key) + len(value) + _OVERHEAD > self._policy.max_message_bytes:
             refusal = self._refuse(change, len(value))
             if self._policy.oversized != "reference":
                 self.bury(refusal, self.checkpoint)
                 return False
             event = msgspec.structs.replace(event, change=_reference(change, len(value)))
-            value = route.value_prefix + self._encode(event)
+            value = route.value.prefix + self._encode(event)
         self._append(Record(route.topic, key, value, headers))
         if event.op == "d" and self._policy.tombstones:
             tombstone = envelope.headers(event, self._assembler.provenance, tombstone=True)
             self._append(Record(route.topic, key, None, tombstone))
-        self.checkpoint = msgspec.structs.replace(self.checkpoint, sequence=event.sequence)
+        self._note(route, event.sequence)
         self._count(event)
         return True
+
+    def _note(self, route: Route, sequence: int) -> None:
+        partitions = self.checkpoint.partitions
+        if route.topic not in partitions:
+            partitions = {**partitions, route.topic: route.partitions}
+        self.checkpoint = msgspec.structs.replace(
+            self.checkpoint, sequence=sequence, partitions=partitions, key_schema_id=route.key.schema_id
+        )
 
     def _event(self, change: Change, known: IndexEntry | None, origin: Origin, cause: str) -> Event:
         if change.change_type != "published":

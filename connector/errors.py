@@ -19,6 +19,7 @@ ConnectorError
       StateTooNew             a state record was written by a newer version
   CheckpointRejected      re-snapshot: the API refuses the cursor, or what it stands for has changed
     PageTooLarge            re-snapshot with a smaller page
+  WalkBroken              walk again: refused midway, or a page cursor came back
   MalformedItem           dead letter in the page's transaction
   EventTooLarge           dead letter, reference or stop
   TransactionAborted      retry from the last commit: nothing of the batch is visible
@@ -28,7 +29,7 @@ ConnectorError
 
 from typing import ClassVar, Literal
 
-Remedy = Literal["stop", "retry", "stop_stream", "re_snapshot", "dead_letter", "recover"]
+Remedy = Literal["stop", "retry", "stop_stream", "re_snapshot", "walk_again", "dead_letter", "recover"]
 
 
 class ConnectorError(Exception):
@@ -100,7 +101,11 @@ class WalkStarved(StreamStopped):
 
 
 class DeletesHeld(StreamStopped):
-    """Reconciliation found more vanished keys than `max_delete_share` allows; nothing was deleted."""
+    """Reconciliation found more vanished keys (`held`) than `max_delete_share` allows; nothing was deleted."""
+
+    def __init__(self, message: str, *, hint: str = "", held: int = 0) -> None:
+        super().__init__(message, hint=hint)
+        self.held = held
 
 
 class ItemRefused(StreamStopped):
@@ -138,6 +143,12 @@ class CheckpointRejected(ConnectorError):
 
 class PageTooLarge(CheckpointRejected):
     """The response would exceed the API's size limit: start a new snapshot with a smaller page."""
+
+
+class WalkBroken(ConnectorError):
+    """A walk cannot go on from where it is, though it had begun: walk again, a bounded number of times."""
+
+    remedy = "walk_again"
 
 
 class MalformedItem(ConnectorError):

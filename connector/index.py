@@ -91,6 +91,10 @@ class Index:
             self._records[key] = record
             self._note_locale(key)
 
+    def clear(self) -> None:
+        """Forget everything: the state topic begins anew."""
+        self._records, self._staged, self._locales = {}, {}, None
+
     def entries(self) -> Iterator[tuple[bytes, IndexEntry]]:
         """Yield every key and entry as of this call, staged changes included."""
         records = {**self._records, **self._staged} if self._staged else dict(self._records)

@@ -23,8 +23,12 @@ class Store(Protocol):
     def commit(self, batch: Batch) -> None:
         """Make the whole batch visible at once, or raise.
 
-        Raises `TransactionAborted` if nothing of it is visible, `Fenced` or `UnknownOutcome` if only `recover` can tell.
+        Raises `TransactionAborted` if nothing of it is visible, `Fenced` or `UnknownOutcome` if only `recover` knows.
         """
+        ...
+
+    def superseded(self) -> bool:
+        """Tell whether someone else has committed since: another owner, or an operator's command."""
         ...
 
     def close(self) -> None:
@@ -52,6 +56,11 @@ class Publisher:
         self._initial = initial
         self._committed = committed
         self._checkpoint: Checkpoint | None = None
+
+    @property
+    def ready(self) -> bool:
+        """Whether `publish` may be called: false before the first `recover` and after an error."""
+        return self._checkpoint is not None
 
     @property
     def checkpoint(self) -> Checkpoint:
@@ -86,8 +95,13 @@ class Publisher:
         self._checkpoint = final
         return final
 
+    def superseded(self) -> bool:
+        """Tell whether someone else has committed since: recover, and obey what is there."""
+        return self._store.superseded()
+
     def close(self) -> None:
-        """Let go of the store."""
+        """Let go of the store; `recover` opens it again."""
+        self._checkpoint = None
         self._store.close()
 
     def _worth_committing(self, batch: Batch) -> bool:
@@ -105,4 +119,3 @@ class Publisher:
         self.index.commit()
         self._checkpoint = checkpoint
         self._committed(batch)
-

@@ -29,11 +29,12 @@ _REFUSALS: Final = {
 def cause(error: KafkaException | SystemError) -> KafkaError:
     """Return the Kafka error inside an exception.
 
-    A fatal error reaches us as SystemError when the client had raised it while it was serving delivery reports.
+    The client raises a fatal error from wherever it serves events, and reports it as SystemError, with or without its
+    cause, when that was amid delivery reports.
     """
     if isinstance(error, SystemError):
         if not isinstance(error.__cause__, KafkaException):
-            raise error
+            return KafkaError(KafkaError._FATAL, "a fatal error amid delivery reports", fatal=True)  # noqa: SLF001
         error = error.__cause__
     inner = error.args[0]
     assert isinstance(inner, KafkaError)

@@ -24,6 +24,7 @@ from connector.kafka.client import Settings, describe, unavailable
 from connector.kafka.client import cause as cause_of
 
 ProducerFactory = Callable[..., Any]
+REAL_PRODUCER: ProducerFactory = Producer
 
 _FENCED: Final = {
     KafkaError._FENCED,  # noqa: SLF001  the client's own error codes begin with an underscore
@@ -48,7 +49,7 @@ class Transactions:
         *,
         timeout: float,
         max_message_bytes: int,
-        producer: ProducerFactory = Producer,
+        producer: ProducerFactory = REAL_PRODUCER,
     ) -> None:
         self._timeout = timeout
         self._log = _CoordinatorLog()

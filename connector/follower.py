@@ -1,0 +1,346 @@
+"""Follows one owned stream in a thread: the only place that retries, re-snapshots, relinquishes and stops."""
+
+import json
+import random
+import threading
+import time
+from collections.abc import Callable
+from typing import Final, Literal
+
+import msgspec
+
+from connector import logs
+from connector.batch import Batch
+from connector.errors import (
+    ConnectorError,
+    DeletesHeld,
+    Fenced,
+    PageTooLarge,
+    SourceRejected,
+    StreamStopped,
+    Unreachable,
+    WalkStarved,
+)
+from connector.metrics import Metrics
+from connector.model import Checkpoint
+from connector.publisher import Publisher
+from connector.runner import Bounds, Runner
+from connector.source import Source
+from connector.status import StreamState, StreamStatus
+from connector.vendors import Vendor
+
+SnapshotMode = Literal["initial", "initial_only", "never", "when_needed"]
+
+_WALK_ATTEMPTS: Final = 5
+_LOOK_AGAIN: Final = 5.0  # seconds between looks for an operator's request
+_WAKE_UPS: Final = (0.0, 5.0, 20.0, 60.0, 120.0)  # delivery caches lag behind webhooks by up to two minutes
+_FIRST_PAUSE: Final = 0.5
+_LONGEST_PAUSE: Final = 60.0
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """What following a stream takes. `open` builds its parts; `page_size` is what is asked for at first.
+
+    `open(stop, committed)` returns a source that stops at `stop` and a publisher that calls `committed` after a commit.
+    """
+
+    connection: str
+    vendor: Vendor
+    state_topic: str
+    fingerprint: str
+    open: Callable[[threading.Event, Callable[[Batch], None]], tuple[Source, Publisher]]
+    bounds: Bounds = Bounds()
+    poll_interval: float = 30.0
+    heartbeat: float = 600.0
+    snapshot_mode: SnapshotMode = "initial"
+    page_size: int = 100
+
+
+class Follower:
+    """One owned stream. `start` once; `stop` from any thread; `status` from any thread.
+
+    With `once` it ends when the stream is current, or cannot become so; `outcome` then says which.
+    """
+
+    def __init__(self, plan: Plan, metrics: Metrics, *, once: bool = False, give_up_after: float = 0.0) -> None:
+        self.plan = plan
+        self.outcome: Literal["", "current", "stopped", "unreachable"] = ""
+        self._metrics = metrics
+        self._once = once
+        self._give_up_after = give_up_after
+        self._log = logs.get("stream").bind(connection=plan.connection)
+        self._stop = threading.Event()
+        self._woken = threading.Event()
+        self._source, self._publisher = plan.open(self._stop, self._committed)
+        self._runner = Runner(self._source, self._publisher, plan.bounds)
+        self._thread = threading.Thread(target=self._run, name=f"stream-{plan.connection}", daemon=True)
+        self._status = StreamStatus(connection=plan.connection, vendor=plan.vendor.name, state="recovering", owned=True)
+        self._failures = 0
+        self._walks = 0
+        self._well_at = time.monotonic()
+        self._looked_at = self._well_at
+        self._wake_ups: list[float] = []
+
+    @property
+    def status(self) -> StreamStatus:
+        """What is known of the stream now."""
+        return self._status
+
+    @property
+    def alive(self) -> bool:
+        """Whether its thread still works."""
+        return self._thread.is_alive()
+
+    def start(self) -> None:
+        """Begin to follow."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ask it to end at the next boundary: what is committed stays, what is not will be read again."""
+        self._stop.set()
+        self._woken.set()
+
+    def join(self, timeout: float) -> bool:
+        """Wait for its end; return whether it has come."""
+        self._thread.join(timeout)
+        return not self._thread.is_alive()
+
+    def wake(self) -> None:
+        """Poll now, and a few times more in the next two minutes."""
+        now = time.monotonic()
+        self._wake_ups = [now + delay for delay in _WAKE_UPS]
+        self._woken.set()
+
+    def _run(self) -> None:
+        try:
+            while not (self._stop.is_set() or self.outcome):
+                self._turn()
+        except Exception as error:  # noqa: BLE001  a bug in one stream must not take the others down
+            self._log.error("stream failed unexpectedly", exc_info=error)
+            self._tell("stopped", f"unexpected {type(error).__name__}", "this is a bug in contentwire; see the log")
+            self.outcome = "stopped"
+        finally:
+            self._publisher.close()
+            self._source.close()
+
+    def _turn(self) -> None:
+        try:
+            if not self._publisher.ready:
+                self._recover()
+            self._work()
+        except ConnectorError as error:
+            if not self._stop.is_set():
+                self._heed(error)
+
+    def _recover(self) -> None:
+        self._tell("recovering")
+        checkpoint = self._publisher.recover()
+        self._metrics.index_size(self.plan.connection, len(self._publisher.index))
+        self._log.info("recovered", phase=checkpoint.phase, sequence=checkpoint.sequence, epoch=checkpoint.epoch)
+        if checkpoint.fingerprint != self.plan.fingerprint:
+            self._begin_snapshot("the configuration changed what is followed", checkpoint)
+        elif checkpoint.cursor is None and self.plan.snapshot_mode == "never" and checkpoint.phase == "snapshot":
+            raise StreamStopped(
+                'snapshot_mode = "never", and there is no cursor to go on from',
+                hint="import one: contentwire checkpoints import, or choose another snapshot_mode",
+            )
+
+    def _work(self) -> None:
+        checkpoint = self._publisher.checkpoint
+        if _request(checkpoint).get("paused"):
+            self._tell("paused")
+            self.outcome = "stopped" if self._once else ""
+            self._rest(_LOOK_AGAIN)
+            return
+        self._tell("running")
+        current = self._runner.pass_once()
+        if self._stop.is_set():
+            return
+        self._well()
+        self._metrics.held_deletes(self.plan.connection, 0)
+        if current:
+            self._arrived()
+
+    def _arrived(self) -> None:
+        if self._once:
+            self.outcome = "current"
+            return
+        if self.plan.snapshot_mode == "initial_only":
+            self._tell("finished")
+            self._rest(_LOOK_AGAIN)
+            return
+        self._tell("running")
+        self._rest(self.plan.poll_interval)
+
+    def _rest(self, seconds: float) -> None:
+        """Wait for the next poll; meanwhile look for other commits to our state, and refresh the checkpoint in time."""
+        due = time.monotonic() + seconds
+        while not self._stop.is_set() and (left := self._next_poll(due) - time.monotonic()) > 0:
+            self._woken.wait(min(left, _LOOK_AGAIN))
+            self._woken.clear()
+            if not self._stop.is_set():
+                self._look()
+                self._beat()
+
+    def _look(self) -> None:
+        """Notice an operator's command, which has fenced us: an idle stream would find out only at its next commit."""
+        if time.monotonic() - self._looked_at < _LOOK_AGAIN:
+            return
+        self._looked_at = time.monotonic()
+        if self._publisher.superseded():
+            raise Fenced("someone else has committed to the stream's state")
+
+    def _next_poll(self, due: float) -> float:
+        while self._wake_ups and self._wake_ups[0] <= time.monotonic():
+            self._wake_ups.pop(0)
+            due = 0.0
+        return min([due, *self._wake_ups[:1]])
+
+    def _beat(self) -> None:
+        checkpoint = self._publisher.checkpoint
+        if time.time() - checkpoint.committed_at / 1000 >= self.plan.heartbeat:
+            self._publisher.commit_checkpoint(checkpoint)
+
+    def _heed(self, error: ConnectorError) -> None:
+        """Do what the error's remedy says."""
+        self._log.warning("interrupted", error=type(error).__name__, message=str(error), hint=error.hint)
+        self._metrics.retries(self.plan.connection, type(error).__name__)
+        try:
+            match error.remedy:
+                case "retry":
+                    self._retry(error)
+                case "recover":
+                    self._pause(error, "recovering")
+                    self._publisher.close()
+                case "re_snapshot":
+                    self._snapshot_again(error)
+                case "walk_again":
+                    self._walk_again(error)
+                case _:
+                    self._halt(error)
+        except ConnectorError as further:
+            if not isinstance(further, StreamStopped):
+                self._log.warning("interrupted", error=type(further).__name__, message=str(further))
+                self._pause(further, "retrying")
+            else:
+                self._halt(further)
+
+    def _retry(self, error: ConnectorError) -> None:
+        if self._once and time.monotonic() - self._well_at > self._give_up_after:
+            self._tell("retrying", str(error), error.hint)
+            self.outcome = "unreachable"
+            return
+        self._pause(error, "retrying")
+
+    def _snapshot_again(self, error: ConnectorError) -> None:
+        if self.plan.snapshot_mode == "never":
+            raise StreamStopped(f'{error}; snapshot_mode = "never" forbids a new snapshot', hint=error.hint) from error
+        checkpoint = self._publisher.checkpoint
+        page_size = None
+        if isinstance(error, PageTooLarge):
+            page_size = (checkpoint.page_size or self.plan.page_size) * 2 // 3
+            if page_size < 1:
+                raise SourceRejected("even one item exceeds the API's response limit", hint=error.hint) from error
+        elif checkpoint.phase == "snapshot":
+            self._count_walk(error)
+        self._begin_snapshot(str(error), checkpoint, page_size)
+
+    def _walk_again(self, error: ConnectorError) -> None:
+        self._count_walk(error)
+        if self._publisher.checkpoint.phase == "snapshot":
+            self._begin_snapshot(str(error), self._publisher.checkpoint)
+
+    def _count_walk(self, error: ConnectorError) -> None:
+        self._walks += 1
+        self._metrics.walk_restarts(self.plan.connection)
+        if self._walks > _WALK_ATTEMPTS:
+            raise WalkStarved(
+                f"{self._walks} walks in a row were refused midway: {error}",
+                hint="content changes faster than it can be read: pause bulk publishing, or raise page_size",
+            )
+        self._pause(error, "retrying")
+
+    def _begin_snapshot(self, why: str, checkpoint: Checkpoint, page_size: int | None = None) -> None:
+        self._log.warning("new snapshot", why=why, epoch=checkpoint.epoch + 1)
+        anew = msgspec.structs.replace(checkpoint.restart(page_size=page_size), fingerprint=self.plan.fingerprint)
+        self._publisher.commit_checkpoint(anew)
+
+    def _halt(self, error: ConnectorError) -> None:
+        """Stop until an operator acts: a command commits to the state, which is seen here; or the process restarts."""
+        state: StreamState = "stopped"
+        if isinstance(error, WalkStarved):
+            state = "walk_starved"
+        elif isinstance(error, DeletesHeld):
+            state = "deletes_held"
+            self._metrics.held_deletes(self.plan.connection, error.held)
+        self._log.error("stream stopped", error=type(error).__name__, message=str(error), hint=error.hint)
+        self._tell(state, str(error), error.hint)
+        if self._once:
+            self.outcome = "stopped"
+        while not (self._stop.is_set() or self.outcome):
+            self._stop.wait(_LOOK_AGAIN)
+            if self._superseded_quietly():
+                self._publisher.close()
+                return
+
+    def _superseded_quietly(self) -> bool:
+        try:
+            return self._publisher.superseded()
+        except ConnectorError:
+            return False
+
+    def _pause(self, error: ConnectorError, state: StreamState) -> None:
+        """Wait as long as told, else with full jitter below a growing cap."""
+        self._tell(state, str(error), error.hint)
+        told = error.retry_after if isinstance(error, Unreachable) else None
+        cap = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2.0**self._failures)
+        self._failures = min(self._failures + 1, 30)
+        self._stop.wait(told if told is not None else random.uniform(0, cap))  # noqa: S311  jitter is no secret
+
+    def _well(self) -> None:
+        self._failures = self._walks = 0
+        self._well_at = time.monotonic()
+
+    def _committed(self, batch: Batch) -> None:
+        """Note a commit: it resets the pauses, for there was progress."""
+        connection, now, tally = self.plan.connection, time.time(), batch.tally
+        self._failures = 0
+        self._well_at = time.monotonic()
+        for op, count in tally.ops.items():
+            self._metrics.events(connection, op, count)
+        for changed_ms in tally.changed_ms:
+            self._metrics.freshness(connection, now - changed_ms / 1000)
+        self._metrics.committed(connection, now)
+        self._metrics.transactions(connection, "committed")
+        self._metrics.index_size(connection, len(self._publisher.index))
+        if tally.dead_letters:
+            self._metrics.dead_letters(connection, "MalformedItem", tally.dead_letters)
+        if tally.left_out["stale"]:
+            self._metrics.stale(connection, tally.left_out["stale"])
+        if tally.locale_mismatches:
+            self._metrics.locale_mismatch(connection, tally.locale_mismatches)
+        self._log.info("committed", events=tally.ops.total(), sequence=batch.checkpoint.sequence)
+        self._note(batch.checkpoint, now - max(tally.changed_ms) / 1000 if tally.changed_ms else None)
+
+    def _note(self, checkpoint: Checkpoint, freshness: float | None) -> None:
+        self._status = msgspec.structs.replace(
+            self._status,
+            phase=checkpoint.phase,
+            epoch=checkpoint.epoch,
+            page=checkpoint.page,
+            sequence=checkpoint.sequence,
+            committed_at_ms=checkpoint.committed_at or None,
+            freshness=self._status.freshness if freshness is None else freshness,
+            index_size=len(self._publisher.index),
+        )
+
+    def _tell(self, state: StreamState, error: str = "", hint: str = "") -> None:
+        self._metrics.state(self.plan.connection, state)
+        self._status = msgspec.structs.replace(self._status, state=state, error=error, hint=hint)
+        if self._publisher.ready:
+            self._note(self._publisher.checkpoint, None)
+
+
+def _request(checkpoint: Checkpoint) -> dict[str, object]:
+    request = json.loads(checkpoint.request) if checkpoint.request else {}
+    return request if isinstance(request, dict) else {}

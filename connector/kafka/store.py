@@ -1,0 +1,184 @@
+"""The durable side of one stream: transactions on its topics, and `recover`, the one way to start."""
+
+import time
+
+import msgspec
+
+from connector import codec
+from connector.batch import CHECKPOINT_KEY, Batch, Route, decode_checkpoint
+from connector.codec import Framing
+from connector.errors import KeySchemaChanged, UnknownOutcome
+from connector.index import VERSION as INDEX_VERSION
+from connector.index import Index, check_version
+from connector.kafka import state, topics
+from connector.kafka.client import Settings
+from connector.kafka.topics import Topics, TopicSpec
+from connector.kafka.transaction import REAL_PRODUCER, ProducerFactory, Transactions
+from connector.model import ALL_LOCALES, Checkpoint, EntityKey, KeySchemaId
+from connector.registry import Registry
+
+# What recovery may take beyond the transaction timeout, after which the broker aborts what is still open.
+_GRACE = 15.0
+
+
+class Layout(msgspec.Struct, frozen=True, kw_only=True):
+    """Names, sizes and settings of one stream's topics. `topic` is the template of the changes topics."""
+
+    prefix: str
+    connection: str
+    topic: str = "{prefix}.{connection}.changes"
+    value_schema: codec.Name = "envelope"
+    partitions: int = 6
+    replication_factor: int = -1
+    topic_config: dict[str, str] = {}
+    max_message_bytes: int = 8 * 1024 * 1024
+    max_letter_bytes: int = 65 * 1024 * 1024
+    transaction_timeout: float = 20.0
+
+    @property
+    def transactional_id(self) -> str:
+        """The stream's transactional id; also the beginning of its topics' names."""
+        return f"{self.prefix}.{self.connection}"
+
+    @property
+    def state_topic(self) -> str:
+        """The topic whose only partition holds checkpoint and index, and stands for ownership."""
+        return f"{self.transactional_id}.state"
+
+    @property
+    def letters_topic(self) -> str:
+        """The topic of dead letters."""
+        return f"{self.transactional_id}.dead-letters"
+
+    def changes_topic(self, key: EntityKey) -> str:
+        """Return where a key's events go: a function of the key only."""
+        locale = "all" if key.locale == ALL_LOCALES else key.locale
+        return self.topic.format(
+            prefix=self.prefix, connection=self.connection, entity_type=key.entity_type, locale=locale
+        )
+
+    def state_spec(self) -> TopicSpec:
+        """Return how the state topic must be."""
+        return topics.state(self.state_topic, self.replication_factor)
+
+
+class KafkaStore:
+    """A `Store` on Kafka. One producer at a time; it is replaced at every `recover`. Not thread-safe."""
+
+    def __init__(
+        self,
+        client: Settings,
+        layout: Layout,
+        registry: Registry | None = None,
+        *,
+        producer: ProducerFactory = REAL_PRODUCER,
+    ) -> None:
+        self._client = client
+        self._layout = layout
+        self._registry = registry
+        self._producer = producer
+        self._topics = Topics(client)
+        self._routes: dict[str, Route] = {}
+        self._checkpoint: Checkpoint | None = None
+        self._transactions: Transactions | None = None
+        self._position = 0
+
+    def recover(self, index: Index) -> Checkpoint | None:
+        """Fence, ask where the state ends, read to there. Later recoveries read on from the last committed offset."""
+        self.close()
+        self._topics.ensure(self._layout.state_spec())
+        deadline = time.monotonic() + self._layout.transaction_timeout + _GRACE
+        transactions = Transactions(
+            self._client,
+            self._layout.transactional_id,
+            timeout=self._layout.transaction_timeout,
+            max_message_bytes=max(self._layout.max_message_bytes, self._layout.max_letter_bytes),
+            producer=self._producer,
+        )
+        # Fence before asking for the end: a zombie must not commit behind it.
+        transactions.fence(_GRACE)
+        self._transactions = transactions
+        return self._read_back(index, deadline)
+
+    def commit(self, batch: Batch) -> None:
+        """Commit a batch in one transaction."""
+        if self._transactions is None:
+            raise UnknownOutcome("recover first")
+        offset = self._transactions.commit(batch.records, self._layout.state_topic, batch.state)
+        self._position = offset + 1
+        self._checkpoint = batch.checkpoint
+
+    def route(self, key: EntityKey) -> Route:
+        """Return where events of a key go; a topic met for the first time is created and its schemas are registered."""
+        topic = self._layout.changes_topic(key)
+        return self._routes.get(topic) or self._open(topic)
+
+    def letters_route(self) -> Route:
+        """Return where dead letters go."""
+        topic = self._layout.letters_topic
+        if topic not in self._routes:
+            spec = topics.dead_letters(topic, self._layout.replication_factor, self._layout.max_letter_bytes)
+            count = self._topics.ensure(spec)
+            value = self._framing(f"{topic}-value", "dead_letter")
+            self._routes[topic] = Route(topic, codec.single_object("key"), value, count)
+        return self._routes[topic]
+
+    def superseded(self) -> bool:
+        """Tell whether the state topic has grown beyond our last commit and its marker."""
+        return state.end_offset(self._client, self._layout.state_topic, _GRACE) > self._position + 1
+
+    def close(self) -> None:
+        """Let go of the producer. An open transaction of it is aborted by the next fence, or by its timeout."""
+        if self._transactions:
+            self._transactions.close()
+            self._transactions = None
+
+    def _open(self, topic: str) -> Route:
+        recorded = self._checkpoint.partitions.get(topic) if self._checkpoint else None
+        layout = self._layout
+        spec = topics.changes(
+            topic, layout.partitions, layout.replication_factor, layout.max_message_bytes, layout.topic_config
+        )
+        count = self._topics.ensure(spec, recorded)
+        key = self._framing(f"{topic}-key", "key")
+        if self._checkpoint:
+            _check_key_schema(self._checkpoint.key_schema_id, key.schema_id, layout.connection)
+        self._routes[topic] = Route(topic, key, self._framing(f"{topic}-value", layout.value_schema), count)
+        return self._routes[topic]
+
+    def _framing(self, subject: str, schema: codec.Name) -> Framing:
+        if self._registry is None:
+            return codec.single_object(schema)
+        return codec.confluent(self._registry.register(subject, codec.text(schema)))
+
+    def _read_back(self, index: Index, deadline: float) -> Checkpoint | None:
+        topic = self._layout.state_topic
+        end = state.end_offset(self._client, topic, _GRACE)
+        if end < self._position:
+            index.clear()
+            self._position, self._checkpoint = 0, None
+
+        def apply(key: bytes, value: bytes | None) -> None:
+            if key == CHECKPOINT_KEY:
+                self._checkpoint = decode_checkpoint(value) if value else None
+                return
+            if value is not None:
+                check_version(value, INDEX_VERSION)
+            index.apply(key, value)
+
+        patience = max(deadline - time.monotonic(), 1.0)
+        self._position = state.read(self._client, topic, start=self._position, end=end, apply=apply, timeout=patience)
+        # Routes are opened anew against the recovered checkpoint: a recreated topic or schema is noticed here.
+        self._routes = {}
+        for recorded in self._checkpoint.partitions if self._checkpoint else ():
+            self._open(recorded)
+        return self._checkpoint
+
+
+def _check_key_schema(recorded: KeySchemaId, now: KeySchemaId, connection: str) -> None:
+    if recorded.framing and recorded != now:
+        raise KeySchemaChanged(
+            f"keys of {connection} were written as {recorded.framing} {recorded.id}, now they would be "
+            f"{now.framing} {now.id}: the same entity would land on another partition",
+            hint="restore the registry (or its absence) as it was, or follow the CMS anew under another prefix",
+        )

@@ -1,0 +1,69 @@
+"""Deletes that a fresh snapshot proves: live keys that the snapshot's epoch did not see have left the CMS."""
+
+from collections.abc import Iterator
+
+import msgspec
+
+from connector.codec import decode_key
+from connector.errors import DeletesHeld
+from connector.index import Index, IndexEntry
+from connector.model import Change, Checkpoint, SyncPage
+from connector.publisher import Publisher
+
+# A handful of deletes is everyday work, whatever their share.
+_ALWAYS_ALLOWED = 20
+
+
+def reconcile(publisher: Publisher, *, max_delete_share: float, page_items: int) -> Checkpoint:
+    """Delete what vanished, in bounded transactions, then go on to `streaming`; a restart goes on where it stopped.
+
+    Raises `DeletesHeld`, with nothing deleted, when more than `max_delete_share` of the live keys would go.
+    """
+    checkpoint = publisher.checkpoint
+    allowed = "allow_deletes" in (checkpoint.request or "")
+    vanished, live = _count(publisher.index, checkpoint.epoch)
+    # An open walk has been judged before: what it has already deleted no longer counts as live.
+    if not (allowed or checkpoint.walk_open) and vanished > max(_ALWAYS_ALLOWED - 1, max_delete_share * live):
+        raise DeletesHeld(
+            f"the new snapshot lacks {vanished} of {live} live keys, more than max_delete_share = {max_delete_share}",
+            hint=f"if that is right: contentwire snapshot {checkpoint.stream} --allow-deletes; else correct the filter",
+            held=vanished,
+        )
+    opened = msgspec.structs.replace(checkpoint, walk_open=True)
+    for changes in _chunks(_deletes(publisher.index, checkpoint.epoch), page_items):
+        publisher.publish([SyncPage(changes, opened, caught_up=False)])
+    return publisher.commit_checkpoint(
+        msgspec.structs.replace(publisher.checkpoint, phase="streaming", walk_open=False, request=None)
+    )
+
+
+def _count(index: Index, epoch: int) -> tuple[int, int]:
+    live = [entry.epoch for _, entry in index.entries() if entry.live]
+    return sum(1 for seen in live if seen != epoch), len(live)
+
+
+def _deletes(index: Index, epoch: int) -> Iterator[Change]:
+    for body, entry in index.entries():
+        if entry.live and entry.epoch != epoch:
+            yield _delete(body, entry)
+
+
+def _delete(body: bytes, entry: IndexEntry) -> Change:
+    return Change(
+        key=decode_key(body),
+        change_type="deleted",
+        digest=entry.digest,
+        content_type=entry.content_type,
+        revision=entry.revision,
+    )
+
+
+def _chunks(changes: Iterator[Change], size: int) -> Iterator[tuple[Change, ...]]:
+    chunk: list[Change] = []
+    for change in changes:
+        chunk.append(change)
+        if len(chunk) == size:
+            yield tuple(chunk)
+            chunk = []
+    if chunk:
+        yield tuple(chunk)

@@ -1,0 +1,74 @@
+"""One stream: pages in, transactions out. The whole flow is `pass_once`; nothing here retries."""
+
+import time
+from collections.abc import Iterable, Iterator
+
+import msgspec
+
+from connector.model import Checkpoint, SyncPage
+from connector.publisher import Publisher
+from connector.reconcile import reconcile
+from connector.source import Source
+from connector.spool import Spool
+
+
+class Bounds(msgspec.Struct, frozen=True):
+    """What one transaction holds at most: items, bytes of raw items, seconds of collecting; and how much may vanish."""
+
+    items: int = 10_000
+    size: int = 64 * 1024 * 1024
+    interval: float = 1.0
+    max_delete_share: float = 0.2
+
+
+class Runner:
+    """Follows one stream. Errors go to the caller, who decides by their remedy."""
+
+    def __init__(self, source: Source, publisher: Publisher, bounds: Bounds) -> None:
+        self._source = source
+        self._publisher = publisher
+        self._bounds = bounds
+
+    def pass_once(self) -> bool:
+        """Do the next part of the stream's work: one walk, or one reconciliation. Return whether the stream is current.
+
+        A snapshot is published as its pages come; a delta is collected, sorted oldest first and then published.
+        """
+        checkpoint = self._publisher.checkpoint
+        if checkpoint.phase == "reconciling":
+            bounds = self._bounds
+            reconcile(self._publisher, max_delete_share=bounds.max_delete_share, page_items=bounds.items)
+            return True
+        walk = self._source.walk(checkpoint)
+        if checkpoint.phase == "snapshot":
+            for pages in _batched(walk, self._bounds):
+                self._publisher.publish(pages)
+        else:
+            self._follow(walk, checkpoint)
+        return checkpoint.phase == "streaming"
+
+    def _follow(self, walk: Iterable[SyncPage], start: Checkpoint) -> None:
+        bounds = self._bounds
+        with Spool(newest_first=self._source.vendor.newest_first, memory_bytes=bounds.size) as spool:
+            for page in walk:
+                spool.add(page)
+                if page.caught_up:
+                    for sorted_page in spool.pages(start, page.checkpoint, items=bounds.items, size=bounds.size):
+                        self._publisher.publish([sorted_page])
+
+
+def _batched(walk: Iterable[SyncPage], bounds: Bounds) -> Iterator[list[SyncPage]]:
+    """Yield runs of whole pages that fill a transaction."""
+    pages: list[SyncPage] = []
+    items = size = 0
+    deadline = time.monotonic() + bounds.interval
+    for page in walk:
+        pages.append(page)
+        items += len(page.changes)
+        size += sum(len(change.raw) for change in page.changes)
+        if items >= bounds.items or size >= bounds.size or time.monotonic() >= deadline:
+            yield pages
+            pages, items, size = [], 0, 0
+            deadline = time.monotonic() + bounds.interval
+    if pages:
+        yield pages

@@ -1,0 +1,186 @@
+"""Source: sends a vendor's requests, bounds and maps what comes back, follows pages. Never retries by itself."""
+
+import queue
+import ssl
+import threading
+import time
+from collections.abc import Iterator
+from typing import Final
+
+import httpx
+
+from connector import __version__
+from connector.errors import (
+    CheckpointRejected,
+    ForeignUrl,
+    SourceUnavailable,
+    WalkBroken,
+)
+from connector.model import Checkpoint, SyncPage
+from connector.vendors import Vendor
+
+_SLOWEST: Final = 4  # a whole response may take this many times the limit of a single wait
+_TICK: Final = 0.1
+_END: Final = None
+
+
+class Source:
+    """Pages of one connection. `transport` replaces the network; `stop` ends walks early, at a page boundary."""
+
+    def __init__(
+        self,
+        vendor: Vendor,
+        *,
+        timeout: float = 30.0,
+        max_response_bytes: int = 64 * 1024 * 1024,
+        stop: threading.Event | None = None,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
+        self.vendor = vendor
+        self._timeout = timeout
+        self._max_response_bytes = max_response_bytes
+        self._stop = stop or threading.Event()
+        self._origin = httpx.URL(vendor.base_url)
+        # Redirects are refused, not followed: the credential goes to the configured host only.
+        self._client = httpx.Client(
+            transport=transport,
+            timeout=timeout,
+            follow_redirects=False,
+            headers={"User-Agent": f"contentwire/{__version__}", "Accept": "*/*"},
+        )
+
+    def walk(self, checkpoint: Checkpoint) -> Iterator[SyncPage]:
+        """Yield the pages after `checkpoint` until caught up; the next one is on its way while a page is worked on.
+
+        Ends early, without a caught-up page, when `stop` is set. Raises what `fetch` raises; `WalkBroken` in place of
+        `CheckpointRejected` once the walk has given a page, and when a cursor comes back within the walk.
+        """
+        ahead: queue.Queue[SyncPage | BaseException | None] = queue.Queue(maxsize=1)
+        abandoned = threading.Event()
+        # A daemon: a hanging request must not hold up the end of the process.
+        threading.Thread(
+            target=self._look_ahead, args=(checkpoint, ahead, abandoned), daemon=True, name="look-ahead"
+        ).start()
+        try:
+            while (found := self._next(ahead)) is not _END:
+                if isinstance(found, BaseException):
+                    raise found
+                yield found
+        finally:
+            abandoned.set()
+
+    def fetch(self, checkpoint: Checkpoint) -> SyncPage:
+        """Return the page after `checkpoint`.
+
+        Raises `SourceUnavailable`, `SourceRejected`, `ForeignUrl`, or `CheckpointRejected` once a probe has shown that
+        credentials and scope are not the reason.
+        """
+        try:
+            return self.vendor.page(self.send(self.vendor.request(checkpoint)), checkpoint)
+        except CheckpointRejected as rejected:
+            if rejected.doubtful:
+                self.probe()
+            raise
+
+    def probe(self) -> None:
+        """Return if credentials and scope are right; else raise why not."""
+        self.vendor.probed(self.send(self.vendor.probe()))
+
+    def send(self, request: httpx.Request) -> httpx.Response:
+        """Return the completely read response; raises `SourceUnavailable` for anything below HTTP."""
+        url = request.url
+        if (url.scheme, url.host, url.port) != (self._origin.scheme, self._origin.host, self._origin.port):
+            raise ForeignUrl(f"a request to {url.host} was refused: the credential goes to {self._origin.host} only")
+        try:
+            return self._receive(request)
+        except httpx.TimeoutException as error:
+            raise self._unavailable(f"did not answer within {self._timeout:.0f} s", error) from error
+        except httpx.DecodingError as error:
+            raise self._unavailable("sent a body that cannot be decompressed", error) from error
+        except (httpx.HTTPError, httpx.StreamError, ssl.SSLError) as error:
+            raise self._unavailable("could not be reached or broke off", error) from error
+
+    def close(self) -> None:
+        """Let go of connections."""
+        self._client.close()
+
+    def _receive(self, request: httpx.Request) -> httpx.Response:
+        deadline = time.monotonic() + _SLOWEST * self._timeout
+        streamed = self._client.send(request, stream=True)
+        try:
+            body = bytearray()
+            for chunk in streamed.iter_bytes():
+                body += chunk
+                if len(body) > self._max_response_bytes:
+                    raise SourceUnavailable(
+                        f"{self._origin.host} sent more than max_response_bytes = {self._max_response_bytes}",
+                        hint="lower page_size, or raise max_response_bytes for this connection",
+                    )
+                if time.monotonic() > deadline:
+                    raise httpx.ReadTimeout("the body as a whole took too long")
+        finally:
+            streamed.close()
+        # The body is decoded: what described its encoding must not be applied again.
+        headers = [(name, value) for name, value in streamed.headers.multi_items() if name not in _TRANSFER_HEADERS]
+        return httpx.Response(streamed.status_code, headers=headers, content=bytes(body), request=request)
+
+    def _unavailable(self, what: str, error: Exception) -> SourceUnavailable:
+        # The text of transport errors names hosts and ports, never headers or queries.
+        return SourceUnavailable(
+            f"{self._origin.host} {what}: {type(error).__name__}: {error}",
+            hint="check base_url, the network and the vendor's status page",
+        )
+
+    def _look_ahead(
+        self, checkpoint: Checkpoint, ahead: "queue.Queue[SyncPage | BaseException | None]", abandoned: threading.Event
+    ) -> None:
+        try:
+            for page in self._pages(checkpoint):
+                if not _put(ahead, page, abandoned):
+                    return
+            _put(ahead, _END, abandoned)
+        except BaseException as error:  # noqa: BLE001  handed over to the thread that reads
+            _put(ahead, error, abandoned)
+
+    def _pages(self, checkpoint: Checkpoint) -> Iterator[SyncPage]:
+        seen = {checkpoint.cursor}
+        first = True
+        while True:
+            try:
+                page = self.fetch(checkpoint)
+            except CheckpointRejected as rejected:
+                if first:
+                    raise
+                raise WalkBroken(f"refused midway: {rejected}", hint=rejected.hint) from rejected
+            yield page
+            if page.caught_up:
+                return
+            if page.checkpoint.cursor in seen:
+                raise WalkBroken("the API gave a page cursor twice within one walk")
+            seen.add(page.checkpoint.cursor)
+            checkpoint, first = page.checkpoint, False
+
+    def _next(self, ahead: "queue.Queue[SyncPage | BaseException | None]") -> SyncPage | BaseException | None:
+        while not self._stop.is_set():
+            try:
+                return ahead.get(timeout=_TICK)
+            except queue.Empty:
+                continue
+        return _END
+
+
+_TRANSFER_HEADERS: Final = {"content-encoding", "content-length", "transfer-encoding"}
+
+
+def _put(
+    ahead: "queue.Queue[SyncPage | BaseException | None]",
+    item: SyncPage | BaseException | None,
+    abandoned: threading.Event,
+) -> bool:
+    while not abandoned.is_set():
+        try:
+            ahead.put(item, timeout=_TICK)
+        except queue.Full:
+            continue
+        return True
+    return False

@@ -1,0 +1,150 @@
+"""The process: joins the group, follows the streams it is assigned, lets go of those it loses, and stops in time."""
+
+import threading
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final, Literal
+
+from connector import logs
+from connector.errors import BrokerFatal, ConnectorError
+from connector.follower import Follower, Plan
+from connector.kafka.client import Settings
+from connector.kafka.membership import Membership
+from connector.kafka.topics import Topics, TopicSpec
+from connector.metrics import Metrics
+from connector.status import StreamStatus
+
+Outcome = Literal["current", "stopped", "unreachable", "interrupted"]
+
+_TURN: Final = 0.2
+_HANDOVER: Final = 4.5  # a rebalance waits at most five seconds for us, and never for HTTP
+_FAREWELL: Final = 8.0  # SIGTERM must end the process within ten
+
+
+class Supervisor:
+    """Follows the streams of `plans` that this process owns. `run` blocks; the other methods answer from any thread."""
+
+    def __init__(
+        self, plans: Iterable[Plan], client: Settings, prefix: str, metrics: Metrics, *, once: bool = False
+    ) -> None:
+        self._plans: Mapping[str, Plan] = {plan.connection: plan for plan in plans}
+        self._by_topic = {plan.state_topic: plan for plan in self._plans.values()}
+        self._client = client
+        self._group = f"{prefix}.connectors"
+        self._metrics = metrics
+        self._once = once
+        self._log = logs.get("supervisor")
+        self._lock = threading.Lock()
+        self._followers: dict[str, Follower] = {}
+        self._stop = threading.Event()
+        self._turned_at = time.monotonic()
+        self._fatal: ConnectorError | None = None
+        self.give_up_after = 60.0
+
+    def run(self, specs: Iterable[TopicSpec]) -> Outcome:
+        """Follow until `stop`, or with `once` until every stream is current or cannot become so.
+
+        `specs` are the state topics: they MUST exist before the group is joined. Raises `BrokerUnavailable` or
+        `BrokerFatal` if the group cannot be joined.
+        """
+        topics = Topics(self._client)
+        for spec in specs:
+            topics.ensure(spec)
+        membership = Membership(self._client, self._group, self._by_topic, self, failed=self._membership_failed)
+        membership.start()
+        try:
+            self._wait()
+        finally:
+            self._release(self._owned(), _FAREWELL)
+            membership.stop(2.0)
+        if self._fatal:
+            raise self._fatal
+        return self._outcome()
+
+    def stop(self) -> None:
+        """Ask `run` to return; safe in a signal handler."""
+        self._stop.set()
+
+    def assigned(self, topics: frozenset[str]) -> None:
+        """Begin to follow; the fence of each stream sees to a former owner that has not noticed yet."""
+        for topic in sorted(topics & self._by_topic.keys()):
+            plan = self._by_topic[topic]
+            follower = Follower(plan, self._metrics, once=self._once, give_up_after=self.give_up_after)
+            with self._lock:
+                self._followers[plan.connection] = follower
+            self._log.info("stream assigned", connection=plan.connection)
+            follower.start()
+
+    def revoked(self, topics: frozenset[str], *, lost: bool) -> None:
+        """Stop following; a stream that was lost is not waited for: its next owner has fenced us."""
+        with self._lock:
+            names = [self._by_topic[topic].connection for topic in topics if topic in self._by_topic]
+            leaving = [self._followers.pop(name) for name in names if name in self._followers]
+        self._log.info("streams revoked", connections=sorted(names), lost=lost)
+        self._release(leaving, 0.0 if lost else _HANDOVER)
+        for name in names:
+            self._metrics.forget(name)
+
+    def status(self) -> Sequence[StreamStatus]:
+        """Return every configured stream as this process sees it."""
+        with self._lock:
+            followers = dict(self._followers)
+        return [
+            followers[name].status
+            if name in followers
+            else StreamStatus(connection=name, vendor=plan.vendor.name, state="standby")
+            for name, plan in self._plans.items()
+        ]
+
+    def seconds_since_turn(self) -> float:
+        """Return how long ago the supervisor's loop last turned."""
+        return time.monotonic() - self._turned_at
+
+    def wake(self, connection: str, headers: Mapping[str, str], method: str, path: str, body: bytes) -> bool | None:
+        """Wake the poller of `connection`: None if there is none, False if the call is not authentic."""
+        plan = self._plans.get(connection)
+        if plan is None:
+            return None
+        if plan.vendor.wake_up(headers, method, path, body, time.time()) is None:
+            return False
+        with self._lock:
+            follower = self._followers.get(connection)
+        if follower:
+            follower.wake()
+        return True
+
+    def _wait(self) -> None:
+        while not (self._stop.wait(_TURN) or self._fatal or self._all_done()):
+            self._turned_at = time.monotonic()
+
+    def _owned(self) -> list[Follower]:
+        with self._lock:
+            return list(self._followers.values())
+
+    def _all_done(self) -> bool:
+        with self._lock:
+            done = [follower for follower in self._followers.values() if follower.outcome]
+            return self._once and len(done) == len(self._plans)
+
+    def _outcome(self) -> Outcome:
+        outcomes = {follower.outcome for follower in self._owned()}
+        if not self._once or not self._all_done():
+            return "interrupted"
+        if "stopped" in outcomes:
+            return "stopped"
+        return "unreachable" if "unreachable" in outcomes else "current"
+
+    def _membership_failed(self, error: ConnectorError) -> None:
+        if isinstance(error, BrokerFatal):
+            self._fatal = error
+        else:
+            self._log.warning("ownership is uncertain", message=str(error), hint=error.hint)
+
+    def _release(self, followers: Iterable[Follower], timeout: float) -> None:
+        deadline = time.monotonic() + timeout
+        followers = list(followers)
+        for follower in followers:
+            follower.stop()
+        for follower in followers:
+            if not follower.join(max(deadline - time.monotonic(), 0.0)):
+                self._log.warning("a stream did not stop in time; it is fenced", connection=follower.plan.connection)

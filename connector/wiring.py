@@ -1,0 +1,144 @@
+"""A configured connection becomes the parts that follow it."""
+
+import hashlib
+import json
+import threading
+import time
+from collections.abc import Callable
+
+import httpx
+
+from connector import __version__, vendors
+from connector.batch import Assembler, Batch, Policy
+from connector.config import Config, Connection, KafkaConfig
+from connector.envelope import Provenance
+from connector.follower import Plan
+from connector.kafka.store import KafkaStore, Layout
+from connector.kafka.transaction import REAL_PRODUCER, ProducerFactory
+from connector.model import Checkpoint
+from connector.publisher import Publisher
+from connector.registry import Registry
+from connector.runner import Bounds
+from connector.source import Source
+from connector.vendors import Vendor
+
+Transport = httpx.BaseTransport | None
+
+
+def plan(
+    config: Config, connection: Connection, *, producer: ProducerFactory = REAL_PRODUCER, transport: Transport = None
+) -> Plan:
+    """Return what following `connection` takes. `producer` and `transport` are the seams where tests inject faults.
+
+    Raises `ConfigError` for settings that the vendor cannot combine.
+    """
+    kafka = config.kafka
+    vendor = vendors.find(connection.vendor)(connection.name, connection.settings)
+    laid_out = layout(kafka, connection)
+
+    def start(stop: threading.Event, committed: Callable[[Batch], None]) -> tuple[Source, Publisher]:
+        source = open_source(connection, vendor, stop=stop, transport=transport)
+        store = KafkaStore(kafka.properties(), laid_out, registry(kafka), producer=producer)
+        return source, publisher(store, kafka, connection, vendor, committed)
+
+    return Plan(
+        connection=connection.name,
+        vendor=vendor,
+        state_topic=laid_out.state_topic,
+        fingerprint=fingerprint(kafka, connection, vendor),
+        open=start,
+        bounds=Bounds(kafka.commit_items, kafka.commit_bytes, kafka.commit_interval, connection.max_delete_share),
+        poll_interval=connection.poll_interval,
+        heartbeat=kafka.heartbeat,
+        snapshot_mode=connection.snapshot_mode,
+        page_size=connection.settings.page_size or 100,
+    )
+
+
+def publisher(
+    store: KafkaStore, kafka: KafkaConfig, connection: Connection, vendor: Vendor, committed: Callable[[Batch], None]
+) -> Publisher:
+    """Return the publisher of a connection's stream."""
+    assembler = Assembler(
+        provenance=Provenance(__version__, vendor.name, connection.name, vendor.db, vendor.schema),
+        policy=policy(kafka, connection),
+        route=store.route,
+        dead_letters=store.letters_route,
+        now_ms=lambda: time.time_ns() // 1_000_000,
+    )
+    initial = Checkpoint(stream=connection.name, fingerprint=fingerprint(kafka, connection, vendor))
+    return Publisher(store, assembler, initial=initial, committed=committed)
+
+
+def open_source(
+    connection: Connection, vendor: Vendor, *, stop: threading.Event | None = None, transport: Transport = None
+) -> Source:
+    """Return the source of a connection's pages."""
+    return Source(
+        vendor,
+        timeout=connection.request_timeout,
+        max_response_bytes=connection.max_response_bytes,
+        stop=stop,
+        transport=transport,
+    )
+
+
+def layout(kafka: KafkaConfig, connection: Connection) -> Layout:
+    """Return the topics of a connection's stream."""
+    return Layout(
+        prefix=kafka.prefix,
+        connection=connection.name,
+        topic=kafka.topic,
+        value_schema="flat" if connection.envelope == "flat" else "envelope",
+        partitions=kafka.partitions,
+        replication_factor=kafka.replication_factor,
+        topic_config=dict(kafka.topic_config),
+        max_message_bytes=kafka.max_message_bytes,
+        # An item that is too large for an event must fit into a dead letter, whatever it takes.
+        max_letter_bytes=connection.max_response_bytes + 1024 * 1024,
+        transaction_timeout=kafka.transaction_timeout,
+    )
+
+
+def registry(kafka: KafkaConfig) -> Registry | None:
+    """Return the configured schema registry, if there is one."""
+    settings = kafka.registry
+    if settings is None:
+        return None
+    credentials = (settings.user, settings.password.get_secret_value()) if settings.user and settings.password else None
+    return Registry(settings.url, credentials=credentials, ca=settings.ca)
+
+
+def policy(kafka: KafkaConfig, connection: Connection) -> Policy:
+    """Return what the operator chose to publish, and how."""
+    return Policy(
+        entity_types=_some(connection.entity_types),
+        content_types=_some(connection.content_types),
+        locales=_some(connection.locales),
+        unseen_deletes=connection.unseen_deletes,
+        tombstones=connection.tombstones,
+        envelope=connection.envelope,
+        malformed=connection.malformed,
+        oversized=connection.oversized,
+        republish=connection.republish,
+        max_message_bytes=kafka.max_message_bytes,
+        commit_items=kafka.commit_items,
+        commit_bytes=kafka.commit_bytes,
+    )
+
+
+def fingerprint(kafka: KafkaConfig, connection: Connection, vendor: Vendor) -> str:
+    """Return a digest of everything that decides what a cursor means and what is published where."""
+    scope = {
+        "vendor": vendor.name,
+        "scope": dict(vendor.scope),
+        "entity_types": sorted(connection.entity_types or ()),
+        "content_types": sorted(connection.content_types or ()),
+        "locales": sorted(connection.locales or ()),
+        "topic": kafka.topic,
+    }
+    return hashlib.blake2b(json.dumps(scope, sort_keys=True).encode(), digest_size=16).hexdigest()
+
+
+def _some(names: tuple[str, ...] | None) -> frozenset[str] | None:
+    return frozenset(names) if names else None
