@@ -1,0 +1,1 @@
+"""What must hold for any input: Hypothesis looks for a counterexample."""
