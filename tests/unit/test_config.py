@@ -1,6 +1,7 @@
 """The configuration: what a good file gives, and what each mistake an operator can make says."""
 
 import sys
+import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 from pydantic import SecretStr
 
 from connector import config, vendors
-from connector.config import Config, Connection
+from connector.config import Config, Connection, KafkaConfig
 from connector.errors import ConfigError
 
 ACME = '''
@@ -352,3 +353,16 @@ def test_every_commented_line_of_the_sample_is_valid(load: Load) -> None:
     with_vendors = [line.removeprefix("#") if index >= tables[0] else line for index, line in enumerate(sample)]
     prose = [line for line in with_vendors if not line.startswith(" ")]
     assert list(load("\n".join(prose), SAMPLE_ENVIRON).connections) == ["blog", "shop", "portal"]
+
+
+def test_the_sample_shows_the_real_defaults() -> None:
+    """A commented line of a key that has a plain default shows that default."""
+    text = config.sample()
+    kafka, _, connection = text.partition("[connections.blog]")
+    blog = vendors.find("contentful").settings_type.model_fields | Connection.model_fields
+    for part, fields in ((kafka, KafkaConfig.model_fields), (connection.partition("#[")[0], blog)):
+        lines = [line[1:] for line in part.splitlines() if line.startswith("#") and line[1:2].isalpha()]
+        shown = {key: value for line in lines for key, value in tomllib.loads(line).items()}
+        plain = {key: fields[key].default for key in shown if isinstance(fields[key].default, str | int | float)}
+        assert len(plain) >= 8
+        assert {key: shown[key] for key in plain} == plain
