@@ -6,7 +6,7 @@ A server that cannot start skips the tests that need it, with the reason; where 
 import os
 import uuid
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from typing import TypeVar
 
 import pytest
@@ -44,14 +44,12 @@ def prefix() -> str:
 
 
 def _running(server: AbstractContextManager[T]) -> Iterator[T]:
-    try:
-        started = server.__enter__()
-    except ConnectorError as error:
-        reason = f"{error} {error.hint}"
-        if os.environ.get("CI"):
-            pytest.fail(reason)
-        pytest.skip(reason)
-    try:
+    with ExitStack() as stack:
+        try:
+            started = stack.enter_context(server)
+        except ConnectorError as error:
+            reason = f"{error} ({error.hint})"
+            if os.environ.get("CI"):
+                pytest.fail(reason)
+            pytest.skip(reason)
         yield started
-    finally:
-        server.__exit__(None, None, None)

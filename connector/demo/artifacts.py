@@ -1,6 +1,6 @@
 """The Java archives of Kafka and of the registry: pinned, verified, cached per user, fetched when missing.
 
-What belongs to a bundle stands in `<bundle>.sha256` beside this file: digest, size and Maven coordinates of each file.
+What belongs to a bundle stands in `<bundle>.sha256`: digest, size and Maven coordinates of each file.
 """
 
 import contextlib
@@ -57,10 +57,14 @@ class Artifact:
 
 @dataclass(frozen=True)
 class Library:
-    """Where archives are kept, and the Maven repositories they come from, by name; none means Maven Central."""
+    """Where archives are kept, the Maven repositories they come from, by name, and the folder that pins them.
+
+    Maven Central is asked too, and first, unless `repositories` gives another URL for `central`.
+    """
 
     cache: Path
     repositories: Mapping[str, str]
+    pins: Path = Path(__file__).parent
 
     @classmethod
     def of_user(cls, environ: Mapping[str, str]) -> "Library":
@@ -69,10 +73,10 @@ class Library:
         return cls(caches / "contentwire", extra("jgo.config").GlobalSettings.load().repositories)
 
     def fetch(self, bundle: str) -> tuple[Path, ...]:
-        """Return the files of a bundle, each verified in this call; missing and damaged ones are fetched first.
+        """Return the files of a bundle (`kafka-4.3.1`), each verified in this call.
 
-        Processes that fetch at once wait for each other. Raises `Unreachable` where a repository does not deliver; what
-        arrived before stays in the cache.
+        Missing and damaged ones are fetched first; processes that do so at once wait for each other. Raises
+        `Unreachable` where a repository does not deliver; what arrived before stays in the cache.
         """
         with _locked(self.cache / bundle) as folder:
             return self._complete(bundle, folder)
@@ -93,11 +97,17 @@ class Library:
             return unpacked
 
     def _complete(self, bundle: str, folder: Path) -> tuple[Path, ...]:
-        artifacts = pinned(bundle)
+        artifacts = self._pinned(bundle)
         wanted = [artifact for artifact in artifacts if not artifact.intact(folder / artifact.filename)]
         if wanted:
             self._download(bundle, wanted, folder)
         return tuple(folder / artifact.filename for artifact in artifacts)
+
+    def _pinned(self, bundle: str) -> list[Artifact]:
+        lines = (self.pins / f"{bundle}.sha256").read_text(encoding="ascii").splitlines()
+        return [
+            Artifact(sha256, int(size), *coordinates.split(":")) for sha256, size, coordinates in map(str.split, lines)
+        ]
 
     def _download(self, bundle: str, wanted: list[Artifact], folder: Path) -> None:
         total = sum(artifact.size for artifact in wanted)
@@ -131,14 +141,6 @@ class Library:
         maven = jgo.MavenContext(resolver=resolver, repo_cache=staging, local_repos=[], timeout=_TIMEOUT)
         maven.remote_repos.update(self.repositories)
         return maven
-
-
-def pinned(bundle: str) -> tuple[Artifact, ...]:
-    """Return what belongs to a bundle (`kafka-4.3.1`, `apicurio-3.3.3`)."""
-    lines = Path(__file__).with_name(f"{bundle}.sha256").read_text(encoding="ascii").splitlines()
-    return tuple(
-        Artifact(sha256, int(size), *coordinates.split(":")) for sha256, size, coordinates in map(str.split, lines)
-    )
 
 
 def _download(artifact: Artifact, folder: Path, maven: Any) -> None:
