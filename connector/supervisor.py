@@ -54,12 +54,13 @@ class Supervisor:
         membership.start()
         try:
             self._wait()
+            outcome = self._outcome()
         finally:
             self._release(self._owned(), _FAREWELL)
             membership.stop(2.0)
         if self._fatal:
             raise self._fatal
-        return self._outcome()
+        return outcome
 
     def stop(self) -> None:
         """Ask `run` to return; safe in a signal handler."""
