@@ -1,4 +1,4 @@
-"""Values to Avro bytes and back, by the schemas in `schemas/*.avsc`, the only place where a schema is written. Pure.
+"""Values to Avro bytes and back, by the schemas in `schemas/*.avsc`: no schema is written anywhere else. Pure.
 
 A framed record is a schema's prefix and the Avro body: the Confluent wire format where a registry gave the schema an id,
 else Avro single-object encoding (Avro specification, "Single-object encoding").

@@ -1,4 +1,4 @@
-"""Stand-ins that users may test with as well: a store in memory with scripted faults. It behaves as Kafka's store does."""
+"""A stand-in that users may test with as well: a store in memory, with scripted faults, that behaves as Kafka's does."""
 
 from collections import deque
 from collections.abc import Callable

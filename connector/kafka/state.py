@@ -19,6 +19,8 @@ from confluent_kafka.admin._listoffsets import OffsetSpec
 from connector.errors import BrokerUnavailable
 from connector.kafka.client import Settings, unavailable
 
+Apply = Callable[[bytes, bytes | None], None]
+
 _CHUNK: Final = 10_000
 _PATIENCE: Final = 0.05  # seconds that a chunk waits to become full
 _PARTITION: Final = 0
@@ -45,16 +47,8 @@ def end_offset(client: Settings, topic: str, timeout: float) -> int:
         raise BrokerUnavailable(f"Kafka did not say within {timeout:.0f} s where {topic} ends") from error
 
 
-def read(
-    client: Settings,
-    topic: str,
-    *,
-    start: int,
-    end: int,
-    apply: Callable[[bytes, bytes | None], None],
-    timeout: float,
-) -> int:
-    """Apply every committed record from `start` to at least `end`; return the offset to go on from.
+def read(client: Settings, topic: str, span: range, apply: Apply, timeout: float) -> int:
+    """Apply every committed record from the start to at least the stop of `span`; return the offset to go on from.
 
     Raises `BrokerUnavailable` if the end is not reached while nothing arrives for `timeout` seconds.
     """
@@ -70,24 +64,24 @@ def read(
         }
     )
     try:
-        consumer.assign([TopicPartition(topic, _PARTITION, start or OFFSET_BEGINNING)])
-        position = start
+        consumer.assign([TopicPartition(topic, _PARTITION, span.start or OFFSET_BEGINNING)])
+        position = span.start
         heard_at = time.monotonic()
-        while position < end:
+        while position < span.stop:
             messages = consumer.consume(_CHUNK, _PATIENCE)
             if messages:
                 heard_at = time.monotonic()
             elif time.monotonic() - heard_at > timeout:
-                raise BrokerUnavailable(f"{topic} gave nothing for {timeout:.0f} s at offset {position} of {end}")
+                raise BrokerUnavailable(f"{topic} gave nothing for {timeout:.0f} s at offset {position} of {span.stop}")
             position = _apply(messages, position, apply)
-        return position
     except KafkaException as error:
         raise unavailable(f"reading {topic}", error) from error
     finally:
         consumer.close()
+    return position
 
 
-def _apply(messages: Iterable[Message], position: int, apply: Callable[[bytes, bytes | None], None]) -> int:
+def _apply(messages: Iterable[Message], position: int, apply: Apply) -> int:
     for message in messages:
         error = message.error()
         offset = message.offset() or 0

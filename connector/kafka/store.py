@@ -167,7 +167,7 @@ class KafkaStore:
             index.apply(key, value)
 
         patience = max(deadline - time.monotonic(), 1.0)
-        self._position = state.read(self._client, topic, start=self._position, end=end, apply=apply, timeout=patience)
+        self._position = state.read(self._client, topic, range(self._position, end), apply, patience)
         # Routes are opened anew against the recovered checkpoint: a recreated topic or schema is noticed here.
         self._routes = {}
         for recorded in self._checkpoint.partitions if self._checkpoint else ():

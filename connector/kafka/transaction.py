@@ -4,12 +4,12 @@ The order of calls, and why:
 
 1. `fence`: `init_transactions` aborts what a predecessor left open and makes every older producer of the same
    transactional id fail. Nothing is read before that: a zombie must not commit after our read.
-2. `commit`: begin, produce, flush, check every delivery report, commit. Everything is encoded before, nothing is fetched
-   or awaited inside.
-3. After `commit` a look at the client's log. librdkafka retries EndTxn inside `commit_transaction` when the coordinator's
-   connection is lost, and then returns success; the first EndTxn, late, would commit the first half of the *next*
-   transaction. So a commit during which that connection was lost counts as an unknown outcome, and the producer is never
-   used again: the next one's fence aborts whatever a late request could still end.
+2. `commit`: begin, produce, flush, check every delivery report, commit. Everything is encoded before, nothing is
+   fetched or awaited inside.
+3. After `commit` a look at the client's log. librdkafka retries EndTxn inside `commit_transaction` when the
+   coordinator's connection is lost, and then returns success; the first EndTxn, late, would commit the first half of
+   the *next* transaction. So a commit during which that connection was lost counts as an unknown outcome, and the
+   producer is never used again: the next one's fence aborts whatever a late request could still end.
 """
 
 import logging
@@ -177,7 +177,8 @@ class _CoordinatorLog:
 
     def __init__(self) -> None:
         self.lost = False
-        self.logger = logging.Logger("connector.kafka.producer", logging.DEBUG)
+        # Of its own, not from the global tree: two streams must not hear each other's connections.
+        self.logger = logging.Logger("connector.kafka.producer", logging.DEBUG)  # noqa: LOG001
         self.logger.addFilter(self._notice)
 
     def clear(self) -> None:
@@ -216,7 +217,8 @@ def _settings(client: Settings, transactional_id: str, timeout: float, max_messa
         "transactional.id": transactional_id,
         "transaction.timeout.ms": milliseconds,
         "message.timeout.ms": milliseconds * 3 // 4,
-        # Above the commit's own limit, or a request that times out would be retried inside it; the client allows no more.
+        # Above the commit's own limit, or a request that times out would be retried inside it. The client allows no
+        # more than this.
         "socket.timeout.ms": milliseconds + 100,
         "message.max.bytes": max_message_bytes,
         "partitioner": "murmur2_random",
