@@ -1,0 +1,236 @@
+"""Contentful: settings, requests, labels, losses, and which webhook calls are authentic."""
+
+import hmac
+from typing import Any
+
+import httpx
+import pytest
+from pydantic import SecretStr, ValidationError
+
+from connector import vendors
+from connector.errors import (
+    ConfigError,
+    SourceRejected,
+    SourceUnavailable,
+)
+from connector.model import Checkpoint
+from connector.vendors.contentful import VENDOR, Contentful, ContentfulSettings
+from tests.unit.vendors.contentful_answers import RESUMED, START, SYNC_URL, answer, contentful, error
+
+
+def test_the_vendor_is_found_by_its_name() -> None:
+    """The module provides the class that the configuration's `vendor` names."""
+    assert vendors.find("contentful") is VENDOR is Contentful
+
+
+def test_a_snapshot_starts_with_an_initial_request() -> None:
+    """Without a cursor: initial=true, a page size of 100, the bearer token in its header only."""
+    request = contentful().request(START)
+
+    assert request.method == "GET"
+    assert (
+        request.url.copy_with(query=None) == "https://cdn.contentful.com/spaces/cfexampleapi/environments/master/sync"
+    )
+    assert dict(request.url.params) == {"initial": "true", "limit": "100"}
+    assert request.headers["Authorization"] == "Bearer b4c0n73n7fu1"
+
+
+def test_a_token_travels_alone() -> None:
+    """Beside a token the API refuses any parameter: filters and page size are sent with the initial request only."""
+    vendor = contentful(page_size=1000, api_filter={"type": "Entry", "content_type": "cat"})
+
+    assert dict(vendor.request(START).url.params) == {
+        "initial": "true",
+        "type": "Entry",
+        "content_type": "cat",
+        "limit": "1000",
+    }
+    assert dict(vendor.request(RESUMED).url.params) == {"sync_token": "w5ZGw6JFwqZ"}
+
+
+@pytest.mark.parametrize("token", ["w5ZGw6JFwqZmVcKsE8Kow4grw45QdyY", "a+b/c==", "ä%2B&x=1#", "a b"])
+def test_a_token_returns_as_it_came(token: str) -> None:
+    """A token in a next URL, whatever its characters, is sent back as the same token."""
+    url = str(httpx.URL(SYNC_URL.partition("?")[0], params={"sync_token": token}))
+    page = contentful().page(answer(url=url), START)
+
+    assert page.checkpoint.cursor == token
+    assert contentful().request(page.checkpoint).url.params["sync_token"] == token
+
+
+@pytest.mark.parametrize(
+    ("configured", "learnt", "sent"), [(None, None, "100"), (1000, 300, "300"), (50, 300, "50"), (None, 44, "44")]
+)
+def test_a_learnt_page_size_wins_where_it_is_smaller(configured: int | None, learnt: int | None, sent: str) -> None:
+    """A size that the API taught us is kept, and never above the configured one."""
+    after = START.restart(page_size=learnt)
+    assert contentful(page_size=configured).request(after).url.params["limit"] == sent
+
+
+@pytest.mark.parametrize(
+    ("settings", "host"),
+    [
+        ({}, "https://cdn.contentful.com"),
+        ({"region": "eu"}, "https://cdn.eu.contentful.com"),
+        ({"preview": True}, "https://preview.contentful.com"),
+        ({"region": "eu", "preview": True}, "https://preview.eu.contentful.com"),
+        ({"base_url": "http://127.0.0.1:8080/"}, "http://127.0.0.1:8080"),
+    ],
+)
+def test_the_host_follows_region_and_preview(settings: dict[str, Any], host: str) -> None:
+    """Each region and API has its host; base_url wins."""
+    vendor = contentful(**settings)
+    assert vendor.base_url == host
+    assert str(vendor.request(START).url).startswith(f"{host}/spaces/cfexampleapi/environments/master/sync?")
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"region": "asia"}, "'us' or 'eu'"),
+        ({"page_size": 1001}, "less than or equal to 1000"),
+        ({"page_size": 0}, "greater than or equal to 1"),
+        ({"api_filter": {"locale": "en"}}, "no key 'locale'; known: type, content_type"),
+        ({"api_filter": {"type": "entry"}}, "Entry, Asset"),
+        ({"api_filter": {"type": "Entry", "content_type": ""}}, "empty"),
+        ({"environment": "a/b"}, "pattern"),
+        ({"base_url": "https://cdn.contentful.com/spaces"}, "alone"),
+        ({"base_url": "http://cms.example.com"}, "unencrypted"),
+    ],
+)
+def test_a_wrong_setting_is_told(settings: dict[str, Any], told: str) -> None:
+    """Each value that cannot work is refused with what can."""
+    with pytest.raises(ValidationError, match=told):
+        contentful(**settings)
+
+
+def test_a_content_type_needs_the_type_entry() -> None:
+    """The API knows the pair only; the hint shows how to write it, and what loses no delete."""
+    with pytest.raises(ConfigError, match="needs type") as caught:
+        contentful(api_filter={"content_type": "cat"})
+    assert "content_types" in caught.value.hint
+
+
+def test_labels_and_scope_hold_no_credential() -> None:
+    """Events and fingerprints name space, environment and filters; token, host and page size change neither."""
+    vendor = contentful(api_filter={"type": "Entry"}, page_size=7, base_url="https://proxy.example.com")
+    other = Contentful(
+        "blog", ContentfulSettings(token=SecretStr("x"), space="cfexampleapi", api_filter={"type": "Entry"})
+    )
+
+    assert (vendor.db, vendor.schema) == ("cfexampleapi", "master")
+    assert vendor.scope == other.scope
+    assert vendor.scope != contentful().scope != contentful(preview=True).scope != contentful(environment="dev").scope
+    assert "b4c0" not in str(vendor.scope)
+
+
+def test_the_preview_api_is_not_asked_for_a_delta() -> None:
+    """Its snapshot resumes from page to page; then the stream stops and says why."""
+    vendor = contentful(preview=True)
+    resumed = Checkpoint(stream="blog", cursor="page", page=1)
+    assert vendor.request(resumed).url.host == "preview.contentful.com"
+    with pytest.raises(SourceRejected, match="initial syncs only") as caught:
+        vendor.request(RESUMED)
+    assert "initial_only" in caught.value.hint
+
+
+def test_the_probe_asks_for_one_content_type() -> None:
+    """It tells credentials and scope apart from a bad cursor: success returns, an error is never doubtful."""
+    request = contentful().probe()
+    assert request.url == "https://cdn.contentful.com/spaces/cfexampleapi/environments/master/content_types?limit=1"
+    assert request.headers["Authorization"] == "Bearer b4c0n73n7fu1"
+    contentful().probed(httpx.Response(200))
+    with pytest.raises(SourceRejected):
+        contentful().probed(error(404, "NotFound"))
+    with pytest.raises(SourceUnavailable):
+        contentful().probed(httpx.Response(503))
+
+
+@pytest.mark.parametrize(
+    ("settings", "lost"),
+    [
+        ({}, []),
+        ({"api_filter": {"type": "all"}}, []),
+        ({"api_filter": {"type": "Entry"}}, ["no delete"]),
+        ({"api_filter": {"type": "Entry", "content_type": "cat"}}, ["no delete", "another content type"]),
+        ({"api_filter": {"type": "Deletion"}}, ["nothing that is published"]),
+        ({"preview": True}, ["no delete"]),
+    ],
+)
+def test_losses_name_what_a_filter_withholds(settings: dict[str, Any], lost: list[str]) -> None:
+    """An unfiltered stream loses nothing; each filter says which deletes it costs."""
+    found = contentful(**settings).losses()
+    assert len(found) == len(lost)
+    assert all(part in sentence for part, sentence in zip(lost, found, strict=True))
+
+
+SECRET = "s" * 64
+NOW = 1_700_000_000.0
+BODY = b'{"sys":{"type":"Entry","id":"e1"},"fields":{}}'
+
+
+def signed(secret: str = SECRET, at: float = NOW, body: bytes = BODY, path: str = "/webhooks/blog") -> dict[str, str]:
+    """Headers as Contentful's documentation describes them, built independently of the code under test."""
+    stamp = str(int(at * 1000))
+    names = "x-contentful-signed-headers,x-contentful-timestamp,x-contentful-topic"
+    text = (
+        f"POST\n{path}\nx-contentful-signed-headers:{names};x-contentful-timestamp:{stamp};"
+        f"x-contentful-topic:ContentManagement.Entry.publish\n"
+    )
+    return {
+        "X-Contentful-Topic": "ContentManagement.Entry.publish",
+        "X-Contentful-Timestamp": stamp,
+        "X-Contentful-Signed-Headers": names,
+        "X-Contentful-Signature": hmac.new(secret.encode(), text.encode() + body, "sha256").hexdigest(),
+    }
+
+
+def woken(headers: dict[str, str], body: bytes = BODY, secret: str | None = SECRET) -> vendors.WakeUp | None:
+    """Return what a call to the webhook wakes."""
+    vendor = contentful(webhook_secret=SecretStr(secret) if secret is not None else None)
+    return vendor.wake_up(headers, "POST", "/webhooks/blog", body, NOW)
+
+
+def test_a_signed_call_wakes() -> None:
+    """A fresh signature over method, path, signed headers and body is authentic, and the body tells the id."""
+    assert woken(signed()) == vendors.WakeUp(id="e1")
+
+
+def test_a_shared_secret_wakes() -> None:
+    """Where signing is off, the secret in a header of our own will do, whatever the header's case."""
+    assert woken({"x-contentwire-secret": SECRET}) == vendors.WakeUp(id="e1")
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        signed(secret="other"),
+        signed(at=NOW - 31),
+        signed(at=NOW + 31),
+        signed(body=b"other"),
+        signed(path="/webhooks/other"),
+        signed() | {"X-Contentful-Topic": "other"},
+        signed() | {"X-Contentful-Signed-Headers": "x-contentful-topic"},
+        signed() | {"X-Contentful-Timestamp": "now"},
+        signed() | {"X-Contentful-Signature": "\u00e9"},
+        {"X-Contentwire-Secret": "other"},
+        {"X-Contentwire-Secret": ""},
+        {"X-Contentwire-Secret": "\ud83d"},
+    ],
+)
+def test_any_other_call_does_not_wake(headers: dict[str, str]) -> None:
+    """Unsigned, stale, altered or wrongly signed calls are nothing."""
+    assert woken(headers) is None
+
+
+@pytest.mark.parametrize("secret", [None, ""])
+def test_without_a_secret_nothing_is_authentic(secret: str | None) -> None:
+    """No secret is not the empty secret."""
+    assert woken({"X-Contentwire-Secret": ""} | signed(secret=""), secret=secret) is None
+
+
+@pytest.mark.parametrize("body", [b"", b"\xff", b"[]", b"{}", b'{"sys":1}', b'{"sys":{"id":{}}}', b"[" * 100_000])
+def test_an_authentic_call_with_a_strange_body_still_wakes(body: bytes) -> None:
+    """Users may transform bodies: what matters is that something happened."""
+    assert woken({"X-Contentwire-Secret": SECRET}, body) == vendors.WakeUp(id=None)
