@@ -15,18 +15,21 @@ PATH = f"/spaces/{SPACE}/environments/{ENVIRONMENT}/sync"
 AUTHORISED = {"authorization": f"Bearer {TOKEN}"}
 
 
-def ask(simulator: Simulator, path: str = PATH, headers: dict[str, str] = AUTHORISED, **params: str) -> Response:
+def ask(simulator: Simulator, path: str = PATH, headers: dict[str, str] = AUTHORISED, /, **params: str) -> Response:
+    """Send one request, past the network."""
     return simulator.handle(Request("GET", path, params, headers))
 
 
 def body(response: Response) -> Any:
+    """Return the JSON of an answer that must be a 200."""
     assert response.status == 200, response.body
     return json.loads(response.body)
 
 
 def token(page: Any) -> str:
+    """Return the token in a page's URL."""
     url = page.get("nextPageUrl") or page["nextSyncUrl"]
-    return parse_qs(urlsplit(url).query)["sync_token"][0]
+    return str(parse_qs(urlsplit(url).query)["sync_token"][0])
 
 
 def walk(simulator: Simulator, **params: str) -> Iterator[Any]:
@@ -39,6 +42,7 @@ def walk(simulator: Simulator, **params: str) -> Iterator[Any]:
 
 
 def items(simulator: Simulator, **params: str) -> list[Any]:
+    """Return all items of a walk."""
     return [item for page in walk(simulator, **params) for item in page["items"]]
 
 
@@ -49,6 +53,7 @@ def caught_up(simulator: Simulator, **params: str) -> str:
 
 @pytest.fixture
 def simulator() -> Simulator:
+    """A small one."""
     return Simulator(seed=7, entries=250)
 
 
@@ -119,7 +124,7 @@ def test_a_token_stands_alone(simulator: Simulator) -> None:
         "When passing a sync token you can not pass any other parameters. "
         'If you want to sync with a specific limit, start a new sync with "initial".'
     )
-    assert ask(simulator, headers={}, sync_token=cursor, access_token=TOKEN).status == 200
+    assert ask(simulator, PATH, {}, sync_token=cursor, access_token=TOKEN).status == 200
 
 
 def test_limit_is_frozen_in_the_token(simulator: Simulator) -> None:
@@ -284,6 +289,7 @@ def test_the_environment_tells_its_identity(simulator: Simulator) -> None:
 
 
 def edited_while_paging(simulator: Simulator, edit: Callable[[], object]) -> tuple[list[Any], str]:
+    """Return the items of a walk with `edit` after its first page, and the token after it."""
     simulator.on_page("contentful", 1, edit)
     pages = list(walk(simulator, initial="true"))
     return [item for page in pages for item in page["items"]], token(pages[-1])
@@ -331,12 +337,17 @@ def test_content_types_are_listed(simulator: Simulator) -> None:
 
 
 def simulator_types(simulator: Simulator) -> list[Any]:
+    """Return the content types."""
     return list(body(ask(simulator, PATH.replace("sync", "content_types")))["items"])
 
 
 def test_numbers_are_delivered_verbatim(simulator: Simulator) -> None:
     """`1.10` is not `1.1`, and no number is too large."""
-    odd = {"price": {"en-US": msgspec.Raw(b"1.10")}, "stock": {"en-US": 2**70}, "odd": {"en-US": "\ud83d"}}
+    odd: dict[str, Any] = {
+        "price": {"en-US": msgspec.Raw(b"1.10")},
+        "stock": {"en-US": 2**70},
+        "odd": {"en-US": "\ud83d"},
+    }
     simulator.publish("product", fields=odd)
     page = ask(simulator, initial="true", limit="1").body
     assert b'"price":{"en-US":1.10}' in page

@@ -17,11 +17,13 @@ ALL_TYPES = (
 )
 
 
-def ask(simulator: Simulator, headers: dict[str, str] = AUTHORISED, path: str = PATH, **params: str) -> Response:
+def ask(simulator: Simulator, headers: dict[str, str] = AUTHORISED, path: str = PATH, /, **params: str) -> Response:
+    """Send one request, past the network."""
     return simulator.handle(Request("GET", path, params, headers))
 
 
 def body(response: Response) -> Any:
+    """Return the JSON of an answer that must be a 200."""
     assert response.status == 200, response.body
     return json.loads(response.body)
 
@@ -36,6 +38,7 @@ def walk(simulator: Simulator, **params: str) -> Iterator[Any]:
 
 
 def items(simulator: Simulator, **params: str) -> list[Any]:
+    """Return all items of a walk."""
     return [item for page in walk(simulator, **params) for item in page["items"]]
 
 
@@ -45,11 +48,13 @@ def caught_up(simulator: Simulator, **params: str) -> str:
 
 
 def told(item: Any) -> tuple[str, str, str | None]:
+    """Return what an item says: its event, about whom, in which locale."""
     return item["type"], item["data"].get("uid"), item["data"].get("locale")
 
 
 @pytest.fixture
 def simulator() -> Simulator:
+    """A small one."""
     return Simulator(seed=3, entries=60)
 
 
@@ -315,7 +320,7 @@ def test_rate_limit_headers(simulator: Simulator) -> None:
 
 def test_content_types_are_listed(simulator: Simulator) -> None:
     """With all data types of the documentation but taxonomy and global field."""
-    listing = body(ask(simulator, path="/v3/content_types", limit="100"))
+    listing = body(ask(simulator, AUTHORISED, "/v3/content_types", limit="100"))
     assert listing["count"] == 4
     types = {field["data_type"] for each in listing["content_types"] for field in each["schema"]}
     assert types == {"text", "number", "isodate", "boolean", "file", "link", "reference", "group", "blocks", "json"}
