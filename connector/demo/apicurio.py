@@ -44,7 +44,8 @@ class Apicurio:
             settings["apicurio.datasource.url"] = f"jdbc:h2:file:{folder.absolute() / 'registry'}"
         arguments = [f"-D{name}={value}" for name, value in settings.items()]
         arguments += ["-Xmx384m", "-XX:TieredStopAtLevel=1", "-jar", "quarkus-run.jar"]
-        self._child = java.run(arguments, log=self._scratch / "server.log", folder=program)
+        log = self._scratch / "server.log"
+        self._child = java.run(arguments, log=log, folder=program, scratch=self._scratch)
         if not self._child.said(_READY, deadline):
             tail = self._child.tail()
             self.close()

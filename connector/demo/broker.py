@@ -153,7 +153,7 @@ class Kafka:
     def _start(self, *nodes: _Node) -> None:
         for node in nodes:
             command = [*self._java, "kafka.Kafka", str(node.settings)]
-            self._running[node.id] = java.run(command, log=node.log)
+            self._running[node.id] = java.run(command, log=node.log, scratch=self._folder)
         for node in nodes:
             child = self._running[node.id]
             if not child.said(_READY, self._deadline):

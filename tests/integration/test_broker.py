@@ -169,7 +169,7 @@ def _processes_of(folder: str) -> list[str]:
 
 
 def test_no_process_outlives_a_killed_parent() -> None:
-    """After kill -9 of the process that started Kafka, neither the broker nor what watches it remains."""
+    """After kill -9 of the process that started Kafka, no process of it remains, and none of its files."""
     program = "from connector.demo.broker import Kafka; k = Kafka(); print(k.log().parents[1], flush=True); input()"
     parent = subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert parent.stdin
@@ -184,6 +184,7 @@ def test_no_process_outlives_a_killed_parent() -> None:
     end = time.monotonic() + 30
     while remaining := _processes_of(folder):
         assert time.monotonic() < end, remaining
+    assert not Path(folder).exists()
 
 
 def _ask(url: str, body: Mapping[str, str] | None = None) -> object:
