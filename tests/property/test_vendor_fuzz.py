@@ -1,0 +1,170 @@
+"""Whatever a CMS, or whoever stands between, answers: every vendor gives a page or an error of the taxonomy."""
+
+import json
+from typing import Any
+
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import SecretStr
+
+from connector import vendors
+from connector.errors import CheckpointRejected, ForeignUrl, SourceRejected, SourceUnavailable
+from connector.model import Checkpoint, SyncPage
+from connector.vendors import Vendor
+
+SETTINGS: dict[str, dict[str, Any]] = {
+    "contentful": {"space": "s"},
+    "contentstack": {"api_key": SecretStr("k"), "environment": "e"},
+    "weegloo": {"space": "s"},
+}
+URL = {
+    "contentful": "https://cdn.contentful.com/spaces/s/environments/master/sync?sync_token=t",
+    "contentstack": "https://cdn.contentstack.io/",
+    "weegloo": "/v1/spaces/s/sync?sync-token=t",
+}
+TAXONOMY = (SourceUnavailable, SourceRejected, ForeignUrl, CheckpointRejected)
+CHECKPOINTS = (Checkpoint(stream="c"), Checkpoint(stream="c", cursor="t", phase="streaming", identity="i"))
+
+# Names and values that vendors look at, so that arbitrary items come near to real ones.
+NAMES = st.sampled_from(
+    [
+        "sys",
+        "id",
+        "type",
+        "fields",
+        "contentType",
+        "revision",
+        "updatedAt",
+        "deletedAt",
+        "linkType",
+        "targetType",
+        "data",
+    ]
+    + ["uid", "locale", "_version", "event_at", "content_type_uid", "publish_details", "_content_type_uid", "filename"]
+)
+TEXTS = st.sampled_from(
+    ["Entry", "Asset", "DeletedEntry", "Content", "Media", "ContentType", "DeletedMedia", "Link", "Refer", "sys_assets"]
+    + ["entry_published", "entry_deleted", "asset_published", "content_type_deleted", "", "\0", "\ud83d", "e1"]
+)
+VALUES = st.recursive(
+    TEXTS | st.text(max_size=5) | st.integers() | st.none() | st.booleans() | st.floats(allow_nan=False),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES | st.text(max_size=3), inner, max_size=6),
+    max_leaves=25,
+)
+SYS = st.fixed_dictionaries({"id": TEXTS, "type": TEXTS}, optional={"revision": VALUES, "contentType": VALUES})
+ITEMS = VALUES | st.fixed_dictionaries(
+    {"sys": SYS, "type": TEXTS, "data": st.dictionaries(NAMES, VALUES, max_size=5)}, optional={"fields": VALUES}
+)
+HEADERS = st.dictionaries(
+    st.sampled_from(
+        ["Retry-After", "X-Contentful-RateLimit-Reset", "x-ratelimit-reset", "Date", "cf-environment-uuid"]
+    ),
+    st.text(st.characters(codec="latin-1", exclude_characters="\r\n\0"), max_size=20),
+)
+
+each_vendor = pytest.mark.parametrize("name", vendors.names())
+
+
+def connected(name: str) -> Vendor:
+    """Return a vendor with the least settings it needs."""
+    vendor = vendors.find(name)
+    return vendor("c", vendor.settings_type.model_validate({"token": SecretStr("t"), **SETTINGS[name]}))
+
+
+def outcome(name: str, response: httpx.Response, after: Checkpoint) -> SyncPage | None:
+    """Return the page that a response is, or None where it is an error that a caller knows what to do about."""
+    try:
+        return connected(name).page(response, after)
+    except TAXONOMY as error:
+        assert "\n" not in str(error)
+        return None
+
+
+def enveloped(name: str, items: bytes) -> bytes:
+    """Return a page of the vendor around the bytes of its `items`."""
+    ends = {"nextSyncUrl": URL[name], "sync_token": "t"}
+    return b'{"items":' + items + b"," + json.dumps(ends)[1:].encode()
+
+
+@each_vendor
+@given(status=st.integers(200, 599), body=st.binary(max_size=200), headers=HEADERS, after=st.sampled_from(CHECKPOINTS))
+def test_any_response_is_a_page_or_a_known_error(
+    name: str, status: int, body: bytes, headers: dict[str, str], after: Checkpoint
+) -> None:
+    """Any status, header and body: never anything but the taxonomy."""
+    raw = [(key.encode(), value.encode("latin-1")) for key, value in headers.items()]
+    outcome(name, httpx.Response(status, content=body, headers=raw), after)
+
+
+@each_vendor
+@given(status=st.sampled_from([200, 400, 401, 404, 422, 429, 500]), body=VALUES, after=st.sampled_from(CHECKPOINTS))
+def test_any_json_body_is_a_page_or_a_known_error(name: str, status: int, body: Any, after: Checkpoint) -> None:
+    """Any JSON in the place of a page or an error body."""
+    outcome(name, httpx.Response(status, content=json.dumps(body).encode()), after)
+
+
+@each_vendor
+@given(items=st.lists(ITEMS, max_size=5))
+def test_every_item_becomes_a_change_or_a_dead_letter(name: str, items: list[Any]) -> None:
+    """None is dropped and none breaks the page; what leaves is fit for keys, columns and Avro."""
+    raws = [json.dumps(item).encode() for item in items]
+    page = outcome(name, httpx.Response(200, content=enveloped(name, b"[" + b",".join(raws) + b"]")), CHECKPOINTS[0])
+
+    assert page is not None
+    assert len(page.changes) + len(page.dead_letters) == len(items)
+    assert {change.raw for change in page.changes} | {letter.raw for letter in page.dead_letters} == set(raws)
+    for change in page.changes:
+        texts = (change.key.id, change.key.locale, change.content_type, change.changed_at, *change.refs)
+        assert all("\0" not in text and text.encode() for text in texts if text is not None)
+        assert (change.marker is None) == (change.change_type == "published") == (change.meta is not None)
+        for part in (change.fields, change.meta, change.marker):
+            assert part is None or json.loads(part.decode()) is not ...
+
+
+@each_vendor
+@given(data=st.data())
+def test_a_mutated_page_is_a_page_or_a_known_error(name: str, data: st.DataObject) -> None:
+    """A page with bytes cut out, put in or changed, wherever that is."""
+    items = data.draw(st.lists(ITEMS, min_size=1, max_size=3))
+    body = enveloped(name, json.dumps(items, indent=data.draw(st.sampled_from([None, 1]))).encode())
+    for _ in range(data.draw(st.integers(1, 3))):
+        at = data.draw(st.integers(0, len(body)))
+        cut = data.draw(st.sampled_from([0, 1, 1, 7, len(body)]))
+        body = (
+            body[:at]
+            + data.draw(st.binary(max_size=2) | st.sampled_from([b'"', b"{", b"}", b"\\", b"\xff"]))
+            + body[at + cut :]
+        )
+    outcome(name, httpx.Response(200, content=body), data.draw(st.sampled_from(CHECKPOINTS)))
+
+
+@each_vendor
+@pytest.mark.timeout(30)
+@pytest.mark.parametrize(
+    "bomb", [b"[" * 100_000, b'{"sys":' * 50_000, b'"' + rb"\"" * 100_000, b"9" * 200_000, b'{"a":[' * 9]
+)
+def test_a_bomb_costs_its_page_at_most(name: str, bomb: bytes) -> None:
+    """Deep, unterminated or endless values are read or refused at once, in a page and in an error body."""
+    for status in (200, 404):
+        outcome(name, httpx.Response(status, content=enveloped(name, b"[" + bomb + b"]")), CHECKPOINTS[1])
+        outcome(name, httpx.Response(status, content=bomb), CHECKPOINTS[1])
+
+
+@each_vendor
+@given(
+    headers=st.dictionaries(
+        st.sampled_from(["X-Contentwire-Secret", "x-contentful-signature", "x-contentful-timestamp"])
+        | st.just("x-contentful-signed-headers"),
+        st.text(max_size=10) | st.sampled_from(["secret", "0", "x-contentful-timestamp"]),
+    ),
+    body=st.binary(max_size=50) | VALUES.map(lambda value: json.dumps(value).encode()),
+    path=st.text(max_size=10),
+)
+def test_any_webhook_call_wakes_or_does_not(name: str, headers: dict[str, str], body: bytes, path: str) -> None:
+    """No call raises, and only one with the secret in its header is authentic."""
+    vendor = vendors.find(name)
+    settings = {"token": SecretStr("t"), "webhook_secret": SecretStr("secret"), **SETTINGS[name]}
+    woken = vendor("c", vendor.settings_type.model_validate(settings)).wake_up(headers, "POST", path, body, 0.0)
+    assert (woken is not None) == (headers.get("X-Contentwire-Secret") == "secret")

@@ -1,0 +1,165 @@
+"""Contentstack: settings, requests, labels, losses, and which webhook calls are authentic."""
+
+from typing import Any
+
+import httpx
+import pytest
+from pydantic import SecretStr, ValidationError
+
+from connector import vendors
+from connector.errors import SourceRejected, SourceUnavailable
+from connector.vendors.contentstack import VENDOR, Contentstack
+from tests.unit.vendors.contentstack_answers import PAGING, RESUMED, START, answer, contentstack, error
+
+SEVEN = "entry_published,asset_published,entry_unpublished,asset_unpublished,entry_deleted,asset_deleted"
+SEVEN += ",content_type_deleted"
+
+
+def test_the_vendor_is_found_by_its_name() -> None:
+    """The module provides the class that the configuration's `vendor` names."""
+    assert vendors.find("contentstack") is VENDOR is Contentstack
+
+
+def test_a_snapshot_starts_with_init() -> None:
+    """Without a cursor: init=true and the environment; both credentials and the branch travel as headers."""
+    request = contentstack(branch="release").request(START)
+
+    assert request.url.copy_with(query=None) == "https://cdn.contentstack.io/v3/stacks/sync"
+    assert dict(request.url.params) == {"init": "true", "environment": "production"}
+    assert request.headers["api_key"] == "blt02f7"
+    assert request.headers["access_token"] == "cs5b69"
+    assert request.headers["branch"] == "release"
+    assert "branch" not in contentstack().request(START).headers
+
+
+def test_every_documented_parameter_can_be_sent() -> None:
+    """What the documentation shows a client doing is a matter of configuration, and sent with the init request only."""
+    api_filter = {
+        "content_type_uid": "products",
+        "locale": "en-us",
+        "start_from": "2018-08-14T00:00:00.000Z",
+        "type": "entry_published, entry_unpublished,asset_published",
+    }
+    vendor = contentstack(api_filter=api_filter, page_size=50)
+
+    assert dict(vendor.request(START).url.params) == api_filter | {
+        "init": "true",
+        "environment": "production",
+        "limit": "50",
+        "type": "entry_published,entry_unpublished,asset_published",
+    }
+    sent = {"environment": "production", "limit": "50"}
+    assert dict(vendor.request(RESUMED).url.params) == sent | {"sync_token": "blt1223344556677"}
+    assert dict(vendor.request(PAGING).url.params) == sent | {"pagination_token": "blt122334455667"}
+
+
+def test_each_kind_of_token_returns_as_its_kind() -> None:
+    """A pagination token is never sent as a sync token, nor the other way round; a bare one is a sync token."""
+    for tokens in ({"pagination_token": "p+1/="}, {"sync_token": "s&1"}):
+        after = contentstack().page(answer(**tokens), START).checkpoint
+        sent = dict(contentstack().request(after).url.params)
+        assert sent == tokens | {"environment": "production"}
+
+
+@pytest.mark.parametrize(
+    ("region", "host"),
+    [
+        ("na", "https://cdn.contentstack.io"),
+        ("eu", "https://eu-cdn.contentstack.com"),
+        ("au", "https://au-cdn.contentstack.com"),
+        ("azure-na", "https://azure-na-cdn.contentstack.com"),
+        ("azure-eu", "https://azure-eu-cdn.contentstack.com"),
+        ("gcp-na", "https://gcp-na-cdn.contentstack.com"),
+        ("gcp-eu", "https://gcp-eu-cdn.contentstack.com"),
+    ],
+)
+def test_each_region_has_its_host(region: str, host: str) -> None:
+    """The region names the host; base_url wins."""
+    assert contentstack(region=region).base_url == host
+    assert contentstack(region=region, base_url="https://proxy.example.com").base_url == "https://proxy.example.com"
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"region": "mars"}, "'na', 'eu'"),
+        ({"page_size": 101}, "less than or equal to 100"),
+        ({"environment": ""}, "pattern"),
+        ({"branch": "a\nb"}, "pattern"),
+        ({"entry_deleted_scope": "all"}, "'locale' or 'entry'"),
+        ({"api_filter": {"limit": "5"}}, "no key 'limit'; known: content_type_uid"),
+        ({"api_filter": {"type": "entry_published,entry_gone"}}, "no 'entry_gone'; known: entry_published"),
+        ({"api_filter": {"type": ""}}, "type must not be empty"),
+        ({"api_filter": {"locale": " "}}, "locale must not be empty"),
+    ],
+)
+def test_a_wrong_setting_is_told(settings: dict[str, Any], told: str) -> None:
+    """Each value that cannot work is refused with what can."""
+    with pytest.raises(ValidationError, match=told):
+        contentstack(**settings)
+
+
+def test_labels_and_scope_hold_no_credential() -> None:
+    """The stack is labelled by a name of ours; the fingerprint tells stacks apart without showing the api key."""
+    vendor = contentstack(branch="b", api_filter={"locale": "de"}, page_size=9)
+
+    assert (contentstack().db, contentstack(stack="acme").db) == ("shop", "acme")
+    assert (contentstack().schema, vendor.schema) == ("production", "production@b")
+    assert (
+        vendor.scope == contentstack(branch="b", api_filter={"locale": "de"}, token=SecretStr("t"), region="eu").scope
+    )
+    assert vendor.scope != contentstack(branch="b").scope != contentstack().scope
+    assert contentstack().scope != contentstack(api_key=SecretStr("other")).scope
+    assert "blt02f7" not in str((vendor.scope, vendor.db, vendor.schema))
+
+
+def test_the_probe_asks_for_one_content_type() -> None:
+    """It tells credentials and scope apart from a bad cursor: success returns, an error is never about the cursor."""
+    request = contentstack().probe()
+    assert request.url == "https://cdn.contentstack.io/v3/content_types?environment=production&limit=1"
+    contentstack().probed(httpx.Response(200))
+    with pytest.raises(SourceRejected):
+        contentstack().probed(error(422, 141, {"sync_token": ["is not valid."]}))
+    with pytest.raises(SourceUnavailable):
+        contentstack().probed(httpx.Response(500))
+
+
+@pytest.mark.parametrize(
+    ("api_filter", "lost"),
+    [
+        ({}, []),
+        ({"type": SEVEN}, []),
+        ({"type": "entry_published,asset_published"}, ["entry_deleted"]),
+        ({"content_type_uid": "a", "locale": "b", "start_from": "c"}, ["delete", "another locale", "before"]),
+    ],
+)
+def test_losses_name_what_a_filter_withholds(api_filter: dict[str, str], lost: list[str]) -> None:
+    """An unfiltered stream loses nothing; each filter says what it costs, for the life of its token."""
+    found = contentstack(api_filter=api_filter).losses()
+    assert len(found) == len(lost)
+    assert all(part in sentence for part, sentence in zip(lost, found, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("body", "found"),
+    [
+        (b'{"module":"entry","data":{"entry":{"uid":"e1"},"locale":"en-us"}}', "e1"),
+        (b'{"data":{"asset":{"uid":"a1"}}}', "a1"),
+        (b'{"data":{"content_type":{"uid":"blog"}}}', "blog"),
+        (b'{"data":{"entry":{"uid":7}}}', None),
+        (b'{"data":[]}', None),
+        (b"\xff", None),
+    ],
+)
+def test_a_call_with_the_secret_wakes(body: bytes, found: str | None) -> None:
+    """The secret header makes a call authentic; the body tells the id if it can."""
+    vendor = contentstack(webhook_secret=SecretStr("s3cret"))
+    assert vendor.wake_up({"x-contentwire-SECRET": "s3cret"}, "POST", "/", body, 0.0) == vendors.WakeUp(id=found)
+
+
+@pytest.mark.parametrize("headers", [{}, {"X-Contentwire-Secret": "other"}, {"X-Contentwire-Secret": ""}])
+@pytest.mark.parametrize("secret", [None, "", "s3cret"])
+def test_any_other_call_does_not_wake(headers: dict[str, str], secret: str | None) -> None:
+    """A wrong secret, none in the call or none configured: nothing is authentic."""
+    vendor = contentstack(webhook_secret=SecretStr(secret) if secret is not None else None)
+    assert vendor.wake_up(headers, "POST", "/", b"{}", 0.0) is None
