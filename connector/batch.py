@@ -150,6 +150,17 @@ def _expand(change: Change, index: Index, phase: Phase) -> Iterator[tuple[Change
         yield msgspec.structs.replace(change, scope="key"), own, ""
 
 
+class _Case(NamedTuple):
+    """One change of one key under judgement, with what the index knows of the key."""
+
+    body: bytes
+    change: Change
+    clock: int | None
+    known: IndexEntry | None
+    origin: Origin
+    cause: str
+
+
 class _Draft:
     """One batch in the making. Index changes are staged, so that later changes of the batch see earlier ones."""
 
@@ -187,19 +198,19 @@ class _Draft:
     def add(self, change: Change, origin: Origin, cause: str) -> None:
         """Publish one change of one key, or leave it out where the index already knows better."""
         body = codec.encode_key(change.key)
-        known = self._index.get(body)
+        case = _Case(body, change, micros(change.changed_at), self._index.get(body), origin, cause)
+        known = case.known
         if origin != "reconciled" and not self._wanted(change, known):
             self._tally.left_out["filtered"] += 1
             return
-        reason = self._superfluous(change, known)
-        if reason:
+        if reason := self._superfluous(case):
             self._tally.left_out[reason] += 1
         elif self._suppressed(change, known):
             self._tally.left_out["unseen_delete"] += 1
-            self._remember(body, change, known)
+            self._remember(case)
             return
-        elif self._publish(body, change, known, origin, cause):
-            self._remember(body, change, known)
+        elif self._publish(case):
+            self._remember(case)
             return
         if known and known.live and known.epoch != self.checkpoint.epoch:
             # Seen in this epoch: reconciliation must not take it for vanished.
@@ -248,11 +259,11 @@ class _Draft:
         content_type = key.id if key.entity_type == "content_type" else envelope.content_type(change, known)
         return content_type in policy.content_types
 
-    def _superfluous(self, change: Change, known: IndexEntry | None) -> str | None:
+    def _superfluous(self, case: _Case) -> str | None:
         """Say why a change must not be published: `stale`, `repeated`, `unchanged`; None if it must."""
+        change, clock, known = case.change, case.clock, case.known
         if known is None:
             return None
-        clock = micros(change.changed_at)
         if clock is not None and known.changed_at is not None and clock < known.changed_at:
             return "stale"
         same_state = known.live == (change.change_type == "published")
@@ -274,11 +285,11 @@ class _Draft:
             self._tally.locale_mismatches += 1
         return self._policy.unseen_deletes == "suppress"
 
-    def _publish(self, body: bytes, change: Change, known: IndexEntry | None, origin: Origin, cause: str) -> bool:
+    def _publish(self, case: _Case) -> bool:
         """Append the event and its tombstone; return False where a dead letter took its place."""
-        event = self._event(change, known, origin, cause)
+        change, event = case.change, self._event(case)
         route = self._assembler.route(change.key)
-        key = route.key.prefix + body
+        key = route.key.prefix + case.body
         headers = envelope.headers(event, self._assembler.provenance)
         value = route.value.prefix + self._encode(event)
         if len(key) + len(value) + _OVERHEAD > self._policy.max_message_bytes:
@@ -304,17 +315,18 @@ class _Draft:
             self.checkpoint, sequence=sequence, partitions=partitions, key_schema_id=route.key.schema_id
         )
 
-    def _event(self, change: Change, known: IndexEntry | None, origin: Origin, cause: str) -> Event:
-        if change.change_type != "published":
+    def _event(self, case: _Case) -> Event:
+        live = case.known is not None and case.known.live
+        if case.change.change_type != "published":
             op: Op = "d"
-        elif known and known.live:
+        elif live:
             op = "u"
         else:
-            op = "r" if origin == "snapshot" else "c"
-        if origin == "reconciled":
-            cause = f"epoch {self.checkpoint.epoch}"
-        identity = envelope.event_id(change, cause)
-        return Event(change, known, op, origin, self.checkpoint.sequence + 1, identity, self._now_ms)
+            op = "r" if case.origin == "snapshot" else "c"
+        cause = f"epoch {self.checkpoint.epoch}" if case.origin == "reconciled" else case.cause
+        identity = envelope.event_id(case.change, cause)
+        sequence = self.checkpoint.sequence + 1
+        return Event(case.change, case.clock, case.known, op, case.origin, sequence, identity, self._now_ms)
 
     def _encode(self, event: Event) -> bytes:
         if self._policy.envelope == "flat":
@@ -339,9 +351,9 @@ class _Draft:
         if event.origin == "delta":
             self._tally.changed_ms.append(envelope.source_ms(event))
 
-    def _remember(self, body: bytes, change: Change, known: IndexEntry | None) -> None:
+    def _remember(self, case: _Case) -> None:
         """Stage what the index shall know of the key after this change."""
-        clock = micros(change.changed_at)
+        change, clock, known = case.change, case.clock, case.known
         entry = IndexEntry(
             live=change.change_type == "published",
             change_type=change.change_type,
@@ -352,7 +364,7 @@ class _Draft:
             digest=change.digest,
             epoch=self.checkpoint.epoch,
         )
-        self._index.stage(body, entry.encode())
+        self._index.stage(case.body, entry.encode())
 
 
 def _reference(change: Change, size: int) -> Change:

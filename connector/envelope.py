@@ -16,6 +16,7 @@ Headers = list[tuple[str, bytes]]
 
 _TABLES = {"asset": "_asset", "content_type": "_content_type"}
 _UNKNOWN_TABLE = "_unknown"
+_RFC3339_MILLIS = len("2026-01-01T00:00:00.000Z")
 
 
 class Provenance(msgspec.Struct, frozen=True):
@@ -31,11 +32,11 @@ class Provenance(msgspec.Struct, frozen=True):
 class Event(msgspec.Struct, frozen=True):
     """One event before encoding: the change with its verdict, its place in the stream, and when it is published.
 
-    `cause` tells apart events that no item of their own stands behind: the epoch of a reconciled delete, the causing
-    event's id of an expanded one; else it is empty. `known` is the index entry before the change.
+    `known` is the index entry before the change; `clock` the CMS's time of it in microseconds, where it is readable.
     """
 
     change: Change
+    clock: int | None
     known: IndexEntry | None
     op: Op
     origin: Origin
@@ -45,7 +46,11 @@ class Event(msgspec.Struct, frozen=True):
 
 
 def event_id(change: Change, cause: str = "") -> str:
-    """Return 128 bits in hex: the same for the same change, whenever and however often it is read."""
+    """Return 128 bits in hex: the same for the same change, whenever and however often it is read.
+
+    `cause` tells apart events that no item of their own stands behind: the epoch of a reconciled delete, the causing
+    event's id of an expanded one.
+    """
     key = change.key
     parts = (
         key.connection,
@@ -74,8 +79,7 @@ def content_type(change: Change, known: IndexEntry | None) -> str | None:
 
 def source_ms(event: Event) -> int:
     """Return the CMS's time of the change in milliseconds; ours where the item has no readable clock."""
-    clock = micros(event.change.changed_at)
-    return event.now_ms if clock is None else clock // 1000
+    return event.now_ms if event.clock is None else event.clock // 1000
 
 
 def envelope(event: Event, provenance: Provenance) -> dict[str, Any]:
@@ -129,7 +133,7 @@ def headers(event: Event, provenance: Provenance, *, tombstone: bool = False) ->
         ("ce_source", f"/{provenance.connector}/{provenance.name}"),
         ("ce_type", f"contentwire.{event.change.change_type}"),
         ("ce_subject", f"{key.entity_type}/{key.id}/{key.locale}"),
-        ("ce_time", _rfc3339(source_ms(event))),
+        ("ce_time", _rfc3339(event)),
     ]
     if not tombstone:
         attributes.append(("content-type", "application/avro"))
@@ -185,9 +189,12 @@ def _millis(text: str | None) -> int | None:
     return None if clock is None else clock // 1000
 
 
-def _rfc3339(millis: int) -> str:
+def _rfc3339(event: Event) -> str:
+    text = event.change.changed_at
+    if event.clock is not None and text and text.endswith("Z") and len(text) == _RFC3339_MILLIS:
+        return text
     try:
-        moment = datetime.fromtimestamp(millis / 1000, UTC)
+        moment = datetime.fromtimestamp(source_ms(event) / 1000, UTC)
     except (ValueError, OverflowError, OSError):
-        moment = datetime.fromtimestamp(0, UTC)
+        moment = datetime.fromtimestamp(event.now_ms / 1000, UTC)
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -19,6 +19,8 @@ from connector.errors import (
 from connector.model import Checkpoint, SyncPage
 from connector.vendors import Vendor
 
+Transport = httpx.BaseTransport
+
 _SLOWEST: Final = 4  # a whole response may take this many times the limit of a single wait
 _TICK: Final = 0.1
 _END: Final = None
@@ -34,7 +36,7 @@ class Source:
         timeout: float = 30.0,
         max_response_bytes: int = 64 * 1024 * 1024,
         stop: threading.Event | None = None,
-        transport: httpx.BaseTransport | None = None,
+        transport: Transport | None = None,
     ) -> None:
         self.vendor = vendor
         self._timeout = timeout

@@ -1,4 +1,4 @@
-"""A stand-in that users may test with as well: a store in memory, with scripted faults, that behaves as Kafka's does."""
+"""A stand-in that users may test with too: a store in memory, with scripted faults, that behaves as Kafka's does."""
 
 from collections import deque
 from collections.abc import Callable

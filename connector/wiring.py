@@ -6,8 +6,6 @@ import threading
 import time
 from collections.abc import Callable
 
-import httpx
-
 from connector import __version__, vendors
 from connector.batch import Assembler, Batch, Policy
 from connector.config import Config, Connection, KafkaConfig
@@ -19,14 +17,16 @@ from connector.model import Checkpoint
 from connector.publisher import Publisher
 from connector.registry import Registry
 from connector.runner import Bounds
-from connector.source import Source
+from connector.source import Source, Transport
 from connector.vendors import Vendor
-
-Transport = httpx.BaseTransport | None
 
 
 def plan(
-    config: Config, connection: Connection, *, producer: ProducerFactory = REAL_PRODUCER, transport: Transport = None
+    config: Config,
+    connection: Connection,
+    *,
+    producer: ProducerFactory = REAL_PRODUCER,
+    transport: Transport | None = None,
 ) -> Plan:
     """Return what following `connection` takes. `producer` and `transport` are the seams where tests inject faults.
 
@@ -71,7 +71,7 @@ def publisher(
 
 
 def open_source(
-    connection: Connection, vendor: Vendor, *, stop: threading.Event | None = None, transport: Transport = None
+    connection: Connection, vendor: Vendor, *, stop: threading.Event | None = None, transport: Transport | None = None
 ) -> Source:
     """Return the source of a connection's pages."""
     return Source(

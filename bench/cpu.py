@@ -1,0 +1,176 @@
+"""CPU: canned pages through vendor, envelope and codec into a store that discards, against the cheapest honest loop."""
+
+import hashlib
+import io
+import time
+from typing import Any
+
+import fastavro
+import httpx
+import msgspec
+from canned import pages
+from pydantic import SecretStr
+
+from connector import codec
+from connector.batch import Assembler, Batch, Policy, Route
+from connector.envelope import Provenance
+from connector.index import Index
+from connector.model import Checkpoint, EntityKey
+from connector.publisher import Publisher
+from connector.vendors.contentful import Contentful, ContentfulSettings
+
+ORIGIN = "https://cdn.contentful.com"
+
+
+class Discard:
+    """A store that forgets every batch."""
+
+    def __init__(self) -> None:
+        self.records = 0
+
+    def recover(self, _index: Index) -> None:
+        """Nothing was ever committed."""
+
+    def commit(self, batch: Batch) -> None:
+        """Count, and forget."""
+        self.records += len(batch.records)
+
+    def superseded(self) -> bool:
+        """Nobody else writes."""
+        return False
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+
+def route(_key: EntityKey) -> Route:
+    """Return the one route."""
+    return Route("bench", codec.single_object("key"), codec.single_object("envelope"), 6)
+
+
+def ours(bodies: list[bytes]) -> float:
+    """Return the seconds that our delivery path takes."""
+    vendor = Contentful("bench", ContentfulSettings(token=SecretStr("t"), space="bench"))
+    assembler = Assembler(
+        provenance=Provenance("0", vendor.name, "bench", vendor.db, vendor.schema),
+        policy=Policy(),
+        route=route,
+        dead_letters=lambda: route(EntityKey("bench", "entry", "x", "*")),
+        now_ms=lambda: time.time_ns() // 1_000_000,
+    )
+    store = Discard()
+    publisher = Publisher(store, assembler, initial=Checkpoint(stream="bench"))
+    checkpoint = publisher.recover()
+    responses = [httpx.Response(200, content=body) for body in bodies]
+    begin = time.perf_counter()
+    for response in responses:
+        page = vendor.page(response, checkpoint)
+        publisher.publish([page])
+        checkpoint = page.checkpoint
+    return time.perf_counter() - begin
+
+
+def floor(bodies: list[bytes]) -> float:
+    """Return the seconds of a straight loop: parse, find refs, digest, headers, encode key, value and index record."""
+    schemas = {
+        name: fastavro.parse_schema(msgspec.json.decode(codec.text(name)))
+        for name in ("key", "envelope", "index_entry")
+    }
+    begin = time.perf_counter()
+    sequence = 0
+    for body in bodies:
+        for raw in msgspec.json.decode(body, type=_Page).items:
+            sequence += 1
+            _floor_item(raw, sequence, schemas)
+    return time.perf_counter() - begin
+
+
+class _Page(msgspec.Struct):
+    items: list[msgspec.Raw]
+
+
+class _Item(msgspec.Struct):
+    sys: dict[str, Any]
+    fields: msgspec.Raw
+    metadata: msgspec.Raw
+
+
+_ITEM = msgspec.json.Decoder(_Item)
+
+
+def _floor_item(raw: msgspec.Raw, sequence: int, schemas: dict[str, Any]) -> list[bytes]:
+    item = _ITEM.decode(raw)
+    sys = item.sys
+    refs: list[str] = []
+    _find(msgspec.json.decode(item.fields), refs)
+    digest = hashlib.blake2b(raw, digest_size=16).digest()
+    millis = int(time.time() * 1000)
+    content_type = sys["contentType"]["sys"]["id"]
+    event_id = hashlib.blake2b(digest + sys["id"].encode(), digest_size=16).hexdigest()
+    key = {"connection": "bench", "entity_type": "entry", "id": sys["id"], "locale": "*"}
+    value = {
+        "before": None,
+        "after": {
+            "entity_type": "entry", "id": sys["id"], "locale": "*", "content_type": content_type,
+            "revision": sys["revision"], "created_at": millis, "updated_at": millis,
+            "fields": bytes(item.fields).decode(),
+            "meta": (b'{"metadata":' + bytes(item.metadata) + b',"sys":' + msgspec.json.encode(sys) + b"}").decode(),
+            "refs": refs,
+        },
+        "source": {
+            "version": "0", "connector": "contentful", "name": "bench", "ts_ms": millis, "snapshot": "true",
+            "db": "bench", "schema": "master", "table": content_type, "sequence": sequence,
+            "revision": sys["revision"], "locale": "*",
+        },
+        "op": "r", "ts_ms": millis, "change_type": "published", "origin": "snapshot", "event_id": event_id,
+        "marker": None,
+    }  # fmt: skip
+    index = {
+        "version": 1, "live": True, "change_type": "published", "content_type": content_type,
+        "revision": sys["revision"], "changed_at": millis * 1000, "digest": digest, "epoch": 1,
+    }  # fmt: skip
+    headers = [
+        ("ce_specversion", b"1.0"), ("ce_id", event_id.encode()), ("ce_source", b"/contentful/bench"),
+        ("ce_type", b"contentwire.published"), ("ce_subject", f"entry/{sys['id']}/*".encode()),
+        ("ce_time", sys["updatedAt"].encode()), ("content-type", b"application/avro"),
+    ]  # fmt: skip
+    assert headers
+    return [_write(schemas["key"], key), _write(schemas["envelope"], value), _write(schemas["index_entry"], index)]
+
+
+def _write(schema: Any, value: dict[str, Any]) -> bytes:
+    body = io.BytesIO()
+    fastavro.schemaless_writer(body, schema, value)
+    return body.getvalue()
+
+
+def _find(value: Any, refs: list[str]) -> None:
+    if isinstance(value, dict):
+        sys = value.get("sys")
+        if isinstance(sys, dict) and sys.get("linkType") in ("Entry", "Asset"):
+            refs.append(f"{sys['linkType'].lower()}:{sys['id']}")
+            return
+        for inner in value.values():
+            _find(inner, refs)
+    elif isinstance(value, list):
+        for inner in value:
+            _find(inner, refs)
+
+
+def measure(items: int) -> dict[str, float]:
+    """Return items a second of both, best of three in turn, and their ratio."""
+    bodies = pages(items, 1000, ORIGIN)
+    best_ours = best_floor = float("inf")
+    for _ in range(3):
+        best_floor = min(best_floor, floor(bodies))
+        best_ours = min(best_ours, ours(bodies))
+    return {
+        "item_bytes": round(sum(map(len, bodies)) / items),
+        "floor_items_per_second": round(items / best_floor),
+        "items_per_second": round(items / best_ours),
+        "ratio": round(best_floor / best_ours, 2),
+    }
+
+
+if __name__ == "__main__":
+    print(measure(20_000))
