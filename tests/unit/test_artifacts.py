@@ -98,7 +98,7 @@ def test_damaged_archive_is_fetched_again(library: Library, repository: Reposito
 
 def test_archive_that_is_not_the_pinned_one_is_refused(library: Library, repository: Repository) -> None:
     """Another file under the right name never enters the cache, and the message says which and from where."""
-    repository.offer("two", b"something else")
+    repository.offer("two", _JARS["two"].swapcase())
 
     with pytest.raises(Unreachable, match=r"two-1\.0\.jar .* SHA-256") as raised:
         library.fetch("sample")
