@@ -255,6 +255,14 @@ def test_a_bad_token_is_141_and_named(simulator: Simulator, name: str) -> None:
     }
 
 
+def test_a_token_of_one_kind_is_no_token_of_the_other(simulator: Simulator) -> None:
+    """Each is named as the parameter it came in."""
+    page = body(ask(simulator, init="true"))
+    token = caught_up(simulator)
+    assert json.loads(ask(simulator, sync_token=page["pagination_token"]).body)["errors"].keys() == {"sync_token"}
+    assert json.loads(ask(simulator, pagination_token=token).body)["errors"].keys() == {"pagination_token"}
+
+
 def test_expired_tokens_are_141(simulator: Simulator) -> None:
     """Of both kinds."""
     page = body(ask(simulator, init="true"))

@@ -258,13 +258,11 @@ def test_probes_are_spared_unless_meant(simulator: Simulator, client: httpx.Clie
 def test_nothing_is_left_after_serving() -> None:
     """Neither with idle connections nor with a request that hangs."""
     before = set(threading.enumerate())
-    with (
-        Simulator(entries=5).serving() as simulator,
-        httpx.Client(base_url=simulator.url(), timeout=0.2) as idle,
-        httpx.Client(base_url=simulator.url(), timeout=0.2) as hanging,
-    ):
-        start(simulator, idle, "contentful")
-        simulator.push_fault("contentful", Fault("hang"))
-        with pytest.raises(httpx.ReadTimeout):
-            start(simulator, hanging, "contentful")
-    assert set(threading.enumerate()) <= before
+    with httpx.Client(timeout=0.2) as idle, httpx.Client(timeout=0.2) as hanging:
+        with Simulator(entries=5).serving() as simulator:
+            url = f"{simulator.url()}{START['contentful'][0]}"
+            assert idle.get(url).status_code == 401
+            simulator.push_fault("contentful", Fault("hang"))
+            with pytest.raises(httpx.ReadTimeout):
+                hanging.get(url)
+        assert set(threading.enumerate()) <= before
