@@ -32,10 +32,20 @@ from connector.vendors import Vendor
 SnapshotMode = Literal["initial", "initial_only", "never", "when_needed"]
 
 _WALK_ATTEMPTS: Final = 5
-_LOOK_AGAIN: Final = 5.0  # seconds between looks for an operator's request
-_WAKE_UPS: Final = (0.0, 5.0, 20.0, 60.0, 120.0)  # delivery caches lag behind webhooks by up to two minutes
-_FIRST_PAUSE: Final = 0.5
-_LONGEST_PAUSE: Final = 60.0
+
+
+class Pace(msgspec.Struct, frozen=True, kw_only=True):
+    """How long a follower waits, in seconds.
+
+    - `first_pause`, `longest_pause`: the cap of the pause after a first failure, and what it grows to by doubling.
+    - `look_again`: between looks for an operator's request.
+    - `wake_ups`: when to poll after a wake-up call: delivery caches lag behind webhooks by up to two minutes.
+    """
+
+    first_pause: float = 0.5
+    longest_pause: float = 60.0
+    look_again: float = 5.0
+    wake_ups: tuple[float, ...] = (0.0, 5.0, 20.0, 60.0, 120.0)
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,6 +64,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     heartbeat: float = 600.0
     snapshot_mode: SnapshotMode = "initial"
     page_size: int = 100
+    pace: Pace = Pace()
 
 
 class Follower:
@@ -108,7 +119,7 @@ class Follower:
     def wake(self) -> None:
         """Poll now, and a few times more in the next two minutes."""
         now = time.monotonic()
-        self._wake_ups = [now + delay for delay in _WAKE_UPS]
+        self._wake_ups = [now + delay for delay in self.plan.pace.wake_ups]
         self._woken.set()
 
     def _run(self) -> None:
@@ -150,7 +161,7 @@ class Follower:
         if _request(checkpoint).get("paused"):
             self._tell("paused")
             self.outcome = "stopped" if self._once else ""
-            self._rest(_LOOK_AGAIN)
+            self._rest(self.plan.pace.look_again)
             return
         self._tell("running")
         current = self._runner.pass_once()
@@ -167,7 +178,7 @@ class Follower:
             return
         if self.plan.snapshot_mode == "initial_only":
             self._tell("finished")
-            self._rest(_LOOK_AGAIN)
+            self._rest(self.plan.pace.look_again)
             return
         self._tell("running")
         self._rest(self.plan.poll_interval)
@@ -176,7 +187,7 @@ class Follower:
         """Wait for the next poll; meanwhile look for other commits to our state, and refresh the checkpoint in time."""
         due = time.monotonic() + seconds
         while not self._stop.is_set() and (left := self._next_poll(due) - time.monotonic()) > 0:
-            self._woken.wait(min(left, _LOOK_AGAIN))
+            self._woken.wait(min(left, self.plan.pace.look_again))
             self._woken.clear()
             if not self._stop.is_set():
                 self._look()
@@ -184,7 +195,7 @@ class Follower:
 
     def _look(self) -> None:
         """Notice an operator's command, which has fenced us: an idle stream would find out only at its next commit."""
-        if time.monotonic() - self._looked_at < _LOOK_AGAIN:
+        if time.monotonic() - self._looked_at < self.plan.pace.look_again:
             return
         self._looked_at = time.monotonic()
         if self._publisher.superseded():
@@ -278,7 +289,7 @@ class Follower:
         if self._once:
             self.outcome = "stopped"
         while not (self._stop.is_set() or self.outcome):
-            self._stop.wait(_LOOK_AGAIN)
+            self._stop.wait(self.plan.pace.look_again)
             if self._superseded_quietly():
                 self._publisher.close()
                 return
@@ -293,7 +304,8 @@ class Follower:
         """Wait as long as told, else with full jitter below a growing cap."""
         self._tell(state, str(error), error.hint)
         told = error.retry_after if isinstance(error, Unreachable) else None
-        cap = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2.0**self._failures)
+        pace = self.plan.pace
+        cap = min(pace.longest_pause, pace.first_pause * 2.0**self._failures)
         self._failures = min(self._failures + 1, 30)
         self._stop.wait(told if told is not None else random.uniform(0, cap))  # noqa: S311  jitter is no secret
 
