@@ -6,7 +6,7 @@ Pure but for the index it stages into and the clock it is given: nothing here ta
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 import msgspec
 
@@ -15,7 +15,7 @@ from connector.codec import Framing
 from connector.envelope import Event, Headers, Op, Origin, Provenance
 from connector.errors import EventTooLarge, ItemRefused
 from connector.index import Index, IndexEntry, check_version
-from connector.model import ALL_LOCALES, Change, Checkpoint, DeadLetter, EntityKey, Phase, SyncPage
+from connector.model import ALL_LOCALES, Change, Checkpoint, DeadLetter, EntityKey, EntityType, Phase, SyncPage
 from connector.timestamp import micros
 
 # No index key can equal it: those begin with the (never zero) length of the connection's name.
@@ -212,9 +212,8 @@ class _Draft:
         elif self._publish(case):
             self._remember(case)
             return
-        if known and known.live and known.epoch != self.checkpoint.epoch:
-            # Seen in this epoch: reconciliation must not take it for vanished.
-            self._index.stage(body, msgspec.structs.replace(known, epoch=self.checkpoint.epoch).encode())
+        if known:
+            self._mark_seen(body, known)
 
     def bury(self, letter: DeadLetter, at: Checkpoint) -> None:
         """Add a dead letter; raises `ItemRefused` under the policy `stop`."""
@@ -228,6 +227,23 @@ class _Draft:
         key = f"{letter.item_type or ''}/{letter.item_id or ''}".encode("utf-8", "replace")
         self._append(Record(route.topic, key, route.value.prefix + value, []))
         self._tally.dead_letters += 1
+        if letter.item_id:
+            self._spare(letter.item_id)
+
+    def _mark_seen(self, body: bytes, known: IndexEntry) -> None:
+        """Note that the CMS still delivers the key: reconciliation must not take it for vanished."""
+        if known.epoch != self.checkpoint.epoch:
+            self._index.stage(body, msgspec.structs.replace(known, epoch=self.checkpoint.epoch).encode())
+
+    def _spare(self, entity_id: str) -> None:
+        """Mark every key an unreadable item may stand for as seen: it is there, though we cannot say what it says."""
+        connection = self._assembler.provenance.name
+        for entity_type in get_args(EntityType):
+            key = EntityKey(connection, entity_type, entity_id, ALL_LOCALES)
+            for sibling in (key, *self._index.live_locales(key)):
+                body = codec.encode_key(sibling)
+                if known := self._index.get(body):
+                    self._mark_seen(body, known)
 
     def _burial(self, letter: DeadLetter, at: Checkpoint) -> dict[str, Any]:
         return {

@@ -1,7 +1,7 @@
-"""Values to Avro bytes and back, by the schemas in `schemas/*.avsc`, which stand nowhere else. Pure.
+"""Values to Avro bytes and back, by the schemas in `schemas/*.avsc`, the only place of schemas. Pure.
 
-A framed record is a schema's prefix and the Avro body: the Confluent wire format where a registry gave the schema an id,
-else Avro single-object encoding (Avro specification, "Single-object encoding").
+A framed record is a schema's prefix and the Avro body: the Confluent wire format where a registry gave the schema an
+id, else Avro single-object encoding (Avro specification, "Single-object encoding").
 """
 
 import io

@@ -5,7 +5,8 @@ import random
 import threading
 import time
 from collections.abc import Callable
-from typing import Final, Literal
+from functools import partial
+from typing import Final, Literal, NamedTuple
 
 import msgspec
 
@@ -18,12 +19,15 @@ from connector.errors import (
     PageTooLarge,
     SourceRejected,
     StreamStopped,
+    TransactionAborted,
+    UnknownOutcome,
     Unreachable,
     WalkStarved,
 )
-from connector.metrics import Metrics
+from connector.metrics import Metrics, Outcome
 from connector.model import Checkpoint
 from connector.publisher import Publisher
+from connector.reconcile import long_dead
 from connector.runner import Bounds, Runner
 from connector.source import Source
 from connector.status import StreamState, StreamStatus
@@ -32,6 +36,12 @@ from connector.vendors import Vendor
 SnapshotMode = Literal["initial", "initial_only", "never", "when_needed"]
 
 _WALK_ATTEMPTS: Final = 5
+_REFUSALS: Final = 3  # vendors refuse good cursors now and then; a snapshot is too dear for one refusal
+_OUTCOMES: Final[dict[type[ConnectorError], Outcome]] = {
+    TransactionAborted: "aborted",
+    UnknownOutcome: "unknown",
+    Fenced: "fenced",
+}
 
 
 class Pace(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,17 +58,24 @@ class Pace(msgspec.Struct, frozen=True, kw_only=True):
     wake_ups: tuple[float, ...] = (0.0, 5.0, 20.0, 60.0, 120.0)
 
 
+class Hooks(NamedTuple):
+    """Who is told: of a page (items, bytes, seconds it took), of a committed batch (seconds the transaction took)."""
+
+    page: Callable[[int, int, float], None]
+    committed: Callable[[Batch, float], None]
+
+
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """What following a stream takes. `open` builds its parts; `page_size` is what is asked for at first.
 
-    `open(stop, committed)` returns a source that stops at `stop` and a publisher that calls `committed` after a commit.
+    `open(stop, hooks)` returns a source that stops at `stop` and a publisher; both report to `hooks`.
     """
 
     connection: str
     vendor: Vendor
     state_topic: str
     fingerprint: str
-    open: Callable[[threading.Event, Callable[[Batch], None]], tuple[Source, Publisher]]
+    open: Callable[[threading.Event, Hooks], tuple[Source, Publisher]]
     bounds: Bounds = Bounds()
     poll_interval: float = 30.0
     heartbeat: float = 600.0
@@ -82,12 +99,14 @@ class Follower:
         self._log = logs.get("stream").bind(connection=plan.connection)
         self._stop = threading.Event()
         self._woken = threading.Event()
-        self._source, self._publisher = plan.open(self._stop, self._committed)
+        observe = partial(metrics.page, plan.connection)
+        self._source, self._publisher = plan.open(self._stop, Hooks(observe, self._committed))
         self._runner = Runner(self._source, self._publisher, plan.bounds)
         self._thread = threading.Thread(target=self._run, name=f"stream-{plan.connection}", daemon=True)
         self._status = StreamStatus(connection=plan.connection, vendor=plan.vendor.name, state="recovering", owned=True)
         self._failures = 0
         self._walks = 0
+        self._refusals = 0
         self._well_at = time.monotonic()
         self._looked_at = self._well_at
         self._wake_ups: list[float] = []
@@ -163,6 +182,11 @@ class Follower:
             self.outcome = "stopped" if self._once else ""
             self._rest(self.plan.pace.look_again)
             return
+        if self.plan.snapshot_mode == "initial_only" and checkpoint.phase == "streaming":
+            self._tell("finished")
+            self.outcome = "current" if self._once else ""
+            self._rest(self.plan.pace.look_again)
+            return
         self._tell("running")
         current = self._runner.pass_once()
         if self._stop.is_set():
@@ -175,10 +199,6 @@ class Follower:
     def _arrived(self) -> None:
         if self._once:
             self.outcome = "current"
-            return
-        if self.plan.snapshot_mode == "initial_only":
-            self._tell("finished")
-            self._rest(self.plan.pace.look_again)
             return
         self._tell("running")
         self._rest(self.plan.poll_interval)
@@ -210,12 +230,14 @@ class Follower:
     def _beat(self) -> None:
         checkpoint = self._publisher.checkpoint
         if time.time() - checkpoint.committed_at / 1000 >= self.plan.heartbeat:
-            self._publisher.commit_checkpoint(checkpoint)
+            self._publisher.commit_checkpoint(checkpoint, forget=long_dead(self._publisher.index, time.time()))
 
     def _heed(self, error: ConnectorError) -> None:
         """Do what the error's remedy says."""
         self._log.warning("interrupted", error=type(error).__name__, message=str(error), hint=error.hint)
         self._metrics.retries(self.plan.connection, type(error).__name__)
+        if outcome := _OUTCOMES.get(type(error)):
+            self._metrics.transactions(self.plan.connection, outcome)
         try:
             match error.remedy:
                 case "retry":
@@ -244,8 +266,6 @@ class Follower:
         self._pause(error, "retrying")
 
     def _snapshot_again(self, error: ConnectorError) -> None:
-        if self.plan.snapshot_mode == "never":
-            raise StreamStopped(f'{error}; snapshot_mode = "never" forbids a new snapshot', hint=error.hint) from error
         checkpoint = self._publisher.checkpoint
         page_size = None
         if isinstance(error, PageTooLarge):
@@ -254,6 +274,11 @@ class Follower:
                 raise SourceRejected("even one item exceeds the API's response limit", hint=error.hint) from error
         elif checkpoint.phase == "snapshot":
             self._count_walk(error)
+        elif (refusals := self._refusals + 1) < _REFUSALS:
+            self._pause(error, "retrying")
+            self._refusals = refusals
+            return
+        self._refusals = 0
         self._begin_snapshot(str(error), checkpoint, page_size)
 
     def _walk_again(self, error: ConnectorError) -> None:
@@ -272,6 +297,11 @@ class Follower:
         self._pause(error, "retrying")
 
     def _begin_snapshot(self, why: str, checkpoint: Checkpoint, page_size: int | None = None) -> None:
+        if self.plan.snapshot_mode == "never":
+            raise StreamStopped(
+                f'a new snapshot is needed ({why}), and snapshot_mode = "never" forbids it',
+                hint="import a cursor: contentwire checkpoints import, or choose another snapshot_mode",
+            )
         self._log.warning("new snapshot", why=why, epoch=checkpoint.epoch + 1)
         anew = msgspec.structs.replace(checkpoint.restart(page_size=page_size), fingerprint=self.plan.fingerprint)
         self._publisher.commit_checkpoint(anew)
@@ -310,10 +340,10 @@ class Follower:
         self._stop.wait(told if told is not None else random.uniform(0, cap))  # noqa: S311  jitter is no secret
 
     def _well(self) -> None:
-        self._failures = self._walks = 0
+        self._failures = self._walks = self._refusals = 0
         self._well_at = time.monotonic()
 
-    def _committed(self, batch: Batch) -> None:
+    def _committed(self, batch: Batch, seconds: float) -> None:
         """Note a commit: it resets the pauses, for there was progress."""
         connection, now, tally = self.plan.connection, time.time(), batch.tally
         self._failures = 0
@@ -324,6 +354,7 @@ class Follower:
             self._metrics.freshness(connection, now - changed_ms / 1000)
         self._metrics.committed(connection, now)
         self._metrics.transactions(connection, "committed")
+        self._metrics.transaction_seconds(connection, seconds)
         self._metrics.index_size(connection, len(self._publisher.index))
         if tally.dead_letters:
             self._metrics.dead_letters(connection, "MalformedItem", tally.dead_letters)

@@ -10,6 +10,9 @@ from connector.model import ALL_LOCALES, EntityKey
 
 VERSION = 1
 
+# A record begins with its version (one byte up to version 63), then `live`.
+_LIVE_AT = 1
+
 
 class IndexEntry(msgspec.Struct, frozen=True):
     """What the last change of a key said. `changed_at` is in microseconds, None where no change had a clock."""
@@ -100,6 +103,12 @@ class Index:
         records = {**self._records, **self._staged} if self._staged else dict(self._records)
         for key, record in records.items():
             if record is not None:
+                yield key, decode_entry(record)
+
+    def dead(self) -> Iterator[tuple[bytes, IndexEntry]]:
+        """Yield the committed keys that are not live: few among many, so records are told apart before decoding."""
+        for key, record in list(self._records.items()):
+            if record[_LIVE_AT] == 0:
                 yield key, decode_entry(record)
 
     def live_locales(self, key: EntityKey) -> list[EntityKey]:

@@ -1,5 +1,6 @@
 """Publishes the pages of one stream: assembles batches, has each committed, and only then believes it."""
 
+import time
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
@@ -48,7 +49,7 @@ class Publisher:
         assembler: Assembler,
         *,
         initial: Checkpoint,
-        committed: Callable[[Batch], None] = lambda _: None,
+        committed: Callable[[Batch, float], None] = lambda _batch, _seconds: None,
     ) -> None:
         self.index = Index()
         self._store = store
@@ -88,10 +89,16 @@ class Publisher:
             self._checkpoint = batch.checkpoint
         return self.checkpoint
 
-    def commit_checkpoint(self, checkpoint: Checkpoint) -> Checkpoint:
-        """Commit a checkpoint alone: a heartbeat, a new phase, an operator's request."""
+    def commit_checkpoint(self, checkpoint: Checkpoint, *, forget: Iterable[bytes] = ()) -> Checkpoint:
+        """Commit a checkpoint without events: a heartbeat, a new phase, an operator's request.
+
+        `forget` are keys that the index need not know any longer.
+        """
+        for key in forget:
+            self.index.stage(key, None)
         final = msgspec.structs.replace(checkpoint, committed_at=self._assembler.now_ms())
-        self._commit(Batch([], [(CHECKPOINT_KEY, encode_checkpoint(final))], final, Tally()))
+        state = [*self.index.staged.items(), (CHECKPOINT_KEY, encode_checkpoint(final))]
+        self._commit(Batch([], state, final, Tally()))
         self._checkpoint = final
         return final
 
@@ -111,6 +118,7 @@ class Publisher:
 
     def _commit(self, batch: Batch) -> None:
         checkpoint, self._checkpoint = self._checkpoint, None
+        begun_at = time.monotonic()
         try:
             self._store.commit(batch)
         except BaseException:
@@ -118,4 +126,4 @@ class Publisher:
             raise
         self.index.commit()
         self._checkpoint = checkpoint
-        self._committed(batch)
+        self._committed(batch, time.monotonic() - begun_at)

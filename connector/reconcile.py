@@ -10,6 +10,8 @@ from connector.index import Index, IndexEntry
 from connector.model import Change, Checkpoint, SyncPage
 from connector.publisher import Publisher
 
+_WEEK = 7 * 86_400.0
+
 # A handful of deletes is everyday work, whatever their share.
 _ALWAYS_ALLOWED = 20
 
@@ -33,8 +35,15 @@ def reconcile(publisher: Publisher, *, max_delete_share: float, page_items: int)
     for changes in _chunks(_deletes(publisher.index, checkpoint.epoch), page_items):
         publisher.publish([SyncPage(changes, opened, caught_up=False)])
     return publisher.commit_checkpoint(
-        msgspec.structs.replace(publisher.checkpoint, phase="streaming", walk_open=False, request=None)
+        msgspec.structs.replace(publisher.checkpoint, phase="streaming", walk_open=False, request=None),
+        forget=[body for body, entry in publisher.index.dead() if entry.epoch != checkpoint.epoch],
     )
+
+
+def long_dead(index: Index, now: float) -> list[bytes]:
+    """Return the keys removed more than a week before `now`: no delivery is so late that staleness still matters."""
+    horizon = (now - _WEEK) * 1_000_000
+    return [body for body, entry in index.dead() if entry.changed_at is not None and entry.changed_at < horizon]
 
 
 def _count(index: Index, epoch: int) -> tuple[int, int]:

@@ -39,6 +39,10 @@ class Runner:
             bounds = self._bounds
             reconcile(self._publisher, max_delete_share=bounds.max_delete_share, page_items=bounds.items)
             return True
+        if checkpoint.phase == "catching_up" and not self._source.vendor.follows:
+            # Nothing can be caught up with, so nothing may be concluded to have vanished either.
+            self._publisher.commit_checkpoint(msgspec.structs.replace(checkpoint, phase="streaming"))
+            return True
         walk = self._source.walk(checkpoint)
         if checkpoint.phase == "snapshot":
             for pages in _batched(walk, self._bounds):

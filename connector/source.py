@@ -4,7 +4,7 @@ import queue
 import ssl
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 import httpx
@@ -20,28 +20,38 @@ from connector.model import Checkpoint, SyncPage
 from connector.vendors import Vendor
 
 Transport = httpx.BaseTransport
+Observer = Callable[[int, int, float], None]
 
 _SLOWEST: Final = 4  # a whole response may take this many times the limit of a single wait
 _TICK: Final = 0.1
 _END: Final = None
 
 
-class Source:
-    """Pages of one connection. `transport` replaces the network; `stop` ends walks early, at a page boundary."""
+def ignore(_items: int, _bytes: int, _seconds: float) -> None:
+    """Observe nothing."""
 
-    def __init__(
+
+class Source:
+    """Pages of one connection.
+
+    `transport` replaces the network; `stop` ends walks early, at a page boundary; `observe` is told of each page.
+    """
+
+    def __init__(  # noqa: PLR0913  what is beyond the vendor are keywords with defaults
         self,
         vendor: Vendor,
         *,
         timeout: float = 30.0,
         max_response_bytes: int = 64 * 1024 * 1024,
         stop: threading.Event | None = None,
+        observe: Observer = ignore,
         transport: Transport | None = None,
     ) -> None:
         self.vendor = vendor
         self._timeout = timeout
         self._max_response_bytes = max_response_bytes
         self._stop = stop or threading.Event()
+        self._observe = observe
         self._origin = httpx.URL(vendor.base_url)
         # Redirects are refused, not followed: the credential goes to the configured host only.
         self._client = httpx.Client(
@@ -77,12 +87,17 @@ class Source:
         Raises `SourceUnavailable`, `SourceRejected`, `ForeignUrl`, or `CheckpointRejected` once a probe has shown that
         credentials and scope are not the reason.
         """
+        begun_at = time.monotonic()
         try:
-            return self.vendor.page(self.send(self.vendor.request(checkpoint)), checkpoint)
+            response = self.send(self.vendor.request(checkpoint))
+            seconds = time.monotonic() - begun_at
+            page = self.vendor.page(response, checkpoint)
         except CheckpointRejected as rejected:
             if rejected.doubtful:
                 self.probe()
             raise
+        self._observe(len(page.changes) + len(page.dead_letters), len(response.content), seconds)
+        return page
 
     def probe(self) -> None:
         """Return if credentials and scope are right; else raise why not."""

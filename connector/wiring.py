@@ -10,14 +10,14 @@ from connector import __version__, vendors
 from connector.batch import Assembler, Batch, Policy
 from connector.config import Config, Connection, KafkaConfig
 from connector.envelope import Provenance
-from connector.follower import Plan
+from connector.follower import Hooks, Plan
 from connector.kafka.store import KafkaStore, Layout
 from connector.kafka.transaction import REAL_PRODUCER, ProducerFactory
 from connector.model import Checkpoint
 from connector.publisher import Publisher
 from connector.registry import Registry
 from connector.runner import Bounds
-from connector.source import Source, Transport
+from connector.source import Observer, Source, Transport, ignore
 from connector.vendors import Vendor
 
 
@@ -36,10 +36,10 @@ def plan(
     vendor = vendors.find(connection.vendor)(connection.name, connection.settings)
     laid_out = layout(kafka, connection)
 
-    def start(stop: threading.Event, committed: Callable[[Batch], None]) -> tuple[Source, Publisher]:
-        source = open_source(connection, vendor, stop=stop, transport=transport)
+    def start(stop: threading.Event, hooks: Hooks) -> tuple[Source, Publisher]:
+        source = open_source(connection, vendor, stop=stop, observe=hooks.page, transport=transport)
         store = KafkaStore(kafka.properties(), laid_out, registry(kafka), producer=producer)
-        return source, publisher(store, kafka, connection, vendor, committed)
+        return source, publisher(store, kafka, connection, vendor, hooks.committed)
 
     return Plan(
         connection=connection.name,
@@ -56,7 +56,11 @@ def plan(
 
 
 def publisher(
-    store: KafkaStore, kafka: KafkaConfig, connection: Connection, vendor: Vendor, committed: Callable[[Batch], None]
+    store: KafkaStore,
+    kafka: KafkaConfig,
+    connection: Connection,
+    vendor: Vendor,
+    committed: Callable[[Batch, float], None] = lambda _batch, _seconds: None,
 ) -> Publisher:
     """Return the publisher of a connection's stream."""
     assembler = Assembler(
@@ -71,7 +75,12 @@ def publisher(
 
 
 def open_source(
-    connection: Connection, vendor: Vendor, *, stop: threading.Event | None = None, transport: Transport | None = None
+    connection: Connection,
+    vendor: Vendor,
+    *,
+    stop: threading.Event | None = None,
+    observe: Observer = ignore,
+    transport: Transport | None = None,
 ) -> Source:
     """Return the source of a connection's pages."""
     return Source(
@@ -79,6 +88,7 @@ def open_source(
         timeout=connection.request_timeout,
         max_response_bytes=connection.max_response_bytes,
         stop=stop,
+        observe=observe,
         transport=transport,
     )
 

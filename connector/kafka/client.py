@@ -1,13 +1,14 @@
 """What every Kafka client of ours shares: its settings, and what its errors mean."""
 
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Callable, Mapping
+from typing import Final, TypeVar
 
 from confluent_kafka import KafkaError, KafkaException
 
-from connector.errors import BrokerFatal, BrokerUnavailable, ConnectorError
+from connector.errors import BrokerFatal, BrokerUnavailable, ConfigError, ConnectorError
 
 Settings = Mapping[str, str]
+T = TypeVar("T")
 
 _REFUSALS: Final = {
     KafkaError.TOPIC_AUTHORIZATION_FAILED,
@@ -24,6 +25,17 @@ _REFUSALS: Final = {
     KafkaError.INVALID_REPLICATION_FACTOR,
     KafkaError.INVALID_CONFIG,
 }
+
+
+def create(make: Callable[..., T], client: Settings) -> T:
+    """Return a client made with the operator's settings; raises `ConfigError` if the library refuses them."""
+    try:
+        return make(dict(client))
+    except KafkaException as error:
+        raise ConfigError(
+            f"[kafka] client: the Kafka library refuses the settings: {describe(cause(error))}",
+            hint="the names and values are librdkafka's: see its CONFIGURATION.md",
+        ) from error
 
 
 def cause(error: KafkaException | SystemError) -> KafkaError:

@@ -6,12 +6,12 @@ protects every stream); it only decides who works on what.
 
 import threading
 from collections.abc import Callable, Iterable
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from connector.errors import ConnectorError
-from connector.kafka.client import Settings, unavailable
+from connector.kafka.client import Settings, create, unavailable
 
 _TURN: Final = 1.0
 
@@ -44,7 +44,7 @@ class Membership:
         self._failed = failed
         self._stopping = threading.Event()
         self._topics = sorted(topics)
-        self._consumer = Consumer(_settings(client, group))
+        self._consumer: Consumer = create(Consumer, _settings(client, group))
         self._thread = threading.Thread(target=self._run, name="membership", daemon=True)
 
     def start(self) -> None:
@@ -89,7 +89,7 @@ def _topics(partitions: Iterable[TopicPartition]) -> frozenset[str]:
     return frozenset(partition.topic for partition in partitions)
 
 
-def _settings(client: Settings, group: str) -> dict[str, str | bool | int]:
+def _settings(client: Settings, group: str) -> dict[str, Any]:
     return {
         "session.timeout.ms": 10_000,
         "heartbeat.interval.ms": 2_000,

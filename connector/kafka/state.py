@@ -7,14 +7,11 @@ from typing import Final
 from confluent_kafka import (
     OFFSET_BEGINNING,
     Consumer,
-    IsolationLevel,
     KafkaError,
     KafkaException,
     Message,
     TopicPartition,
 )
-from confluent_kafka.admin import AdminClient
-from confluent_kafka.admin._listoffsets import OffsetSpec
 
 from connector.errors import BrokerUnavailable
 from connector.kafka.client import Settings, unavailable
@@ -24,27 +21,6 @@ Apply = Callable[[bytes, bytes | None], None]
 _CHUNK: Final = 10_000
 _PATIENCE: Final = 0.05  # seconds that a chunk waits to become full
 _PARTITION: Final = 0
-
-
-def end_offset(client: Settings, topic: str, timeout: float) -> int:
-    """Return the offset after the last record of the state partition, open and aborted transactions included.
-
-    A read_committed consumer's own watermark is only the last stable offset, which an open transaction of a dead owner
-    holds back: reading up to that would miss what is committed behind it.
-    """
-    partition = TopicPartition(topic, _PARTITION)
-    admin = AdminClient(dict(client))  # must outlive the answer
-    try:
-        future = admin.list_offsets(
-            {partition: OffsetSpec.latest()},  # type: ignore[no-untyped-call]  # the client is untyped here
-            isolation_level=IsolationLevel.READ_UNCOMMITTED,
-            request_timeout=timeout,
-        )[partition]
-        return int(future.result(timeout).offset)
-    except KafkaException as error:
-        raise unavailable(f"asking for the end of {topic}", error) from error
-    except TimeoutError as error:
-        raise BrokerUnavailable(f"Kafka did not say within {timeout:.0f} s where {topic} ends") from error
 
 
 def read(client: Settings, topic: str, span: range, apply: Apply, timeout: float) -> int:

@@ -125,7 +125,7 @@ class KafkaStore:
 
     def superseded(self) -> bool:
         """Tell whether the state topic has grown beyond our last commit and its marker."""
-        return state.end_offset(self._client, self._layout.state_topic, _GRACE) > self._position + 1
+        return self._topics.end(self._layout.state_topic, _GRACE) > self._position + 1
 
     def close(self) -> None:
         """Let go of the producer. An open transaction of it is aborted by the next fence, or by its timeout."""
@@ -153,7 +153,7 @@ class KafkaStore:
 
     def _read_back(self, index: Index, deadline: float) -> Checkpoint | None:
         topic = self._layout.state_topic
-        end = state.end_offset(self._client, topic, _GRACE)
+        end = self._topics.end(topic, _GRACE)
         if end < self._position:
             index.clear()
             self._position, self._checkpoint = 0, None

@@ -6,14 +6,15 @@ from concurrent.futures import Future
 from typing import Any, Final
 
 import msgspec
-from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka import IsolationLevel, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._config import ConfigResource
+from confluent_kafka.admin._listoffsets import OffsetSpec
 from confluent_kafka.admin._resource import ResourceType
 from confluent_kafka.cimpl import NewTopic
 
 from connector.errors import BrokerUnavailable, TopicMismatch
-from connector.kafka.client import Settings, cause, unavailable
+from connector.kafka.client import Settings, cause, create, unavailable
 
 _DAY_MS: Final = 86_400_000
 _TIMEOUT: Final = 15.0
@@ -61,7 +62,25 @@ class Topics:
     """Looks after topics on one cluster. Raises `BrokerUnavailable`, `BrokerFatal` or `TopicMismatch`."""
 
     def __init__(self, client: Settings) -> None:
-        self._admin = AdminClient(dict(client))
+        self._admin = create(AdminClient, client)
+
+    def end(self, name: str, timeout: float) -> int:
+        """Return the offset after the last record of a topic's only partition, open and aborted ones included.
+
+        A read_committed consumer's own watermark is only the last stable offset, which an open transaction of a dead
+        owner holds back: reading up to that would miss what is committed behind it.
+        """
+        partition = TopicPartition(name, 0)
+        offsets = {partition: OffsetSpec.latest()}  # type: ignore[no-untyped-call]  # the client is untyped here
+        try:
+            future = self._admin.list_offsets(
+                offsets, isolation_level=IsolationLevel.READ_UNCOMMITTED, request_timeout=timeout
+            )[partition]
+            return int(future.result(timeout).offset)
+        except KafkaException as error:
+            raise unavailable(f"asking for the end of {name}", error) from error
+        except TimeoutError as error:
+            raise BrokerUnavailable(f"Kafka did not say within {timeout:.0f} s where {name} ends") from error
 
     def partitions(self, name: str) -> int | None:
         """Return a topic's partition count, or None if there is no such topic."""
@@ -75,6 +94,11 @@ class Topics:
     def ensure(self, spec: TopicSpec, recorded: int | None = None) -> int:
         """Create the topic or check it; return its partition count, which must be `recorded` if that is given."""
         count = self.partitions(spec.name)
+        if count is None and recorded is not None:
+            raise TopicMismatch(
+                f"topic {spec.name} is gone, with the events that were in it",
+                hint="restore it, or create it anew and publish everything again: contentwire snapshot NAME --all",
+            )
         if count is None:
             count = self._create(spec)
         elif recorded is None:

@@ -111,6 +111,11 @@ class Vendor(Protocol):
         """Everything that scopes a cursor, for the fingerprint; no token, base_url or page size in it."""
         ...
 
+    @property
+    def follows(self) -> bool:
+        """Whether the API tells what changes after a snapshot."""
+        ...
+
     def request(self, checkpoint: Checkpoint) -> httpx.Request:
         """Return the request for the page after `checkpoint`; without a cursor, the one that starts a snapshot.
 

@@ -124,6 +124,11 @@ class Contentful:
             **{f"api_filter.{key}": value for key, value in self._settings.api_filter.items()},
         }
 
+    @property
+    def follows(self) -> bool:
+        """The Preview API answers initial syncs only."""
+        return not self._settings.preview
+
     def request(self, checkpoint: Checkpoint) -> httpx.Request:
         """Return the request for the page after `checkpoint`; the Preview API has no deltas: `SourceRejected`."""
         if checkpoint.cursor is None:

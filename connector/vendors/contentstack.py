@@ -135,6 +135,11 @@ class Contentstack:
             **{f"api_filter.{key}": value for key, value in self._settings.api_filter.items()},
         }
 
+    @property
+    def follows(self) -> bool:
+        """Every snapshot can be followed."""
+        return True
+
     def request(self, checkpoint: Checkpoint) -> httpx.Request:
         """Return the request for the page after `checkpoint`."""
         parameters = {"environment": self._settings.environment}

@@ -114,6 +114,11 @@ class Weegloo:
         filters = {f"api_filter.{key}": value for key, value in self._settings.api_filter.items()}
         return {"vendor": self.name, "space": self._settings.space, **filters}
 
+    @property
+    def follows(self) -> bool:
+        """Every snapshot can be followed."""
+        return True
+
     def request(self, checkpoint: Checkpoint) -> httpx.Request:
         """Return the request for the page after `checkpoint`."""
         if checkpoint.cursor is None:
