@@ -1,0 +1,197 @@
+"""A deployment under test: a simulator, a configuration that follows it, and the processes that run it."""
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, Self
+
+import msgspec
+
+from connector import wiring
+from connector.config import Config, load
+from connector.demo.broker import Broker
+from connector.demo.child import Child
+from connector.metrics import Metrics
+from connector.simulator import Simulator
+from connector.supervisor import Outcome, Supervisor
+from tests.faults import child
+from tests.faults.child import Orders
+from tests.faults.proof import Ledger, Seen, prove
+
+VENDORS = ("contentful", "contentstack", "weegloo")
+
+SESSION_TIMEOUT = 1.5  # seconds; after it the group knows that a process is gone
+KILLED = 256 - 9
+
+_REPOSITORY = Path(__file__).parents[2]
+_SECRETS = {"token", "api_key"}
+_PAGE = 20
+# The only vendor of which a page size is always asked; the simulator's own is small for the others.
+_PAGED: Mapping[str, Mapping[str, Any]] = {"contentful": {"page_size": _PAGE}}
+_PATIENCE = 60.0
+
+Edits = Callable[[Simulator], object]
+
+
+class Process(Child):
+    """A running `tests.faults.child`. `steps` are what it has gone through, by stream."""
+
+    def __init__(self, orders: Orders, folder: Path, environ: Mapping[str, str]) -> None:
+        self._steps = Path(orders.steps)
+        self.log = folder / "process.log"
+        (folder / "orders.json").write_bytes(msgspec.json.encode(orders))
+        command = [sys.executable, "-m", child.__name__, str(folder / "orders.json")]
+        super().__init__(command, log=self.log, env=environ, folder=_REPOSITORY)
+
+    @property
+    def steps(self) -> dict[str, list[str]]:
+        """The steps that each stream has taken so far."""
+        taken: dict[str, list[str]] = {}
+        for line in self._steps.read_text().splitlines():
+            stream, _, step = line.partition(" ")
+            taken.setdefault(stream, []).append(step)
+        return taken
+
+    def events(self, event: str) -> list[dict[str, Any]]:
+        """Return the log lines with this event."""
+        lines = [line for line in self.log.read_text().splitlines() if line.startswith("{")]
+        return [logged for line in lines if (logged := json.loads(line))["event"] == event]
+
+    def finish(self) -> None:
+        """Wait until it has ended by itself, all streams current."""
+        assert self.wait(_PATIENCE) == 0, self.tail(40)
+
+    def die(self) -> None:
+        """Wait until it has killed itself, as ordered."""
+        assert self.wait(_PATIENCE) == KILLED, self.tail(40)
+
+
+class Deployment:
+    """A connection for each of `vendors`, called as the vendor; a context manager that leaves no process behind.
+
+    Small pages and transactions by default, so that a small content has many of both. `kafka` and `connection` are
+    further settings of `[kafka]` and of every connection.
+    """
+
+    def __init__(
+        self,
+        broker: Broker,
+        prefix: str,
+        folder: Path,
+        *,
+        vendors: Sequence[str] = VENDORS,
+        entries: int = 60,
+        kafka: Mapping[str, Any] | None = None,
+        connection: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.prefix, self.vendors = prefix, vendors
+        self.client = dict(broker.client)
+        self.simulator = Simulator(seed=7, entries=entries, page_sizes=dict.fromkeys(vendors, _PAGE))
+        self.ledgers = {vendor: Ledger(self.simulator, vendor) for vendor in vendors}
+        self._folder = folder
+        self._stack = ExitStack()
+        self._kafka = {"bootstrap_servers": broker.bootstrap, "prefix": prefix, **_SMALL, **(kafka or {})}
+        self._kafka["client"] = {**_QUICK, **self._kafka.get("client", {})}
+        self._connection = {"poll_interval": 0.2, **(connection or {})}
+        self._environ: dict[str, str] = {}
+        self._spawned = 0
+
+    def __enter__(self) -> Self:
+        self._stack.enter_context(self.simulator.serving())
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def configuration(self, vendors: Sequence[str] | None = None) -> Path:
+        """Write the configuration file, with the connections of `vendors` alone; return where."""
+        lines = ["[kafka]", *_table(self._kafka)]
+        for vendor in vendors or self.vendors:
+            settings: dict[str, Any] = {**self.simulator.connection(vendor), **_PAGED.get(vendor, {}), **self._connection}
+            for name in settings.keys() & _SECRETS:
+                variable = f"{vendor}_{name}".upper()
+                self._environ[variable], settings[name] = settings[name], {"env": variable}
+            lines += ["", f"[connections.{vendor}]", *_table(settings)]
+        path = self._folder / f"contentwire-{len(vendors or self.vendors)}.toml"
+        path.write_text("\n".join(lines) + "\n")
+        return path
+
+    def config(self) -> Config:
+        """Return the validated configuration."""
+        return load(self.configuration(), self._environ)
+
+    def spawn(self, *, vendors: Sequence[str] | None = None, **orders: Any) -> Process:
+        """Start a process with these orders; it is ended with the deployment at the latest."""
+        self._spawned += 1
+        folder = self._folder / f"process-{self._spawned}"
+        folder.mkdir()
+        (folder / "steps").touch()
+        given = Orders(config=str(self.configuration(vendors)), steps=str(folder / "steps"), **orders)
+        return self._stack.enter_context(Process(given, folder, {**os.environ, **self._environ}))
+
+    def follow(self) -> None:
+        """Follow every stream in this process until it is current."""
+        assert self.try_to_follow() == "current"
+
+    def try_to_follow(self) -> Outcome:
+        """Follow every stream in this process until it is current or cannot become so."""
+        config = self.config()
+        plans = [wiring.plan(config, connection) for connection in config.connections.values()]
+        supervisor = Supervisor(plans, config.kafka.properties(), self.prefix, Metrics(), once=True)
+        supervisor.give_up_after = _PATIENCE
+        return supervisor.run([wiring.layout(config.kafka, each).state_spec() for each in config.connections.values()])
+
+    def change(self, edits: Edits) -> None:
+        """Change content, and note what each stream must tell of it."""
+        edits(self.simulator)
+        for ledger in self.ledgers.values():
+            ledger.note()
+
+    def topic(self, vendor: str) -> str:
+        """Return the name of a stream's changes topic."""
+        return f"{self.prefix}.{vendor}.changes"
+
+    def prove(self) -> dict[str, list[Seen]]:
+        """Prove every stream; return its records."""
+        return {vendor: prove(self.client, self.topic(vendor), ledger) for vendor, ledger in self.ledgers.items()}
+
+
+def everyday(simulator: Simulator) -> None:
+    """Do some of everything, each entity once: enough for several pages and transactions."""
+    entries = simulator.ids()
+    for one in entries[:3]:
+        simulator.delete(one)
+    for one in entries[3:6]:
+        simulator.unpublish(one)
+    for one in entries[6:36]:
+        simulator.edit(one)
+    for _ in range(5):
+        simulator.publish()
+    simulator.edit(simulator.ids("asset")[0])
+
+
+def pick(steps: Mapping[str, Sequence[str]], what: str, which: int) -> dict[str, str]:
+    """Return for each stream the step called `what` at place `which` (from 0, or from the end)."""
+    chosen = {stream: [step for step in taken if step.partition(":")[0] == what] for stream, taken in steps.items()}
+    return {stream: found[which] for stream, found in chosen.items() if len(found) > abs(which)}
+
+
+_SMALL = {"commit_items": 30, "commit_interval": 30.0, "partitions": 2}
+_QUICK = {
+    "session.timeout.ms": round(SESSION_TIMEOUT * 1000),
+    "heartbeat.interval.ms": 400,
+    # A broker that comes back is noticed at once.
+    "reconnect.backoff.max.ms": 500,
+}
+
+
+def _table(settings: Mapping[str, Any]) -> Iterator[str]:
+    for name, value in settings.items():
+        if isinstance(value, Mapping):
+            inner = ", ".join(f'"{key}" = {json.dumps(item)}' for key, item in value.items())
+            yield f"{name} = {{ {inner} }}"
+        else:
+            yield f"{name} = {json.dumps(value)}"
