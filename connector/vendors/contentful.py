@@ -8,7 +8,6 @@ import hmac
 import re
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, ClassVar, Literal, NoReturn
-from urllib.parse import quote
 
 import httpx
 import msgspec
@@ -198,7 +197,7 @@ class Contentful:
         return WakeUp(id=announced(body, ("sys", "id")))
 
     def _get(self, what: str, parameters: Mapping[str, str]) -> httpx.Request:
-        path = f"/spaces/{quote(self._settings.space)}/environments/{quote(self._settings.environment)}/{what}"
+        path = f"/spaces/{self._settings.space}/environments/{self._settings.environment}/{what}"
         headers = {"Authorization": f"Bearer {self._settings.token.get_secret_value()}"}
         return httpx.Request("GET", self.base_url + path, params=parameters, headers=headers)
 

@@ -148,7 +148,12 @@ def test_links_within_the_space_are_refs_once_each_in_order() -> None:
             "more": {"en-US": [link("Entry", "e2"), link("Entry", "e3"), link("Tag", "t"), link("ContentType", "c")]},
             "far": {"en-US": {"sys": {"type": "ResourceLink", "linkType": "Contentful:Entry", "urn": "crn:x"}}},
             "text": {"en-US": json.dumps(link("Entry", "quoted"))},
-            "odd": {"en-US": [{"sys": {"type": "Link", "linkType": 1, "id": "n"}}, {"sys": {"linkType": "Entry"}}]},
+            "odd": {
+                "en-US": [
+                    {"sys": {"type": "Link", "linkType": 1, "id": "n"}},
+                    {"sys": {"linkType": "Entry", "id": "n"}},
+                ]
+            },
         },
         indent=1,
     )
@@ -193,7 +198,11 @@ def test_a_malformed_item_costs_only_itself(item: bytes, kind: str | None, found
 
 @pytest.mark.parametrize(
     ("sys", "revision", "clock"),
-    [({"revision": "5", "updatedAt": 7}, None, None), ({"revision": 2**63, "updatedAt": ""}, None, None)],
+    [
+        ({"revision": "5", "updatedAt": 7}, None, None),
+        ({"revision": 2**63, "updatedAt": ""}, None, None),
+        ({"revision": True}, None, None),
+    ],
 )
 def test_odd_values_beside_the_id_are_no_reason_to_refuse(sys: dict[str, Any], revision: None, clock: None) -> None:
     """A revision or clock that no column can hold is left to `meta`."""
