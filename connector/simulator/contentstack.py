@@ -120,8 +120,8 @@ class Contentstack(FrontEnd):
 
     def limit(self, cursor: Cursor, request: Request) -> int:
         """At most 100, by the request or the initial one."""
-        wanted = request.params.get("limit") or cursor.param("limit")
-        return min(int(wanted), _MAX_LIMIT) if wanted else self.page_size
+        wanted = request.params.get("limit") or cursor.param("limit") or ""
+        return max(1, min(int(wanted), _MAX_LIMIT)) if wanted.isdecimal() else self.page_size
 
     def accepts(self, cursor: Cursor) -> Callable[[Entry], bool]:
         """Without `type`, an initial sync brings what is published, and its deltas bring everything."""
