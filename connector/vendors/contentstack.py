@@ -247,8 +247,6 @@ class Contentstack:
             raise MalformedItem("the item's data is no object", item_type=kind) from None
         if kind not in _ITEMS:
             raise MalformedItem("the item's type is unknown", item_type=kind, item_id=item.text(data.uid))
-        if kind == "content_type_deleted":
-            return self._type_removal(raw, top)
         return self._removal(raw, kind, top, data) if kind in _REMOVALS else self._upsert(raw, parts, kind, top, data)
 
     def _upsert(self, raw: bytes, parts: dict[str, bytes], kind: str, top: Item, data: Data) -> Change:
@@ -275,11 +273,13 @@ class Contentstack:
 
     def _removal(self, raw: bytes, kind: str, top: Item, data: Data) -> Change:
         entity_type, change_type = _ITEMS[kind]
+        whole_type = kind == "content_type_deleted"
         whole_entry = kind == "entry_deleted" and self._settings.entry_deleted_scope == "entry"
-        locale = None if whole_entry else _locale(data)
-        scope: Scope = "key" if locale else "entity"
+        locale = None if whole_type or whole_entry else _locale(data)
+        scope: Scope = "content_type" if whole_type else "key" if locale else "entity"
+        uid = item.identified(kind, top.content_type_uid if whole_type else data.uid)
         return Change(
-            key=EntityKey(self._connection, entity_type, item.identified(kind, data.uid), locale or ALL_LOCALES),
+            key=EntityKey(self._connection, entity_type, uid, locale or ALL_LOCALES),
             change_type=change_type,
             digest=hashlib.blake2b(raw, digest_size=16).digest(),
             raw=raw,
@@ -288,18 +288,6 @@ class Contentstack:
             changed_at=item.text(top.event_at),
             marker=raw,
             scope=scope,
-        )
-
-    def _type_removal(self, raw: bytes, top: Item) -> Change:
-        uid = item.identified("content_type_deleted", top.content_type_uid)
-        return Change(
-            key=EntityKey(self._connection, "content_type", uid, ALL_LOCALES),
-            change_type="deleted",
-            digest=hashlib.blake2b(raw, digest_size=16).digest(),
-            raw=raw,
-            changed_at=item.text(top.event_at),
-            marker=raw,
-            scope="content_type",
         )
 
 
