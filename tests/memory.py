@@ -1,0 +1,67 @@
+"""A stream in memory, fed by hand: no vendor, no CMS, no broker."""
+
+import msgspec
+
+from connector.batch import Assembler, Policy, Record
+from connector.envelope import Provenance
+from connector.model import Change, Checkpoint, DeadLetter, Phase
+from connector.publisher import Publisher
+from connector.testing import MemoryStore
+from tests.values import CONNECTION, page
+
+NOW_MS = 1_750_000_000_123
+PROVENANCE = Provenance("9.9.9", "acme", CONNECTION, "space1", "master")
+
+
+class Clock:
+    """Our own clock: it stands still, unless a test moves it."""
+
+    def __init__(self) -> None:
+        self.ms = NOW_MS
+
+    def __call__(self) -> int:
+        """Return the time."""
+        return self.ms
+
+
+class Stream:
+    """A publisher over a memory store, in a phase of choice; give it the `store` of another to play a restart."""
+
+    def __init__(
+        self, policy: Policy | None = None, *, phase: Phase = "streaming", store: MemoryStore | None = None
+    ) -> None:
+        self.policy = policy or Policy()
+        self.clock = Clock()
+        self.store = store or MemoryStore(connection=CONNECTION)
+        self.initial = Checkpoint(stream=CONNECTION, phase=phase, cursor="start", fingerprint="f")
+        self.publisher = Publisher(self.store, self._assembler(), initial=self.initial)
+        self.publisher.recover()
+
+    @property
+    def checkpoint(self) -> Checkpoint:
+        """The publisher's resume point."""
+        return self.publisher.checkpoint
+
+    def publish(self, *items: Change | DeadLetter, caught_up: bool = True) -> list[Record]:
+        """Publish one page; return the records it led to."""
+        before = len(self.store.records)
+        self.publisher.publish([page(*items, after=self.checkpoint, caught_up=caught_up)])
+        return self.store.records[before:]
+
+    def move_to(self, phase: Phase, *, epoch: int | None = None) -> None:
+        """Commit a checkpoint in another phase, as the end of a walk or a new snapshot would."""
+        moved = msgspec.structs.replace(self.checkpoint, phase=phase, epoch=epoch or self.checkpoint.epoch)
+        self.publisher.commit_checkpoint(moved)
+
+    def restarted(self, policy: Policy | None = None) -> "Stream":
+        """Return the stream as a new process finds it."""
+        return Stream(policy or self.policy, store=self.store)
+
+    def _assembler(self) -> Assembler:
+        return Assembler(
+            provenance=PROVENANCE,
+            policy=self.policy,
+            route=self.store.route,
+            dead_letters=self.store.letters_route,
+            now_ms=self.clock,
+        )

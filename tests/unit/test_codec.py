@@ -1,0 +1,147 @@
+"""Keys and values on the wire: golden bytes from the Avro specification, read by a second implementation."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from connector import codec
+from connector.model import EntityKey, KeySchemaId
+from tests import avro_spec
+
+# The parsing canonical form of the key's schema, by the specification's rules: what may never change.
+KEY_FORM = (
+    b'{"name":"contentwire.Key","type":"record","fields":['
+    b'{"name":"connection","type":"string"},{"name":"entity_type","type":"string"},'
+    b'{"name":"id","type":"string"},{"name":"locale","type":"string"}]}'
+)
+KEY = EntityKey("blog", "entry", "nyan-é", "*")
+KEY_BODY = b"\x08blog" + b"\x0aentry" + b"\x0enyan-\xc3\xa9" + b"\x02*"
+NAMES: tuple[codec.Name, ...] = ("key", "envelope", "flat", "checkpoint", "index_entry", "dead_letter")
+
+
+def test_a_key_body_is_four_strings_in_order() -> None:
+    """A key's bytes are its strings, each behind its length: partitions hang on them for ever."""
+    assert codec.encode_key(KEY) == KEY_BODY
+    assert codec.decode_key(KEY_BODY) == KEY
+
+
+def test_the_single_object_prefix_is_the_marker_and_the_fingerprint() -> None:
+    """Without a registry a record begins C3 01 and the schema's CRC-64-AVRO, little endian."""
+    fingerprint = avro_spec.crc_64_avro(KEY_FORM).to_bytes(8, "little")
+    framing = codec.single_object("key")
+    assert framing.prefix == b"\xc3\x01" + fingerprint
+    assert framing.schema_id == KeySchemaId("single-object", fingerprint.hex())
+
+
+def test_the_confluent_prefix_is_a_zero_and_the_id() -> None:
+    """With a registry a record begins with a zero byte and the schema id in four bytes, big endian."""
+    framing = codec.confluent(66_051)
+    assert framing.prefix == b"\x00\x00\x01\x02\x03"
+    assert framing.schema_id == KeySchemaId("confluent", "66051")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_fingerprints_are_those_of_the_specification(name: codec.Name) -> None:
+    """Each prefix holds the specification's CRC over the Apache implementation's canonical form."""
+    fingerprint = avro_spec.crc_64_avro(avro_spec.canonical(name))
+    assert codec.single_object(name).prefix[2:] == fingerprint.to_bytes(8, "little")
+
+
+def test_the_fingerprint_of_keys_is_the_apache_implementations_own() -> None:
+    """Where its canonical form follows every rule, the second implementation finds the very bytes of the prefix."""
+    assert avro_spec.canonical("key") == KEY_FORM
+    assert codec.single_object("key").prefix[2:] == avro_spec.apache("key").fingerprint("CRC-64-AVRO")
+
+
+def test_every_schema_has_a_name_in_the_code() -> None:
+    """No schema lies unused in the folder, none is missing."""
+    assert sorted(NAMES) == avro_spec.names()
+
+
+@pytest.mark.parametrize("framing", [codec.single_object("key"), codec.confluent(7)])
+def test_unframing_gives_back_what_was_framed(framing: codec.Framing) -> None:
+    """A framed record says which schema wrote it."""
+    assert codec.unframe(framing.prefix + KEY_BODY) == (framing.schema_id, KEY_BODY)
+
+
+@pytest.mark.parametrize("data", [b"", b"{}", b"\x00\x00\x00", b"\xc3\x01abc", b"\xc3\x02" + 20 * b"x"])
+def test_other_beginnings_are_refused(data: bytes) -> None:
+    """What contentwire did not write is an error, never a guess."""
+    with pytest.raises(ValueError, match="not framed"):
+        codec.unframe(data)
+
+
+@pytest.mark.parametrize("body", [b"", b"\x08blo", b"\x08blog\x02", b"\x02\xff\x02a\x02b\x02c"])
+def test_a_body_of_another_schema_is_refused(body: bytes) -> None:
+    """Truncated bytes and strings that are no UTF-8 are a ValueError."""
+    with pytest.raises(ValueError, match="not a record"):
+        codec.decode("key", body)
+
+
+@pytest.mark.parametrize("number", [0, -1, 1, 63, 64, -64, -65, 8191, 8192, 2**31, 2**63 - 1, -(2**63)])
+def test_longs_are_written_as_specified(number: int) -> None:
+    """Numbers of every length, both signs."""
+    entry = index_entry(revision=number)
+    body = avro_spec.long(1) + b"\x01" + avro_spec.string("published") + b"\x00" + b"\x02" + avro_spec.long(number)
+    assert codec.encode("index_entry", entry) == body + b"\x00" + bytes(16) + b"\x02"
+
+
+def test_a_timestamp_stays_a_number() -> None:
+    """Years that no calendar type can hold are delivered by CMSs, and pass through."""
+    far = 253_402_300_800_000 * 9
+    value = codec.decode("index_entry", codec.encode("index_entry", index_entry(changed_at=far)))
+    assert value["changed_at"] == far
+
+
+def index_entry(**members: Any) -> dict[str, Any]:
+    """Return the value of an index record."""
+    unset = {"content_type": None, "revision": None, "changed_at": None, "digest": bytes(16), "epoch": 1}
+    return {"version": 1, "live": True, "change_type": "published", **unset, **members}
+
+
+SIMPLE: dict[str, st.SearchStrategy[Any]] = {
+    "string": st.text(max_size=5) | st.sampled_from(["é" * 64, "\u2028", "\0", "x" * 5000]),
+    "long": st.integers(-(2**63), 2**63 - 1) | st.integers(-130, 130),
+    "boolean": st.booleans(),
+    "bytes": st.binary(max_size=200),
+}
+
+
+def strategy(schema: Any, named: dict[str, Any]) -> st.SearchStrategy[Any]:
+    """Return a strategy for the values of a schema."""
+    if isinstance(schema, list):
+        return st.none() | strategy(schema[1], named)
+    kind = schema["type"] if isinstance(schema, dict) else schema
+    if kind == "record":
+        named[f"{schema['namespace']}.{schema['name']}"] = schema
+        return st.fixed_dictionaries({field["name"]: strategy(field["type"], named) for field in schema["fields"]})
+    if kind == "array":
+        return st.lists(strategy(schema["items"], named), max_size=3)
+    if kind == "map":
+        return st.dictionaries(st.text(max_size=4), strategy(schema["values"], named), max_size=3)
+    if kind == "fixed":
+        return st.binary(min_size=schema["size"], max_size=schema["size"])
+    known = SIMPLE.get(kind) if isinstance(kind, str) else None
+    return known if known is not None else strategy(kind if isinstance(kind, dict) else named[kind], named)
+
+
+VALUES = {name: strategy(json.loads(avro_spec.text(name)), {}) for name in NAMES}
+
+
+@pytest.mark.parametrize("name", NAMES)
+@given(data=st.data())
+def test_every_record_is_read_alike_by_the_apache_implementation(name: codec.Name, data: st.DataObject) -> None:
+    """Whatever we write, a second implementation reads the same value, and so do we."""
+    value = data.draw(VALUES[name])
+    body = codec.encode(name, value)
+    assert avro_spec.decode(body, avro_spec.plain(name)) == value
+    assert codec.decode(name, body) == value
+
+
+def test_a_lone_surrogate_cannot_be_written() -> None:
+    """What is no Unicode text is an error where it is written, never bytes that no reader takes."""
+    with pytest.raises(UnicodeEncodeError):
+        codec.encode_key(EntityKey("blog", "entry", "\ud83d", "*"))

@@ -1,0 +1,88 @@
+"""Changes and pages to publish, with sensible defaults: what a test does not name does not matter to it."""
+
+import hashlib
+import json
+from typing import Any
+
+import msgspec
+
+from connector.model import Change, Checkpoint, DeadLetter, EntityKey, Scope, SyncPage
+
+CONNECTION = "blog"
+
+
+def clock(second: int) -> str:
+    """Return a CMS clock, `second` seconds into some minute."""
+    return f"2024-06-10T08:{second // 60:02}:{second % 60:02}.000Z"
+
+
+def clock_ms(second: int) -> int:
+    """Return what `clock` says in milliseconds since 1970, counted by hand: 19,884 days after it."""
+    return ((19_884 * 24 + 8) * 3600 + second) * 1000
+
+
+def entry_key(entry: str = "e1", locale: str = "*") -> EntityKey:
+    """Return an entry's key."""
+    return EntityKey(CONNECTION, "entry", entry, locale)
+
+
+def published(entry: str = "e1", second: int | None = 1, *, locale: str = "*", **members: Any) -> Change:
+    """Return a published entry; every difference between two shows in their raw items and digests."""
+    moment = None if second is None else clock(second)
+    told = {"id": entry, "locale": locale, "at": moment, **{name: str(each) for name, each in members.items()}}
+    raw = json.dumps({"item": "published", **told}).encode()
+    change = Change(
+        key=entry_key(entry, locale),
+        change_type="published",
+        digest=digest(raw),
+        raw=raw,
+        content_type="post",
+        revision=second,
+        changed_at=moment,
+        fields=b'{"title":"t"}',
+        meta=b"{}",
+    )
+    return msgspec.structs.replace(change, **members)
+
+
+def removed(entry: str = "e1", second: int | None = 1, *, locale: str = "*", **members: Any) -> Change:
+    """Return the removal of an entry, which like Contentful's does not know the content type."""
+    moment = None if second is None else clock(second)
+    told = {"id": entry, "locale": locale, "at": moment, **{name: str(each) for name, each in members.items()}}
+    raw = json.dumps({"item": "removed", **told}).encode()
+    change = Change(
+        key=entry_key(entry, locale),
+        change_type="deleted",
+        digest=digest(raw),
+        raw=raw,
+        changed_at=moment,
+        marker=raw,
+    )
+    return msgspec.structs.replace(change, **members)
+
+
+def removed_everywhere(entry: str = "e1", second: int = 1) -> Change:
+    """Return a removal that names no locale: it concerns every live one."""
+    scope: Scope = "entity"
+    return removed(entry, second, scope=scope)
+
+
+def removed_type(content_type: str = "post", second: int = 1) -> Change:
+    """Return the removal of a content type, and of every live entry of it."""
+    scope: Scope = "content_type"
+    return removed(content_type, second, key=EntityKey(CONNECTION, "content_type", content_type, "*"), scope=scope)
+
+
+def digest(raw: bytes) -> bytes:
+    """Return the digest of a raw item."""
+    return hashlib.blake2b(raw, digest_size=16).digest()
+
+
+def page(*items: Change | DeadLetter, after: Checkpoint, cursor: str = "next", caught_up: bool = True) -> SyncPage:
+    """Return the page of `items` that follows `after`."""
+    return SyncPage(
+        changes=tuple(item for item in items if isinstance(item, Change)),
+        dead_letters=tuple(item for item in items if isinstance(item, DeadLetter)),
+        checkpoint=after.advance(cursor=cursor, caught_up=caught_up),
+        caught_up=caught_up,
+    )
