@@ -1,5 +1,6 @@
 """A change and what the index knows become an event: op, before and after, provenance, event id, headers. Pure."""
 
+import re
 from datetime import UTC, datetime
 from hashlib import blake2b
 from typing import Any, Literal
@@ -16,7 +17,7 @@ Headers = list[tuple[str, bytes]]
 
 _TABLES = {"asset": "_asset", "content_type": "_content_type"}
 _UNKNOWN_TABLE = "_unknown"
-_RFC3339_MILLIS = len("2026-01-01T00:00:00.000Z")
+_RFC3339_MILLIS = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z")
 
 
 class Provenance(msgspec.Struct, frozen=True):
@@ -191,7 +192,7 @@ def _millis(text: str | None) -> int | None:
 
 def _rfc3339(event: Event) -> str:
     text = event.change.changed_at
-    if event.clock is not None and text and text.endswith("Z") and len(text) == _RFC3339_MILLIS:
+    if event.clock is not None and text and _RFC3339_MILLIS.fullmatch(text):
         return text
     try:
         moment = datetime.fromtimestamp(source_ms(event) / 1000, UTC)

@@ -9,8 +9,8 @@ _MICROSECOND = timedelta(microseconds=1)
 def micros(text: str | None) -> int | None:
     """Return microseconds since 1970 UTC, or None where `text` is no ISO 8601 point in time.
 
-    A text without an offset is taken as UTC. Vendors document impossible times (`2017-11-23T00:00:000Z`): those give
-    None, never an error, and their exact text is kept elsewhere.
+    A text without an offset is taken as UTC. What is no time gives None, never an error: the exact text is kept
+    elsewhere. `2017-11-23T00:00:000Z`, which a vendor's documentation shows, is read as midnight.
     """
     if not text:
         return None
