@@ -9,6 +9,7 @@
 |---|---|
 | `serving(host, port)`, `url(vendor)`, `connection(vendor)` | serve HTTP; where; what a configuration table needs |
 | `ids(kind, content_type)`, `truth(vendor)`, `requests(vendor)` | what is live; what is delivered; what was asked |
+| `changes()` | the content's change log |
 | `publish(…)`, `edit(id, …)`, `unpublish(id, locale)`, `delete(id, locale)` | one change; without `locale`, in all |
 | `delete_content_type(id)`, `release(count)`, `churn(count)` | many changes |
 | `push_fault(vendor, Fault(…))`, `faults`, `clear_faults` | what goes wrong with the next requests |
@@ -25,6 +26,6 @@ from connector.simulator.fault import Fault
 from connector.simulator.message import Live, Request, Response
 from connector.simulator.simulator import Simulator
 from connector.simulator.stage import LoggedRequest
-from connector.simulator.store import UnknownEntityError
+from connector.simulator.store import Change, UnknownEntityError
 
-__all__ = ["Fault", "Live", "LoggedRequest", "Request", "Response", "Simulator", "UnknownEntityError"]
+__all__ = ["Change", "Fault", "Live", "LoggedRequest", "Request", "Response", "Simulator", "UnknownEntityError"]

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 _METHODS = (
     "ids", "publish", "edit", "unpublish", "delete", "delete_content_type", "release", "churn", "skew_clock",
     "swap_environment", "set_mode", "expire_cursors", "push_fault", "faults", "clear_faults", "on_page", "truth",
-    "requests", "clear_requests", "connection",
+    "changes", "requests", "clear_requests", "connection",
 )  # fmt: skip
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 

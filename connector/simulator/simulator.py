@@ -14,7 +14,7 @@ from connector.simulator.fault import Fault
 from connector.simulator.front_end import Mode, find_all
 from connector.simulator.message import Live, Request, Response
 from connector.simulator.stage import Edits, LoggedRequest, Stage
-from connector.simulator.store import Store
+from connector.simulator.store import Change, Store
 from connector.simulator.value import Kind
 from connector.simulator.verbatim import verbatim
 
@@ -214,6 +214,11 @@ class Simulator:
             front_end = self._stage(vendor).front_end
             front_end.follow()
             return front_end.truth()
+
+    def changes(self) -> list[Change]:
+        """Return every change of the content so far, the oldest first; vendors tell only the latest of each key."""
+        with self._lock:
+            return list(self._store.log)
 
     def requests(self, vendor: str) -> list[LoggedRequest]:
         """Return the vendor's requests so far."""
