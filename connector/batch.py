@@ -150,6 +150,17 @@ def _expand(change: Change, index: Index, phase: Phase) -> Iterator[tuple[Change
         yield msgspec.structs.replace(change, scope="key"), own, ""
 
 
+def wanted(policy: Policy, key: EntityKey, content_type: str | None) -> bool:
+    """Apply the operator's filters. With a type filter a removal of a key never indexed is of an excluded type."""
+    if policy.entity_types is not None and key.entity_type not in policy.entity_types:
+        return False
+    if policy.locales is not None and key.locale not in policy.locales and key.locale != ALL_LOCALES:
+        return False
+    if policy.content_types is None or key.entity_type == "asset":
+        return True
+    return (key.id if key.entity_type == "content_type" else content_type) in policy.content_types
+
+
 class _Case(NamedTuple):
     """One change of one key under judgement, with what the index knows of the key."""
 
@@ -200,7 +211,7 @@ class _Draft:
         body = codec.encode_key(change.key)
         case = _Case(body, change, micros(change.changed_at), self._index.get(body), origin, cause)
         known = case.known
-        if origin != "reconciled" and not self._wanted(change, known):
+        if origin != "reconciled" and not wanted(self._policy, change.key, envelope.content_type(change, known)):
             self._tally.left_out["filtered"] += 1
             return
         if reason := self._superfluous(case):
@@ -262,18 +273,6 @@ class _Draft:
             "sequence": self.checkpoint.sequence,
             "ts_ms": self._now_ms,
         }
-
-    def _wanted(self, change: Change, known: IndexEntry | None) -> bool:
-        """Apply the operator's filters. With a type filter a removal of a key never indexed is of an excluded type."""
-        policy, key = self._policy, change.key
-        if policy.entity_types is not None and key.entity_type not in policy.entity_types:
-            return False
-        if policy.locales is not None and key.locale not in policy.locales and key.locale != ALL_LOCALES:
-            return False
-        if policy.content_types is None or key.entity_type == "asset":
-            return True
-        content_type = key.id if key.entity_type == "content_type" else envelope.content_type(change, known)
-        return content_type in policy.content_types
 
     def _superfluous(self, case: _Case) -> str | None:
         """Say why a change must not be published: `stale`, `repeated`, `unchanged`; None if it must."""
