@@ -212,11 +212,14 @@ class _Draft:
         case = _Case(body, change, micros(change.changed_at), self._index.get(body), origin, cause)
         known = case.known
         if origin != "reconciled" and not wanted(self._policy, change.key, envelope.content_type(change, known)):
-            self._tally.left_out["filtered"] += 1
-            return
+            if known is None or not known.live or known.epoch != self.checkpoint.epoch:
+                self._tally.left_out["filtered"] += 1
+                return
+            # It was published under another content type: consumers must not keep it.
+            case = case._replace(change=_departed(change, known))
         if reason := self._superfluous(case):
             self._tally.left_out[reason] += 1
-        elif self._suppressed(change, known):
+        elif self._suppressed(case.change, known):
             self._tally.left_out["unseen_delete"] += 1
             self._remember(case)
             return
@@ -380,6 +383,15 @@ class _Draft:
             epoch=self.checkpoint.epoch,
         )
         self._index.stage(case.body, entry.encode())
+
+
+def _departed(change: Change, known: IndexEntry) -> Change:
+    """Return what a change means to a filtered view that its entity has left: a removal."""
+    if change.change_type != "published":
+        return change
+    return msgspec.structs.replace(
+        change, change_type="deleted", content_type=known.content_type, fields=None, meta=None, refs=()
+    )
 
 
 def _reference(change: Change, size: int) -> Change:
