@@ -83,10 +83,14 @@ class Publisher:
         Nothing is committed for pages that change nothing while streaming: the advanced checkpoint waits for the next
         transaction. After a raise only `recover` knows what was committed.
         """
-        for batch in self._assembler.batches(pages, self.index, self.checkpoint):
-            if self._worth_committing(batch):
-                self._commit(batch)
-            self._checkpoint = batch.checkpoint
+        try:
+            for batch in self._assembler.batches(pages, self.index, self.checkpoint):
+                if self._worth_committing(batch):
+                    self._commit(batch)
+                self._checkpoint = batch.checkpoint
+        finally:
+            # What a failed assembly has staged must not ride along with the next transaction.
+            self.index.discard()
         return self.checkpoint
 
     def commit_checkpoint(self, checkpoint: Checkpoint, *, forget: Iterable[bytes] = ()) -> Checkpoint:
@@ -94,11 +98,14 @@ class Publisher:
 
         `forget` are keys that the index need not know any longer.
         """
-        for key in forget:
-            self.index.stage(key, None)
         final = msgspec.structs.replace(checkpoint, committed_at=self._assembler.now_ms())
-        state = [*self.index.staged.items(), (CHECKPOINT_KEY, encode_checkpoint(final))]
-        self._commit(Batch([], state, final, Tally()))
+        try:
+            for key in forget:
+                self.index.stage(key, None)
+            state = [*self.index.staged.items(), (CHECKPOINT_KEY, encode_checkpoint(final))]
+            self._commit(Batch([], state, final, Tally()))
+        finally:
+            self.index.discard()
         self._checkpoint = final
         return final
 
@@ -117,13 +124,10 @@ class Publisher:
         return bool(batch.records or len(batch.state) > 1 or not idle)
 
     def _commit(self, batch: Batch) -> None:
+        # Until the commit has returned only `recover` knows where the stream stands.
         checkpoint, self._checkpoint = self._checkpoint, None
         begun_at = time.monotonic()
-        try:
-            self._store.commit(batch)
-        except BaseException:
-            self.index.discard()
-            raise
+        self._store.commit(batch)
         self.index.commit()
         self._checkpoint = checkpoint
         self._committed(batch, time.monotonic() - begun_at)

@@ -7,7 +7,7 @@ import msgspec
 from connector import codec
 from connector.batch import CHECKPOINT_KEY, Batch, Route, decode_checkpoint
 from connector.codec import Framing
-from connector.errors import KeySchemaChanged, UnknownOutcome
+from connector.errors import KeySchemaChanged, TopicMismatch, UnknownOutcome
 from connector.index import VERSION as INDEX_VERSION
 from connector.index import Index, check_version
 from connector.kafka import state, topics
@@ -155,8 +155,10 @@ class KafkaStore:
         topic = self._layout.state_topic
         end = self._topics.end(topic, _GRACE)
         if end < self._position:
-            index.clear()
-            self._position, self._checkpoint = 0, None
+            raise TopicMismatch(
+                f"topic {topic} ends at {end}, though we have read to {self._position}: it was deleted or recreated",
+                hint="restore it; without it the stream begins anew at the next start, and deletes in between are lost",
+            )
 
         def apply(key: bytes, value: bytes | None) -> None:
             if key == CHECKPOINT_KEY:
