@@ -146,7 +146,7 @@ def _expand(change: Change, index: Index, phase: Phase) -> Iterator[tuple[Change
         targets = index.live_locales(change.key)
     for key in targets:
         yield msgspec.structs.replace(change, key=key, scope="key"), "expanded", cause
-    if change.scope == "content_type" or not targets:
+    if change.scope == "content_type" or not (targets or index.holds(change.key, change.digest)):
         yield msgspec.structs.replace(change, scope="key"), own, ""
 
 

@@ -113,11 +113,18 @@ class Index:
 
     def live_locales(self, key: EntityKey) -> list[EntityKey]:
         """Return the live keys that share `key`'s entity type and id, sorted by locale."""
-        siblings = [
-            EntityKey(key.connection, key.entity_type, key.id, locale)
-            for locale in sorted(self._known_locales(key.entity_type, key.id))
-        ]
-        return [sibling for sibling in siblings if (entry := self.get(codec.encode_key(sibling))) and entry.live]
+        return [sibling for sibling, entry in self._siblings(key) if entry.live]
+
+    def holds(self, key: EntityKey, digest: bytes) -> bool:
+        """Return whether a locale of `key`'s id, live or not, was last changed by the item of this digest."""
+        return any(entry.digest == digest for _, entry in self._siblings(key))
+
+    def _siblings(self, key: EntityKey) -> Iterator[tuple[EntityKey, IndexEntry]]:
+        for locale in sorted(self._known_locales(key.entity_type, key.id)):
+            sibling = EntityKey(key.connection, key.entity_type, key.id, locale)
+            entry = self.get(codec.encode_key(sibling))
+            if entry:
+                yield sibling, entry
 
     def _known_locales(self, entity_type: str, entity_id: str) -> set[str]:
         if self._locales is None:
