@@ -2,7 +2,7 @@
 
 import msgspec
 
-from connector.batch import Assembler, Policy, Record
+from connector.batch import Assembler, Batch, Policy, Record
 from connector.envelope import Provenance
 from connector.model import Change, Checkpoint, DeadLetter, Phase
 from connector.publisher import Publisher
@@ -34,7 +34,13 @@ class Stream:
         self.clock = Clock()
         self.store = store or MemoryStore(connection=CONNECTION)
         self.initial = Checkpoint(stream=CONNECTION, phase=phase, cursor="start", fingerprint="f")
-        self.publisher = Publisher(self.store, self._assembler(), initial=self.initial)
+        self.batches: list[Batch] = []
+        self.publisher = Publisher(
+            self.store,
+            self.assembler(),
+            initial=self.initial,
+            committed=lambda batch, _seconds: self.batches.append(batch),
+        )
         self.publisher.recover()
 
     @property
@@ -57,7 +63,8 @@ class Stream:
         """Return the stream as a new process finds it."""
         return Stream(policy or self.policy, store=self.store)
 
-    def _assembler(self) -> Assembler:
+    def assembler(self) -> Assembler:
+        """Return what turns this stream's pages into batches."""
         return Assembler(
             provenance=PROVENANCE,
             policy=self.policy,
