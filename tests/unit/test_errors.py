@@ -1,0 +1,61 @@
+"""The error tree: what a class promises about its remedy, and that the module's docstring shows the tree as it is."""
+
+import inspect
+import re
+
+import pytest
+
+from connector import errors
+from connector.errors import ConnectorError
+
+CLASSES = [each for _, each in inspect.getmembers(errors, inspect.isclass) if issubclass(each, ConnectorError)]
+
+REMEDIES = {
+    "ConfigError": "stop",
+    "SourceUnavailable": "retry",
+    "QuotaExhausted": "retry",
+    "BrokerUnavailable": "retry",
+    "RegistryUnavailable": "retry",
+    "SourceRejected": "stop_stream",
+    "ForeignUrl": "stop_stream",
+    "WalkStarved": "stop_stream",
+    "DeletesHeld": "stop_stream",
+    "ItemRefused": "stop_stream",
+    "TopicMismatch": "stop_stream",
+    "KeySchemaChanged": "stop_stream",
+    "StateTooNew": "stop_stream",
+    "CheckpointRejected": "re_snapshot",
+    "PageTooLarge": "re_snapshot",
+    "WalkBroken": "walk_again",
+    "MalformedItem": "dead_letter",
+    "EventTooLarge": "dead_letter",
+    "TransactionAborted": "retry",
+    "Fenced": "recover",
+    "UnknownOutcome": "recover",
+}
+
+
+@pytest.mark.parametrize(("name", "remedy"), REMEDIES.items())
+def test_a_class_says_what_is_to_be_done(name: str, remedy: str) -> None:
+    """DESIGN section 8, row by row."""
+    assert getattr(errors, name)("what happened").remedy == remedy
+
+
+def test_the_docstring_is_the_tree() -> None:
+    """Each class stands in the module's docstring, indented below the one it extends."""
+    shown: dict[str, str] = {}
+    path = ["Exception"]
+    for line in (errors.__doc__ or "").splitlines():
+        if found := re.match(r"( *)([A-Z][a-z]+[A-Za-z]*)(  |$)", line):
+            depth = len(found[1]) // 2 + 1
+            path = [*path[:depth], found[2]]
+            shown[found[2]] = path[depth - 1]
+    assert shown == {each.__name__: each.__base__.__name__ for each in CLASSES if each.__base__}
+
+
+@pytest.mark.parametrize("error", CLASSES)
+def test_a_message_and_a_hint_are_all_there_is(error: type[ConnectorError]) -> None:
+    """`str` is the message alone; the hint is apart, and empty unless given."""
+    assert str(error("what happened")) == "what happened"
+    assert error("what happened").hint == ""
+    assert error("what happened", hint="what next").hint == "what next"

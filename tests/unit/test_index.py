@@ -1,0 +1,130 @@
+"""What is known of each key: the overlay of a batch in the making, live locales, versions."""
+
+import pytest
+
+from connector import codec
+from connector.errors import StateTooNew
+from connector.index import Index, IndexEntry, decode_entry
+from connector.model import EntityKey
+from tests.values import entry_key
+
+DIGEST = bytes(range(16))
+
+
+def entry(*, live: bool = True, epoch: int = 1, digest: bytes = DIGEST) -> IndexEntry:
+    """Return an index entry."""
+    return IndexEntry(live, "published", "post", 0, 1_718_006_401_000_000, digest, epoch)
+
+
+def known(index: Index, key: EntityKey) -> IndexEntry | None:
+    """Return what an index knows of a key."""
+    return index.get(codec.encode_key(key))
+
+
+def put(index: Index, key: EntityKey, value: IndexEntry | None) -> None:
+    """Stage an entry, or with None its removal."""
+    index.stage(codec.encode_key(key), value.encode() if value else None)
+
+
+@pytest.mark.parametrize("unset", [None, 5])
+def test_an_entry_survives_its_record(unset: int | None) -> None:
+    """Every member comes back, unknown ones as unknown, a revision of zero as zero."""
+    before = IndexEntry(False, "deleted", None, unset, unset, DIGEST, 3)
+    assert decode_entry(before.encode()) == before
+    assert decode_entry(entry().encode()).revision == 0
+
+
+@pytest.mark.parametrize("record", [b"", b"\x04", b"\x04" + entry().encode()[1:]])
+def test_a_newer_record_is_refused(record: bytes) -> None:
+    """A record of a later format, or none at all, is a named error that says what to do."""
+    with pytest.raises(StateTooNew, match="newer version") as caught:
+        decode_entry(record)
+    assert "release that wrote it" in caught.value.hint
+
+
+def test_staged_entries_are_seen_at_once() -> None:
+    """Later changes of a batch see earlier ones, before anything is committed."""
+    index = Index()
+    put(index, entry_key(), entry())
+    assert known(index, entry_key()) == entry()
+    assert len(index) == 0
+
+
+def test_committed_entries_stay() -> None:
+    """After the transaction the overlay is part of the index."""
+    index = Index()
+    put(index, entry_key(), entry())
+    index.commit()
+    index.discard()
+    assert (known(index, entry_key()), len(index), dict(index.staged)) == (entry(), 1, {})
+
+
+def test_discarded_entries_leave_what_was_there() -> None:
+    """A batch that is not visible leaves no trace."""
+    index = Index()
+    put(index, entry_key(), entry(epoch=1))
+    index.commit()
+    put(index, entry_key(), entry(epoch=2))
+    put(index, entry_key("e2"), entry())
+    index.discard()
+    assert [value.epoch for _, value in index.entries()] == [1]
+
+
+def test_a_removed_entry_is_unknown() -> None:
+    """Staged and committed removals hide the entry; an applied tombstone takes it away."""
+    index = Index()
+    index.apply(codec.encode_key(entry_key()), entry().encode())
+    put(index, entry_key(), None)
+    assert known(index, entry_key()) is None
+    assert list(index.entries()) == []
+    index.commit()
+    assert len(index) == 0
+    index.apply(codec.encode_key(entry_key()), None)
+    assert len(index) == 0
+
+
+def test_the_index_may_change_while_it_is_iterated() -> None:
+    """Reconciliation stages removals of what it iterates over."""
+    index = Index()
+    for number in range(10):
+        put(index, entry_key(f"e{number}"), entry())
+    index.commit()
+    for body, value in index.entries():
+        assert value.live
+        index.stage(body, entry(live=False).encode())
+        index.commit()
+    assert not any(value.live for _, value in index.entries())
+
+
+@pytest.mark.parametrize("asked_before", [False, True])
+def test_live_locales_are_those_of_one_entity(*, asked_before: bool) -> None:
+    """Live keys of the same type and id, sorted; `*` is none; staged, committed and applied ones count."""
+    index = Index()
+    if asked_before:
+        assert index.live_locales(entry_key()) == []
+    index.apply(codec.encode_key(entry_key(locale="fr")), entry().encode())
+    put(index, entry_key(locale="de"), entry())
+    put(index, entry_key(locale="nl"), entry(live=False))
+    put(index, entry_key("e2", locale="it"), entry())
+    put(index, EntityKey("blog", "asset", "e1", "sv"), entry())
+    put(index, entry_key(), entry())
+    assert index.live_locales(entry_key()) == [entry_key(locale="de"), entry_key(locale="fr")]
+
+
+def test_an_item_is_held_by_any_locale_it_changed() -> None:
+    """Also by one that it removed; not by another item's."""
+    index = Index()
+    put(index, entry_key(locale="de"), entry(live=False))
+    assert index.holds(entry_key(), DIGEST)
+    assert not index.holds(entry_key(), bytes(16))
+    assert not index.holds(entry_key("e2"), DIGEST)
+
+
+def test_a_cleared_index_knows_nothing() -> None:
+    """The state topic begins anew."""
+    index = Index()
+    put(index, entry_key(locale="de"), entry())
+    index.commit()
+    put(index, entry_key(), entry())
+    index.clear()
+    assert (len(index), list(index.entries()), index.live_locales(entry_key())) == (0, [], [])

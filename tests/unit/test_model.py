@@ -1,0 +1,73 @@
+"""The values: keys without empty parts, checkpoints that advance and restart as the phases want it."""
+
+import msgspec
+import pytest
+
+from connector.model import Checkpoint, EntityKey, KeySchemaId, Phase
+
+BEFORE = Checkpoint(
+    stream="blog",
+    cursor="c1",
+    phase="streaming",
+    page=2,
+    sequence=9,
+    epoch=3,
+    fingerprint="f",
+    key_schema_id=KeySchemaId("confluent", "7"),
+    walk_open=True,
+    request='{"paused":true}',
+    identity="uuid",
+    page_size=50,
+    partitions={"t": 6},
+)
+
+
+@pytest.mark.parametrize("place", range(4))
+def test_no_part_of_a_key_is_empty(place: int) -> None:
+    """An empty part could make two entities one."""
+    parts = ["blog", "entry", "e1", "*"]
+    parts[place] = ""
+    with pytest.raises(ValueError, match="no empty part"):
+        EntityKey(*parts)
+
+
+def test_values_are_immutable() -> None:
+    """A value that was handed out stays what it is."""
+    with pytest.raises(AttributeError):
+        BEFORE.page = 3  # type: ignore[misc]  # what the test is about
+
+
+def test_a_page_amid_a_walk_counts_and_keeps_the_phase() -> None:
+    """The next page of the same walk: one more page behind, the walk no longer open."""
+    after = BEFORE.advance(cursor="c2", caught_up=False)
+    assert after == msgspec.structs.replace(BEFORE, cursor="c2", page=3, walk_open=False)
+
+
+@pytest.mark.parametrize(
+    ("phase", "following"),
+    [("snapshot", "catching_up"), ("catching_up", "reconciling"), ("streaming", "streaming")],
+)
+def test_the_end_of_a_walk_leads_to_the_next_phase(phase: Phase, following: Phase) -> None:
+    """Snapshot, catching up, reconciling, streaming: in this order, and streaming stays."""
+    after = msgspec.structs.replace(BEFORE, phase=phase).advance(cursor="c2", caught_up=True)
+    assert (after.phase, after.page, after.cursor) == (following, 0, "c2")
+
+
+def test_the_identity_is_kept_once_it_is_known() -> None:
+    """A response that does not say what the environment is does not make us forget it."""
+    assert BEFORE.advance(cursor="c2", caught_up=False).identity == "uuid"
+    assert BEFORE.advance(cursor="c2", caught_up=False, identity="other").identity == "other"
+
+
+def test_a_restart_is_a_new_epoch_and_the_sequence_goes_on() -> None:
+    """A new snapshot forgets cursor, page and identity; sequence, partitions and key schema stay."""
+    again = BEFORE.restart()
+    assert again == msgspec.structs.replace(
+        BEFORE, cursor=None, phase="snapshot", page=0, epoch=4, walk_open=False, identity=None
+    )
+
+
+def test_a_restart_keeps_the_smallest_page_size_learnt() -> None:
+    """What the API could not deliver once is not asked for again."""
+    assert BEFORE.restart().page_size == 50
+    assert BEFORE.restart(page_size=20).page_size == 20
