@@ -43,8 +43,8 @@ def text(name: Name) -> str:
 
 
 @cache
-def _parsed(name: Name) -> Any:
-    return parse_schema(_without_logical_types(json.loads(text(name))))
+def _parsed(schema: str) -> Any:
+    return parse_schema(_without_logical_types(json.loads(schema)))
 
 
 @cache
@@ -146,10 +146,16 @@ def encode(name: Name, value: dict[str, Any]) -> bytes:
 
 def decode(name: Name, body: bytes) -> dict[str, Any]:
     """Return the value of a bare Avro body; timestamps stay integers. Raises ValueError on bytes of another schema."""
+    return decode_by(text(name), body)
+
+
+def decode_by(schema: str, body: bytes) -> dict[str, Any]:
+    """Return the value of a bare Avro body that was written by `schema`, as `decode` does: for records of any age."""
+    parsed = _parsed(schema)
     try:
-        value: Any = schemaless_reader(io.BytesIO(body), _parsed(name), None)
+        value: Any = schemaless_reader(io.BytesIO(body), parsed, None)
     except (EOFError, IndexError, UnicodeDecodeError, OverflowError) as error:
-        raise ValueError(f"not a record of the schema {name}") from error
+        raise ValueError(f"not a record of the schema {parsed['name']}") from error
     return dict(value)
 
 

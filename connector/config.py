@@ -128,7 +128,9 @@ class KafkaConfig(_Frozen):
             name: value.get_secret_value() if isinstance(value, SecretStr) else value
             for name, value in self.client.items()
         }
-        return {"bootstrap.servers": self.bootstrap_servers, **revealed}
+        # What its log tells comes as errors too; lines of its own would stand between ours.
+        level = {} if "debug" in revealed else {"log_level": "0"}
+        return {"bootstrap.servers": self.bootstrap_servers, **level, **revealed}
 
     @field_validator("bootstrap_servers")
     @classmethod
@@ -262,6 +264,19 @@ def load(path: Path, environ: Mapping[str, str]) -> Config:
 def sample() -> str:
     """Return the text of a commented sample configuration."""
     return importlib.resources.files("connector").joinpath("sample.toml").read_text(encoding="utf-8")
+
+
+def write_sample(path: Path, *, overwrite: bool) -> None:
+    """Write the sample to `path`; raises `ConfigError` if it cannot be, or exists and shall not be overwritten."""
+    try:
+        with path.open("w" if overwrite else "x", encoding="utf-8") as file:
+            file.write(sample())
+    except FileExistsError as error:
+        raise ConfigError(f"{path}: exists already", hint="choose another with --config, or give --force") from error
+    except OSError as error:
+        raise ConfigError(
+            f"{path}: cannot be written: {error.strerror}", hint="choose another with --config"
+        ) from error
 
 
 def _kafka(reading: Reading, table: Any) -> KafkaConfig | None:

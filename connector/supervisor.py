@@ -40,6 +40,7 @@ class Supervisor:
         self._turned_at = time.monotonic()
         self._fatal: ConnectorError | None = None
         self.give_up_after = 60.0
+        self.concluded: Sequence[StreamStatus] = ()
 
     def run(self, specs: Iterable[TopicSpec]) -> Outcome:
         """Follow until `stop`, or with `once` until every stream is current or cannot become so.
@@ -55,6 +56,7 @@ class Supervisor:
         try:
             self._wait()
             outcome = self._outcome()
+            self.concluded = self.status()
         finally:
             self._release(self._owned(), _FAREWELL)
             membership.stop(2.0)

@@ -1,0 +1,140 @@
+"""Examines a configuration against the world before anything is published: changes nothing, says what to do next."""
+
+from collections.abc import Callable, Iterator
+from typing import Literal
+
+import msgspec
+
+from connector import subject, wiring
+from connector.config import Config, Connection
+from connector.errors import ConfigError, ConnectorError, Unreachable
+from connector.kafka.cluster import Cluster
+from connector.kafka.store import Layout
+from connector.kafka.topics import Topics, changes
+from connector.model import Checkpoint
+from connector.tail import changes_pattern
+from connector.vendors import Vendor, find
+
+Verdict = Literal["ok", "warning", "failed"]
+
+OK, FAILED, CONFIGURATION, ENVIRONMENT = 0, 1, 2, 3
+_PATIENCE = 10.0
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """What one look at one `subject` found: a sentence, and for anything but `ok` what to do next."""
+
+    subject: str
+    verdict: Verdict
+    message: str
+    hint: str = ""
+    exit_code: int = OK
+
+
+def exit_code(error: ConnectorError) -> int:
+    """Return the exit code that an error stands for."""
+    if isinstance(error, ConfigError):
+        return CONFIGURATION
+    return ENVIRONMENT if isinstance(error, Unreachable) else FAILED
+
+
+def verdict(findings: list[Finding]) -> int:
+    """Return the exit code of an examination: what has to be corrected comes before what may pass by itself."""
+    codes = {finding.exit_code for finding in findings}
+    return next((code for code in (CONFIGURATION, FAILED, ENVIRONMENT) if code in codes), OK)
+
+
+def failure(subject: str, error: ConnectorError) -> Finding:
+    """Return the finding that an error is."""
+    return Finding(subject, "failed", str(error), error.hint, exit_code(error))
+
+
+def refused(error: ConfigError) -> list[Finding]:
+    """Return the findings of a configuration that cannot be used."""
+    problems = error.problems or (str(error),)
+    return [Finding("configuration", "failed", problem, error.hint, CONFIGURATION) for problem in problems]
+
+
+def examine(config: Config) -> Iterator[Finding]:
+    """Yield a finding for everything that a run needs, as soon as it is known."""
+    yield Finding("configuration", "ok", f"valid, with {len(config.connections)} connections")
+    cluster = Cluster(config.kafka.properties(), timeout=_PATIENCE)
+    broker = _finding("broker", lambda: f"{len(cluster.topics())} topics at {config.kafka.bootstrap_servers}")
+    yield broker
+    registry = wiring.registry(config.kafka)
+    registered = False
+    if registry:
+        found = _finding("registry", lambda: f"{len(registry.subjects())} subjects in the schema registry")
+        registered = found.verdict == "ok"
+        yield found
+    for connection in config.connections.values():
+        yield from _connection(config, connection, cluster if broker.verdict == "ok" else None, registered=registered)
+
+
+def _connection(
+    config: Config, connection: Connection, cluster: Cluster | None, *, registered: bool
+) -> Iterator[Finding]:
+    try:
+        vendor = find(connection.vendor)(connection.name, connection.settings)
+    except ConfigError as error:
+        yield failure(connection.name, error)
+        return
+    yield _finding(f"{connection.name}: credentials", lambda: _probe(connection, vendor))
+    for loss in vendor.losses():
+        hint = "leave api_filter out and filter with content_types, entity_types or locales to see every delete"
+        yield Finding(f"{connection.name}: api_filter", "warning", loss, hint)
+    if cluster:
+        yield from _topics(config, connection, vendor, cluster)
+    if registered:
+        yield _finding(
+            f"{connection.name}: schemas", lambda: f"{subject.check(config, connection)} subjects accept them"
+        )
+
+
+def _probe(connection: Connection, vendor: Vendor) -> str:
+    source = wiring.open_source(connection, vendor)
+    try:
+        source.probe()
+    finally:
+        source.close()
+    return f"accepted by {vendor.base_url}"
+
+
+def _topics(config: Config, connection: Connection, vendor: Vendor, cluster: Cluster) -> Iterator[Finding]:
+    layout = wiring.layout(config.kafka, connection)
+    topics = f"{connection.name}: topics"
+    try:
+        names = cluster.topics()
+        checkpoint = cluster.last_checkpoint(layout.state_topic) if layout.state_topic in names else None
+    except ConnectorError as error:
+        yield failure(topics, error)
+        return
+    yield _finding(topics, lambda: _inspect(Topics(config.kafka.properties()), layout, names, checkpoint))
+    if checkpoint and checkpoint.fingerprint != wiring.fingerprint(config.kafka, connection, vendor):
+        yield Finding(
+            f"{connection.name}: checkpoint",
+            "warning",
+            "the configuration changed what is followed: the next run takes a new snapshot",
+            "if that is not wanted, restore space, environment, filters and topic template",
+        )
+
+
+def _inspect(topics: Topics, layout: Layout, names: dict[str, int], checkpoint: Checkpoint | None) -> str:
+    recorded = checkpoint.partitions if checkpoint else {}
+    present = sorted(name for name in names if changes_pattern(layout).fullmatch(name))
+    if layout.state_topic in names:
+        topics.ensure(layout.state_spec())
+    for name in present:
+        spec = changes(
+            name, layout.partitions, layout.replication_factor, layout.max_message_bytes, layout.topic_config
+        )
+        topics.ensure(spec)
+        topics.ensure(spec, recorded.get(name))
+    return f"{', '.join(present)} as the message contract wants" if present else "none yet: created by the first run"
+
+
+def _finding(subject: str, examine: Callable[[], str]) -> Finding:
+    try:
+        return Finding(subject, "ok", examine())
+    except ConnectorError as error:
+        return failure(subject, error)

@@ -1,0 +1,101 @@
+"""Reads topics as any consumer sees them: committed records only. Belongs to no group and commits nothing."""
+
+import re
+import time
+from collections.abc import Iterator
+from typing import Any, Final
+
+import msgspec
+from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaError, KafkaException, Message, TopicPartition
+
+from connector.errors import BrokerUnavailable
+from connector.kafka.client import Settings, unavailable
+
+_TURN: Final = 0.5
+_LOOK_AGAIN: Final = 2.0  # seconds between looks for new topics
+_PATIENCE: Final = 30.0
+_TIMEOUT: Final = 10.0
+
+
+class Consumed(msgspec.Struct, frozen=True):
+    """One record as it was read; a None value is a tombstone. `timestamp_ms`: milliseconds since 1970."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp_ms: int
+    key: bytes | None
+    value: bytes | None
+
+
+def records(client: Settings, pattern: re.Pattern[str], *, from_beginning: bool, until_end: bool) -> Iterator[Consumed]:
+    """Yield the committed records of every topic whose whole name matches `pattern`, in order within a partition.
+
+    Starts at the end unless `from_beginning`; a topic that appears later is read whole. Ends at the end of every
+    partition with `until_end`, else never. Raises `BrokerUnavailable` or `BrokerFatal`.
+    """
+    consumer = Consumer(
+        {
+            **client,
+            "group.id": "contentwire-reader",  # required by the client, never used: nothing is committed
+            "enable.auto.commit": False,
+            "auto.offset.reset": "earliest",
+            "isolation.level": "read_committed",
+            "enable.partition.eof": True,
+        }
+    )
+    try:
+        yield from _follow(consumer, pattern, from_beginning=from_beginning, until_end=until_end)
+    except KafkaException as error:
+        raise unavailable("reading topics", error) from error
+    finally:
+        consumer.close()
+
+
+def _follow(
+    consumer: Consumer, pattern: re.Pattern[str], *, from_beginning: bool, until_end: bool
+) -> Iterator[Consumed]:
+    known = _assign(consumer, pattern, set(), OFFSET_BEGINNING if from_beginning else OFFSET_END)
+    unfinished = set(known)
+    heard_at = looked_at = time.monotonic()
+    while unfinished or not until_end:
+        message = consumer.poll(_TURN)
+        now = time.monotonic()
+        if message is not None:
+            heard_at = now
+            error = message.error()
+            if error is None:
+                yield _consumed(message)
+            elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001  the client's name
+                unfinished.discard((message.topic(), message.partition()))
+            elif not error.retriable():
+                raise KafkaException(error)
+        elif until_end and now - heard_at > _PATIENCE:
+            raise BrokerUnavailable(
+                f"Kafka gave nothing for {_PATIENCE:.0f} s, before the end of {len(unfinished)} partitions"
+            )
+        if not until_end and now - looked_at > _LOOK_AGAIN:
+            known |= _assign(consumer, pattern, known, OFFSET_BEGINNING)
+            looked_at = now
+
+
+def _assign(consumer: Consumer, pattern: re.Pattern[str], known: set[Any], offset: int) -> set[Any]:
+    """Begin to read what matches and is not known yet; return it."""
+    topics = consumer.list_topics(timeout=_TIMEOUT).topics
+    found = {(name, number) for name, topic in topics.items() if pattern.fullmatch(name) for number in topic.partitions}
+    new = found - known
+    if new:
+        consumer.incremental_assign([TopicPartition(name, number, offset) for name, number in sorted(new)])
+    return new
+
+
+def _consumed(message: Message) -> Consumed:
+    key, value = message.key(), message.value()
+    return Consumed(
+        topic=message.topic() or "",
+        partition=message.partition() or 0,
+        offset=message.offset() or 0,
+        timestamp_ms=message.timestamp()[1],
+        key=key,
+        value=value,
+    )

@@ -1,0 +1,61 @@
+"""The subjects under which a registry keeps the schemas of a connection's topics."""
+
+from collections.abc import Iterator
+from typing import get_args
+
+from connector import codec, wiring
+from connector.config import Config, Connection
+from connector.errors import BrokerFatal, ConfigError
+from connector.kafka.cluster import Cluster
+from connector.model import ALL_LOCALES, EntityKey, EntityType
+from connector.registry import Registry
+from connector.tail import changes_pattern
+
+
+def registry(config: Config) -> Registry:
+    """Return the registry; raises `ConfigError` where none is configured."""
+    found = wiring.registry(config.kafka)
+    if found is None:
+        raise ConfigError(
+            "[kafka] registry is not configured: events carry Avro's single-object encoding",
+            hint='write registry = { url = "…" } before the first run, or go without: keys are framed one way for ever',
+        )
+    return found
+
+
+def subjects(config: Config, connection: Connection) -> Iterator[tuple[str, codec.Name]]:
+    """Yield each subject of a connection with the schema that belongs under it.
+
+    Where the topic template routes by locale, only topics that exist are known.
+    """
+    layout = wiring.layout(config.kafka, connection)
+    if "{locale}" in layout.topic:
+        pattern = changes_pattern(layout)
+        topics = {name for name in Cluster(config.kafka.properties()).topics() if pattern.fullmatch(name)}
+    else:
+        keys = [EntityKey(connection.name, kind, "any", ALL_LOCALES) for kind in get_args(EntityType)]
+        topics = set(map(layout.changes_topic, keys))
+    for topic in sorted(topics):
+        yield f"{topic}-key", "key"
+        yield f"{topic}-value", layout.value_schema
+    yield f"{layout.letters_topic}-value", "dead_letter"
+
+
+def register(config: Config, connection: Connection) -> Iterator[tuple[str, int]]:
+    """Register the schemas of a connection; yield each subject with its schema's id."""
+    at = registry(config)
+    for subject, name in subjects(config, connection):
+        yield subject, at.register(subject, codec.text(name))
+
+
+def check(config: Config, connection: Connection) -> int:
+    """Return how many subjects accept our schemas: all of them, or `BrokerFatal` is raised naming those that do not."""
+    at = registry(config)
+    wanted = list(subjects(config, connection))
+    refusing = [subject for subject, name in wanted if not at.compatible(subject, codec.text(name))]
+    if refusing:
+        raise BrokerFatal(
+            f"the schema registry holds incompatible schemas under {', '.join(refusing)}",
+            hint="something else has registered there; use another prefix, or remove those subjects",
+        )
+    return len(wanted)

@@ -1,0 +1,131 @@
+"""An operator's commands to a stream: take it over, write a checkpoint, let go; its owner recovers and obeys."""
+
+import json
+from collections.abc import Callable
+from typing import Any, Final
+
+import msgspec
+from msgspec.structs import replace
+
+from connector import vendors, wiring
+from connector.config import Config, Connection
+from connector.errors import ConfigError, ConnectorError, Fenced, TransactionAborted, UnknownOutcome
+from connector.kafka.cluster import Cluster
+from connector.kafka.store import KafkaStore
+from connector.model import Checkpoint
+
+Edit = Callable[[Checkpoint, str], Checkpoint]
+"""Gives the checkpoint to write for the one that was found, and the fingerprint of the present configuration."""
+
+_ATTEMPTS: Final = 10
+
+
+def take_over(config: Config, connection: Connection, edit: Edit) -> Checkpoint:
+    """Commit what `edit` makes of the stream's checkpoint and return it; safe while the stream is being followed.
+
+    Its owner is fenced, and within seconds recovers and goes on from there. Raises `Unreachable`, `StreamStopped`, or
+    `ConnectorError` if the owner was quicker again and again.
+    """
+    kafka = config.kafka
+    vendor = vendors.find(connection.vendor)(connection.name, connection.settings)
+    fingerprint = wiring.fingerprint(kafka, connection, vendor)
+    Cluster(kafka.properties()).topics()
+    store = KafkaStore(kafka.properties(), wiring.layout(kafka, connection), wiring.registry(kafka))
+    publisher = wiring.publisher(store, kafka, connection, vendor)
+    wanted: Checkpoint | None = None
+    try:
+        for _ in range(_ATTEMPTS):
+            try:
+                found = publisher.recover()
+                if wanted and _same(found, wanted):
+                    return found
+                wanted = edit(found, fingerprint)
+                return publisher.commit_checkpoint(wanted)
+            except (Fenced, TransactionAborted, UnknownOutcome):
+                # The owner has taken it back meanwhile, or only the checkpoint knows: the next recovery is quick.
+                continue
+    finally:
+        publisher.close()
+    raise ConnectorError(
+        f"{connection.name}: its owner took the stream back {_ATTEMPTS} times",
+        hint="try again, or stop the owner first",
+    )
+
+
+def snapshot(checkpoint: Checkpoint, fingerprint: str, *, everything: bool, allow_deletes: bool) -> Checkpoint:
+    """Return the start of a new snapshot: one that publishes `everything`, one that may delete however much."""
+    request = {"republish": "all" if everything else None, "allow_deletes": allow_deletes}
+    return replace(checkpoint.restart(), fingerprint=fingerprint, request=_merged(checkpoint, request))
+
+
+def reset(checkpoint: Checkpoint, fingerprint: str) -> Checkpoint:
+    """Return the start of a new snapshot that knows of no earlier wish and no smaller page."""
+    return replace(checkpoint.restart(), fingerprint=fingerprint, request=None, page_size=None)
+
+
+def pause(checkpoint: Checkpoint, _fingerprint: str) -> Checkpoint:
+    """Return the checkpoint of a stream that is to rest."""
+    return replace(checkpoint, request=_merged(checkpoint, {"paused": True}))
+
+
+def resume(checkpoint: Checkpoint, _fingerprint: str) -> Checkpoint:
+    """Return the checkpoint of a stream that is to go on."""
+    return replace(checkpoint, request=_merged(checkpoint, {"paused": False}))
+
+
+def at_cursor(checkpoint: Checkpoint, fingerprint: str, *, cursor: str) -> Checkpoint:
+    """Return the checkpoint of a stream that goes on from a vendor's cursor; sequence and epoch go on as they are."""
+    anew = replace(checkpoint, cursor=cursor, phase="streaming", page=0, walk_open=False)
+    return replace(anew, fingerprint=fingerprint, identity=None, page_size=None)
+
+
+def exported(checkpoint: Checkpoint) -> str:
+    """Return a checkpoint as JSON, for `imported`."""
+    return json.dumps(msgspec.to_builtins(checkpoint), indent=2)
+
+
+def imported(text: str | bytes, name: str) -> Edit:
+    """Return the edit that moves a stream to an exported checkpoint; sequence and epoch never go down.
+
+    Raises `ConfigError` where the text is no export, or of a stream amid a snapshot: its cursor stands for less than
+    all.
+    """
+    try:
+        source = msgspec.json.decode(text, type=Checkpoint)
+    except msgspec.DecodeError as error:
+        raise ConfigError(
+            f"{name}: not an exported checkpoint: {error}", hint="write one: contentwire checkpoints export"
+        ) from error
+    if source.phase != "streaming" or source.walk_open or source.page or not source.cursor:
+        raise ConfigError(
+            f"{name}: was exported in the phase {source.phase}, page {source.page}",
+            hint="export it again once the stream is streaming, or take a new snapshot: contentwire snapshot",
+        )
+    cursor = source.cursor
+
+    def edit(checkpoint: Checkpoint, fingerprint: str) -> Checkpoint:
+        if source.fingerprint != fingerprint:
+            raise ConfigError(
+                f"{name}: was exported under another configuration: its cursor means something else",
+                hint="restore space, environment, filters and topic template, or import the bare --cursor",
+            )
+        return replace(
+            at_cursor(checkpoint, fingerprint, cursor=cursor),
+            identity=source.identity,
+            page_size=source.page_size,
+            sequence=max(checkpoint.sequence, source.sequence),
+            epoch=max(checkpoint.epoch, source.epoch),
+        )
+
+    return edit
+
+
+def _merged(checkpoint: Checkpoint, request: dict[str, Any]) -> str | None:
+    """Return the wishes so far with `request`; one that is false is none."""
+    wishes = json.loads(checkpoint.request) if checkpoint.request else {}
+    wishes = {name: wish for name, wish in {**wishes, **request}.items() if wish}
+    return json.dumps(wishes) if wishes else None
+
+
+def _same(one: Checkpoint, other: Checkpoint) -> bool:
+    return replace(one, committed_at=other.committed_at) == other
