@@ -14,6 +14,7 @@ from connector import wiring
 from connector.config import Config, load
 from connector.demo.broker import Broker
 from connector.demo.child import Child
+from connector.kafka.transaction import REAL_PRODUCER, ProducerFactory
 from connector.metrics import Metrics
 from connector.simulator import Simulator
 from connector.supervisor import Outcome, Supervisor
@@ -73,7 +74,8 @@ class Deployment:
     """A connection for each of `vendors`, called as the vendor; a context manager that leaves no process behind.
 
     Small pages and transactions by default, so that a small content has many of both. `kafka` and `connection` are
-    further settings of `[kafka]` and of every connection.
+    further settings of `[kafka]` and of every connection. The proof reads from `reader`, if that is another way to the
+    broker.
     """
 
     def __init__(
@@ -82,13 +84,14 @@ class Deployment:
         prefix: str,
         folder: Path,
         *,
+        reader: Broker | None = None,
         vendors: Sequence[str] = VENDORS,
         entries: int = 60,
         kafka: Mapping[str, Any] | None = None,
         connection: Mapping[str, Any] | None = None,
     ) -> None:
         self.prefix, self.vendors = prefix, vendors
-        self.client = dict(broker.client)
+        self.client = dict((reader or broker).client)
         self.simulator = Simulator(seed=7, entries=entries, page_sizes=dict.fromkeys(vendors, _PAGE))
         self.ledgers = {vendor: Ledger(self.simulator, vendor) for vendor in vendors}
         self._folder = folder
@@ -110,7 +113,11 @@ class Deployment:
         """Write the configuration file, with the connections of `vendors` alone; return where."""
         lines = ["[kafka]", *_table(self._kafka)]
         for vendor in vendors or self.vendors:
-            settings: dict[str, Any] = {**self.simulator.connection(vendor), **_PAGED.get(vendor, {}), **self._connection}
+            settings: dict[str, Any] = {
+                **self.simulator.connection(vendor),
+                **_PAGED.get(vendor, {}),
+                **self._connection,
+            }
             for name in settings.keys() & _SECRETS:
                 variable = f"{vendor}_{name}".upper()
                 self._environ[variable], settings[name] = settings[name], {"env": variable}
@@ -132,14 +139,14 @@ class Deployment:
         given = Orders(config=str(self.configuration(vendors)), steps=str(folder / "steps"), **orders)
         return self._stack.enter_context(Process(given, folder, {**os.environ, **self._environ}))
 
-    def follow(self) -> None:
+    def follow(self, *, producer: ProducerFactory = REAL_PRODUCER) -> None:
         """Follow every stream in this process until it is current."""
-        assert self.try_to_follow() == "current"
+        assert self.try_to_follow(producer=producer) == "current"
 
-    def try_to_follow(self) -> Outcome:
+    def try_to_follow(self, *, producer: ProducerFactory = REAL_PRODUCER) -> Outcome:
         """Follow every stream in this process until it is current or cannot become so."""
         config = self.config()
-        plans = [wiring.plan(config, connection) for connection in config.connections.values()]
+        plans = [wiring.plan(config, connection, producer=producer) for connection in config.connections.values()]
         supervisor = Supervisor(plans, config.kafka.properties(), self.prefix, Metrics(), once=True)
         supervisor.give_up_after = _PATIENCE
         return supervisor.run([wiring.layout(config.kafka, each).state_spec() for each in config.connections.values()])

@@ -131,7 +131,9 @@ def assert_latest_is_the_truth(records: Sequence[Seen], ledger: Ledger) -> None:
 def read(client: Client, topic: str, isolation: str = "read_committed") -> list[Seen]:
     """Return all that the topic holds now, partition by partition, each in its order."""
     return [
-        seen for partition in range(partition_count(client, topic)) for seen in _read(client, topic, partition, isolation)
+        seen
+        for partition in range(partition_count(client, topic))
+        for seen in _read(client, topic, partition, isolation)
     ]
 
 

@@ -1,0 +1,43 @@
+"""A broker that faults may be done to, and a proxy in front of it."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from connector.demo.broker import Broker, Kafka
+from tests.faults.deployment import Deployment
+from tests.faults.proxy import Proxy
+
+Deploy = Callable[..., Deployment]
+
+
+@pytest.fixture(scope="session")
+def own_kafka() -> Iterator[Kafka]:
+    """Give a broker that may be killed, frozen and restarted; leave it running."""
+    with Kafka() as kafka:
+        yield kafka
+
+
+@pytest.fixture
+def own_broker(own_kafka: Kafka) -> Broker:
+    """Give the way to that broker."""
+    return Broker(own_kafka.bootstrap, own_kafka.client)
+
+
+@pytest.fixture
+def proxy(own_broker: Broker) -> Iterator[Proxy]:
+    """Give a proxy in front of that broker."""
+    with Proxy(own_broker.bootstrap) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def proxied(own_broker: Broker, proxy: Proxy, prefix: str, tmp_path: Path) -> Deploy:
+    """Give a function that makes a deployment whose processes see the broker through the proxy alone."""
+
+    def deploy(**settings: object) -> Deployment:
+        through = Broker(proxy.bootstrap, {"bootstrap.servers": proxy.bootstrap})
+        return Deployment(through, prefix, tmp_path, reader=own_broker, **settings)  # type: ignore[arg-type]  # forwarded
+
+    return deploy

@@ -1,0 +1,178 @@
+"""Whatever the network does to a commit, it is seen whole or not at all, and once."""
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from confluent_kafka import Producer
+
+from connector.kafka.transaction import _CoordinatorLog
+from tests.faults import proof
+from tests.faults.conftest import Deploy
+from tests.faults.deployment import Deployment, everyday
+from tests.faults.proxy import Api, Proxy, Trap
+
+ONE = ("contentful",)
+
+
+class ReleasingProducer:
+    """The real producer; amid the next transaction after the trap was sprung, it lets the late request arrive."""
+
+    def __init__(self, producer: Producer, trap: Trap) -> None:
+        self._producer, self._trap = producer, trap
+        self._late = False
+        self._produced = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._producer, name)
+
+    def begin_transaction(self) -> None:
+        """Begin; what was caught by now belongs to an earlier transaction."""
+        self._late = self._trap.sprung.is_set()
+        self._produced = 0
+        self._producer.begin_transaction()
+
+    def produce(self, *args: Any, **kwargs: Any) -> None:
+        """Hand a record over; after the fifth, have them all delivered and then the late request answered."""
+        self._producer.produce(*args, **kwargs)
+        self._produced += 1
+        if self._late and self._produced == 5 and not self._trap.reply.is_set():
+            self._producer.flush(10)
+            self._trap.release()
+            assert self._trap.reply.wait(10)
+
+
+def releasing(trap: Trap) -> Callable[..., Any]:
+    """Return a factory of producers that release what the trap holds."""
+    return lambda *args, **kwargs: ReleasingProducer(Producer(*args, **kwargs), trap)
+
+
+def delta_with_a_late_commit(deployment: Deployment, proxy: Proxy) -> None:
+    """Publish a delta whose first commit is held and cut, succeeds again from within, and arrives late."""
+    deployment.follow()
+    deployment.change(everyday)
+    trap = proxy.hold(Api.END_TXN)
+    trap.then(trap.cut)
+    deployment.follow(producer=releasing(trap))
+    assert trap.reply.is_set(), "the late request never arrived"
+
+
+def test_late_commit_request_never_commits_half_of_the_next_transaction(proxied: Deploy, proxy: Proxy) -> None:
+    """A commit whose connection was lost is not trusted though it reports success: its producer is given up.
+
+    The request that got lost arrives amid the next transaction, and is refused as one of a former owner.
+    """
+    with proxied(vendors=ONE) as deployment:
+        delta_with_a_late_commit(deployment, proxy)
+        deployment.prove()
+
+
+def test_late_commit_request_would_do_so_to_whoever_trusts_the_report(
+    proxied: Deploy, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The hazard is real: without a look at the client's log, half a transaction is seen and then published again."""
+    monkeypatch.setattr(_CoordinatorLog, "_notice", lambda *_: False)
+    with proxied(vendors=ONE) as deployment:
+        delta_with_a_late_commit(deployment, proxy)
+        records = proof.read(deployment.client, deployment.topic(ONE[0]))
+        ids = Counter(record.event["event_id"] for record in records if record.event)
+        assert [count for count in ids.values() if count > 1]
+
+
+def test_commit_request_held_past_the_timeout_is_refused_later(proxied: Deploy, proxy: Proxy) -> None:
+    """A commit without an answer is given up in time; its request, arriving amid a later transaction, does nothing."""
+    with proxied(vendors=ONE, kafka={"transaction_timeout": 5}) as deployment:
+        deployment.follow()
+        deployment.change(everyday)
+        trap = proxy.hold(Api.END_TXN)
+        deployment.follow(producer=releasing(trap))
+        assert trap.reply.is_set(), "the late request never arrived"
+        deployment.prove()
+
+
+def cuts() -> Iterator[object]:
+    """Yield every request to cut at, before and after it is obeyed, in both phases; most belong to the long matrix."""
+    representative = {(Api.END_TXN, False, True), (Api.END_TXN, True, True), (Api.PRODUCE, True, False)}
+    for api in (Api.END_TXN, Api.PRODUCE, Api.ADD_PARTITIONS_TO_TXN, Api.INIT_PRODUCER_ID):
+        for answered in (False, True):
+            for delta in (False, True):
+                name = f"{api.name} {'answer' if answered else 'request'} in {'delta' if delta else 'snapshot'}"
+                marks = () if (api, answered, delta) in representative else pytest.mark.faults
+                yield pytest.param(api, answered, delta, id=name, marks=marks)
+
+
+@pytest.mark.parametrize(("api", "answered", "delta"), cuts())
+def test_connection_cut_at_a_request_loses_and_repeats_nothing(
+    proxied: Deploy,
+    proxy: Proxy,
+    api: Api,
+    answered: bool,
+    delta: bool,  # noqa: FBT001  parameters of the matrix
+) -> None:
+    """All connections break when a request is sent, or when it was obeyed and its answer is on the way."""
+    with proxied() as deployment:
+        if delta:
+            deployment.follow()
+            deployment.change(everyday)
+        trap = (proxy.hold_answer if answered else proxy.hold)(api, 2)
+        trap.then(proxy.cut)
+        deployment.follow()
+        assert trap.sprung.is_set()
+        deployment.prove()
+
+
+def test_owner_killed_while_its_commit_is_answered_published_once(proxied: Deploy, proxy: Proxy) -> None:
+    """The broker has committed, the owner dies before it hears of it: its successor goes on after the commit."""
+    with proxied(vendors=ONE) as deployment:
+        deployment.follow()
+        deployment.change(everyday)
+        trap = proxy.hold_answer(Api.END_TXN)
+        owner = deployment.spawn()
+        assert trap.sprung.wait(30), owner.tail(40)
+        owner.kill()
+        deployment.follow()
+        deployment.prove()
+
+
+def test_commit_request_of_a_dead_owner_arrives_amid_its_successors_transaction(proxied: Deploy, proxy: Proxy) -> None:
+    """The owner dies right after it asked for a commit; the request comes late, and must not commit for another."""
+    with proxied(vendors=ONE) as deployment:
+        deployment.follow()
+        deployment.change(everyday)
+        trap = proxy.hold(Api.END_TXN)
+        owner = deployment.spawn()
+        assert trap.sprung.wait(30), owner.tail(40)
+        owner.kill()
+        deployment.follow(producer=releasing(trap))
+        assert trap.reply.is_set(), "the late request never arrived"
+        deployment.prove()
+
+
+@pytest.mark.parametrize("seconds", [7, pytest.param(30, marks=pytest.mark.faults)], ids=["7 seconds", "30 seconds"])
+def test_partition_amid_a_transaction_loses_and_repeats_nothing(proxied: Deploy, proxy: Proxy, seconds: int) -> None:
+    """For longer than a transaction may take nothing gets through; then the streams go on by themselves."""
+    with proxied(kafka={"transaction_timeout": 5}) as deployment:
+        deployment.follow()
+        deployment.change(everyday)
+        trap = proxy.hold(Api.PRODUCE, 3)
+        trap.then(proxy.partition)
+        trap.release()
+        healing = threading.Timer(seconds, proxy.heal)
+        healing.start()
+        deployment.follow()
+        healing.join()
+        assert trap.sprung.is_set()
+        deployment.prove()
+
+
+@pytest.mark.faults
+def test_slow_broker_loses_and_repeats_nothing(proxied: Deploy, proxy: Proxy) -> None:
+    """Each request and each answer takes a tenth of a second."""
+    with proxied() as deployment:
+        proxy.delay = 0.05
+        deployment.follow()
+        deployment.change(everyday)
+        deployment.follow()
+        deployment.prove()
