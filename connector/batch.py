@@ -20,7 +20,6 @@ from connector.timestamp import micros
 
 # No index key can equal it: those begin with the (never zero) length of the connection's name.
 CHECKPOINT_KEY = b"\x00checkpoint"
-
 CHECKPOINT_VERSION = 1
 
 # What a record costs beside key, value and headers, rounded up generously (Kafka message format v2).
@@ -179,6 +178,7 @@ class _Draft:
         self.checkpoint = checkpoint
         self._assembler = assembler
         self._policy = assembler.policy
+        self._republish = assembler.policy.republish == "all" or checkpoint.asks("republish")
         self._index = index
         self._records: list[Record] = []
         self._bytes = 0
@@ -290,7 +290,7 @@ class _Draft:
         same_item = known.digest == change.digest and known.change_type == change.change_type
         if self.checkpoint.phase != "snapshot":
             return "repeated" if same_item else None
-        if self._policy.republish == "all" and known.epoch != self.checkpoint.epoch:
+        if self._republish and known.epoch != self.checkpoint.epoch:
             return None
         same_clock = clock is not None and clock == known.changed_at
         same_revision = change.revision is not None and change.revision == known.revision

@@ -310,13 +310,15 @@ def simulate(host: str, port: int, seed: int, entries: int) -> None:
 
 
 @cli.command()
-def demo() -> int:
+@click.option("--keep", is_flag=True, help="Leave everything running at the end, until Ctrl-C.")
+@click.option("--entries", type=click.IntRange(min=100), help="Entries at the start.")
+def demo(**options: Any) -> int:
     """Watch three CMSs flow into a real Kafka, through a crash, and see the proof."""
     try:
         live = importlib.import_module("connector.demo.live")
     except ModuleNotFoundError as error:
         raise ConnectorError(f"the demo needs {error.name}", hint="pip install 'contentwire[demo]'") from error
-    return int(live.main() or 0)
+    return int(live.main(**{name: value for name, value in options.items() if value}))
 
 
 def main() -> NoReturn:

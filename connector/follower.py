@@ -1,6 +1,5 @@
 """Follows one owned stream in a thread: the only place that retries, re-snapshots, relinquishes and stops."""
 
-import json
 import random
 import threading
 import time
@@ -177,7 +176,7 @@ class Follower:
 
     def _work(self) -> None:
         checkpoint = self._publisher.checkpoint
-        if _request(checkpoint).get("paused"):
+        if checkpoint.asks("paused"):
             self._tell("paused")
             self.outcome = "stopped" if self._once else ""
             self._rest(self.plan.pace.look_again)
@@ -382,8 +381,3 @@ class Follower:
         self._status = msgspec.structs.replace(self._status, state=state, error=error, hint=hint)
         if self._publisher.ready:
             self._note(self._publisher.checkpoint, None)
-
-
-def _request(checkpoint: Checkpoint) -> dict[str, object]:
-    request = json.loads(checkpoint.request) if checkpoint.request else {}
-    return request if isinstance(request, dict) else {}

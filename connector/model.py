@@ -103,6 +103,11 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
     page_size: int | None = None
     partitions: dict[str, int] = {}
 
+    def asks(self, wish: str) -> bool:
+        """Tell whether the operator's request holds this wish (`paused`, `allow_deletes`, `republish`)."""
+        wishes = msgspec.json.decode(self.request) if self.request else {}
+        return isinstance(wishes, dict) and bool(wishes.get(wish))
+
     def advance(self, *, cursor: str, caught_up: bool, identity: str | None = None) -> "Checkpoint":
         """Return the checkpoint after one more page, whose continuation is `cursor`.
 

@@ -22,7 +22,7 @@ def reconcile(publisher: Publisher, *, max_delete_share: float, page_items: int)
     Raises `DeletesHeld`, with nothing deleted, when more than `max_delete_share` of the live keys would go.
     """
     checkpoint = publisher.checkpoint
-    allowed = "allow_deletes" in (checkpoint.request or "")
+    allowed = checkpoint.asks("allow_deletes")
     vanished, live = _count(publisher.index, checkpoint.epoch)
     # An open walk has been judged before: what it has already deleted no longer counts as live.
     if not (allowed or checkpoint.walk_open) and vanished > max(_ALWAYS_ALLOWED - 1, max_delete_share * live):
