@@ -52,7 +52,7 @@ class Artifact:
 
     def intact(self, path: Path) -> bool:
         """Whether the file at `path` is this very artifact."""
-        return path.is_file() and path.stat().st_size == self.size and _sha256(path) == self.sha256
+        return path.is_file() and path.stat().st_size == self.size and sha256(path) == self.sha256
 
 
 @dataclass(frozen=True)
@@ -81,18 +81,19 @@ class Library:
         with _locked(self.cache / bundle) as folder:
             return self._complete(bundle, folder)
 
-    def unpack(self, bundle: str, tree: str) -> Path:
+    def unpack(self, bundle: str, tree: str | None = None) -> Path:
         """Return the folder that a bundle of one archive unpacks to, verified in this call by its digest `tree`.
 
-        Fetches and raises like `fetch`; the archive itself is not kept.
+        Without `tree`, unpacks anew. Fetches and raises like `fetch`; the archive itself is not kept.
         """
         with _locked(self.cache / bundle) as folder:
             unpacked = folder / "unpacked"
-            if _tree_digest(unpacked) != tree:
+            if tree_digest(unpacked) != tree:
                 shutil.rmtree(unpacked, ignore_errors=True)
                 (archive,) = self._complete(bundle, folder)
                 with tarfile.open(archive) as tar:
                     tar.extractall(unpacked, filter="data")
+                assert tree in {None, tree_digest(unpacked)}, "the pinned tree is not that of the pinned archive"
                 archive.unlink()
             return unpacked
 
@@ -163,14 +164,16 @@ def _locked(folder: Path) -> Iterator[Path]:
         yield folder
 
 
-def _sha256(path: Path) -> str:
+def sha256(path: Path) -> str:
+    """Return a file's digest, in hex."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _tree_digest(folder: Path) -> str:
+def tree_digest(folder: Path) -> str:
+    """Return one digest over the names and contents of all files below `folder`, in hex."""
     files = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
-    lines = "".join(f"{_sha256(files[name])}  {name}\n" for name in sorted(files))
+    lines = "".join(f"{sha256(files[name])}  {name}\n" for name in sorted(files))
     return hashlib.sha256(lines.encode()).hexdigest()
 
 

@@ -231,7 +231,7 @@ def _settings(node: _Node, nodes: Mapping[int, _Node]) -> dict[str, str]:
 
 def _main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGINT))
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with contextlib.suppress(KeyboardInterrupt), contextlib.ExitStack() as stack:
         kafka = stack.enter_context(find_or_start(os.environ))
         lines = f"export KAFKA_BOOTSTRAP={kafka.bootstrap}\n"
