@@ -18,7 +18,6 @@ from connector.vendors import Vendor, find
 Verdict = Literal["ok", "warning", "failed"]
 
 OK, FAILED, CONFIGURATION, ENVIRONMENT = 0, 1, 2, 3
-_PATIENCE = 10.0
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -58,7 +57,7 @@ def refused(error: ConfigError) -> list[Finding]:
 def examine(config: Config) -> Iterator[Finding]:
     """Yield a finding for everything that a run needs, as soon as it is known."""
     yield Finding("configuration", "ok", f"valid, with {len(config.connections)} connections")
-    cluster = Cluster(config.kafka.properties(), timeout=_PATIENCE)
+    cluster = Cluster(config.kafka.properties())
     broker = _finding("broker", lambda: f"{len(cluster.topics())} topics at {config.kafka.bootstrap_servers}")
     yield broker
     registry = wiring.registry(config.kafka)

@@ -27,7 +27,7 @@ class Member(msgspec.Struct, frozen=True):
 class Cluster:
     """Every method raises `BrokerUnavailable` after `timeout` seconds at most, or `BrokerFatal` if it is refused."""
 
-    def __init__(self, client: Settings, *, timeout: float = 10.0) -> None:
+    def __init__(self, client: Settings, *, timeout: float = 5.0) -> None:
         self._client = client
         self._timeout = timeout
         self._seen: list[KafkaError] = []
