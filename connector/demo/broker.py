@@ -11,8 +11,6 @@ import shutil
 import signal
 import sys
 import tempfile
-import uuid
-from base64 import urlsafe_b64encode
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -136,14 +134,13 @@ class Kafka:
         if self._security:
             self._security.create()
         security = self._security.server if self._security else {}
-        cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         with contextlib.ExitStack() as stack:
             tools = []
             for node in self._nodes.values():
                 node.folder.mkdir()
                 settings = {**_settings(node, self._nodes), **security, **properties}
                 node.settings.write_text("".join(f"{key}={value}\n" for key, value in settings.items()))
-                tool = ["kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(node.settings)]
+                tool = ["kafka.tools.StorageTool", "format", "-t", self._folder.name, "-c", str(node.settings)]
                 tool += self._security.format if self._security else []
                 tools.append(stack.enter_context(java.run([*self._java, *tool], log=node.log)))
             for tool_run in tools:
