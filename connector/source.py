@@ -13,6 +13,7 @@ from connector import __version__
 from connector.errors import (
     CheckpointRejected,
     ForeignUrl,
+    PageTooLarge,
     SourceUnavailable,
     WalkBroken,
 )
@@ -64,22 +65,31 @@ class Source:
     def walk(self, checkpoint: Checkpoint) -> Iterator[SyncPage]:
         """Yield the pages after `checkpoint` until caught up; the next one is on its way while a page is worked on.
 
-        Ends early, without a caught-up page, when `stop` is set. Raises what `fetch` raises; `WalkBroken` in place of
-        `CheckpointRejected` once the walk has given a page, and when a cursor comes back within the walk.
+        Ends early, without a caught-up page, when `stop` is set. Raises what `fetch` raises; `WalkBroken` in place
+        of `CheckpointRejected` (but `PageTooLarge`) once the walk has given a page, and when a cursor comes back in it.
         """
-        ahead: queue.Queue[SyncPage | BaseException | None] = queue.Queue(maxsize=1)
-        abandoned = threading.Event()
+        ahead: queue.SimpleQueue[SyncPage | BaseException | None] = queue.SimpleQueue()
+        room, abandoned = threading.Semaphore(1), threading.Event()
+
+        def look_ahead() -> None:
+            try:
+                for page in self._pages(checkpoint, room, abandoned):
+                    ahead.put(page)
+                ahead.put(_END)
+            except BaseException as error:  # noqa: BLE001  handed over to the thread that reads
+                ahead.put(error)
+
         # A daemon: a hanging request must not hold up the end of the process.
-        threading.Thread(
-            target=self._look_ahead, args=(checkpoint, ahead, abandoned), daemon=True, name="look-ahead"
-        ).start()
+        threading.Thread(target=look_ahead, daemon=True, name="look-ahead").start()
         try:
             while (found := self._next(ahead)) is not _END:
                 if isinstance(found, BaseException):
                     raise found
+                room.release()
                 yield found
         finally:
             abandoned.set()
+            room.release()
 
     def fetch(self, checkpoint: Checkpoint) -> SyncPage:
         """Return the page after `checkpoint`.
@@ -148,25 +158,18 @@ class Source:
             hint="check base_url, the network and the vendor's status page",
         )
 
-    def _look_ahead(
-        self, checkpoint: Checkpoint, ahead: "queue.Queue[SyncPage | BaseException | None]", abandoned: threading.Event
-    ) -> None:
-        try:
-            for page in self._pages(checkpoint):
-                if not _put(ahead, page, abandoned):
-                    return
-            _put(ahead, _END, abandoned)
-        except BaseException as error:  # noqa: BLE001  handed over to the thread that reads
-            _put(ahead, error, abandoned)
-
-    def _pages(self, checkpoint: Checkpoint) -> Iterator[SyncPage]:
+    def _pages(
+        self, checkpoint: Checkpoint, room: threading.Semaphore, abandoned: threading.Event
+    ) -> Iterator[SyncPage]:
+        """Yield the pages of a walk; each is asked for once there is room for it, none once the walk is abandoned."""
         seen = {checkpoint.cursor}
         first = True
-        while True:
+        while room.acquire() and not abandoned.is_set():
             try:
                 page = self.fetch(checkpoint)
             except CheckpointRejected as rejected:
-                if first:
+                # A page that is too large stays so: walking again would not help.
+                if first or isinstance(rejected, PageTooLarge):
                     raise
                 raise WalkBroken(f"refused midway: {rejected}", hint=rejected.hint) from rejected
             yield page
@@ -177,7 +180,7 @@ class Source:
             seen.add(page.checkpoint.cursor)
             checkpoint, first = page.checkpoint, False
 
-    def _next(self, ahead: "queue.Queue[SyncPage | BaseException | None]") -> SyncPage | BaseException | None:
+    def _next(self, ahead: "queue.SimpleQueue[SyncPage | BaseException | None]") -> SyncPage | BaseException | None:
         while not self._stop.is_set():
             try:
                 return ahead.get(timeout=_TICK)
@@ -187,17 +190,3 @@ class Source:
 
 
 _TRANSFER_HEADERS: Final = {"content-encoding", "content-length", "transfer-encoding"}
-
-
-def _put(
-    ahead: "queue.Queue[SyncPage | BaseException | None]",
-    item: SyncPage | BaseException | None,
-    abandoned: threading.Event,
-) -> bool:
-    while not abandoned.is_set():
-        try:
-            ahead.put(item, timeout=_TICK)
-        except queue.Full:
-            continue
-        return True
-    return False
