@@ -1,0 +1,78 @@
+"""A simulated CMS to follow: vendors connected to it, and what their published state must equal in the end."""
+
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from pydantic import SecretStr, ValidationError
+
+from connector import vendors
+from connector.model import EntityKey
+from connector.simulator import Simulator
+from connector.timestamp import micros
+from connector.vendors import Vendor
+from tests.values import CONNECTION
+
+Row = tuple[str | None, int | None, int | None, str | None]
+
+
+def connect(simulator: Simulator, name: str, *, page_size: int | None = None, **settings: Any) -> Vendor:
+    """Return the vendor called `name`, connected to the simulator that serves.
+
+    `page_size` holds where the vendor lets its clients choose one; elsewhere the simulator's does.
+    """
+    table: dict[str, Any] = {**simulator.connection(name), **settings}
+    del table["vendor"]
+    found = vendors.find(name)
+    secret = {each for each, field in found.settings_type.model_fields.items() if "Secret" in str(field.annotation)}
+    wrapped = {each: SecretStr(value) if each in secret else value for each, value in table.items()}
+    try:
+        return found(CONNECTION, found.settings_type.model_validate(wrapped | {"page_size": page_size}))
+    except ValidationError:
+        return found(CONNECTION, found.settings_type.model_validate(wrapped))
+
+
+def truth(
+    simulator: Simulator, name: str, wanted: Callable[[EntityKey, str | None], bool] | None = None
+) -> dict[EntityKey, Row]:
+    """Return what the CMS delivers now, by the key it has to have: content type, revision, clock, field JSON."""
+    found: dict[EntityKey, Row] = {}
+    for live in simulator.truth(name):
+        key = EntityKey(CONNECTION, live.entity_type, live.id, live.locale)
+        if wanted is None or wanted(key, live.content_type):
+            fields = None if live.fields is None else live.fields.decode()
+            found[key] = (live.content_type, live.revision, _millis(live.changed_at), fields)
+    return found
+
+
+def rows(state: dict[EntityKey, dict[str, Any]]) -> dict[EntityKey, Row]:
+    """Return the latest events of live keys in the form of `truth`."""
+    return {
+        key: (after["content_type"], after["revision"], event["source"]["ts_ms"], after["fields"])
+        for key, event in state.items()
+        if (after := event["after"])
+    }
+
+
+def requests(simulator: Simulator, name: str) -> list[str]:
+    """Return the kinds of the requests so far: `start`, `cursor`, `probe`."""
+    return [request.kind for request in simulator.requests(name)]
+
+
+def eventually(true: Callable[[], object], within: float = 10.0) -> None:
+    """Wait until something is true; fail if it is not in time."""
+    deadline = time.monotonic() + within
+    while not true():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.002)
+
+
+def contiguous(sequences: Iterable[int]) -> bool:
+    """Return whether numbers run from 1 without gap and without repeat, in any order."""
+    numbers = sorted(sequences)
+    return numbers == list(range(1, len(numbers) + 1))
+
+
+def _millis(text: str) -> int | None:
+    clock = micros(text)
+    return None if clock is None else clock // 1000
