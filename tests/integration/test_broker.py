@@ -36,7 +36,7 @@ def _producer(client: Mapping[str, str], transactional_id: str) -> Producer:
 def _commit(producer: Producer, topic: str, value: bytes) -> None:
     producer.begin_transaction()
     producer.produce(topic, value)
-    producer.commit_transaction(30)
+    producer.commit_transaction(60)
 
 
 def _values(client: Mapping[str, str], topic: str, isolation: str = "read_committed") -> list[bytes | None]:
