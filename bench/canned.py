@@ -2,17 +2,23 @@
 
 import json
 import random
+from collections.abc import Iterator
 
-SYNC_PATH = "/spaces/bench/environments/master/sync"
+_WORDS = ("river", "stone", "light", "garden", "paper", "signal", "harbour", "window", "metal", "cloud")
+
+
+def sync_path(environment: str) -> str:
+    """Return the path of the Sync API that serves the pages."""
+    return f"/spaces/bench/environments/{environment}/sync"
 
 
 def item(number: int, chance: random.Random) -> dict[str, object]:
     """Return one entry with text, numbers, rich text and links."""
-    words = ("river", "stone", "light", "garden", "paper", "signal", "harbour", "window", "metal", "cloud")
-    text = " ".join(chance.choices(words, k=150))
+    text = " ".join(chance.choices(_WORDS, k=190))
     link = {"sys": {"type": "Link", "linkType": "Entry", "id": f"entry{chance.randrange(100_000)}"}}
     image = {"sys": {"type": "Link", "linkType": "Asset", "id": f"asset{chance.randrange(10_000)}"}}
-    moment = f"2026-01-{1 + number % 28:02d}T{number % 24:02d}:{number % 60:02d}:{number // 60 % 60:02d}.{number % 1000:03d}Z"
+    day, hour, minute, second = 1 + number % 28, number % 24, number % 60, number // 60 % 60
+    moment = f"2026-01-{day:02d}T{hour:02d}:{minute:02d}:{second:02d}.{number % 1000:03d}Z"
     return {
         "metadata": {"tags": [], "concepts": []},
         "sys": {
@@ -37,16 +43,22 @@ def item(number: int, chance: random.Random) -> dict[str, object]:
     }
 
 
-def pages(items: int, per_page: int, origin: str) -> list[bytes]:
-    """Return the bodies of a whole initial sync; page N is asked for with the token `N`."""
+def items(count: int, per_page: int) -> Iterator[bytes]:
+    """Yield the items of a whole initial sync, a JSON array for each page."""
     chance = random.Random(1)
-    bodies = []
-    for start in range(0, items, per_page):
-        body: dict[str, object] = {
-            "sys": {"type": "Array"},
-            "items": [item(number, chance) for number in range(start, min(start + per_page, items))],
-        }
-        last = start + per_page >= items
-        body["nextSyncUrl" if last else "nextPageUrl"] = f"{origin}{SYNC_PATH}?sync_token={start // per_page + 1}"
-        bodies.append(json.dumps(body, separators=(",", ":"), ensure_ascii=False).encode())
-    return bodies
+    for start in range(0, count, per_page):
+        page = [item(number, chance) for number in range(start, min(start + per_page, count))]
+        yield json.dumps(page, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def page(array: bytes, next_url: str, *, last: bool) -> bytes:
+    """Return the body of a page of these items."""
+    member = "nextSyncUrl" if last else "nextPageUrl"
+    return b'{"sys":{"type":"Array"},"items":' + array + f',"{member}":"{next_url}"}}'.encode()
+
+
+def pages(count: int, per_page: int, origin: str) -> list[bytes]:
+    """Return the bodies of a whole initial sync; page N is asked for with the token `N`."""
+    arrays = list(items(count, per_page))
+    url = f"{origin}{sync_path('master')}?sync_token="
+    return [page(array, f"{url}{n}", last=n == len(arrays)) for n, array in enumerate(arrays, 1)]

@@ -1,0 +1,45 @@
+"""The floor of publishing: the client library alone, one transaction a batch, nothing looked at."""
+
+from typing import Any
+
+from confluent_kafka import Producer
+
+from connector.batch import Batch
+
+
+def producer(bootstrap: str, transactional_id: str) -> Producer:
+    """Return a producer that is ready for transactions; compression and partitioner are the connector's."""
+    made = Producer(
+        {
+            "bootstrap.servers": bootstrap,
+            "transactional.id": transactional_id,
+            "linger.ms": 0,
+            "retry.backoff.ms": 5,
+            "socket.nagle.disable": True,
+            "compression.type": "lz4",
+            "partitioner": "murmur2_random",
+            "message.max.bytes": 8 * 1024 * 1024,
+        }
+    )
+    made.init_transactions(30)
+    return made
+
+
+def commit(using: Producer, batch: Batch, state_topic: str) -> None:
+    """Commit the records of a batch, its index records and checkpoint too; the commit waits for their delivery."""
+    using.begin_transaction()
+    for topic, key, value, headers in batch.records:
+        _put(using, topic, value, key, headers)
+    for key, value in batch.state:
+        _put(using, state_topic, value, key, [])
+    using.commit_transaction(60)
+
+
+def _put(using: Producer, topic: str, value: bytes | None, key: bytes | None, headers: Any) -> None:
+    while True:
+        try:
+            using.produce(topic, value, key, headers=headers)
+        except BufferError:
+            using.poll(0.05)
+        else:
+            return

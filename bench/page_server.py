@@ -1,0 +1,75 @@
+"""A static page server in a process of its own; it does as little a request as possible, to be nobody's bottleneck.
+
+The environment in a request's path says which walk is wanted: `<pages>-<milliseconds>` serves that many of the pages,
+each after that delay. What follows a walk is an empty delta, for ever.
+"""
+
+import contextlib
+import re
+import socket
+import socketserver
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import canned
+
+PER_PAGE = 1000
+
+_TARGET = re.compile(rb"GET (/spaces/bench/environments/(\d+)-(\d+)/sync)\?(?:\S*&)?(?:sync_token=(\d+)|initial=true)")
+
+
+@contextlib.contextmanager
+def serve(count: int) -> Iterator[str]:
+    """Give the origin of a server of `count` items."""
+    command = [sys.executable, str(Path(__file__).resolve()), str(count)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout
+        try:
+            yield server.stdout.readline().strip()
+        finally:
+            server.terminate()
+
+
+class _Server(socketserver.ThreadingTCPServer):
+    daemon_threads = True
+
+    def __init__(self, arrays: list[bytes]) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.arrays = arrays
+
+    @property
+    def origin(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}"
+
+
+class _Handler(socketserver.StreamRequestHandler):
+    server: _Server
+
+    def handle(self) -> None:
+        self.request.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, True)
+        while target := _TARGET.match(self.rfile.readline()):
+            while self.rfile.readline().strip():
+                pass
+            path, count, milliseconds = target[1].decode(), int(target[2]), int(target[3])
+            time.sleep(milliseconds / 1000)
+            self._answer(path, int(target[4] or 0), count)
+
+    def _answer(self, path: str, number: int, count: int) -> None:
+        array = self.server.arrays[number] if number < count else b"[]"
+        following = min(number + 1, count)
+        body = canned.page(array, f"{self.server.origin}{path}?sync_token={following}", last=following == count)
+        head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+        self.request.sendall(head.encode() + body)
+
+
+def _main() -> None:
+    with _Server(list(canned.items(int(sys.argv[1]), PER_PAGE))) as server:
+        print(server.origin, flush=True)
+        server.serve_forever()
+
+
+if __name__ == "__main__":
+    _main()

@@ -1,0 +1,24 @@
+"""Measurements in a process of their own: nothing is warm from, or held by, what ran before. Linux only."""
+
+import multiprocessing
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import ParamSpec, TypeVar
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def alone(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    """Return what `function` returns when a new process runs it."""
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        return pool.submit(function, *args, **kwargs).result()
+
+
+def peak_megabytes() -> float:
+    """Return the largest resident size that this process ever had."""
+    # Not getrusage: its maximum is inherited from the parent.
+    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+    kibibytes = next(line.split()[1] for line in lines if line.startswith("VmHWM"))
+    return int(kibibytes) / 1024

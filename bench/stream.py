@@ -1,0 +1,74 @@
+"""The stream under test: configured and wired as the process does it, on topics that are removed afterwards."""
+
+import contextlib
+import os
+import uuid
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from confluent_kafka.admin import AdminClient
+from pydantic import SecretStr
+
+from connector import vendors, wiring
+from connector.batch import Batch
+from connector.config import Config, Connection, KafkaConfig
+from connector.kafka.store import KafkaStore, Layout
+from connector.publisher import Publisher
+from connector.runner import Bounds, Runner
+from connector.source import Transport
+from connector.vendors.contentful import ContentfulSettings
+
+_NAME = "bench"
+
+
+class Stream(NamedTuple):
+    """A recovered publisher and its runner."""
+
+    publisher: Publisher
+    runner: Runner
+
+
+def config(bootstrap: str, prefix: str, origin: str, environment: str = "master") -> Config:
+    """Return the configuration of one connection to `origin`."""
+    settings = ContentfulSettings(
+        token=SecretStr("t"), space="bench", environment=environment, base_url=origin, page_size=1000
+    )
+    connection = Connection(name=_NAME, vendor="contentful", settings=settings)
+    kafka = KafkaConfig(bootstrap_servers=bootstrap, prefix=prefix)
+    return Config(kafka=kafka, connections={_NAME: connection})
+
+
+def layout(settings: Config) -> Layout:
+    """Return the stream's topics."""
+    return wiring.layout(settings.kafka, settings.connections[_NAME])
+
+
+def follow(
+    settings: Config,
+    store: KafkaStore | None = None,
+    *,
+    committed: Callable[[Batch], None] = lambda _: None,
+    transport: Transport | None = None,
+) -> Stream:
+    """Return the stream, ready for its first pass; `store` and `transport` replace Kafka and the network."""
+    kafka, connection = settings.kafka, settings.connections[_NAME]
+    vendor = vendors.find(connection.vendor)(connection.name, connection.settings)
+    store = store or KafkaStore(kafka.properties(), layout(settings))
+    publisher = wiring.publisher(store, kafka, connection, vendor, lambda batch, *_: committed(batch))
+    publisher.recover()
+    bounds = Bounds(kafka.commit_items, kafka.commit_bytes, kafka.commit_interval)
+    return Stream(publisher, Runner(wiring.open_source(connection, vendor, transport=transport), publisher, bounds))
+
+
+@contextlib.contextmanager
+def prefix(bootstrap: str) -> Iterator[str]:
+    """Give an unused prefix; its topics are deleted at the end, for they are large."""
+    chosen = f"bench-{os.getpid()}-{uuid.uuid4().hex[:8]}"
+    try:
+        yield chosen
+    finally:
+        admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 4})
+        mine = [name for name in admin.list_topics(timeout=30).topics if name.startswith(f"{chosen}.")]
+        if mine:
+            for deleted in admin.delete_topics(mine, operation_timeout=30).values():
+                deleted.result(30)
