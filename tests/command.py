@@ -1,0 +1,151 @@
+"""The `contentwire` command as its users run it: in a child process, with a configuration file of its own."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, Self
+
+from connector import sandbox
+from connector.simulator import Simulator
+
+COMMAND = (sys.executable, "-m", "connector.cli")
+_DEADLINE = 60
+
+
+class Ended(NamedTuple):
+    """How a command ended: its exit code, and what it said."""
+
+    code: int
+    out: str
+    err: str
+
+
+class Running:
+    """A command in the background; ended at the end of the context if it still runs."""
+
+    def __init__(self, child: "subprocess.Popen[str]", log: Path) -> None:
+        self.child = child
+        self._log = log
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.child.kill()
+        self.child.communicate()
+
+    def said(self, text: str, times: int = 1) -> bool:
+        """Wait until standard error holds `text` so many times; return whether it did before the command ended."""
+        with self._log.open(encoding="utf-8") as log:
+            heard = ""
+            while heard.count(text) < times:
+                ended = self.child.poll() is not None
+                more = log.read()
+                heard += more
+                if not more and ended:
+                    return False
+                if not more:
+                    # Nothing to read: give the child the processor, and notice its end at once.
+                    self._wait(0.02)
+        return True
+
+    def ends(self, *signals: signal.Signals) -> Ended:
+        """Send signals, wait for the end, and return it."""
+        for number in signals:
+            self.child.send_signal(number)
+        out, _ = self.child.communicate(timeout=_DEADLINE)
+        return Ended(self.child.returncode, out, self._log.read_text(encoding="utf-8"))
+
+    def _wait(self, seconds: float) -> None:
+        try:
+            self.child.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return
+
+
+class Workplace:
+    """A folder with a `contentwire.toml` in it. `environ` is what its secrets are read from."""
+
+    def __init__(self, folder: Path, environ: Mapping[str, str]) -> None:
+        self.folder = folder
+        self.environ = dict(environ)
+        self._logs = 0
+
+    @property
+    def path(self) -> Path:
+        """Where the configuration is."""
+        return self.folder / "contentwire.toml"
+
+    def write(self, text: str) -> None:
+        """Write the configuration."""
+        self.path.write_text(text, encoding="utf-8")
+
+    def edit(self, pattern: str, replacement: str) -> None:
+        """Replace what `pattern` matches, which MUST be there, by `replacement`."""
+        text, count = re.subn(pattern, replacement, self.path.read_text(encoding="utf-8"))
+        assert count, pattern
+        self.write(text)
+
+    def run(self, *arguments: str, stdin: str = "") -> Ended:
+        """Run a command to its end."""
+        child = subprocess.run(
+            [*COMMAND, *arguments],
+            cwd=self.folder,
+            env=self._environ(),
+            input=stdin,
+            capture_output=True,
+            encoding="utf-8",
+            timeout=_DEADLINE,
+            check=False,
+        )
+        return Ended(child.returncode, child.stdout, child.stderr)
+
+    def start(self, *arguments: str) -> Running:
+        """Start a command in the background."""
+        self._logs += 1
+        log = self.folder / f"{self._logs}.log"
+        child = subprocess.Popen(
+            [*COMMAND, *arguments],
+            cwd=self.folder,
+            env=self._environ(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=log.open("w"),
+            encoding="utf-8",
+        )
+        return Running(child, log)
+
+    def lines(self, *arguments: str) -> list[Any]:
+        """Run a command that must succeed, and return the JSON of each line of its output."""
+        ended = self.run(*arguments)
+        assert ended.code == 0, ended
+        return [json.loads(line) for line in ended.out.splitlines()]
+
+    def value(self, *arguments: str) -> Any:
+        """Run a command that must succeed, and return its output's JSON."""
+        ended = self.run(*arguments)
+        assert ended.code == 0, ended
+        return json.loads(ended.out)
+
+    def _environ(self) -> dict[str, str]:
+        inherited = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+        return {**inherited, "PYTHONPATH": str(Path(__file__).parents[1]), **self.environ}
+
+
+def following(
+    folder: Path, simulator: Simulator, names: Sequence[str], *, bootstrap: str, prefix: str, kafka: str = ""
+) -> Workplace:
+    """Return a workplace that follows the simulated vendors `names`, each in a connection of its name.
+
+    `kafka` are further lines of the `[kafka]` table. Polls ten times a second.
+    """
+    text, environ = sandbox.tables({name: simulator.connection(name) for name in names})
+    paced = re.sub(r"(?m)^(vendor = .*)$", r"\1\npoll_interval = 0.1", text)
+    workplace = Workplace(folder, environ)
+    workplace.write(f'[kafka]\nbootstrap_servers = "{bootstrap}"\nprefix = "{prefix}"\n{kafka}\n\n{paced}')
+    return workplace

@@ -1,0 +1,144 @@
+"""The command line without a broker: what it parses, refuses, writes, and with which exit code it ends."""
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from connector import config
+from connector.cli import cli
+from connector.doctor import Finding, exit_code, verdict
+from connector.errors import (
+    BrokerUnavailable,
+    ConfigError,
+    ConnectorError,
+    RegistryUnavailable,
+    SourceRejected,
+    SourceUnavailable,
+    TopicMismatch,
+)
+from tests.command import Workplace
+
+CONTRACT = {
+    "init": {"force"},
+    "check": {"as_json"},
+    "run": {"until_caught_up", "timeout", "log_format", "log_level"},
+    "status": {"as_json"},
+    "tail": {"connection", "from_beginning", "until_end", "as_json", "limit"},
+    "dead-letters": {"connection", "as_json", "limit"},
+    "snapshot": {"connection", "everything", "allow_deletes"},
+    "pause": {"connection"},
+    "resume": {"connection"},
+    "checkpoints list": {"as_json"},
+    "checkpoints show": {"connection"},
+    "checkpoints reset": {"connection", "yes"},
+    "checkpoints export": {"connection"},
+    "checkpoints import": {"connection", "cursor", "file"},
+    "schemas register": set(),
+    "schemas check": set(),
+    "simulate": {"host", "port", "seed", "entries"},
+    "demo": {"keep", "entries"},
+}
+
+
+@pytest.fixture
+def workplace(tmp_path: Path) -> Workplace:
+    """Give an empty folder to run commands in."""
+    return Workplace(tmp_path, {"CONTENTFUL_TOKEN": "tok-123-secret"})
+
+
+@pytest.mark.parametrize("name", CONTRACT)
+def test_the_commands_and_their_options_are_a_contract(name: str) -> None:
+    """Every documented command is there, with its options, and says what it does."""
+    command = cli
+    for part in name.split():
+        found = getattr(command, "commands", {}).get(part)
+        assert found is not None
+        command = found
+    assert {option.name for option in command.params} >= CONTRACT[name]
+    assert command.help
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (ConfigError("x"), 2),
+        (BrokerUnavailable("x"), 3),
+        (RegistryUnavailable("x"), 3),
+        (SourceUnavailable("x"), 3),
+        (SourceRejected("x"), 1),
+        (TopicMismatch("x"), 1),
+        (ConnectorError("x"), 1),
+    ],
+)
+def test_an_exit_code_says_who_has_to_act(error: ConnectorError, code: int) -> None:
+    """2: correct the configuration; 3: wait or look at the environment; 1: anything else."""
+    assert exit_code(error) == code
+
+
+def test_what_has_to_be_corrected_comes_before_what_may_pass_by_itself() -> None:
+    """An examination ends with 2 before 1 before 3, and warnings fail nothing."""
+    findings = [Finding("a", "failed", "", exit_code=code) for code in (3, 1, 2)]
+    assert [verdict(findings[:count]) for count in (0, 1, 2, 3)] == [0, 3, 1, 2]
+    assert verdict([Finding("a", "warning", "")]) == 0
+
+
+def test_init_writes_a_configuration_that_loads(workplace: Workplace) -> None:
+    """The sample is written where --config says, is valid, and names the next step."""
+    ended = workplace.run("--config", "mine.toml", "init")
+    assert ended.code == 0
+    assert "contentwire check" in ended.out
+    assert config.load(workplace.folder / "mine.toml", workplace.environ).connections.keys() == {"blog"}
+
+
+def test_init_overwrites_nothing_unless_told_to(workplace: Workplace) -> None:
+    """An existing file stays as it is without --force, and the message says how to go on."""
+    workplace.write("mine")
+    ended = workplace.run("init")
+    assert (ended.code, workplace.path.read_text()) == (2, "mine")
+    assert "--force" in ended.err
+    assert workplace.run("init", "--force").code == 0
+    assert tomllib.loads(workplace.path.read_text())["kafka"]
+
+
+def test_the_environment_names_the_configuration(workplace: Workplace) -> None:
+    """CONTENTWIRE_CONFIG stands for --config."""
+    workplace.environ["CONTENTWIRE_CONFIG"] = "elsewhere.toml"
+    assert "elsewhere.toml: cannot be read" in workplace.run("status").err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("nonsense",),
+        ("tail",),
+        ("tail", "blog", "--limit", "0"),
+        ("run", "--log-format", "xml"),
+        ("checkpoints", "import", "blog"),
+        ("checkpoints", "import", "blog", "--cursor", "c", "-"),
+        ("checkpoints", "reset", "blog"),
+    ],
+)
+def test_a_wrong_command_line_ends_with_2(workplace: Workplace, arguments: tuple[str, ...]) -> None:
+    """What cannot be understood, or asked without a terminal, changes nothing and shows how it is used."""
+    workplace.run("init")
+    ended = workplace.run(*arguments)
+    assert (ended.code, ended.out) == (2, "")
+    assert "Usage: contentwire" in ended.err
+    assert "Traceback" not in ended.err
+
+
+def test_an_error_shows_its_traceback_only_on_demand(workplace: Workplace) -> None:
+    """One line says what happened, one what to do; --debug adds the traceback."""
+    ended = workplace.run("status")
+    assert ended.err.splitlines() == [
+        "contentwire: contentwire.toml: cannot be read: No such file or directory",
+        "  -> `contentwire init` writes a sample",
+    ]
+    assert "Traceback" in workplace.run("--debug", "status").err
+
+
+def test_the_version_is_told(workplace: Workplace) -> None:
+    """--version works without a configuration."""
+    ended = workplace.run("--version")
+    assert (ended.code, ended.out.split()[0]) == (0, "contentwire,")

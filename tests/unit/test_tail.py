@@ -1,0 +1,62 @@
+"""Decoded records for a person: which topics are read, and what a line says."""
+
+import re
+
+import pytest
+
+from connector.kafka.reader import Consumed
+from connector.kafka.store import Layout
+from connector.model import EntityKey
+from connector.screen import plain
+from connector.tail import Entry, changes_pattern
+
+RECORD = Consumed("t", 0, 7, 1_750_000_000_000, b"", b"")
+KEY = {"connection": "blog", "entity_type": "entry", "id": "e1", "locale": "*"}
+ENTITY = {"entity_type": "entry", "id": "e1", "locale": "*", "content_type": "post", "revision": 0}
+SOURCE = {"ts_ms": 1_000, "table": "post"}
+VERDICT = {"op": "u", "ts_ms": 3_500, "origin": "delta", "change_type": "published"}
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "{prefix}.{connection}.changes",
+        "cms.{connection}.{entity_type}",
+        "{prefix}.{connection}.{locale}",
+        "{prefix}.{locale}.{entity_type}.{connection}",
+    ],
+)
+def test_the_pattern_matches_every_changes_topic_and_no_other(template: str) -> None:
+    """Whatever the template routes by, its topics are found; state, dead letters and other connections are not."""
+    pattern = changes_pattern(Layout(prefix="p", connection="blog", topic=template))
+    other = Layout(prefix="p", connection="blog2", topic=template)
+    for kind in ("entry", "asset", "content_type"):
+        for locale in ("*", "de-DE"):
+            key = EntityKey("blog", kind, "e1", locale)
+            assert pattern.fullmatch(Layout(prefix="p", connection="blog", topic=template).changes_topic(key))
+            assert not pattern.fullmatch(other.changes_topic(key))
+    assert not pattern.fullmatch("p.blog.state")
+    assert not pattern.fullmatch("p.blog.dead-letters")
+
+
+def test_an_event_is_one_readable_line() -> None:
+    """Op, table, id, locale, revision (0 is one) and freshness, in both envelopes."""
+    debezium = {"before": None, "after": ENTITY, "source": SOURCE, **VERDICT}
+    flat = {**ENTITY, **VERDICT, "table": "post", "source_ts_ms": 1_000}
+    assert Entry(RECORD, KEY, debezium).event().split() == ["u", "post", "e1", "*", "r0", "2.5", "s", "delta"]
+    assert Entry(RECORD, KEY, flat).event() == Entry(RECORD, KEY, debezium).event()
+
+
+def test_a_delete_shows_what_is_gone_and_its_tombstone_follows() -> None:
+    """A delete's line comes from `before`; a tombstone's from its key."""
+    delete = {"before": {**ENTITY, "revision": None}, "after": None, "source": SOURCE, **VERDICT, "op": "d"}
+    assert Entry(RECORD, KEY, delete).event().split() == ["d", "post", "e1", "*", "2.5", "s", "delta"]
+    assert Entry(RECORD, KEY, None).event().split() == ["t", "(tombstone)", "e1", "*"]
+
+
+def test_a_line_cannot_move_the_cursor_of_a_terminal() -> None:
+    """Control characters of a CMS are shown, not obeyed."""
+    line = Entry(RECORD, {**KEY, "id": "e\x1b[2J\n1"}, None).event()
+    assert line.isprintable()
+    assert plain("déjà vu") == "déjà vu"
+    assert re.search(r"\\x1b", line)
