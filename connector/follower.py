@@ -156,7 +156,9 @@ class Follower:
         try:
             if not self._publisher.ready:
                 self._recover()
-            self._work()
+            # Recovery may have waited long for a broker, and the stream may be another's by now.
+            if not self._stop.is_set():
+                self._work()
         except ConnectorError as error:
             if not self._stop.is_set():
                 self._heed(error)
