@@ -1,9 +1,9 @@
 """A connector process that tests kill or freeze at a step of their choice: `python -m tests.faults.child ORDERS.json`.
 
 It runs the production code as `contentwire run` does. Steps are counted around it, from outside: in a wrapped producer,
-a wrapped transport, the reads of the state topic and the calls of the membership. A step is called `<what>:<n>`, counted
-by stream, so that its name is the same in every run. When every stream of the orders has reached its step, the process
-does to itself what the orders say; until then the streams that are there wait.
+a wrapped transport, the reads of the state topic and the calls of the membership. A step is called `<what>:<n>`,
+counted by stream, so that its name is the same in every run. When every stream of the orders has reached its step, the
+process does to itself what the orders say; until then the streams that are there wait.
 """
 
 import os
@@ -52,7 +52,7 @@ class Steps:
         self._waiting = set(orders.at)
         self._lock = threading.Lock()
         self._gone_on = threading.Event()
-        self._file = Path(orders.steps).open("a", buffering=1)
+        self._file = Path(orders.steps).open("a", buffering=1)  # noqa: SIM115  open until the process dies
 
     def take(self, stream: str, what: str, prepare: Callable[[], object] = lambda: None) -> None:
         """Take one step; `prepare` is called first if it is the ordered one."""

@@ -1,10 +1,11 @@
 """A TCP proxy in front of the brokers that understands as much of Kafka's protocol as its faults need.
 
-Requests are frames: length, api key, version, correlation id. In the answers to Metadata and FindCoordinator it puts its
-own ports in the place of the brokers', so that every connection of a client goes through it. The host stays the same,
-hence so does every length, and nothing else needs to be understood. Brokers must advertise `127.0.0.1`.
+Requests are frames: length, api key, version, correlation id. In the answers to Metadata and FindCoordinator it puts
+its own ports in the place of the brokers', so that every connection of a client goes through it. The host stays the
+same, hence so does every length, and nothing else needs to be understood. Brokers must advertise `127.0.0.1`.
 """
 
+import contextlib
 import socket
 import struct
 import threading
@@ -267,8 +268,7 @@ def _send(end: socket.socket, frame: bytes) -> bool:
 
 
 def _close(end: socket.socket) -> None:
-    try:
+    # The other side may have been quicker.
+    with contextlib.suppress(OSError):
         end.shutdown(socket.SHUT_RDWR)
-    except OSError:
-        pass  # the other side was quicker
     end.close()

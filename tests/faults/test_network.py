@@ -2,8 +2,8 @@
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import pytest
 from confluent_kafka import Producer
@@ -92,31 +92,37 @@ def test_commit_request_held_past_the_timeout_is_refused_later(proxied: Deploy, 
         deployment.prove()
 
 
-def cuts() -> Iterator[object]:
-    """Yield every request to cut at, before and after it is obeyed, in both phases; most belong to the long matrix."""
-    representative = {(Api.END_TXN, False, True), (Api.END_TXN, True, True), (Api.PRODUCE, True, False)}
-    for api in (Api.END_TXN, Api.PRODUCE, Api.ADD_PARTITIONS_TO_TXN, Api.INIT_PRODUCER_ID):
-        for answered in (False, True):
-            for delta in (False, True):
-                name = f"{api.name} {'answer' if answered else 'request'} in {'delta' if delta else 'snapshot'}"
-                marks = () if (api, answered, delta) in representative else pytest.mark.faults
-                yield pytest.param(api, answered, delta, id=name, marks=marks)
+class Cut(NamedTuple):
+    """When all connections break: at a request, or when it was obeyed and its answer is on the way; in which phase."""
+
+    api: Api
+    answered: bool
+    delta: bool
+
+    def __str__(self) -> str:
+        place = f"{self.api.name}-{'answer' if self.answered else 'request'}"
+        return f"{place}-{'delta' if self.delta else 'snapshot'}"
 
 
-@pytest.mark.parametrize(("api", "answered", "delta"), cuts())
-def test_connection_cut_at_a_request_loses_and_repeats_nothing(
-    proxied: Deploy,
-    proxy: Proxy,
-    api: Api,
-    answered: bool,
-    delta: bool,  # noqa: FBT001  parameters of the matrix
-) -> None:
-    """All connections break when a request is sent, or when it was obeyed and its answer is on the way."""
+CUTS = [
+    Cut(api, answered, delta)
+    for api in (Api.END_TXN, Api.PRODUCE, Api.ADD_PARTITIONS_TO_TXN, Api.INIT_PRODUCER_ID)
+    for answered in (False, True)
+    for delta in (False, True)
+]
+REPRESENTATIVE = {Cut(Api.END_TXN, answered=True, delta=True), Cut(Api.PRODUCE, answered=True, delta=False)}
+
+
+@pytest.mark.parametrize(
+    "cut", [pytest.param(cut, id=str(cut), marks=() if cut in REPRESENTATIVE else pytest.mark.faults) for cut in CUTS]
+)
+def test_connection_cut_at_a_request_loses_and_repeats_nothing(proxied: Deploy, proxy: Proxy, cut: Cut) -> None:
+    """All connections break at once, and every request on its way is lost, or its answer."""
     with proxied() as deployment:
-        if delta:
+        if cut.delta:
             deployment.follow()
             deployment.change(everyday)
-        trap = (proxy.hold_answer if answered else proxy.hold)(api, 2)
+        trap = (proxy.hold_answer if cut.answered else proxy.hold)(cut.api, 2)
         trap.then(proxy.cut)
         deployment.follow()
         assert trap.sprung.is_set()
