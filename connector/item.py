@@ -1,31 +1,29 @@
 """What every vendor does with one item: find parts fit for keys and columns, and set aside what is not. Pure."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 from connector.errors import MalformedItem
-from connector.model import Change, DeadLetter
+from connector.model import Change, DeadLetter, Frame, SyncPage
 
 _LONG = 2**63
 
 
-def read(
-    raws: Iterable[bytes], understand: Callable[[bytes], Change]
-) -> tuple[tuple[Change, ...], tuple[DeadLetter, ...]]:
-    """Return the change that each raw item is, in order, and a dead letter for each that `understand` refuses.
+def read(frame: Frame, understand: Callable[[bytes], Change]) -> SyncPage:
+    """Return the page in which each raw item is a change, and a dead letter where `understand` refuses it.
 
     `understand` raises `MalformedItem`, or `ValueError` where not even a type can be read; neither text has content.
     """
     changes: list[Change] = []
     dead_letters: list[DeadLetter] = []
-    for raw in raws:
+    for raw in frame.raws:
         try:
             changes.append(understand(raw))
         except MalformedItem as error:
             dead_letters.append(DeadLetter(raw, str(error), item_type=error.item_type, item_id=error.item_id))
         except ValueError as error:
             dead_letters.append(DeadLetter(raw, str(error)))
-    return tuple(changes), tuple(dead_letters)
+    return SyncPage(tuple(changes), frame.checkpoint, frame.caught_up, tuple(dead_letters))
 
 
 def text(value: Any) -> str | None:

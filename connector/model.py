@@ -144,6 +144,17 @@ _AFTER_WALK: dict[Phase, Phase] = {
 }
 
 
+class Frame(msgspec.Struct, frozen=True):
+    """One sync response, understood but for its items: their raw bytes in response order, and the checkpoint after it.
+
+    It is all that asking for the next page takes. `caught_up`: the API has nothing more for now.
+    """
+
+    raws: list[bytes]
+    checkpoint: Checkpoint
+    caught_up: bool
+
+
 class SyncPage(msgspec.Struct, frozen=True):
     """One sync response, understood: its changes and dead letters in response order, and the checkpoint after it.
 

@@ -17,7 +17,7 @@ from connector.errors import (
     SourceUnavailable,
     WalkBroken,
 )
-from connector.model import Checkpoint, SyncPage
+from connector.model import Checkpoint, Frame, SyncPage
 from connector.vendors import Vendor
 
 Transport = httpx.BaseTransport
@@ -65,16 +65,18 @@ class Source:
     def walk(self, checkpoint: Checkpoint) -> Iterator[SyncPage]:
         """Yield the pages after `checkpoint` until caught up; the next one is on its way while a page is worked on.
 
+        The next request leaves before this page's items are read: an API's latency is all that a slow one costs.
+
         Ends early, without a caught-up page, when `stop` is set. Raises what `fetch` raises; `WalkBroken` in place
         of `CheckpointRejected` (but `PageTooLarge`) once the walk has given a page, and when a cursor comes back in it.
         """
-        ahead: queue.SimpleQueue[SyncPage | BaseException | None] = queue.SimpleQueue()
+        ahead: queue.SimpleQueue[Frame | BaseException | None] = queue.SimpleQueue()
         room, abandoned = threading.Semaphore(1), threading.Event()
 
         def look_ahead() -> None:
             try:
-                for page in self._pages(checkpoint, room, abandoned):
-                    ahead.put(page)
+                for frame in self._frames(checkpoint, room, abandoned):
+                    ahead.put(frame)
                 ahead.put(_END)
             except BaseException as error:  # noqa: BLE001  handed over to the thread that reads
                 ahead.put(error)
@@ -86,7 +88,7 @@ class Source:
                 if isinstance(found, BaseException):
                     raise found
                 room.release()
-                yield found
+                yield self.vendor.read(found)
         finally:
             abandoned.set()
             room.release()
@@ -97,17 +99,7 @@ class Source:
         Raises `SourceUnavailable`, `SourceRejected`, `ForeignUrl`, or `CheckpointRejected` once a probe has shown that
         credentials and scope are not the reason.
         """
-        begun_at = time.monotonic()
-        try:
-            response = self.send(self.vendor.request(checkpoint))
-            seconds = time.monotonic() - begun_at
-            page = self.vendor.page(response, checkpoint)
-        except CheckpointRejected as rejected:
-            if rejected.doubtful:
-                self.probe()
-            raise
-        self._observe(len(page.changes) + len(page.dead_letters), len(response.content), seconds)
-        return page
+        return self.vendor.read(self._fetch(checkpoint))
 
     def probe(self) -> None:
         """Return if credentials and scope are right; else raise why not."""
@@ -130,6 +122,19 @@ class Source:
     def close(self) -> None:
         """Let go of connections."""
         self._client.close()
+
+    def _fetch(self, checkpoint: Checkpoint) -> Frame:
+        begun_at = time.monotonic()
+        try:
+            response = self.send(self.vendor.request(checkpoint))
+            seconds = time.monotonic() - begun_at
+            frame = self.vendor.frame(response, checkpoint)
+        except CheckpointRejected as rejected:
+            if rejected.doubtful:
+                self.probe()
+            raise
+        self._observe(len(frame.raws), len(response.content), seconds)
+        return frame
 
     def _receive(self, request: httpx.Request) -> httpx.Response:
         deadline = time.monotonic() + _SLOWEST * self._timeout
@@ -158,29 +163,27 @@ class Source:
             hint="check base_url, the network and the vendor's status page",
         )
 
-    def _pages(
-        self, checkpoint: Checkpoint, room: threading.Semaphore, abandoned: threading.Event
-    ) -> Iterator[SyncPage]:
-        """Yield the pages of a walk; each is asked for once there is room for it, none once the walk is abandoned."""
+    def _frames(self, checkpoint: Checkpoint, room: threading.Semaphore, abandoned: threading.Event) -> Iterator[Frame]:
+        """Yield the frames of a walk; each is asked for once there is room for it, none once the walk is abandoned."""
         seen = {checkpoint.cursor}
         first = True
         while room.acquire() and not abandoned.is_set():
             try:
-                page = self.fetch(checkpoint)
+                frame = self._fetch(checkpoint)
             except CheckpointRejected as rejected:
                 # A page that is too large stays so: walking again would not help.
                 if first or isinstance(rejected, PageTooLarge):
                     raise
                 raise WalkBroken(f"refused midway: {rejected}", hint=rejected.hint) from rejected
-            yield page
-            if page.caught_up:
+            yield frame
+            if frame.caught_up:
                 return
-            if page.checkpoint.cursor in seen:
+            if frame.checkpoint.cursor in seen:
                 raise WalkBroken("the API gave a page cursor twice within one walk")
-            seen.add(page.checkpoint.cursor)
-            checkpoint, first = page.checkpoint, False
+            seen.add(frame.checkpoint.cursor)
+            checkpoint, first = frame.checkpoint, False
 
-    def _next(self, ahead: "queue.SimpleQueue[SyncPage | BaseException | None]") -> SyncPage | BaseException | None:
+    def _next(self, ahead: "queue.SimpleQueue[Frame | BaseException | None]") -> Frame | BaseException | None:
         while not self._stop.is_set():
             try:
                 return ahead.get(timeout=_TICK)

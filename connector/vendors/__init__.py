@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, m
 
 from connector import item, rawjson
 from connector.errors import ConfigError, ForeignUrl, SourceUnavailable
-from connector.model import Checkpoint, SyncPage
+from connector.model import Checkpoint, Frame, SyncPage
 
 SECRET_HEADER = "X-Contentwire-Secret"  # noqa: S105 (the name of a header)
 """The header that carries a connection's `webhook_secret`, where the vendor does not sign its calls."""
@@ -124,11 +124,21 @@ class Vendor(Protocol):
         ...
 
     def page(self, response: httpx.Response, after: Checkpoint) -> SyncPage:
-        """Return what a completely read response says.
+        """Return what a completely read response says: its frame, read."""
+        ...
 
-        An item that cannot be understood MUST become a dead letter of the page, never an exception. Raises
-        `SourceUnavailable` (with `retry_after` where told), `SourceRejected`, `ForeignUrl`, `CheckpointRejected`
+    def frame(self, response: httpx.Response, after: Checkpoint) -> Frame:
+        """Return what a completely read response says but for its items, so that the next request need not wait.
+
+        Raises `SourceUnavailable` (with `retry_after` where told), `SourceRejected`, `ForeignUrl`, `CheckpointRejected`
         (`doubtful` where only a probe can tell) or `PageTooLarge`.
+        """
+        ...
+
+    def read(self, frame: Frame) -> SyncPage:
+        """Return the page of a frame; never raises.
+
+        An item that cannot be understood MUST become a dead letter of the page, never an exception.
         """
         ...
 

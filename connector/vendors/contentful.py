@@ -22,7 +22,7 @@ from connector.errors import (
     SourceRejected,
     SourceUnavailable,
 )
-from connector.model import ALL_LOCALES, Change, Checkpoint, EntityKey, EntityType, SyncPage
+from connector.model import ALL_LOCALES, Change, Checkpoint, EntityKey, EntityType, Frame, SyncPage
 from connector.vendors import Settings, WakeUp, announced, continuation, seconds, shares_secret
 
 _HOSTS = {
@@ -142,6 +142,10 @@ class Contentful:
         return self._get("sync", {"sync_token": checkpoint.cursor})
 
     def page(self, response: httpx.Response, after: Checkpoint) -> SyncPage:
+        """Return a whole page: its frame, read."""
+        return self.read(self.frame(response, after))
+
+    def frame(self, response: httpx.Response, after: Checkpoint) -> Frame:
         """Return what a response says; `after.cursor` tells whether a token or an initial sync was asked for."""
         self._refuse(response, token=after.cursor is not None)
         identity = item.text(response.headers.get("cf-environment-uuid"))
@@ -161,9 +165,11 @@ class Contentful:
         if not isinstance(next_url, str):
             raise SourceUnavailable("the response has neither nextPageUrl nor nextSyncUrl")
         cursor = continuation(self.base_url, next_url, "sync_token")
-        changes, dead_letters = item.read(raws, self._change)
-        checkpoint = after.advance(cursor=cursor, caught_up=not page_url, identity=identity)
-        return SyncPage(changes, checkpoint, not page_url, dead_letters)
+        return Frame(raws, after.advance(cursor=cursor, caught_up=not page_url, identity=identity), not page_url)
+
+    def read(self, frame: Frame) -> SyncPage:
+        """Return the page with its items understood."""
+        return item.read(frame, self._change)
 
     def probe(self) -> httpx.Request:
         """Return a request for one content type."""

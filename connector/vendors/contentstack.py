@@ -14,7 +14,7 @@ from pydantic import Field, SecretStr, field_validator
 
 from connector import item, rawjson
 from connector.errors import CheckpointRejected, MalformedItem, SourceRejected, SourceUnavailable
-from connector.model import ALL_LOCALES, Change, ChangeType, Checkpoint, EntityKey, EntityType, Scope, SyncPage
+from connector.model import ALL_LOCALES, Change, ChangeType, Checkpoint, EntityKey, EntityType, Frame, Scope, SyncPage
 from connector.vendors import Settings, WakeUp, announced, seconds, shares_secret
 
 _HOSTS = {
@@ -154,6 +154,10 @@ class Contentstack:
         return self._get("stacks/sync", parameters)
 
     def page(self, response: httpx.Response, after: Checkpoint) -> SyncPage:
+        """Return a whole page: its frame, read."""
+        return self.read(self.frame(response, after))
+
+    def frame(self, response: httpx.Response, after: Checkpoint) -> Frame:
         """Return what a response says. A walk goes on while the API gives a pagination token."""
         self._refuse(response, token=after.cursor is not None)
         try:
@@ -169,8 +173,11 @@ class Contentstack:
         # Where both are given, going on with the page cannot skip anything.
         cursor = f"{_PAGE}{page}" if page else sync
         assert cursor is not None
-        changes, dead_letters = item.read(raws, self._change)
-        return SyncPage(changes, after.advance(cursor=cursor, caught_up=not page), not page, dead_letters)
+        return Frame(raws, after.advance(cursor=cursor, caught_up=not page), not page)
+
+    def read(self, frame: Frame) -> SyncPage:
+        """Return the page with its items understood."""
+        return item.read(frame, self._change)
 
     def probe(self) -> httpx.Request:
         """Return a request for one content type of the environment."""

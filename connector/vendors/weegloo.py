@@ -21,7 +21,7 @@ from connector.errors import (
     SourceRejected,
     SourceUnavailable,
 )
-from connector.model import ALL_LOCALES, Change, Checkpoint, EntityKey, EntityType, SyncPage
+from connector.model import ALL_LOCALES, Change, Checkpoint, EntityKey, EntityType, Frame, SyncPage
 from connector.vendors import Settings, WakeUp, announced, continuation, seconds, shares_secret
 
 _HOST = "https://cda.weegloo.com"
@@ -126,6 +126,10 @@ class Weegloo:
         return self._get("sync", {"sync-token": checkpoint.cursor})
 
     def page(self, response: httpx.Response, after: Checkpoint) -> SyncPage:
+        """Return a whole page: its frame, read."""
+        return self.read(self.frame(response, after))
+
+    def frame(self, response: httpx.Response, after: Checkpoint) -> Frame:
         """Return what a response says. Only an empty page ends a walk: pages and deltas continue alike."""
         self._refuse(response, token=after.cursor is not None)
         try:
@@ -137,8 +141,11 @@ class Weegloo:
         if not isinstance(next_url, str):
             raise SourceUnavailable("the response has no nextSyncUrl")
         cursor = continuation(self.base_url, next_url, "sync-token")
-        changes, dead_letters = item.read(raws, self._change)
-        return SyncPage(changes, after.advance(cursor=cursor, caught_up=not raws), not raws, dead_letters)
+        return Frame(raws, after.advance(cursor=cursor, caught_up=not raws), not raws)
+
+    def read(self, frame: Frame) -> SyncPage:
+        """Return the page with its items understood."""
+        return item.read(frame, self._change)
 
     def probe(self) -> httpx.Request:
         """Return a request for the space's content types."""
