@@ -1,0 +1,1 @@
+"""Consumers of contentwire's topics. Each folder is one; none imports the connector."""

@@ -1,0 +1,1 @@
+"""Cache invalidation: tells a CDN which tags to purge."""

@@ -1,0 +1,1 @@
+"""A data lake: every event, once, in files of JSON lines."""

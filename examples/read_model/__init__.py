@@ -1,0 +1,1 @@
+"""A read model: the latest state of each entity in SQLite."""

@@ -1,0 +1,61 @@
+"""Keeps the latest state of each entity in SQLite, exactly once: rows and position change in one transaction.
+
+python -m examples.read_model.consumer --topic contentwire.blog.changes --database blog.db
+"""
+
+import sqlite3
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from examples import changes
+
+_TABLES = """
+create table if not exists entity (
+  entity_type text, id text, locale text, content_type text, revision integer, fields text,
+  primary key (entity_type, id, locale)
+);
+create table if not exists position (partition integer primary key, next_offset integer);
+"""
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Follow the topic."""
+    parser = changes.arguments(__doc__)
+    parser.add_argument("--database", required=True)
+    given = parser.parse_args(arguments)
+    database = sqlite3.connect(given.database)
+    database.executescript(_TABLES)
+    reader, decode = changes.consumer(given.bootstrap, "read-model"), changes.decoder(given.registry)
+    count = changes.assign(reader, given.topic, lambda partition: position(database, partition))
+    for message in changes.messages(reader, count if given.until_end else None):
+        if message is None:
+            continue
+        with database:
+            # A tombstone (no value) follows each delete: nothing is left to do for it.
+            if value := message.value():
+                apply(database, decode(value))
+            database.execute("replace into position values (?, ?)", (message.partition(), message.offset() + 1))
+    reader.close()
+    database.close()
+
+
+def position(database: sqlite3.Connection, partition: int) -> int:
+    """Return the offset to go on from."""
+    found = database.execute("select next_offset from position where partition = ?", (partition,)).fetchone()
+    return int(found[0]) if found else 0
+
+
+def apply(database: sqlite3.Connection, event: dict[str, Any]) -> None:
+    """Apply one event: `c`, `r` and `u` alike are the entity as it is now."""
+    if event["op"] == "d":
+        key = tuple(event["before"][name] for name in ("entity_type", "id", "locale"))
+        database.execute("delete from entity where entity_type = ? and id = ? and locale = ?", key)
+        return
+    columns = ("entity_type", "id", "locale", "content_type", "revision", "fields")
+    row = tuple(event["after"][name] for name in columns)
+    database.execute("replace into entity values (?, ?, ?, ?, ?, ?)", row)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,133 @@
+"""The example consumers, and the one in the README, end up with what the CMS delivers."""
+
+import contextlib
+import gzip
+import io
+import json
+import re
+import sqlite3
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import pytest
+
+from connector.demo.broker import Broker
+from examples.cache_invalidation import consumer as cache_invalidation
+from examples.data_lake import consumer as data_lake
+from examples.read_model import consumer as read_model
+from tests.faults.deployment import Deployment, everyday
+
+README = Path(__file__).parents[2] / "README.md"
+VENDOR = "contentstack"
+
+
+@pytest.fixture
+def deployment(kafka: Broker, prefix: str, tmp_path: Path) -> Iterator[Deployment]:
+    """Give a stream without a registry that has followed a snapshot."""
+    with Deployment(kafka, prefix, tmp_path, vendors=(VENDOR,)) as deployed:
+        deployed.follow()
+        yield deployed
+
+
+def given(deployment: Deployment, *more: str) -> list[str]:
+    """Return the arguments of an example."""
+    bootstrap = deployment.client["bootstrap.servers"]
+    return ["--bootstrap", bootstrap, "--topic", deployment.topic(VENDOR), "--until-end", *more]
+
+
+def published(deployment: Deployment) -> int:
+    """Return how many events the stream has published."""
+    return len([each for each in deployment.prove()[VENDOR] if each.event])
+
+
+def test_read_model_holds_what_the_cms_delivers(deployment: Deployment, tmp_path: Path) -> None:
+    """After a snapshot, a delta and a restart of the consumer the table equals the CMS."""
+    database = tmp_path / "model.db"
+    for edits in (lambda _: None, everyday):
+        deployment.change(edits)
+        deployment.follow()
+        read_model.main(given(deployment, "--database", str(database)))
+
+        rows = sqlite3.connect(database).execute("select entity_type, id, locale, revision, fields from entity")
+        truth = deployment.simulator.truth(VENDOR)
+        assert sorted(rows) == sorted(
+            (live.entity_type, live.id, live.locale, live.revision, (live.fields or b"").decode()) for live in truth
+        )
+
+
+def test_data_lake_holds_every_event_once(deployment: Deployment, tmp_path: Path) -> None:
+    """Two runs of the consumer write the whole sequence, without a gap or a repeat."""
+    folder = tmp_path / "lake"
+    data_lake.main(given(deployment, "--folder", str(folder)))
+    deployment.change(everyday)
+    deployment.follow()
+    data_lake.main(given(deployment, "--folder", str(folder)))
+
+    lines = [line for path in folder.glob("*.gz") for line in gzip.decompress(path.read_bytes()).splitlines()]
+    sequence = sorted(json.loads(line)["source"]["sequence"] for line in lines)
+    assert sequence == list(range(1, published(deployment) + 1))
+
+
+@contextlib.contextmanager
+def purges() -> Iterator[tuple[str, set[str]]]:
+    """Serve a CDN's purge API; yield its URL and the tags that were purged."""
+    tags: set[str] = set()
+
+    class Purge(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            tags.update(json.loads(self.rfile.read(int(self.headers["Content-Length"])))["tags"])
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    server = HTTPServer(("127.0.0.1", 0), Purge)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/purge", tags
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def test_cache_invalidation_purges_what_changed_alone(deployment: Deployment, prefix: str) -> None:
+    """A group that has purged the snapshot purges of a later delta only the changed entity and its lists."""
+    with purges() as (url, tags):
+        arguments = given(deployment, "--purge-url", url, "--group", prefix)
+        cache_invalidation.main(arguments)
+        assert {tag for tag in tags if tag.startswith("entry:")} == {
+            f"entry:{live.id}" for live in deployment.simulator.truth(VENDOR) if live.entity_type == "entry"
+        }
+        tags.clear()
+        edited = deployment.simulator.ids()[0]
+        deployment.change(lambda simulator: simulator.edit(edited))
+        deployment.follow()
+        cache_invalidation.main(arguments)
+        table = next(live.content_type for live in deployment.simulator.truth(VENDOR) if live.id == edited)
+        assert tags == {f"entry:{edited}", table}
+
+
+def test_the_consumer_in_the_readme_works(kafka: Broker, registry: str, prefix: str, tmp_path: Path) -> None:
+    """The README's lines, as they stand there, print every event."""
+    with Deployment(kafka, prefix, tmp_path, vendors=(VENDOR,), kafka={"registry": {"url": registry}}) as deployed:
+        deployed.follow()
+        deployed.change(everyday)
+        deployed.follow()
+        topic = deployed.topic(VENDOR)
+        found = re.search(r"```python\n(import functools.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+        assert found
+        source = found[1].replace("consumer.poll(30)", "consumer.poll(10)")
+        names = {"BOOTSTRAP": kafka.bootstrap, "REGISTRY": registry, "TOPIC": topic, "GROUP": prefix}
+        printed = io.StringIO()
+        with contextlib.redirect_stdout(printed):
+            exec(compile(source, "README.md", "exec"), names)
+        names["consumer"].close()  # type: ignore[attr-defined]
+        ops = [line.split()[0] for line in printed.getvalue().splitlines()]
+        truth = deployed.simulator.truth(VENDOR)
+    assert set(ops) == {"r", "c", "u", "d"}
+    assert ops.count("r") + ops.count("c") - ops.count("d") == len(truth)
