@@ -37,6 +37,8 @@ class Registry:
             auth=credentials,
             verify=verify,
             timeout=timeout,
+            # Requests are rare: no connection waits for the next one, and none is left open behind us.
+            limits=httpx.Limits(max_keepalive_connections=0),
             headers={"Accept": "application/vnd.schemaregistry.v1+json, application/json"},
         )
 
