@@ -8,6 +8,7 @@ import io
 import json
 from collections.abc import Callable
 from functools import cache
+from itertools import count
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -20,8 +21,6 @@ from connector.model import EntityKey, KeySchemaId
 Writer = Callable[[Any], bytes]
 Name = Literal["key", "envelope", "flat", "checkpoint", "index_entry", "dead_letter"]
 
-_SEVEN_BITS: Final = 0x7F
-_MORE: Final = 0x80
 _SINGLE_OBJECT = b"\xc3\x01"
 _CONFLUENT = b"\x00"
 _HERE = Path(__file__).parent
@@ -49,74 +48,92 @@ def _parsed(schema: str) -> Any:
 
 @cache
 def _writer(name: Name) -> Writer:
-    return _compile(json.loads(text(name)), {})
+    """Return a function that writes values of a schema, made from source as `dataclasses` makes methods.
 
-
-def _compile(schema: Any, named: dict[str, Writer]) -> Writer:
-    """Return a function that writes values of `schema`: three times as fast as fastavro's, which tests compare it with.
-
-    Unions are a null and one type, as everywhere in our schemas.
+    It is three times as fast as fastavro's writer, which tests compare it with.
     """
-    if isinstance(schema, list):
-        some = _compile(schema[1], named)
-        return lambda value: b"\x00" if value is None else b"\x02" + some(value)
-    kind = schema["type"] if isinstance(schema, dict) else schema
-    if kind == "record":
-        return _compile_record(schema, named)
-    if kind == "fixed":
-        return bytes
-    if kind == "array":
-        return _blocks(_compile(schema["items"], named))
-    if kind == "map":
-        entry = _compile(schema["values"], named)
-        pair: Writer = lambda item: _string(item[0]) + entry(item[1])  # noqa: E731  as short as its siblings
-        blocks = _blocks(pair)
-        return lambda value: blocks(list(value.items()))
-    return _PRIMITIVES.get(kind) or named[kind]
+    source = _Source()
+    source.write(json.loads(text(name)), "value", " ")
+    body = "\n".join(source.lines)
+    made: dict[str, Any] = {"long": _long, "short": _SHORT}
+    exec(f"def write(value):\n parts = []; add = parts.append\n{body}\n return b''.join(parts)", made)  # noqa: S102  our own schemas alone
+    writer: Writer = made["write"]
+    return writer
 
 
-def _compile_record(schema: dict[str, Any], named: dict[str, Writer]) -> Writer:
-    fields: list[tuple[str, Writer]] = []
+class _Source:
+    """The lines of a function that appends the parts of a value's Avro body.
 
-    def write(value: dict[str, Any]) -> bytes:
-        return b"".join([writer(value[name]) for name, writer in fields])
+    Unions are a null and one type, as everywhere in our schemas; no schema contains itself.
+    """
 
-    # Known under its name before its fields are compiled: they may refer to it.
-    named[schema["name"]] = named[f"{schema.get('namespace', 'contentwire')}.{schema['name']}"] = write
-    fields += [(field["name"], _compile(field["type"], named)) for field in schema["fields"]]
-    return write
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self._named: dict[str, Any] = {}
+        self._names = (f"v{number}" for number in count())
 
+    def write(self, schema: Any, value: str, indent: str) -> None:
+        """Add the lines that write the expression `value`."""
+        kind = "union" if isinstance(schema, list) else schema["type"] if isinstance(schema, dict) else schema
+        if kind in self._named:
+            self.write(self._named[kind], value, indent)
+            return
+        name = next(self._names)
+        self.lines.append(f"{indent}{name} = {value}")
+        if kind == "record":
+            self._named |= {
+                schema["name"]: schema,
+                f"{schema.get('namespace', 'contentwire')}.{schema['name']}": schema,
+            }
+            for field in schema["fields"]:
+                self.write(field["type"], f"{name}[{field['name']!r}]", indent)
+        elif kind == "union":
+            self.lines += [f"{indent}if {name} is None: add(b'\\0')", f"{indent}else:", f"{indent} add(b'\\2')"]
+            self.write(schema[1], name, indent + " ")
+        elif kind in ("array", "map"):
+            self._write_block(schema, name, indent)
+        else:
+            self.lines += [indent + line.format(name) for line in _PRIMITIVES[kind]]
 
-def _blocks(item: Writer) -> Writer:
-    """Arrays and maps are one block and the empty block that ends them."""
-    return lambda values: _long(len(values)) + b"".join(map(item, values)) + b"\x00" if values else b"\x00"
+    def _write_block(self, schema: dict[str, Any], name: str, indent: str) -> None:
+        """Arrays and maps are one block and the empty block that ends them."""
+        member = next(self._names)
+        self.lines += [f"{indent}if {name}:", f"{indent} add(long(len({name})))", f"{indent} for {member} in {name}:"]
+        if schema["type"] == "map":
+            self.write("string", member, indent + "  ")
+            self.write(schema["values"], f"{name}[{member}]", indent + "  ")
+        else:
+            self.write(schema["items"], member, indent + "  ")
+        self.lines.append(f"{indent}add(b'\\0')")
 
 
 def _long(value: int) -> bytes:
-    """Zigzag, then seven bits a byte, the lowest first."""
+    """Zigzag, then seven bits a byte, the lowest first: two bytes at a time, by tables."""
     number = value << 1 if value >= 0 else ~(value << 1)
-    body = bytearray()
-    while number > _SEVEN_BITS:
-        body.append(number & _SEVEN_BITS | _MORE)
-        number >>= 7
-    body.append(number)
-    return bytes(body)
+    body = b""
+    while number >> _TWO_BYTES:
+        body += _LEADING[number & (1 << _TWO_BYTES) - 1]
+        number >>= _TWO_BYTES
+    return body + _LAST[number]
 
 
-_LENGTHS: Final = [_long(length) for length in range(4096)]
-
-
-def _string(value: str) -> bytes:
-    body = value.encode()
-    length = len(body)
-    return (_LENGTHS[length] if length < len(_LENGTHS) else _long(length)) + body
-
-
-_PRIMITIVES: Final[dict[str, Writer]] = {
-    "string": _string,
-    "long": _long,
-    "boolean": lambda value: b"\x01" if value else b"\x00",
-    "bytes": lambda value: _long(len(value)) + value,
+_TWO_BYTES: Final = 14  # bits that two bytes carry
+_LEADING: Final = [bytes([number & 0x7F | 0x80, number >> 7 | 0x80]) for number in range(1 << _TWO_BYTES)]
+_LAST: Final = [
+    bytes([number]) if number < 1 << 7 else bytes([number & 0x7F | 0x80, number >> 7])
+    for number in range(1 << _TWO_BYTES)
+]
+_SHORT: Final = _LAST[::2]  # the lengths of short texts
+# What writes a value of each type, by its name in braces.
+_PRIMITIVES: Final = {
+    "string": (
+        "part = {}.encode(); size = len(part)",
+        f"add(short[size] if size < {len(_SHORT)} else long(size)); add(part)",
+    ),
+    "bytes": ("add(long(len({0}))); add({0})",),
+    "fixed": ("add({})",),
+    "long": ("add(long({}))",),
+    "boolean": ("add(b'\\1' if {} else b'\\0')",),
 }
 
 
