@@ -62,11 +62,11 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Tally(msgspec.Struct):
-    """What a batch contains, for metrics. `changed_ms`: the CMS's time of each event of a delta."""
+    """What a batch contains, for metrics. Dead letters by error; `changed_ms`: the CMS's times of a delta's events."""
 
     ops: Counter[str] = msgspec.field(default_factory=Counter)
     left_out: Counter[str] = msgspec.field(default_factory=Counter)
-    dead_letters: int = 0
+    dead_letters: Counter[str] = msgspec.field(default_factory=Counter)
     locale_mismatches: int = 0
     changed_ms: list[int] = msgspec.field(default_factory=list)
 
@@ -240,7 +240,7 @@ class _Draft:
         value = codec.encode("dead_letter", self._burial(letter, at))
         key = f"{letter.item_type or ''}/{letter.item_id or ''}".encode("utf-8", "replace")
         self._append(Record(route.topic, key, route.value.prefix + value, []))
-        self._tally.dead_letters += 1
+        self._tally.dead_letters[letter.error] += 1
         if letter.item_id:
             self._spare(letter.item_id)
 

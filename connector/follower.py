@@ -193,6 +193,8 @@ class Follower:
         if self._stop.is_set():
             return
         self._well()
+        if checkpoint.phase != "snapshot":
+            self._refusals = 0
         self._metrics.held_deletes(self.plan.connection, 0)
         if current:
             self._arrived()
@@ -275,12 +277,20 @@ class Follower:
                 raise SourceRejected("even one item exceeds the API's response limit", hint=error.hint) from error
         elif checkpoint.phase == "snapshot":
             self._count_walk(error)
-        elif (refusals := self._refusals + 1) < _REFUSALS:
-            self._pause(error, "retrying")
-            self._refusals = refusals
+        elif self._doubted(error):
             return
-        self._refusals = 0
         self._begin_snapshot(str(error), checkpoint, page_size)
+
+    def _doubted(self, error: ConnectorError) -> bool:
+        """Count a refused cursor and pause; return whether it shall be tried again before a new snapshot is taken."""
+        self._refusals += 1
+        if self._refusals >= _REFUSALS + _WALK_ATTEMPTS:
+            raise WalkStarved(
+                f"{_WALK_ATTEMPTS} new snapshots, and each one's cursor was refused: {error}",
+                hint="the API takes none of the cursors that it gives: see docs/vendors, or ask the vendor",
+            )
+        self._pause(error, "retrying")
+        return self._refusals < _REFUSALS
 
     def _walk_again(self, error: ConnectorError) -> None:
         self._count_walk(error)
@@ -341,7 +351,7 @@ class Follower:
         self._stop.wait(told if told is not None else random.uniform(0, cap))  # noqa: S311  jitter is no secret
 
     def _well(self) -> None:
-        self._failures = self._walks = self._refusals = 0
+        self._failures = self._walks = 0
         self._well_at = time.monotonic()
 
     def _committed(self, batch: Batch, seconds: float) -> None:
@@ -357,8 +367,8 @@ class Follower:
         self._metrics.transactions(connection, "committed")
         self._metrics.transaction_seconds(connection, seconds)
         self._metrics.index_size(connection, len(self._publisher.index))
-        if tally.dead_letters:
-            self._metrics.dead_letters(connection, "MalformedItem", tally.dead_letters)
+        for error, count in tally.dead_letters.items():
+            self._metrics.dead_letters(connection, error, count)
         if tally.left_out["stale"]:
             self._metrics.stale(connection, tally.left_out["stale"])
         if tally.locale_mismatches:
