@@ -7,10 +7,12 @@ from typing import Any
 from pydantic import SecretStr, ValidationError
 
 from connector import vendors
+from connector.batch import Record
 from connector.model import EntityKey
 from connector.simulator import Simulator
 from connector.timestamp import micros
 from connector.vendors import Vendor
+from tests.published import latest, seen
 from tests.values import CONNECTION
 
 Row = tuple[str | None, int | None, int | None, str | None]
@@ -52,6 +54,13 @@ def rows(state: dict[EntityKey, dict[str, Any]]) -> dict[EntityKey, Row]:
         for key, event in state.items()
         if (after := event["after"])
     }
+
+
+def assert_right(simulator: Simulator, name: str, records: Iterable[Record]) -> None:
+    """Check that consumers hold what the CMS delivers, and that no event is missing or doubled."""
+    published = seen(records)
+    assert rows(latest(published)) == truth(simulator, name)
+    assert contiguous(each.event["source"]["sequence"] for each in published if each.event)
 
 
 def requests(simulator: Simulator, name: str) -> list[str]:

@@ -1,0 +1,119 @@
+"""Following a simulated CMS as the supervisor would: a store that outlives its followers, and waits made short."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+import msgspec
+
+from connector.batch import Assembler, Policy, Route
+from connector.envelope import Provenance
+from connector.follower import Follower, Hooks, Pace, Plan
+from connector.metrics import Metrics
+from connector.model import Checkpoint, EntityKey
+from connector.publisher import Publisher
+from connector.publisher import Store as DurableStore
+from connector.runner import Bounds
+from connector.simulator import Simulator
+from connector.source import Source, Transport, ignore
+from tests.cms import connect
+from tests.values import CONNECTION
+
+QUICK = Pace(first_pause=0.002, longest_pause=0.01, look_again=0.02, wake_ups=(0.0,))
+PATIENCE = 30.0
+
+
+class Store(DurableStore, Protocol):
+    """A store with the routes that publishing takes, as both of ours are."""
+
+    def route(self, key: EntityKey) -> Route:
+        """Return where events of a key go."""
+        ...
+
+    def letters_route(self) -> Route:
+        """Return where dead letters go."""
+        ...
+
+
+class Following:
+    """One stream: a CMS, a store, and one follower after another. `opened` gives the store, as a new process would."""
+
+    def __init__(
+        self, simulator: Simulator, name: str, opened: Callable[[], Store], *, page_size: int = 4, **settings: Any
+    ) -> None:
+        self.vendor = connect(simulator, name, page_size=page_size, **settings)
+        self.metrics = Metrics()
+        self.policy = Policy()
+        self.fingerprint = "f1"
+        self.transport: Transport | None = None
+        self._opened = opened
+        self._plan = Plan(
+            connection=CONNECTION,
+            vendor=self.vendor,
+            state_topic="state",
+            fingerprint=self.fingerprint,
+            open=self.parts,
+            bounds=Bounds(interval=0.0),
+            poll_interval=0.02,
+            page_size=page_size,
+            pace=QUICK,
+        )
+
+    def plan(self, **changes: Any) -> Plan:
+        """Return the plan, with changes."""
+        return msgspec.structs.replace(self._plan, **{"fingerprint": self.fingerprint, **changes})
+
+    def parts(self, stop: threading.Event, hooks: Hooks) -> tuple[Source, Publisher]:
+        """Return a source and a publisher, as wiring would."""
+        store, vendor = self._opened(), self.vendor
+        assembler = Assembler(
+            provenance=Provenance("9.9.9", vendor.name, CONNECTION, vendor.db, vendor.schema),
+            policy=self.policy,
+            route=store.route,
+            dead_letters=store.letters_route,
+            now_ms=lambda: time.time_ns() // 1_000_000,
+        )
+        initial = Checkpoint(stream=CONNECTION, fingerprint=self.fingerprint)
+        source = Source(vendor, stop=stop, observe=hooks.page, transport=self.transport, timeout=10)
+        return source, Publisher(store, assembler, initial=initial, committed=hooks.committed)
+
+    def checkpoint(self, **changes: Any) -> Checkpoint:
+        """Return the committed checkpoint; with changes, commit it so, as an operator's takeover would."""
+        source, publisher = self.parts(threading.Event(), Hooks(ignore, lambda _batch, _seconds: None))
+        source.close()
+        try:
+            found = publisher.recover()
+            return publisher.commit_checkpoint(msgspec.structs.replace(found, **changes)) if changes else found
+        finally:
+            publisher.close()
+
+    def catch_up(self, **changes: Any) -> Follower:
+        """Start a new follower, let it become current or fail to, and return it: each call is a restart."""
+        follower = Follower(self.plan(**changes), self.metrics, once=True, give_up_after=PATIENCE)
+        follower.start()
+        ended = follower.join(PATIENCE)
+        follower.stop()
+        assert ended, follower.status
+        return follower
+
+    def become_current(self, **changes: Any) -> None:
+        """Catch up, and fail where the stream cannot."""
+        follower = self.catch_up(**changes)
+        assert follower.outcome == "current", follower.status
+
+    def metric(self, name: str, **labels: str) -> float:
+        """Return the value of a metric of the stream."""
+        return self.metrics.registry.get_sample_value(name, {"connection": CONNECTION, **labels}) or 0.0
+
+    @contextmanager
+    def running(self, **changes: Any) -> Iterator[Follower]:
+        """Follow in the background until the end of the block; it MUST then stop in time."""
+        follower = Follower(self.plan(**changes), self.metrics)
+        follower.start()
+        try:
+            yield follower
+        finally:
+            follower.stop()
+            assert follower.join(5), "the follower did not stop"

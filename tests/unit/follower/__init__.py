@@ -1,0 +1,1 @@
+"""The follower, by what it is asked to cope with."""

@@ -1,0 +1,262 @@
+"""What a stream does when nothing is wrong or an operator has to act: modes, waits, wake-ups, pauses, held deletes."""
+
+import json
+import threading
+import time
+from typing import Any
+
+import httpx
+import pytest
+
+from connector.batch import Policy
+from connector.errors import BrokerFatal
+from connector.follower import Pace
+from connector.runner import Bounds
+from connector.simulator import Fault, Simulator
+from connector.testing import MemoryStore, fail_before_commit
+from tests.cms import assert_right, eventually, requests
+from tests.following import Following
+from tests.published import events, letters, ops
+from tests.unit.follower.conftest import NAME
+
+CAREFUL: dict[str, Any] = {"bounds": Bounds(max_delete_share=0.2)}
+
+
+class Broken(httpx.BaseTransport):
+    """A network with a bug."""
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Fail as no network does."""
+        raise ZeroDivisionError
+
+
+def vanish(simulator: Simulator, count: int) -> None:
+    """Let entries disappear unseen: deleted, and the cursor that would tell has expired."""
+    for each in simulator.ids()[:count]:
+        simulator.delete(each)
+    simulator.expire_cursors()
+
+
+def test_deletes_beyond_their_share_are_held(store: MemoryStore) -> None:
+    """A bad filter must not wipe consumers: nothing is deleted, the message counts, the hint names the command."""
+    with Simulator(seed=5, entries=60).serving() as simulator:
+        following = Following(simulator, NAME, lambda: store, page_size=100)
+        following.become_current()
+        vanish(simulator, 21)
+        live = len(simulator.truth(NAME)) + 21
+        before = len(store.records)
+        follower = following.catch_up(**CAREFUL)
+        assert (follower.outcome, follower.status.state) == ("stopped", "deletes_held")
+        assert f"lacks 21 of {live} live keys" in follower.status.error
+        assert "max_delete_share = 0.2" in follower.status.error
+        assert "contentwire snapshot blog --allow-deletes" in follower.status.hint
+        assert following.metric("contentwire_held_deletes") == 21
+        assert ops(store.records[before:]) == []
+
+        following.checkpoint(request=json.dumps({"allow_deletes": True}))
+        following.become_current(**CAREFUL)
+        assert following.metric("contentwire_held_deletes") == 0
+        assert following.checkpoint().request is None
+        assert_right(simulator, NAME, store.records)
+
+
+def test_a_handful_of_deletes_is_never_held(simulator: Simulator, store: MemoryStore, following: Following) -> None:
+    """Below 20 no share is too large."""
+    following.become_current()
+    vanish(simulator, 12)
+    following.become_current(**CAREFUL)
+    assert_right(simulator, NAME, store.records)
+
+
+def test_initial_only_reads_once(simulator: Simulator, store: MemoryStore, following: Following) -> None:
+    """After the snapshot the stream is finished: no polls, no deltas, not after a restart or a wake-up either."""
+    with following.running(snapshot_mode="initial_only") as follower:
+        eventually(lambda: follower.status.state == "finished")
+        assert_right(simulator, NAME, store.records)
+        simulator.clear_requests()
+        follower.wake()
+        with pytest.raises(AssertionError, match="in vain"):
+            eventually(lambda: simulator.requests(NAME), within=0.15)
+    assert following.catch_up(snapshot_mode="initial_only").outcome == "current"
+    assert simulator.requests(NAME) == []
+
+
+def test_never_takes_no_first_snapshot(simulator: Simulator, following: Following) -> None:
+    """Without a cursor there is nothing to go on from; the hint says where one may come from."""
+    follower = following.catch_up(snapshot_mode="never")
+    assert (follower.outcome, follower.status.state) == ("stopped", "stopped")
+    assert "no cursor" in follower.status.error
+    assert "checkpoints import" in follower.status.hint
+    assert simulator.requests(NAME) == []
+
+
+@pytest.mark.parametrize("reason", ["refused", "fingerprint"])
+def test_never_takes_no_new_snapshot(simulator: Simulator, following: Following, reason: str) -> None:
+    """A refused cursor or another filter stops the stream instead; deltas before that are followed."""
+    following.become_current()
+    simulator.edit(simulator.ids()[0])
+    following.become_current(snapshot_mode="never")
+    if reason == "refused":
+        simulator.expire_cursors()
+    else:
+        following.fingerprint = "f2"
+    follower = following.catch_up(snapshot_mode="never")
+    assert (follower.outcome, follower.status.state) == ("stopped", "stopped")
+    assert "forbids" in follower.status.error
+    assert following.checkpoint().epoch == 1
+
+
+@pytest.mark.parametrize("mode", ["initial", "when_needed"])
+def test_other_modes_take_a_new_snapshot_when_it_is_needed(
+    simulator: Simulator, store: MemoryStore, following: Following, mode: str
+) -> None:
+    """The first one and every later one."""
+    following.become_current(snapshot_mode=mode)
+    vanish(simulator, 1)
+    following.become_current(snapshot_mode=mode)
+    assert_right(simulator, NAME, store.records)
+
+
+def test_an_idle_stream_commits_nothing_but_heartbeats(following: Following, store: MemoryStore) -> None:
+    """Empty deltas commit nothing; in time the checkpoint is refreshed, so that its transactional id lives on."""
+    following.become_current()
+    before = len(store.transactions)
+    with following.running(heartbeat=0.05, poll_interval=3600.0):
+        eventually(lambda: len(store.transactions) >= before + 2)
+    assert {len(each) for each in store.transactions[before:]} == {0}
+
+
+def test_a_heartbeat_comes_no_sooner_than_it_is_due(
+    simulator: Simulator, following: Following, store: MemoryStore
+) -> None:
+    """Many idle polls, and nothing is committed."""
+    following.become_current()
+    before = len(store.transactions)
+    simulator.clear_requests()
+    with following.running(heartbeat=60.0, poll_interval=0.001):
+        eventually(lambda: len(simulator.requests(NAME)) > 5)
+    assert len(store.transactions) == before
+
+
+def test_a_wake_up_polls_at_once_and_a_few_times_more(simulator: Simulator, following: Following) -> None:
+    """Delivery caches lag behind webhooks: polls follow at the paced times, then the interval counts again."""
+    pace = Pace(look_again=0.01, wake_ups=(0.0, 0.05, 0.1))
+    with following.running(poll_interval=3600.0, pace=pace) as follower:
+        eventually(lambda: follower.status.phase == "streaming")
+        asked = len(simulator.requests(NAME))
+        begun = time.monotonic()
+        follower.wake()
+        eventually(lambda: len(simulator.requests(NAME)) == asked + 1)
+        eventually(lambda: len(simulator.requests(NAME)) == asked + 3)
+        assert time.monotonic() - begun >= 0.1
+        with pytest.raises(AssertionError, match="in vain"):
+            eventually(lambda: len(simulator.requests(NAME)) > asked + 3, within=0.15)
+
+
+def test_a_paused_stream_asks_for_nothing_until_it_is_resumed(simulator: Simulator, following: Following) -> None:
+    """The operator's wish is in the checkpoint: it holds over restarts."""
+    following.become_current()
+    following.checkpoint(request='{"paused":true}')
+    simulator.clear_requests()
+    follower = following.catch_up()
+    assert (follower.outcome, follower.status.state) == ("stopped", "paused")
+    assert simulator.requests(NAME) == []
+    following.checkpoint(request=None)
+    following.become_current()
+    assert requests(simulator, NAME) == ["cursor"]
+
+
+def test_an_operator_may_have_everything_published_again(
+    simulator: Simulator, store: MemoryStore, following: Following
+) -> None:
+    """A requested snapshot of all: each live key once more, as an update; then the wish is fulfilled."""
+    following.become_current()
+    before = len(store.records)
+    anew = following.checkpoint().restart()
+    following.checkpoint(cursor=None, phase=anew.phase, epoch=anew.epoch, identity=None, request='{"republish":"all"}')
+    following.become_current()
+    again = events(store.records[before:])
+    assert {event["op"] for event in again} == {"u"}
+    assert len(again) == len(simulator.truth(NAME))
+    assert following.checkpoint().request is None
+
+
+@pytest.mark.parametrize("status", [401, 403, 404])
+def test_refused_credentials_stop_the_stream(simulator: Simulator, following: Following, status: int) -> None:
+    """Stopped until an operator acts: nothing is asked again, and the process can still end in time."""
+    simulator.push_fault(NAME, Fault("status", status=status, times=None))
+    with following.running() as follower:
+        eventually(lambda: follower.status.state == "stopped")
+        assert str(status) in follower.status.error
+        assert "token" in follower.status.hint
+        assert len(simulator.requests(NAME)) == 1
+        assert follower.alive
+
+
+def test_a_foreign_next_url_stops_the_stream(simulator: Simulator, store: MemoryStore, following: Following) -> None:
+    """Nothing of the page is published, nothing is sent elsewhere."""
+    simulator.push_fault(NAME, Fault("foreign_next_url"))
+    assert following.catch_up().status.state == "stopped"
+    assert store.records == []
+
+
+def test_a_refusing_broker_stops_the_stream(store: MemoryStore, following: Following) -> None:
+    """Waiting would not help: an operator has to act."""
+    store.faults.append(fail_before_commit(BrokerFatal("not authorized", hint="check the ACLs")))
+    status = following.catch_up().status
+    assert (status.state, status.error, status.hint) == ("stopped", "not authorized", "check the ACLs")
+
+
+def test_a_malformed_item_stops_the_stream_where_that_is_wanted(
+    simulator: Simulator, store: MemoryStore, following: Following
+) -> None:
+    """The policy `stop`: its page is not committed, and after the fix it is read again."""
+    following.policy = Policy(malformed="stop")
+    simulator.push_fault(NAME, Fault("unknown_item"))
+    follower = following.catch_up()
+    assert (follower.outcome, follower.status.state) == ("stopped", "stopped")
+    assert store.records == []
+    following.become_current()
+    assert_right(simulator, NAME, store.records)
+
+
+def test_a_bug_stops_one_stream_and_is_called_a_bug(following: Following) -> None:
+    """An error outside the taxonomy ends the stream's thread, not the process; its text is for the log alone."""
+    following.transport = Broken()
+    follower = following.catch_up()
+    assert (follower.outcome, follower.status.state) == ("stopped", "stopped")
+    assert "ZeroDivisionError" in follower.status.error
+    assert "bug" in follower.status.hint
+
+
+def test_what_is_published_is_counted(simulator: Simulator, store: MemoryStore, following: Following) -> None:
+    """Events by op, pages, dead letters by their error."""
+    following.policy = Policy(max_message_bytes=4000)
+    simulator.push_fault(NAME, Fault("unknown_item"))
+    simulator.push_fault(NAME, Fault("malformed_item"))
+    following.become_current()
+    errors = [letter["error"] for letter in letters(store.records)]
+    assert errors.count("MalformedItem") == 2
+    assert errors.count("EventTooLarge") > 0
+    for error in set(errors):
+        assert following.metric("contentwire_dead_letters_total", error=error) == errors.count(error)
+    assert following.metric("contentwire_events_total", op="r") == len(events(store.records))
+    assert following.metric("contentwire_pages_total") == len(simulator.requests(NAME))
+    assert following.metric("contentwire_transactions_total", outcome="committed") == len(store.transactions)
+
+
+def test_a_stopped_snapshot_is_resumed(simulator: Simulator, store: MemoryStore, following: Following) -> None:
+    """Stopped after some pages: the next owner goes on after the last committed one, and starts nothing anew."""
+    reached = threading.Event()
+    simulator.on_page(NAME, 3, reached.set)
+    simulator.push_fault(NAME, Fault("slow", delay=0.05, after=3))
+    with following.running() as follower:
+        assert reached.wait(10)
+        eventually(lambda: follower.status.page >= 1)
+        follower.stop()
+    committed = len(events(store.records))
+    assert 0 < committed < len(simulator.truth(NAME))
+    simulator.clear_requests()
+    following.become_current()
+    assert "start" not in requests(simulator, NAME)
+    assert_right(simulator, NAME, store.records)
