@@ -13,7 +13,7 @@ from connector.demo.reader import Follower
 from connector.simulator import Change, Live
 
 _DONE, _UNDER_WAY, _BAD = "green", "yellow", "bold red"
-_LABEL_WIDTH, _WIDEST = 23, 56
+_LABEL_WIDTH, _COLUMN_WIDTH = 23, 14
 
 
 class SnapshotBoard:
@@ -30,7 +30,7 @@ class SnapshotBoard:
         )
 
     def __rich__(self) -> Table:
-        table = _table("", "CMS holds", "arrived", "old deletes", "events/s", "took")
+        table = _table("", "CMS holds", "arrived", "old deletes", "events/s", "took", width=7)
         for name, identities in self._expected.items():
             arrivals = self._follower.arrivals(name)
             live = len(arrivals.keys() & set(identities))
@@ -130,11 +130,11 @@ class ProofBoard:
         return table
 
 
-def _table(label: str, *columns: str) -> Table:
+def _table(label: str, *columns: str, width: int = _COLUMN_WIDTH) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     table.add_column(label, min_width=_LABEL_WIDTH, no_wrap=True)
     for column in columns:
-        table.add_column(column, justify="right", no_wrap=True, min_width=_WIDEST // (len(columns) + 1))
+        table.add_column(column, justify="right", no_wrap=True, min_width=width)
     return table
 
 

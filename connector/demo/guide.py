@@ -32,8 +32,8 @@ def afterwards(view: View) -> None:
     view.commands(
         {
             f"{contentwire} demo --keep": "leave everything running, and look around",
-            f"{contentwire} simulate": "the three CMSs alone, to break as you like",
-            f"{contentwire} init": "a configuration for your own space or stack",
+            f"{contentwire} simulate": "the three CMSs alone",
+            f"{contentwire} init": "a configuration for your own CMS",
         }
     )
 

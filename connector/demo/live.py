@@ -62,10 +62,10 @@ def _perform(stack: ExitStack, view: View, entries: int, command: Sequence[str],
 
 @contextmanager
 def _farewell(view: View) -> Iterator[None]:
-    """Say what takes its time after Ctrl-C, before it does."""
+    """Say what takes its time after a signal, before it does."""
     try:
         yield
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, SystemExit):
         view.say("Interrupted: stopping everything …")
         raise
 

@@ -147,8 +147,8 @@ def _erase_topics(kafka: Broker, prefix: str) -> None:
 
 def _erase_subjects(registry: str, prefix: str) -> None:
     """Leave nothing in a registry that outlives the demo, as above."""
-    with contextlib.suppress(OSError, ConnectorError):
-        for subject in Registry(registry).subjects():
+    with contextlib.suppress(OSError, ConnectorError), contextlib.closing(Registry(registry)) as client:
+        for subject in client.subjects():
             if subject.startswith(f"{prefix}."):
                 address = f"{registry}/subjects/{quote(subject, safe='')}"
                 urlopen(Request(address, method="DELETE"), timeout=_TIMEOUT).close()  # noqa: S310  an http URL

@@ -36,7 +36,8 @@ class Show:
         self._names = servers.connections
         self._holdings = {name: self._simulator.truth(name) for name in self._names}
         self._began = len(self._simulator.changes())
-        self._decoder = Decoder(Registry(servers.registry))
+        self._registry = Registry(servers.registry)
+        self._decoder = Decoder(self._registry)
         self._follower = Follower(servers.broker.client, servers.topics, self._decoder)
         servers.write()
 
@@ -45,11 +46,13 @@ class Show:
         self._follower.start()
         self._view.fact("Connector", "contentwire run, a process of its own, configured by")
         self._view.fact("", str(self._servers.config))
+        self._view.fact("Topics", f"{self._servers.prefix}.<connection>.changes")
         return self
 
     def __exit__(self, *_: object) -> None:
         self._connector.stop()
         self._follower.stop()
+        self._registry.close()
 
     def snapshot(self) -> None:
         """Wait for everything that the CMSs hold."""
@@ -81,6 +84,7 @@ class Show:
             board.add(release)
             self._expect(lambda: any(board.arrived(release, name) for name in self._names), "no event of it arrived")
             self._connector.kill()
+            self._simulator.clear_faults(SLOW)
             view.say("Killed the connector with SIGKILL mid-release; editors go on without it …", "bold red")
             self._follower.wait(lambda: False, _AFTERMATH)
             board.remark("  seen before the crash", {name: board.progress(release, name) for name in self._names})
@@ -114,4 +118,7 @@ class Show:
         self._follower.wait(lambda: happened() or not self._connector.running, _PATIENCE)
         if not happened():
             reason = f"within {_PATIENCE:.0f} s" if self._connector.running else "before the connector ended"
-            raise ConnectorError(f"{otherwise} {reason}; the end of its log:\n{self._connector.tail()}")
+            self._view.say("The end of the connector's log:")
+            for line in self._connector.tail().splitlines():
+                self._view.say(line)
+            raise ConnectorError(f"{otherwise} {reason}")

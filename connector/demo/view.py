@@ -42,10 +42,12 @@ class View:
     @contextmanager
     def moving(self, board: RenderableType) -> Iterator[None]:
         """Draw `board` again and again until the end of the context; where nothing can move, once at its end."""
-        with Live(_indented(board), console=self._console, refresh_per_second=_FRAMES_PER_SECOND):
-            yield
-        if not self._console.is_terminal:
-            self._console.print()
+        try:
+            with Live(_indented(board), console=self._console, refresh_per_second=_FRAMES_PER_SECOND):
+                yield
+        finally:
+            if not self._console.is_terminal:
+                self._console.print()
 
     def show(self, board: RenderableType) -> None:
         """Draw `board` once."""
