@@ -1,0 +1,223 @@
+"""One pass over a stream: what a transaction holds, in which order a delta is published, what a stop leaves."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from itertools import pairwise
+
+import pytest
+
+from connector import vendors
+from connector.errors import UnknownOutcome
+from connector.follower import Hooks
+from connector.model import Checkpoint
+from connector.publisher import Publisher
+from connector.runner import Bounds, Runner
+from connector.simulator import Simulator
+from connector.source import ignore
+from connector.testing import MemoryStore, fail_after_commit, fail_before_commit
+from tests.cms import assert_right
+from tests.following import Following
+from tests.published import events
+
+NAMES = vendors.names()
+EVERY_PAGE = Bounds(interval=0.0)
+
+
+@pytest.fixture
+def store() -> MemoryStore:
+    """Give a store."""
+    return MemoryStore(connection="blog")
+
+
+@pytest.fixture(params=NAMES)
+def name(request: pytest.FixtureRequest) -> str:
+    """Give each vendor's name."""
+    return str(request.param)
+
+
+@pytest.fixture
+def simulator() -> Iterator[Simulator]:
+    """Give a served simulator with several pages."""
+    with Simulator(seed=2, entries=24, page_sizes=dict.fromkeys(NAMES, 10)).serving() as serving:
+        yield serving
+
+
+class Session:
+    """A runner in a process of its own: recovered, ready to pass."""
+
+    def __init__(self, runner: Runner, publisher: Publisher, stop: threading.Event) -> None:
+        self.publisher = publisher
+        self.stop = stop
+        self.runner = runner
+
+    @property
+    def checkpoint(self) -> Checkpoint:
+        """The publisher's resume point."""
+        return self.publisher.checkpoint
+
+    def become_current(self) -> None:
+        """Pass until the stream is current."""
+        while not self.runner.pass_once():
+            pass
+
+
+@contextmanager
+def session(following: Following, bounds: Bounds) -> Iterator[Session]:
+    """Run as a new process."""
+    stop = threading.Event()
+    source, publisher = following.parts(stop, Hooks(ignore, lambda _batch, _seconds: None))
+    with closing(source), closing(publisher):
+        publisher.recover()
+        yield Session(Runner(source, publisher, bounds), publisher, stop)
+
+
+@pytest.fixture
+def following(simulator: Simulator, store: MemoryStore, name: str) -> Following:
+    """Give a stream of each vendor's simulated CMS."""
+    return Following(simulator, name, lambda: store, page_size=10)
+
+
+def sizes(store: MemoryStore) -> list[int]:
+    """Return the number of events in each transaction."""
+    return [len(events(each)) for each in store.transactions]
+
+
+def test_a_snapshot_is_published_as_its_pages_come(following: Following, store: MemoryStore) -> None:
+    """With no patience each page is a transaction of its own."""
+    with session(following, EVERY_PAGE) as running:
+        running.runner.pass_once()
+        assert {*sizes(store)[:-2]} == {10}
+
+
+def test_a_transaction_holds_whole_pages_up_to_its_bounds(following: Following, store: MemoryStore) -> None:
+    """Pages are collected until there are enough items, or bytes, or it has taken long enough."""
+    with session(following, Bounds(items=20, interval=3600.0)) as running:
+        running.runner.pass_once()
+    assert {*sizes(store)[:-1]} == {20}
+
+
+def test_a_transaction_is_bounded_in_bytes(following: Following, store: MemoryStore) -> None:
+    """One byte is reached by the first page."""
+    with session(following, Bounds(size=1, interval=3600.0)) as running:
+        running.runner.pass_once()
+    assert max(sizes(store)) == 10
+
+
+def test_a_small_snapshot_is_one_transaction(following: Following, store: MemoryStore) -> None:
+    """The bounds allow it, so it is atomic."""
+    with session(following, Bounds(interval=3600.0)) as running:
+        running.runner.pass_once()
+    assert len(store.transactions) == 1
+
+
+def test_the_passes_lead_from_snapshot_to_streaming(following: Following) -> None:
+    """One walk or one reconciliation a pass; only the last two leave the stream current."""
+    with session(following, EVERY_PAGE) as running:
+        phases = [running.checkpoint.phase]
+        current = []
+        for _ in range(4):
+            current.append(running.runner.pass_once())
+            phases.append(running.checkpoint.phase)
+    assert phases == ["snapshot", "catching_up", "reconciling", "streaming", "streaming"]
+    assert current == [False, False, True, True]
+
+
+def test_a_release_is_one_transaction(
+    simulator: Simulator, following: Following, store: MemoryStore, name: str
+) -> None:
+    """Everything that was published together is visible together, over all pages of the delta."""
+    with session(following, EVERY_PAGE) as running:
+        running.become_current()
+        before = len(store.transactions)
+        released = simulator.release(24)
+        running.runner.pass_once()
+    (transaction,) = store.transactions[before:]
+    assert {event["after"]["id"] for event in events(transaction)} == set(released)
+    assert_right(simulator, name, store.records)
+
+
+def test_a_delta_is_published_oldest_first(simulator: Simulator, following: Following, store: MemoryStore) -> None:
+    """Whatever the API's order: by the CMS's clock, and so is the sequence."""
+    with session(following, EVERY_PAGE) as running:
+        running.become_current()
+        before = len(store.records)
+        edited = [simulator.edit(each) for each in simulator.ids()]
+        running.runner.pass_once()
+    found = events(store.records[before:])
+    assert list(dict.fromkeys(event["after"]["id"] for event in found)) == edited
+    clocks = [event["source"]["ts_ms"] for event in found]
+    assert all(earlier <= later for earlier, later in pairwise(clocks))
+
+
+def test_of_a_large_delta_only_the_last_transaction_moves_the_cursor(
+    simulator: Simulator, following: Following, store: MemoryStore
+) -> None:
+    """The others keep the old cursor and are marked as open."""
+    seen: list[tuple[bool, bool]] = []
+    with session(following, Bounds(items=5)) as running:
+        running.become_current()
+        start = running.checkpoint
+        running.publisher._committed = lambda batch, _seconds: seen.append(
+            (batch.checkpoint.walk_open, batch.checkpoint.cursor == start.cursor)
+        )
+        simulator.release(12)
+        running.runner.pass_once()
+    assert len(seen) >= 3
+    assert {*seen[:-1]} == {(True, True)}
+    assert seen[-1] == (False, False)
+
+
+@pytest.mark.parametrize("fail", [fail_before_commit, fail_after_commit])
+@pytest.mark.parametrize("survived", [0, 1, 2])
+def test_a_crash_amid_a_large_delta_publishes_every_change_once(  # noqa: PLR0917  fixtures and parameters
+    simulator: Simulator, following: Following, store: MemoryStore, name: str, fail: type, survived: int
+) -> None:
+    """The walk is read again, together with what happened since; what is committed is left out."""
+    with session(following, Bounds(items=5)) as running:
+        running.become_current()
+        before = len(store.records)
+        changed = simulator.release(12)
+        store.faults.extend([*[None] * survived, fail(UnknownOutcome("crash"))])
+        with pytest.raises(UnknownOutcome):
+            running.runner.pass_once()
+    late = simulator.edit(changed[0])
+    with session(following, Bounds(items=5)) as running:
+        running.become_current()
+    ids = [event["event_id"] for event in events(store.records[before:])]
+    assert len(ids) == len(set(ids))
+    assert events(store.records)[-1]["after"]["id"] == late
+    assert_right(simulator, name, store.records)
+
+
+def test_a_delta_that_is_stopped_publishes_nothing(
+    simulator: Simulator, following: Following, store: MemoryStore, name: str
+) -> None:
+    """Half a walk has no order: it is read again."""
+    with session(following, EVERY_PAGE) as running:
+        running.become_current()
+        before = len(store.records)
+        simulator.release(24)
+        simulator.on_page(name, 1, running.stop.set)
+        running.runner.pass_once()
+        assert store.records[before:] == []
+    with session(following, EVERY_PAGE) as running:
+        running.become_current()
+    assert_right(simulator, name, store.records)
+
+
+def test_a_spool_in_a_file_gives_the_same_stream(simulator: Simulator, name: str) -> None:
+    """Memory or disk: the same events in the same order."""
+    stores = [MemoryStore(connection="blog"), MemoryStore(connection="blog")]
+    followed = [Following(simulator, name, lambda store=store: store, page_size=10) for store in stores]  # type: ignore[misc]
+    bounds = [Bounds(), Bounds(size=2000)]
+    for following, bound in zip(followed, bounds, strict=True):
+        with session(following, bound) as running:
+            running.become_current()
+    simulator.churn(20)
+    for following, bound in zip(followed, bounds, strict=True):
+        with session(following, bound) as running:
+            running.become_current()
+    one, other = [[event["event_id"] for event in events(store.records)] for store in stores]
+    assert one == other
+    assert len(stores[1].transactions) > len(stores[0].transactions)
