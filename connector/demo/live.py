@@ -20,6 +20,7 @@ from connector.demo.view import View
 
 _INTERRUPTED: Final = 130
 _ENTRIES: Final = 1000
+_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
 
 def main(*, keep: bool = False, entries: int = _ENTRIES, command: Sequence[str] = CONNECTOR) -> int:
@@ -30,10 +31,8 @@ def main(*, keep: bool = False, entries: int = _ENTRIES, command: Sequence[str] 
     """
     view = View(Console(highlight=False))
     try:
-        with ExitStack() as stack:
-            stack.enter_context(_fetching_shown())
-            with _farewell(view):
-                held = _perform(stack, view, entries, command, keep=keep)
+        with _same_signals_afterwards(), _fetching_shown(), ExitStack() as stack, _farewell(view):
+            held = _perform(stack, view, entries, command, keep=keep)
     except KeyboardInterrupt:
         return _INTERRUPTED
     return 0 if held else 1
@@ -56,18 +55,34 @@ def _perform(stack: ExitStack, view: View, entries: int, command: Sequence[str],
         _until_interrupted()
     else:
         guide.afterwards(view)
-    view.say("Stopping everything …")
     return held
 
 
 @contextmanager
 def _farewell(view: View) -> Iterator[None]:
-    """Say what takes its time after a signal, before it does."""
+    """Say what comes next, which takes a moment, and let no further signal disturb it.
+
+    Further signals are not rare: a program between the terminal and this one passes Ctrl-C on a second time.
+    """
     try:
         yield
     except (KeyboardInterrupt, SystemExit):
-        view.say("Interrupted: stopping everything …")
+        view.say("Interrupted.")
         raise
+    finally:
+        for number in _SIGNALS:
+            signal.signal(number, signal.SIG_IGN)
+        view.say("Stopping everything …")
+
+
+@contextmanager
+def _same_signals_afterwards() -> Iterator[None]:
+    handlers = {number: signal.getsignal(number) for number in _SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
 
 
 @contextmanager

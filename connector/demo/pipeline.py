@@ -89,7 +89,7 @@ class Pipeline(msgspec.Struct, frozen=True):
     def start(self, command: Sequence[str]) -> Child:
         """Start the connector; `command` stands for `contentwire`."""
         arguments = [*command, "--config", str(self.config), "run"]
-        return Child(arguments, log=self.log, env={**os.environ, **self.environment})
+        return Child(arguments, log=self.log, env={**os.environ, **self.environment}, scratch=self.folder)
 
 
 @contextlib.contextmanager

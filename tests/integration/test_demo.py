@@ -133,13 +133,15 @@ def test_the_demo_fails_where_the_topic_is_not_what_the_cms_says(
 
 
 def test_ctrl_c_ends_everything(servers: Broker, registry: str, tmp_path: Path) -> None:
-    """Amid the edits: exit 130, and neither a process nor a folder nor a topic stays."""
+    """Amid the edits, and pressed twice: exit 130, and neither a process nor a folder nor a topic stays."""
     output = tmp_path / "output"
     with _running(output) as demo:
         assert _says(output, "Edits")
         folder = _folder(output)
         assert _processes(folder)
         assert _left(servers, registry, _prefix(output))
+        demo.send_signal(signal.SIGINT)
+        assert _says(output, "Interrupted")
         demo.send_signal(signal.SIGINT)
         assert demo.wait(30) == 130
     assert "Interrupted" in output.read_text("utf-8")
@@ -149,14 +151,14 @@ def test_ctrl_c_ends_everything(servers: Broker, registry: str, tmp_path: Path) 
 
 
 def test_a_killed_demo_takes_its_connector_along(servers: Broker, tmp_path: Path) -> None:
-    """After SIGKILL of the demo itself, amid the edits, its children end by themselves."""
+    """After SIGKILL of the demo itself, amid the edits, its children end by themselves and remove its folder."""
     output = tmp_path / "output"
     with _running(output) as demo:
         assert _says(output, "Edits")
         folder = _folder(output)
         demo.kill()
         demo.wait()
-    assert _eventually(lambda: not _processes(folder), 30)
+    assert _eventually(lambda: not (_processes(folder) or Path(folder).exists()), 30)
 
 
 def test_kept_servers_answer_until_ctrl_c(servers: Broker, tmp_path: Path) -> None:
