@@ -138,6 +138,16 @@ def test_a_stray_tombstone_is_noticed() -> None:
     assert _failing([*records, _received(first.key, None)], account) == {STATE, TOMBSTONES}
 
 
+def test_a_tombstone_of_another_key_is_not_the_delete_s_own() -> None:
+    """It removes a row that is live, and leaves the one that is not."""
+    records, account = _story()
+    place = _position(records, None)
+    partition = records[place].partition
+    other = next(record for record in records if record.partition == partition and record.key != records[place].key)
+    records[place] = _received(other.key, None)
+    assert _failing(records, account) == {STATE, TOMBSTONES}
+
+
 @pytest.mark.parametrize(
     "spoil",
     [
@@ -192,6 +202,15 @@ def test_old_markers_belong_to_the_initial_sync_alone() -> None:
         consumer.remove("entry", "gone-before", snapshot=snapshot)
         consumer.snapshot(before)
         assert _failing(consumer.records, Account(before, (), before)) == failing
+
+
+def test_a_snapshot_that_removes_what_is_live_is_noticed() -> None:
+    """A marker of a key that the CMS held before is no old one."""
+    simulator, consumer = Simulator(entries=20), Consumer()
+    before = simulator.truth("weegloo")
+    consumer.snapshot(before)
+    consumer.remove(before[0].entity_type, before[0].id, snapshot="true")
+    assert _failing(consumer.records, Account(before, (), before)) == {STATE, CHANGES}
 
 
 def test_the_story_of_a_removal_of_one_locale_differs_by_vendor() -> None:
