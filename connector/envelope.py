@@ -3,12 +3,12 @@
 import re
 from datetime import UTC, datetime
 from hashlib import blake2b
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import msgspec
 
 from connector.index import IndexEntry
-from connector.model import Change, EntityKey
+from connector.model import Change, ChangeType
 from connector.timestamp import micros
 
 Op = Literal["c", "r", "u", "d"]
@@ -17,6 +17,9 @@ Headers = list[tuple[str, bytes]]
 
 _TABLES = {"asset": "_asset", "content_type": "_content_type"}
 _UNKNOWN_TABLE = "_unknown"
+_SPECVERSION = ("ce_specversion", b"1.0")
+_TYPES = {change_type: ("ce_type", f"contentwire.{change_type}".encode()) for change_type in get_args(ChangeType)}
+_CONTENT_TYPE = ("content-type", b"application/avro")
 _RFC3339_MILLIS = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z")
 
 
@@ -127,23 +130,16 @@ def flat(event: Event, provenance: Provenance) -> dict[str, Any]:
 def headers(event: Event, provenance: Provenance, *, tombstone: bool = False) -> Headers:
     """Return the CloudEvents 1.0 binary-mode headers (Kafka protocol binding) of an event or of its tombstone."""
     key = event.change.key
-    suffix = ".tombstone" if tombstone else ""
+    identity = f"{event.event_id}.tombstone" if tombstone else event.event_id
     attributes = [
-        ("ce_specversion", "1.0"),
-        ("ce_id", event.event_id + suffix),
-        ("ce_source", f"/{provenance.connector}/{provenance.name}"),
-        ("ce_type", f"contentwire.{event.change.change_type}"),
-        ("ce_subject", f"{key.entity_type}/{key.id}/{key.locale}"),
-        ("ce_time", _rfc3339(event)),
+        _SPECVERSION,
+        ("ce_id", identity.encode()),
+        ("ce_source", f"/{provenance.connector}/{provenance.name}".encode()),
+        _TYPES[event.change.change_type],
+        ("ce_subject", f"{key.entity_type}/{key.id}/{key.locale}".encode()),
+        ("ce_time", _rfc3339(event).encode()),
     ]
-    if not tombstone:
-        attributes.append(("content-type", "application/avro"))
-    return [(name, value.encode()) for name, value in attributes]
-
-
-def subject_key(key: EntityKey) -> dict[str, Any]:
-    """Return the key columns of an entity."""
-    return {"entity_type": key.entity_type, "id": key.id, "locale": key.locale}
+    return attributes if tombstone else [*attributes, _CONTENT_TYPE]
 
 
 def _verdict(event: Event) -> dict[str, Any]:
@@ -159,8 +155,11 @@ def _verdict(event: Event) -> dict[str, Any]:
 
 
 def _after(change: Change) -> dict[str, Any]:
+    key = change.key
     return {
-        **subject_key(change.key),
+        "entity_type": key.entity_type,
+        "id": key.id,
+        "locale": key.locale,
         "content_type": change.content_type,
         "revision": change.revision,
         "created_at": _millis(change.created_at),
@@ -173,8 +172,11 @@ def _after(change: Change) -> dict[str, Any]:
 
 def _before(event: Event) -> dict[str, Any]:
     """Return what was known before: never null on u and d, where sinks need it to find the row."""
+    key = event.change.key
     return {
-        **subject_key(event.change.key),
+        "entity_type": key.entity_type,
+        "id": key.id,
+        "locale": key.locale,
         "content_type": content_type(event.change, event.known),
         "revision": event.known.revision if event.known else None,
         "created_at": None,
