@@ -4,6 +4,7 @@ The walk reads the same pages with bare httpx and looks at nothing but the next 
 records, ready-made, in transactions of the same size. Each run has a process of its own, and they take turns.
 """
 
+import gc
 import re
 import time
 from statistics import median
@@ -57,6 +58,7 @@ def produce(bootstrap: str, prefix: str, origin: str, environment: str) -> Resul
 def connect(bootstrap: str, prefix: str, origin: str, environment: str) -> Result:
     """Take the snapshot as `contentwire run` does."""
     publisher, runner = stream.follow(stream.config(bootstrap, prefix, origin, environment))
+    gc.freeze()  # as the process does
     begin, cpu = time.perf_counter(), time.process_time()
     runner.pass_once()
     result = {"seconds": time.perf_counter() - begin, "cpu_seconds": time.process_time() - cpu}
