@@ -1,0 +1,1 @@
+"""What holds for every vendor and every publisher: one suite, many subjects."""

@@ -1,0 +1,232 @@
+"""What every vendor's stream promises into every publisher, through everything that a CMS does to its clients."""
+
+import pytest
+
+from connector.simulator import Fault, Simulator
+from connector.simulator.fault import FaultKind
+from tests.cms import eventually, requests
+from tests.contract.conftest import Subject
+from tests.published import latest, letters
+
+TROUBLE: list[FaultKind] = ["status", "reset", "truncated_body", "truncated_gzip", "html"]
+
+
+def stopped_midway(subject: Subject, after: int) -> None:
+    """Let the stream stop at a request: the CMS refuses the credentials from then on, until a restart."""
+    subject.simulator.push_fault(subject.name, Fault("status", status=401, after=after))
+    assert subject.following.catch_up().outcome == "stopped"
+    subject.simulator.clear_requests()
+
+
+def test_a_snapshot_equals_the_cms(subject: Subject) -> None:
+    """Everything that is delivered, once; what was removed before is at most a removal."""
+    subject.become_current()
+    subject.assert_right()
+    assert {*subject.ops()} <= {"r", "d"}
+
+
+def test_a_delta_equals_the_cms(subject: Subject) -> None:
+    """Publications, edits, unpublications and deletions, in some locales or in all."""
+    subject.become_current()
+    subject.simulator.churn(20)
+    subject.become_current()
+    subject.assert_right()
+    assert {"c", "u", "d"} <= {*subject.ops()}
+
+
+def test_a_snapshot_resumes_in_its_middle(subject: Subject) -> None:
+    """After a restart the walk goes on behind the last committed page; no page is read again, none left out."""
+    stopped_midway(subject, after=3)
+    assert subject.ops().count("r") >= 12
+    subject.become_current()
+    assert "start" not in requests(subject.simulator, subject.name)
+    subject.assert_right()
+
+
+def test_a_delta_resumes(subject: Subject) -> None:
+    """A delta that broke off is read again from its cursor, with what happened since."""
+    subject.become_current()
+    subject.simulator.release(14)
+    stopped_midway(subject, after=1)
+    subject.simulator.churn(3)
+    subject.become_current()
+    assert "start" not in requests(subject.simulator, subject.name)
+    subject.assert_right()
+
+
+def test_an_empty_delta_changes_nothing(subject: Subject) -> None:
+    """Nothing happened: nothing is published, nothing is committed, and the next change is found."""
+    subject.become_current()
+    before, commits = len(subject.records()), subject.transactions()
+    subject.become_current()
+    assert (len(subject.records()), subject.transactions()) == (before, commits)
+    subject.simulator.edit(subject.simulator.ids()[0])
+    subject.become_current()
+    subject.assert_right()
+
+
+def test_an_empty_page_amid_a_walk_ends_nothing_too_early(subject: Subject) -> None:
+    """In a snapshot and in a delta: whatever an empty page means to the vendor, nothing is missing."""
+    subject.simulator.push_fault(subject.name, Fault("empty_page", after=1))
+    subject.become_current()
+    subject.simulator.release(14)
+    subject.simulator.push_fault(subject.name, Fault("empty_page", after=1))
+    subject.become_current()
+    subject.become_current()
+    subject.assert_right()
+
+
+def test_deletes_behind_an_expired_cursor_are_found(subject: Subject) -> None:
+    """The stream was down, things were deleted and edited, the cursor expired: no delta will ever tell."""
+    subject.become_current()
+    gone, edited, unpublished = subject.simulator.ids()[:3]
+    subject.simulator.delete(gone)
+    subject.simulator.edit(edited)
+    subject.simulator.unpublish(unpublished)
+    subject.simulator.delete(subject.simulator.ids("asset")[0])
+    subject.simulator.expire_cursors()
+    subject.become_current()
+    subject.assert_right()
+    assert subject.following.checkpoint().epoch == 2
+
+
+@pytest.mark.parametrize("kind", ["malformed_item", "unknown_item"])
+def test_a_strange_item_is_a_dead_letter(subject: Subject, kind: FaultKind) -> None:
+    """Its bytes are kept, in a snapshot and in a delta; everything around it is published."""
+    subject.simulator.push_fault(subject.name, Fault(kind))
+    subject.become_current()
+    subject.simulator.push_fault(subject.name, Fault(kind))
+    subject.simulator.edit(subject.simulator.ids()[0])
+    subject.become_current()
+    found = letters(subject.records())
+    assert [(each["error"], each["vendor"]) for each in found] == [("MalformedItem", subject.name)] * 2
+    assert found[0]["raw"] == found[1]["raw"] != b""
+    subject.assert_right()
+
+
+def test_a_foreign_next_url_is_never_followed(subject: Subject) -> None:
+    """Where responses hold URLs, one of another host stops the stream; the credential goes nowhere."""
+    with Simulator(entries=1).serving() as elsewhere:
+        subject.simulator.push_fault(subject.name, Fault("foreign_next_url", to=elsewhere.url()))
+        follower = subject.following.catch_up()
+        assert elsewhere.requests(subject.name) == []
+    assert follower.outcome == "current" or "leads away" in follower.status.error
+    subject.become_current()
+    subject.assert_right()
+
+
+@pytest.mark.parametrize("kind", TROUBLE)
+def test_trouble_is_waited_out(subject: Subject, kind: FaultKind) -> None:
+    """5xx, broken connections and broken bodies, at the start, amid a walk and in a delta."""
+    for after in (0, 2):
+        subject.simulator.push_fault(subject.name, Fault(kind, after=after))
+    subject.become_current()
+    subject.simulator.churn(3)
+    subject.simulator.push_fault(subject.name, Fault(kind))
+    subject.become_current()
+    subject.assert_right()
+
+
+def test_a_rate_limit_is_respected(subject: Subject) -> None:
+    """429: the stream waits as it was told, and goes on where it was."""
+    subject.simulator.push_fault(subject.name, Fault("rate_limited", after=2))
+    with subject.following.running() as follower:
+        eventually(lambda: follower.status.state == "retrying")
+        assert "429" in follower.status.error
+        assert len(subject.simulator.requests(subject.name)) == 3
+    subject.become_current()
+    subject.assert_right()
+
+
+@pytest.mark.parametrize("mode", ["shift", "refuse"])
+@pytest.mark.parametrize("page", [1, 2])
+def test_edits_while_paging_lose_nothing(subject: Subject, mode: str, page: int) -> None:
+    """Items move to pages already read, or the walk is refused: in the end the topic equals the CMS."""
+    simulator = subject.simulator
+    simulator.set_mode(subject.name, mode)  # type: ignore[arg-type]  # one of the modes
+    simulator.on_page(subject.name, page, lambda: (simulator.release(4), simulator.churn(6)))
+    subject.become_current()
+    subject.assert_right()
+    simulator.release(14)
+    simulator.on_page(subject.name, page, lambda: (simulator.release(4), simulator.churn(6)))
+    subject.become_current()
+    subject.become_current()
+    subject.assert_right()
+
+
+def test_what_is_removed_may_come_back(subject: Subject) -> None:
+    """Deleted, unpublished and published again, with polls between them: c, d, c."""
+    subject.become_current()
+    entry = subject.simulator.publish("author", locales=["en-US"])
+    subject.become_current()
+    before = len(subject.ops())
+    subject.simulator.unpublish(entry)
+    subject.become_current()
+    subject.simulator.publish(id=entry, locales=["en-US"])
+    subject.become_current()
+    subject.simulator.delete(entry)
+    subject.become_current()
+    assert subject.ops()[before - 1 :] == ["c", "d", "c", "d"]
+    subject.assert_right()
+
+
+def test_a_removal_in_one_locale_leaves_the_others(subject: Subject) -> None:
+    """As each vendor tells it: a removal of that key, or an update of the whole."""
+    subject.become_current()
+    subject.simulator.unpublish(subject.simulator.ids()[0], locale="de-DE")
+    subject.simulator.delete(subject.simulator.ids()[0], locale="en-US")
+    subject.become_current()
+    subject.assert_right()
+
+
+def test_a_removed_content_type_takes_its_entries_along(subject: Subject) -> None:
+    """As each vendor tells it, once for all or one by one; what an API never tells the next snapshot proves."""
+    subject.become_current()
+    subject.simulator.delete_content_type("product")
+    subject.become_current()
+    live = {key.id for key in latest(subject.seen()) if key.entity_type == "entry"}
+    assert live == {*subject.simulator.ids()}
+    subject.simulator.expire_cursors()
+    subject.become_current()
+    subject.assert_right()
+
+
+def test_a_release_is_one_transaction(subject: Subject) -> None:
+    """Fifty publications of one moment become visible together."""
+    subject.become_current()
+    for _ in range(40):
+        subject.simulator.publish("category")
+    subject.become_current()
+    before = subject.transactions()
+    released = subject.simulator.release(50)
+    subject.become_current()
+    assert subject.transactions() == before + 1
+    assert len(set(released)) == 50
+    subject.assert_right()
+
+
+def test_a_page_delivered_twice_is_published_once(subject: Subject) -> None:
+    """The items of the page before once more, in a snapshot and in a delta."""
+    subject.simulator.push_fault(subject.name, Fault("duplicate_page", after=2))
+    subject.become_current()
+    subject.simulator.release(14)
+    subject.simulator.push_fault(subject.name, Fault("duplicate_page", after=1))
+    subject.become_current()
+    subject.become_current()
+    subject.assert_right()
+
+
+def test_a_walk_in_circles_is_left(subject: Subject) -> None:
+    """A page cursor that comes back within a walk: it is walked again."""
+    subject.simulator.push_fault(subject.name, Fault("repeat_cursor", after=1))
+    subject.become_current()
+    subject.assert_right()
+
+
+def test_clocks_that_jump_ahead_stop_nothing(subject: Subject) -> None:
+    """A CMS whose clock runs ahead: what it publishes is published."""
+    subject.become_current()
+    subject.simulator.skew_clock(3600)
+    subject.simulator.churn(5)
+    subject.become_current()
+    subject.assert_right()
