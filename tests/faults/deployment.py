@@ -3,7 +3,8 @@
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Self
@@ -14,13 +15,14 @@ from connector import wiring
 from connector.config import Config, load
 from connector.demo.broker import Broker
 from connector.demo.child import Child
+from connector.follower import Pace
 from connector.kafka.transaction import REAL_PRODUCER, ProducerFactory
 from connector.metrics import Metrics
 from connector.simulator import Simulator
 from connector.supervisor import Outcome, Supervisor
 from tests.faults import child
 from tests.faults.child import Orders
-from tests.faults.proof import Ledger, Seen, prove
+from tests.faults.proof import Ledger, Seen, prove, read
 
 VENDORS = ("contentful", "contentstack", "weegloo")
 
@@ -33,6 +35,7 @@ _PAGE = 20
 # The only vendor of which a page size is always asked; the simulator's own is small for the others.
 _PAGED: Mapping[str, Mapping[str, Any]] = {"contentful": {"page_size": _PAGE}}
 _PATIENCE = 60.0
+_LOOK = 0.05
 
 Edits = Callable[[Simulator], object]
 
@@ -56,10 +59,21 @@ class Process(Child):
             taken.setdefault(stream, []).append(step)
         return taken
 
+    def reach(self, step: str, streams: Iterable[str]) -> None:
+        """Wait until these streams have taken the step."""
+        deadline = time.monotonic() + _PATIENCE
+        while not all(step in self.steps.get(stream, ()) for stream in streams):
+            assert self.running, self.tail(40)
+            assert time.monotonic() < deadline, f"{step} was never reached"
+            time.sleep(_LOOK)
+
+    def logged(self) -> list[dict[str, Any]]:
+        """Return what it has logged so far, line by line."""
+        return [json.loads(line) for line in self.log.read_text().splitlines(keepends=True) if _whole(line)]
+
     def events(self, event: str) -> list[dict[str, Any]]:
         """Return the log lines with this event."""
-        lines = [line for line in self.log.read_text().splitlines() if line.startswith("{")]
-        return [logged for line in lines if (logged := json.loads(line))["event"] == event]
+        return [logged for logged in self.logged() if logged["event"] == event]
 
     def finish(self) -> None:
         """Wait until it has ended by itself, all streams current."""
@@ -146,7 +160,10 @@ class Deployment:
     def try_to_follow(self, *, producer: ProducerFactory = REAL_PRODUCER) -> Outcome:
         """Follow every stream in this process until it is current or cannot become so."""
         config = self.config()
-        plans = [wiring.plan(config, connection, producer=producer) for connection in config.connections.values()]
+        plans = [
+            msgspec.structs.replace(wiring.plan(config, connection, producer=producer), pace=_PACE)
+            for connection in config.connections.values()
+        ]
         supervisor = Supervisor(plans, config.kafka.properties(), self.prefix, Metrics(), once=True)
         supervisor.give_up_after = _PATIENCE
         return supervisor.run([wiring.layout(config.kafka, each).state_spec() for each in config.connections.values()])
@@ -156,6 +173,16 @@ class Deployment:
         edits(self.simulator)
         for ledger in self.ledgers.values():
             ledger.note()
+
+    def arrive(self, timeout: float = _PATIENCE) -> None:
+        """Wait until every noted change has arrived in Kafka; fail after `timeout` seconds."""
+        deadline = time.monotonic() + timeout
+        waiting = dict(self.ledgers)
+        while waiting:
+            for vendor, ledger in list(waiting.items()):
+                if not ledger.missing(read(self.client, self.topic(vendor))):
+                    del waiting[vendor]
+            assert not waiting or time.monotonic() < deadline, f"{', '.join(waiting)}: not there in {timeout:.1f} s"
 
     def topic(self, vendor: str) -> str:
         """Return the name of a stream's changes topic."""
@@ -186,6 +213,8 @@ def pick(steps: Mapping[str, Sequence[str]], what: str, which: int) -> dict[str,
     return {stream: found[which] for stream, found in chosen.items() if len(found) > abs(which)}
 
 
+# Pauses after errors are short: what is tested is what happens after them.
+_PACE = Pace(first_pause=0.1, longest_pause=0.5)
 _SMALL = {"commit_items": 30, "commit_interval": 30.0, "partitions": 2}
 _QUICK = {
     "session.timeout.ms": round(SESSION_TIMEOUT * 1000),
@@ -193,6 +222,11 @@ _QUICK = {
     # A broker that comes back is noticed at once.
     "reconnect.backoff.max.ms": 500,
 }
+
+
+def _whole(line: str) -> bool:
+    # The client library writes lines of its own between ours; the last one may be on its way.
+    return line.startswith("{") and line.endswith("}\n")
 
 
 def _table(settings: Mapping[str, Any]) -> Iterator[str]:

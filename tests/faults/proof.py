@@ -1,7 +1,7 @@
 """The proof: an independent read_committed consumer compares a stream's topic with the simulator's change log."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from confluent_kafka import Consumer, IsolationLevel, KafkaError, TopicPartition
@@ -10,7 +10,7 @@ from confluent_kafka.admin._listoffsets import OffsetSpec
 
 from connector import codec
 from connector.simulator import Simulator
-from connector.simulator.feed import Entry
+from connector.simulator.feed import Entry, Feed
 
 Key = tuple[str, str, str]
 Client = Mapping[str, str]
@@ -37,18 +37,24 @@ class Ledger:
     def __init__(self, simulator: Simulator, vendor: str) -> None:
         self._simulator = simulator
         self._vendor = vendor
-        self._front_end = simulator._stage(vendor).front_end
-        self.initial = {(live.entity_type, live.id, live.locale) for live in simulator.truth(vendor)}
-        self._position = len(self._front_end.feed)
-        self.changes: Counter[tuple[Key, bool]] = Counter()
+        initial = self.truth()
+        # Every key's states, live or not, as often as the stream must tell of them.
+        self.states = Counter((key, True) for key in initial)
+        # An initial sync may or may not tell of what was removed before it.
+        self.removed_before = {_key(entry) for entry in self._feed.oldest_first() if not entry.live} - initial.keys()
+        self._position = len(self._feed)
 
     def note(self) -> None:
         """Take in what changed since the last time."""
-        self._simulator.truth(self._vendor)
-        feed = self._front_end.feed
-        for entry in feed.oldest_first(self._position):
-            self.changes[_key(entry), entry.live] += 1
-        self._position = len(feed)
+        self.truth()
+        self.states.update((_key(entry), entry.live) for entry in self._feed.oldest_first(self._position))
+        self._position = len(self._feed)
+
+    def note_swap(self, former: Iterable[Key]) -> None:
+        """Take in that another environment is delivered now: all of the `former` keys are gone."""
+        self.states.update((key, False) for key in former)
+        self.states.update((key, True) for key in self.truth())
+        self._position = len(self._feed)
 
     def truth(self) -> dict[Key, tuple[int, bytes | None]]:
         """Return what the vendor delivers now: revision and fields of each key."""
@@ -56,6 +62,14 @@ class Ledger:
             (live.entity_type, live.id, live.locale): (live.revision, live.fields)
             for live in self._simulator.truth(self._vendor)
         }
+
+    def missing(self, records: Iterable["Seen"]) -> Counter[tuple[Key, bool]]:
+        """Return the states that the records do not tell of yet."""
+        return self.states - told(records)
+
+    @property
+    def _feed(self) -> Feed:
+        return self._simulator._stage(self._vendor).front_end.feed
 
 
 def prove(client: Client, topic: str, ledger: Ledger) -> list[Seen]:
@@ -71,24 +85,21 @@ def prove(client: Client, topic: str, ledger: Ledger) -> list[Seen]:
 
 def assert_nothing_is_open(client: Client, topic: str) -> None:
     """Assert that no transaction is left open: it would hide everything behind it from consumers."""
-    partitions = range(partition_count(client, topic))
-    assert [end_offset(client, topic, each, IsolationLevel.READ_COMMITTED) for each in partitions] == [
-        end_offset(client, topic, each, IsolationLevel.READ_UNCOMMITTED) for each in partitions
-    ]
+    assert ends(client, topic, IsolationLevel.READ_COMMITTED) == ends(client, topic, IsolationLevel.READ_UNCOMMITTED)
 
 
 def assert_each_change_once(records: Sequence[Seen], ledger: Ledger) -> None:
-    """Assert that the snapshot is complete, and that each change since then is there once, with its own event id."""
-    events = [record for record in records if record.event]
-    ids = Counter(_event(record)["event_id"] for record in events)
+    """Assert that each change is there once, with its own event id, and nothing that nobody did."""
+    ids = Counter(record.event["event_id"] for record in records if record.event)
     assert [event_id for event_id, count in ids.items() if count > 1] == [], "events with the same id"
-    initial = Counter(record.key for record in events if _event(record)["op"] == "r")
-    assert initial == Counter(ledger.initial), "the snapshot"
-    delta = Counter(
-        (record.key, _event(record)["op"] != "d") for record in events if _event(record)["origin"] != "snapshot"
-    )
-    missing, surplus = ledger.changes - delta, delta - ledger.changes
-    assert (missing, surplus) == (Counter(), Counter()), "changes that are missing, and those that nobody made"
+    assert ledger.missing(records) == Counter(), "changes that are missing"
+    surplus = told(records) - ledger.states
+    assert surplus - Counter((key, False) for key in ledger.removed_before) == Counter(), "changes that nobody made"
+
+
+def told(records: Iterable[Seen]) -> Counter[tuple[Key, bool]]:
+    """Return how often the records tell that a key is live, or is not."""
+    return Counter((record.key, record.event["op"] != "d") for record in records if record.event)
 
 
 def assert_sequence_is_contiguous(records: Sequence[Seen]) -> None:
@@ -138,19 +149,18 @@ def read(client: Client, topic: str, isolation: str = "read_committed") -> list[
 
 
 def partition_count(client: Client, topic: str) -> int:
-    """Return the topic's number of partitions."""
-    return len(AdminClient(dict(client)).list_topics(timeout=_TIMEOUT).topics[topic].partitions)
+    """Return the topic's number of partitions, 0 if there is no such topic."""
+    found = AdminClient(dict(client)).list_topics(timeout=_TIMEOUT).topics.get(topic)
+    return len(found.partitions) if found else 0
 
 
-def end_offset(client: Client, topic: str, partition: int, isolation: IsolationLevel) -> int:
-    """Return where the partition ends for a reader of that isolation level."""
+def ends(client: Client, topic: str, isolation: IsolationLevel) -> list[int]:
+    """Return where each partition ends for a reader of that isolation level."""
     admin = AdminClient(dict(client))
-    where = TopicPartition(topic, partition)
-    futures = admin.list_offsets(
-        {where: OffsetSpec.latest()},  # type: ignore[no-untyped-call]  # the client is untyped here
-        isolation_level=isolation,
-    )
-    return int(futures[where].result(_TIMEOUT).offset)
+    partitions = admin.list_topics(timeout=_TIMEOUT).topics[topic].partitions
+    wanted = {TopicPartition(topic, each): OffsetSpec.latest() for each in partitions}  # type: ignore[no-untyped-call]
+    futures = admin.list_offsets(wanted, isolation_level=isolation)
+    return [future.result(_TIMEOUT).offset for _, future in sorted(futures.items(), key=lambda item: item[0].partition)]
 
 
 def _read(client: Client, topic: str, partition: int, isolation: str) -> Iterator[Seen]:
@@ -179,11 +189,6 @@ def _decoded_key(key: bytes) -> Key:
 
 def _decoded(value: bytes) -> dict[str, Any]:
     return codec.decode("envelope", codec.unframe(value)[1])
-
-
-def _event(record: Seen) -> dict[str, Any]:
-    assert record.event
-    return record.event
 
 
 def _key(entry: Entry) -> Key:

@@ -1,15 +1,14 @@
 """A stream goes on where it was committed, wherever its process died: nothing lost, nothing twice, nothing half."""
 
-from collections.abc import Callable
+import signal
 from pathlib import Path
 
 import pytest
+from confluent_kafka import Producer
 
 from connector.demo.broker import Broker
 from tests.faults import proof
 from tests.faults.deployment import VENDORS, Deployment, everyday
-
-Deploy = Callable[..., Deployment]
 
 
 def each(step: str) -> dict[str, str]:
@@ -51,3 +50,63 @@ def test_crash_amid_a_transaction_leaves_nothing_visible(deployment: Deployment)
         for vendor, records in deployment.prove().items():
             everything = proof.read(deployment.client, deployment.topic(vendor), "read_uncommitted")
             assert len(everything) > len(records), "no record was aborted: the crash came too early"
+
+
+def test_zombie_is_fenced_and_its_transaction_leaves_no_trace(deployment: Deployment) -> None:
+    """An owner that freezes amid a transaction is replaced; awake again, it cannot commit what it began."""
+    with deployment:
+        deployment.follow()
+        deployment.change(everyday)
+        zombie = deployment.spawn(at=each("commit.before:1"), signal=signal.SIGSTOP)
+        zombie.reach("commit.before:1", VENDORS)
+        deployment.follow()
+        zombie.signal(signal.SIGCONT)
+        zombie.finish()
+        deployment.prove()
+        for steps in (zombie.steps[vendor] for vendor in VENDORS):
+            asked, done = (sum(step.startswith(what) for step in steps) for what in ("commit.before", "commit.after"))
+            assert asked == done + 1, "the zombie's commit was not refused"
+
+
+def test_open_transaction_of_a_dead_owner_does_not_hide_what_is_committed_behind_it(deployment: Deployment) -> None:
+    """Recovery reads to the end of the state, not to the end that an open transaction leaves to other consumers.
+
+    The one here is of another transactional id, as after a renamed prefix: no fence ends it, only its timeout does.
+    """
+    with deployment:
+        deployment.follow()
+        opened = [open_transaction(deployment, vendor) for vendor in VENDORS]
+        deployment.change(everyday)
+        owner = deployment.spawn(once=False)
+        deployment.arrive()
+        owner.kill()
+        deployment.follow()
+        deployment.prove()
+        assert len(opened) == len(VENDORS)
+
+
+def open_transaction(deployment: Deployment, vendor: str) -> Producer:
+    """Begin a transaction on a stream's state topic that nobody will end."""
+    settings = {**deployment.client, "transactional.id": f"former.{deployment.prefix}.{vendor}"}
+    producer = Producer({**settings, "transaction.timeout.ms": "10000"})
+    producer.init_transactions(30)
+    producer.begin_transaction()
+    producer.produce(f"{deployment.prefix}.{vendor}.state", b"never", b"never")
+    assert producer.flush(30) == 0
+    return producer
+
+
+def test_fenced_owner_that_is_still_assigned_comes_back_by_itself(deployment: Deployment) -> None:
+    """Another producer takes the streams over and leaves: the owner recovers, and publishes what came meanwhile."""
+    with deployment:
+        owner = deployment.spawn(once=False)
+        deployment.arrive()
+        for vendor in VENDORS:
+            producer = Producer({**deployment.client, "transactional.id": f"{deployment.prefix}.{vendor}"})
+            producer.init_transactions(30)
+        deployment.change(everyday)
+        deployment.arrive()
+        owner.stop()
+        deployment.prove()
+        fenced = {logged["connection"] for logged in owner.events("interrupted") if logged["error"] == "Fenced"}
+        assert fenced == set(VENDORS)

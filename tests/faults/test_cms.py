@@ -1,0 +1,130 @@
+"""Whatever the CMS answers, the stream ends where the CMS is, and tells of each change once."""
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from connector.demo.broker import Broker
+from connector.simulator import Fault, Simulator
+from tests.faults.deployment import VENDORS, Deployment, everyday
+
+FAULTS = {
+    "429 storm": [Fault("rate_limited", times=6, told=False), Fault("rate_limited", told=True)],
+    "5xx burst": [Fault("status", status=status, times=2) for status in (500, 502, 503, 504)],
+    "hanging response": [Fault("hang")],
+    "connection reset": [Fault("reset", times=3)],
+    "truncated gzip": [Fault("truncated_gzip", times=2), Fault("truncated_body", times=2)],
+    "html": [Fault("html", times=2)],
+    "duplicate page": [Fault("duplicate_page", on="cursor", after=1)],
+    "empty page": [Fault("empty_page", after=1)],
+    "cursor that comes back": [Fault("repeat_cursor", on="cursor")],
+    "cursor refused midway": [Fault("refuse_cursor", on="cursor", after=1)],
+    "cursor refused": [Fault("refuse_cursor", on="cursor")],
+}
+# Where a 429 means a used-up quota, waiting takes as long as it should.
+STRICKEN = {"429 storm": ("contentful", "contentstack")}
+REPRESENTATIVE = {"429 storm", "hanging response", "duplicate page", "cursor refused midway"}
+
+
+def deploy(kafka: Broker, prefix: str, folder: Path, **connection: Any) -> Deployment:
+    """Return a deployment that has little patience with the CMS."""
+    return Deployment(kafka, prefix, folder, connection={"request_timeout": 1.0, **connection})
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=() if name in REPRESENTATIVE else pytest.mark.faults) for name in FAULTS]
+)
+def test_fault_in_snapshot_and_delta_loses_and_repeats_nothing(
+    kafka: Broker, prefix: str, tmp_path: Path, name: str
+) -> None:
+    """The same fault strikes in the snapshot and in a delta of every vendor."""
+    with deploy(kafka, prefix, tmp_path) as deployment:
+        for edits in (lambda _: None, everyday):
+            deployment.change(edits)
+            for vendor in STRICKEN.get(name, VENDORS):
+                for fault in FAULTS[name]:
+                    deployment.simulator.push_fault(vendor, fault)
+            deployment.follow()
+            deployment.prove()
+
+
+def test_redirect_stops_the_stream_and_costs_nothing(kafka: Broker, prefix: str, tmp_path: Path) -> None:
+    """A redirect is not followed: the stream stops until an operator restarts it, and goes on where it was."""
+    with deploy(kafka, prefix, tmp_path) as deployment:
+        deployment.follow()
+        deployment.change(everyday)
+        for vendor in VENDORS:
+            deployment.simulator.push_fault(vendor, Fault("redirect"))
+        assert deployment.try_to_follow() == "stopped"
+        deployment.follow()
+        deployment.prove()
+
+
+@pytest.mark.parametrize("mode", ["shift", "refuse"])
+def test_content_that_changes_while_it_is_read_is_told_once(
+    kafka: Broker, prefix: str, tmp_path: Path, mode: Any
+) -> None:
+    """Edits between two pages move items to pages already read, or make the CMS refuse the next page."""
+    with deploy(kafka, prefix, tmp_path) as deployment:
+        simulator = deployment.simulator
+        deployment.follow()
+        deployment.change(everyday)
+        for vendor in VENDORS:
+            simulator.set_mode(vendor, mode)
+        # The slowest walk of the three: whoever is amid another one then, sees it as well.
+        simulator.on_page("contentstack", 2, lambda: edit_others(simulator))
+        deployment.follow()
+        deployment.change(lambda _: None)
+        deployment.follow()
+        deployment.prove()
+
+
+def edit_others(simulator: Simulator) -> None:
+    """Edit entities that `everyday` leaves alone: it takes the oldest."""
+    for one in simulator.ids()[:5]:
+        simulator.edit(one)
+
+
+def test_cursors_that_expire_amid_a_walk_lead_to_a_snapshot_that_repeats_nothing(
+    kafka: Broker, prefix: str, tmp_path: Path
+) -> None:
+    """Every cursor is refused from the second page on: removals that only a comparison can find are told as well."""
+    with deploy(kafka, prefix, tmp_path) as deployment:
+        simulator = deployment.simulator
+        deployment.follow()
+        deployment.change(everyday)
+        for vendor in VENDORS:
+            simulator.on_page(vendor, 1, partial(simulator.expire_cursors, vendor))
+        deployment.follow()
+        records = deployment.prove()
+        origins = {record.event["origin"] for each in records.values() for record in each if record.event}
+        assert "reconciled" in origins
+
+
+def test_environment_swapped_under_the_token_is_followed_anew(kafka: Broker, prefix: str, tmp_path: Path) -> None:
+    """Where the API tells which environment answers: what the former one delivered is deleted, the new one is read."""
+    with Deployment(
+        kafka, prefix, tmp_path, vendors=("contentful",), connection={"max_delete_share": 1.0}
+    ) as deployment:
+        (ledger,) = deployment.ledgers.values()
+        deployment.follow()
+        former = ledger.truth()
+        deployment.simulator.swap_environment()
+        ledger.note_swap(former)
+        deployment.follow()
+        deployment.prove()
+
+
+def test_skewed_clock_loses_no_change_of_another_key(kafka: Broker, prefix: str, tmp_path: Path) -> None:
+    """Changes dated an hour ahead and then, of other keys, an hour too early arrive, each once."""
+    with deploy(kafka, prefix, tmp_path) as deployment:
+        deployment.follow()
+        deployment.simulator.skew_clock(3600)
+        deployment.change(everyday)
+        deployment.follow()
+        deployment.simulator.skew_clock(-3600)
+        deployment.change(lambda simulator: [simulator.publish() for _ in range(5)])
+        deployment.follow()
+        deployment.prove()
