@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from confluent_kafka import (
-    OFFSET_BEGINNING,
     Consumer,
     KafkaError,
     KafkaException,
@@ -33,14 +32,15 @@ def read(client: Settings, topic: str, span: range, apply: Apply, timeout: float
             **client,
             "group.id": "contentwire-state",  # required by the client, never used: nothing is committed
             "enable.auto.commit": False,
-            "auto.offset.reset": "error",
+            "auto.offset.reset": "error" if span.start else "earliest",
             "isolation.level": "read_committed",
             "enable.partition.eof": True,
             "fetch.wait.max.ms": 50,
         }
     )
     try:
-        consumer.assign([TopicPartition(topic, _PARTITION, span.start or OFFSET_BEGINNING)])
+        # A number, not OFFSET_BEGINNING: asking for that offset costs the client half a second.
+        consumer.assign([TopicPartition(topic, _PARTITION, span.start)])
         position = span.start
         heard_at = time.monotonic()
         while position < span.stop:
