@@ -13,7 +13,6 @@ from connector import codec, wiring
 from connector.config import Config, Connection
 from connector.errors import ConnectorError
 from connector.kafka import reader
-from connector.kafka.cluster import Cluster
 from connector.kafka.reader import Consumed
 from connector.kafka.store import Layout
 from connector.model import KeySchemaId
@@ -67,8 +66,6 @@ def events(config: Config, connection: Connection, *, from_beginning: bool, unti
     pattern = changes_pattern(wiring.layout(config.kafka, connection))
     decode = partial(_entry, _Decoder(wiring.registry(config.kafka)))
     client = config.kafka.properties()
-    # Its errors say why there is no connection.
-    Cluster(client).topics()
     return map(decode, reader.records(client, pattern, from_beginning=from_beginning, until_end=until_end))
 
 

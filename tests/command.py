@@ -50,8 +50,8 @@ class Running:
                 if not more and ended:
                     return False
                 if not more:
-                    # Nothing to read: give the child the processor, and notice its end at once.
-                    self._wait(0.02)
+                    # Nothing to read: the child has the processor, and its end is noticed at once.
+                    self.goes_on(0.02)
         return True
 
     def ends(self, *signals: signal.Signals) -> Ended:
@@ -61,18 +61,21 @@ class Running:
         out, _ = self.child.communicate(timeout=_DEADLINE)
         return Ended(self.child.returncode, out, self._log.read_text(encoding="utf-8"))
 
-    def _wait(self, seconds: float) -> None:
+    def goes_on(self, seconds: float = 0.2) -> bool:
+        """Wait that long for the end; return whether it has not come."""
         try:
             self.child.wait(seconds)
         except subprocess.TimeoutExpired:
-            return
+            return True
+        return False
 
 
 class Workplace:
     """A folder with a `contentwire.toml` in it. `environ` is what its secrets are read from."""
 
-    def __init__(self, folder: Path, environ: Mapping[str, str]) -> None:
+    def __init__(self, folder: Path, environ: Mapping[str, str], prefix: str = "contentwire") -> None:
         self.folder = folder
+        self.prefix = prefix
         self.environ = dict(environ)
         self._logs = 0
 
@@ -109,15 +112,16 @@ class Workplace:
         """Start a command in the background."""
         self._logs += 1
         log = self.folder / f"{self._logs}.log"
-        child = subprocess.Popen(
-            [*COMMAND, *arguments],
-            cwd=self.folder,
-            env=self._environ(),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=log.open("w"),
-            encoding="utf-8",
-        )
+        with log.open("w") as err:
+            child = subprocess.Popen(
+                [*COMMAND, *arguments],
+                cwd=self.folder,
+                env=self._environ(),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=err,
+                encoding="utf-8",
+            )
         return Running(child, log)
 
     def lines(self, *arguments: str) -> list[Any]:
@@ -146,6 +150,6 @@ def following(
     """
     text, environ = sandbox.tables({name: simulator.connection(name) for name in names})
     paced = re.sub(r"(?m)^(vendor = .*)$", r"\1\npoll_interval = 0.1", text)
-    workplace = Workplace(folder, environ)
+    workplace = Workplace(folder, environ, prefix)
     workplace.write(f'[kafka]\nbootstrap_servers = "{bootstrap}"\nprefix = "{prefix}"\n{kafka}\n\n{paced}')
     return workplace

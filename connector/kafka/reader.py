@@ -10,6 +10,7 @@ from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaError, 
 
 from connector.errors import BrokerUnavailable
 from connector.kafka.client import Settings, unavailable
+from connector.kafka.cluster import Cluster
 
 _TURN: Final = 0.5
 _LOOK_AGAIN: Final = 2.0  # seconds between looks for new topics
@@ -34,6 +35,8 @@ def records(client: Settings, pattern: re.Pattern[str], *, from_beginning: bool,
     Starts at the end unless `from_beginning`; a topic that appears later is read whole. Ends at the end of every
     partition with `until_end`, else never. Raises `BrokerUnavailable` or `BrokerFatal`.
     """
+    # Its errors say why there is no connection; the consumer's only say that there is none.
+    Cluster(client).topics()
     consumer = Consumer(
         {
             **client,

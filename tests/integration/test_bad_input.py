@@ -1,0 +1,334 @@
+"""Bad input, as an operator meets it: the real command, the real broker, a message with a next step, an exit code."""
+
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewPartitions, NewTopic
+
+from connector import codec
+from connector.demo.broker import Broker
+from connector.registry import Registry
+from connector.simulator import Fault, Simulator
+from tests.command import Ended, Workplace, following
+
+NOWHERE = "127.0.0.1:1"
+COMPACT = {"cleanup.policy": "compact"}
+VENDORS = ("contentful", "contentstack", "weegloo")
+ONCE = ("run", "--until-caught-up", "--timeout", "1", "--log-level", "error")
+
+Following = Callable[..., Workplace]
+
+MISTAKES = """
+unknown = 1
+
+[kafka]
+bootstrap_server = "localhost:9092"
+prefix = "a b"
+topic = "{content_type}.changes"
+partitions = 0
+replication_factor = "three"
+registry = { url = "ftp://registry", user = "me" }
+client = { "transactional.id" = "x", "sasl.password" = "hunter2", "ssl.ca.location" = [] }
+transaction_timeout = 1
+topic_config = { "cleanup.policy" = "delete" }
+
+[connections.Blog]
+vendor = "contentful"
+space = "s"
+token = "hunter2"
+
+[connections.shop]
+vendor = "contentstack"
+environment = "production"
+region = "mars"
+token = { env = "MISSING" }
+api_key = { env = "EMPTY" }
+
+[connections.portal]
+vendor = "weeglo"
+
+[connections.wiki]
+vendor = "weegloo"
+space = "s"
+token = { env = "MULTILINE" }
+base_url = "http://cms.example.com"
+poll_interval = -1
+max_delete_share = 2
+snapshot_mode = "always"
+locales = []
+
+[connections.none]
+
+[connections.file]
+vendor = "contentful"
+space = "s"
+token = { file = "missing.txt" }
+
+[server]
+listen = "9464"
+"""
+PROBLEMS = (
+    "unknown: unknown key",
+    "kafka.bootstrap_server: unknown key; did you mean bootstrap_servers?",
+    "kafka.bootstrap_servers: is required",
+    "kafka.prefix: must be of the characters Kafka allows",
+    "kafka.topic: {content_type} cannot route",
+    "kafka.partitions: must be greater than or equal to 1",
+    "kafka.replication_factor: must be a valid integer",
+    "kafka.registry.url: must be a URL",
+    'kafka.client."transactional.id": is not yours to set',
+    'kafka.client."sasl.password": a secret is never written into the file',
+    'kafka.client."ssl.ca.location": must be a string',
+    "kafka.transaction_timeout: must be greater than or equal to 5",
+    "kafka.topic_config: cleanup.policy is compact",
+    "connections.Blog: a connection's name is of lower-case letters",
+    "connections.Blog.token: a secret is never written into the file",
+    "connections.shop.region: must be",
+    "connections.shop.token: the environment variable MISSING is not set",
+    "connections.shop.api_key: the environment variable EMPTY is empty",
+    "connections.portal.vendor: unknown vendor 'weeglo'; known vendors: contentful",
+    "connections.wiki.token: the secret must be one line",
+    "connections.wiki: base_url would send the token unencrypted",
+    "connections.wiki.poll_interval: must be greater than",
+    "connections.wiki.max_delete_share: must be less than",
+    "connections.wiki.snapshot_mode: must be 'initial'",
+    "connections.wiki.locales: must name at least one",
+    "connections.none.vendor: is required",
+    "connections.file.token: missing.txt cannot be read",
+    'server.listen: must be "host:port"',
+)
+
+
+@pytest.fixture
+def simulator() -> Iterator[Simulator]:
+    """Give a served simulator."""
+    with Simulator(entries=20).serving() as served:
+        yield served
+
+
+@pytest.fixture
+def place(tmp_path: Path, simulator: Simulator, kafka: Broker, prefix: str) -> Following:
+    """Make a workplace that follows some vendors into the session's broker."""
+
+    def make(*names: str, kafka_lines: str = "") -> Workplace:
+        return following(
+            tmp_path, simulator, names or VENDORS[:1], bootstrap=kafka.bootstrap, prefix=prefix, kafka=kafka_lines
+        )
+
+    return make
+
+
+def _says(ended: Ended, code: int, *parts: str) -> None:
+    """Assert that a command ended with `code`, that a message and its hint hold `parts`, and no traceback shows."""
+    told = ended.err + ended.out
+    assert ended.code == code, told
+    for part in parts:
+        assert part in told
+    assert "Traceback" not in told
+
+
+def test_every_mistake_in_a_configuration_is_told_at_once(tmp_path: Path) -> None:
+    """Each line names where, what and the nearest right thing; nothing is contacted; the exit code is 2."""
+    workplace = Workplace(tmp_path, {"EMPTY": "", "MULTILINE": "a\nb", "TOKEN": "tok-1-secret"})
+    workplace.write(MISTAKES)
+    ended = workplace.run("run")
+    assert ended.code == 2
+    assert ended.err.splitlines()[:2] == [
+        f"contentwire: contentwire.toml: {len(PROBLEMS)} problems",
+        "  -> correct the file",
+    ]
+    told = [line.strip() for line in ended.err.splitlines()[2:]]
+    assert [problem for problem in PROBLEMS if not any(problem in line for line in told)] == []
+    assert len(told) == len(PROBLEMS)
+    assert "hunter2" not in ended.err
+
+
+def test_check_tells_the_same_mistakes(tmp_path: Path) -> None:
+    """The doctor lists each problem as a finding, for machines as well, and ends with 2."""
+    workplace = Workplace(tmp_path, {"EMPTY": "", "MULTILINE": "a\nb", "TOKEN": "tok-1-secret"})
+    workplace.write(MISTAKES)
+    ended = workplace.run("check", "--json")
+    _says(ended, 2, '"verdict": "failed"', "did you mean bootstrap_servers?")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[kafka\n", "contentwire.toml: not valid TOML"),
+        ("\xff", "contentwire.toml: not UTF-8 (at line 1)"),
+        ("", "2 problems"),
+    ],
+)
+def test_a_file_that_is_no_configuration_is_refused(tmp_path: Path, text: str, message: str) -> None:
+    """What cannot be read at all ends with 2 and names the file."""
+    workplace = Workplace(tmp_path, {})
+    workplace.path.write_bytes(text.encode("latin-1"))
+    _says(workplace.run("run"), 2, message)
+
+
+def test_an_unknown_connection_is_refused(place: Following) -> None:
+    """A command for a connection that is not configured names those that are."""
+    ended = place().run("tail", "blog")
+    _says(ended, 2, "there is no connection 'blog'", "there are: contentful")
+
+
+def test_an_unknown_client_setting_is_refused(place: Following) -> None:
+    """What librdkafka does not know is a mistake in the configuration, told before any stream begins."""
+    workplace = place(kafka_lines='client = { "no.such.setting" = 1 }')
+    _says(workplace.run(*ONCE), 2, "no.such.setting", "[kafka] client")
+
+
+def test_a_port_that_is_taken_is_refused(place: Following) -> None:
+    """The operators' port is opened first: a second process on it does not begin."""
+    workplace = place()
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        workplace.edit(r"\Z", f'[server]\nlisten = "127.0.0.1:{taken.getsockname()[1]}"\n')
+        _says(workplace.run(*ONCE), 2, "server.listen: cannot open", "choose another address")
+
+
+def test_wrong_credentials_stop_the_stream(place: Following) -> None:
+    """Each vendor's refusal is told with its next step, the tokens are not, and the exit code is 1."""
+    workplace = place(*VENDORS)
+    workplace.environ = dict.fromkeys(workplace.environ, "wrong-token-9")
+    with workplace.start("check") as check:
+        ran = workplace.run(*ONCE)
+        checked = check.ends()
+    for ended in (ran, checked):
+        _says(ended, 1, *(name for name in VENDORS), "401", "check")
+        assert "wrong-token-9" not in ended.err + ended.out
+
+
+def test_a_wrong_scope_stops_the_stream(place: Following) -> None:
+    """A space that is not there for this token is told by its name; the other streams go on."""
+    workplace = place("contentful", "weegloo")
+    workplace.edit('space = "cf.*"', 'space = "elsewhere"')
+    _says(workplace.run(*ONCE), 1, "contentful: ", "404", "elsewhere")
+    phases = {
+        each["connection"]: each["checkpoint"]["phase"]
+        for each in workplace.value("status", "--json")
+        if each["checkpoint"]
+    }
+    assert phases == {"weegloo": "streaming"}
+
+
+def test_an_unreachable_cms_ends_with_3(place: Following) -> None:
+    """A pass waits as long as --timeout says, then tells which host did not answer."""
+    workplace = place(*VENDORS)
+    workplace.edit(r'base_url = ".*"', f'base_url = "http://{NOWHERE}"')
+    with workplace.start("check") as check:
+        _says(workplace.run(*ONCE), 3, "127.0.0.1", "Connection refused", "check base_url")
+        _says(check.ends(), 3, "Connection refused", "check base_url")
+
+
+def test_a_cms_that_only_fails_ends_with_3(place: Following, simulator: Simulator) -> None:
+    """Server errors are waited out until --timeout, then told."""
+    simulator.push_fault("contentful", Fault("status", times=None, on="any"))
+    _says(place().run(*ONCE), 3, "contentful: ", "503")
+
+
+def test_an_unreachable_broker_ends_every_command_with_3(place: Following) -> None:
+    """Whatever needs Kafka says that it does not answer, where it was looked for, and what to check."""
+    workplace = place()
+    workplace.edit("bootstrap_servers = .*", f'bootstrap_servers = "{NOWHERE}"')
+    commands = [
+        ONCE,
+        ("check",),
+        ("status",),
+        ("tail", "contentful"),
+        ("pause", "contentful"),
+        ("dead-letters", "contentful"),
+        ("checkpoints", "show", "contentful"),
+    ]
+    with ExitStack() as stack:
+        running = [stack.enter_context(workplace.start(*command)) for command in commands]
+        for each in running:
+            _says(each.ends(), 3, f"{NOWHERE}/bootstrap", "Connection refused", "check [kafka] bootstrap_servers")
+
+
+def test_an_unreachable_registry_ends_with_3(place: Following) -> None:
+    """A stream waits for its registry until --timeout; other commands tell at once."""
+    workplace = place(kafka_lines=f'registry = {{ url = "http://{NOWHERE}" }}')
+    with workplace.start("check") as check, workplace.start("schemas", "check") as schemas:
+        _says(workplace.run(*ONCE), 3, f"registry at http://{NOWHERE} did not answer", "check [kafka] registry")
+        _says(check.ends(), 3, "did not answer")
+        _says(schemas.ends(), 3, "did not answer")
+
+
+def test_a_registry_url_without_its_path_is_told(place: Following, registry: str) -> None:
+    """A server that is no registry at this path is a mistake, not an outage."""
+    workplace = place(kafka_lines=f'registry = {{ url = "{registry}/elsewhere" }}')
+    _says(workplace.run("check"), 1, "answered HTTP 404", "Confluent API's base URL")
+
+
+def test_no_registry_has_no_schemas(place: Following) -> None:
+    """`schemas` without a registry says that there is nothing to look after, and how there would be."""
+    _says(place().run("schemas", "check"), 2, "[kafka] registry is not configured")
+
+
+def test_an_incompatible_schema_is_told(place: Following, registry: str, prefix: str) -> None:
+    """A subject that something else has registered under stops the stream and fails the check, by its name."""
+    subject = f"{prefix}.contentful.changes-value"
+    Registry(registry).register(subject, codec.text("dead_letter"))
+    workplace = place(kafka_lines=f'registry = {{ url = "{registry}" }}')
+    with workplace.start("check") as check, workplace.start("schemas", "check") as schemas:
+        _says(workplace.run(*ONCE), 1, "incompatible", subject)
+        _says(check.ends(), 1, "incompatible schemas under", subject)
+        _says(schemas.ends(), 1, "incompatible schemas under", subject)
+
+
+@pytest.mark.parametrize(
+    ("topic", "partitions", "settings", "told"),
+    [
+        ("changes", 3, {"cleanup.policy": "delete"}, ("has cleanup.policy = delete, not compact", "--alter")),
+        ("changes", 3, COMPACT | {"max.message.bytes": "1000"}, ("has max.message.bytes = 1000, below", "raise it to")),
+        ("state", 2, COMPACT, ("has 2 partitions, not 1", "recreate it")),
+    ],
+)
+def test_an_incompatible_topic_is_told(
+    place: Following, kafka: Broker, *, topic: str, partitions: int, settings: dict[str, str], told: tuple[str, ...]
+) -> None:
+    """A topic that breaks the message contract stops the stream before anything is written to it."""
+    workplace = place()
+    name = f"{workplace.prefix}.contentful.{topic}"
+    _create(kafka, name, partitions, settings)
+    with workplace.start("check") as check:
+        _says(workplace.run(*ONCE), 1, name, *told)
+        _says(check.ends(), 1, name, *told)
+
+
+def test_a_changed_partition_count_is_told(place: Following, kafka: Broker, prefix: str) -> None:
+    """More partitions would move keys: the recorded count is compared, and the way out is named."""
+    workplace = place()
+    assert workplace.run(*ONCE).code == 0
+    name = f"{prefix}.contentful.changes"
+    admin = AdminClient(dict(kafka.client))  # must outlive the answer
+    admin.create_partitions([NewPartitions(name, 7)])[name].result(10)
+    for command in (ONCE, ("check",)):
+        _says(
+            workplace.run(*command), 1, f"topic {name} has 7 partitions, not 6: keys would move", "under another prefix"
+        )
+
+
+def test_a_filter_that_loses_deletes_is_a_warning(place: Following) -> None:
+    """The doctor says what an `api_filter` withholds; that fails nothing."""
+    workplace = place()
+    workplace.edit(r"\Z", 'api_filter = { type = "Entry" }\n')
+    _says(workplace.run("check"), 0, "warning", "no delete or unpublish of anything")
+
+
+def test_a_changed_filter_is_announced(place: Following) -> None:
+    """The doctor says beforehand that the next run will take a new snapshot."""
+    workplace = place()
+    assert workplace.run(*ONCE).code == 0
+    workplace.edit(r"\Z", 'content_types = ["blogPost"]\n')
+    _says(workplace.run("check"), 0, "warning", "the next run takes a new snapshot")
+
+
+def _create(kafka: Broker, name: str, partitions: int, settings: dict[str, str]) -> None:
+    """Create a topic as someone else might have."""
+    admin = AdminClient(dict(kafka.client))  # must outlive the answer
+    admin.create_topics([NewTopic(name, partitions, 1, config=settings)])[name].result(10)
