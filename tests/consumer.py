@@ -4,7 +4,7 @@ import time
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 
 TIMEOUT = 20.0
 
@@ -26,6 +26,7 @@ def consume(client: Mapping[str, str], topic: str) -> list[Consumed]:
             **client,
             "group.id": "independent",
             "enable.auto.commit": False,
+            "auto.offset.reset": "earliest",
             "isolation.level": "read_committed",
             "enable.partition.eof": True,
             "fetch.wait.max.ms": 20,
@@ -34,7 +35,7 @@ def consume(client: Mapping[str, str], topic: str) -> list[Consumed]:
     try:
         found = consumer.list_topics(timeout=TIMEOUT).topics.get(topic)
         partitions = sorted(found.partitions) if found else []
-        consumer.assign([TopicPartition(topic, each, OFFSET_BEGINNING) for each in partitions])
+        consumer.assign([TopicPartition(topic, each, 0) for each in partitions])
         return _until_end(consumer, set(partitions))
     finally:
         consumer.close()
