@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -30,14 +30,15 @@ F = TypeVar("F", bound=Callable[..., Any])
 class Session:
     """What the options before the command say."""
 
-    def __init__(self, path: Path, *, debug: bool) -> None:
+    def __init__(self, path: Path, *, debug: bool, environ: Mapping[str, str]) -> None:
         self.path = path
+        self.environ = environ
         self.debug = debug
         self.mask: Callable[[str], str] = str
 
     def config(self) -> Config:
         """Load the configuration; raises `ConfigError`."""
-        loaded = config.load(self.path, os.environ)
+        loaded = config.load(self.path, self.environ)
         self.mask = logs.redaction(loaded.secrets())
         return loaded
 
@@ -324,7 +325,7 @@ def demo(**options: Any) -> int:
 def main() -> NoReturn:
     """Run the command line and end the process with its exit code."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(_TERMINATED))
-    session = Session(Path(), debug=False)
+    session = Session(Path(), debug=False, environ=os.environ)
     try:
         code = cli.main(prog_name="contentwire", standalone_mode=False, obj=session) or 0
     except SystemExit as end:
@@ -335,7 +336,7 @@ def main() -> NoReturn:
         error.show()
         code = error.exit_code
     except ConnectorError as error:
-        code = _failed(session, error)
+        code = failed(session, error)
     with contextlib.suppress(OSError):
         sys.stdout.flush()
         sys.stderr.flush()
@@ -343,7 +344,8 @@ def main() -> NoReturn:
     os._exit(int(code or 0))
 
 
-def _failed(session: Session, error: ConnectorError) -> int:
+def failed(session: Session, error: ConnectorError) -> int:
+    """Tell an error, without secrets, and return its exit code."""
     if session.debug:
         click.echo(session.mask("".join(traceback.format_exception(error))), err=True)
     _complain(session, str(error), error.hint)

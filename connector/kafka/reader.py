@@ -2,8 +2,9 @@
 
 import re
 import time
-from collections.abc import Iterator
-from typing import Any, Final
+from collections.abc import Generator
+from types import MappingProxyType
+from typing import Final
 
 import msgspec
 from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaError, KafkaException, Message, TopicPartition
@@ -17,6 +18,9 @@ _LOOK_AGAIN: Final = 2.0  # seconds between looks for new topics
 _PATIENCE: Final = 30.0
 _TIMEOUT: Final = 10.0
 
+Place = tuple[str, int]  # a topic's name and a partition of it
+_NOWHERE: Final[Mapping[Place, int]] = MappingProxyType({})
+
 
 class Consumed(msgspec.Struct, frozen=True):
     """One record as it was read; a None value is a tombstone. `timestamp_ms`: milliseconds since 1970."""
@@ -29,7 +33,9 @@ class Consumed(msgspec.Struct, frozen=True):
     value: bytes | None
 
 
-def records(client: Settings, pattern: re.Pattern[str], *, from_beginning: bool, until_end: bool) -> Iterator[Consumed]:
+def records(
+    client: Settings, pattern: re.Pattern[str], *, from_beginning: bool, until_end: bool
+) -> Generator[Consumed, None, None]:
     """Yield the committed records of every topic whose whole name matches `pattern`, in order within a partition.
 
     Starts at the end unless `from_beginning`; a topic that appears later is read whole. Ends at the end of every
@@ -48,7 +54,8 @@ def records(client: Settings, pattern: re.Pattern[str], *, from_beginning: bool,
         }
     )
     try:
-        yield from _follow(consumer, pattern, from_beginning=from_beginning, until_end=until_end)
+        known = _assign(consumer, pattern, set(), OFFSET_BEGINNING if from_beginning else OFFSET_END, go_on)
+        yield from _follow(consumer, pattern, known, until_end=until_end)
     except KafkaException as error:
         raise unavailable("reading topics", error) from error
     finally:
@@ -57,7 +64,7 @@ def records(client: Settings, pattern: re.Pattern[str], *, from_beginning: bool,
 
 def _follow(
     consumer: Consumer, pattern: re.Pattern[str], *, from_beginning: bool, until_end: bool
-) -> Iterator[Consumed]:
+) -> Generator[Consumed, None, None]:
     known = _assign(consumer, pattern, set(), OFFSET_BEGINNING if from_beginning else OFFSET_END)
     unfinished = set(known)
     heard_at = looked_at = time.monotonic()
@@ -82,13 +89,15 @@ def _follow(
             looked_at = now
 
 
-def _assign(consumer: Consumer, pattern: re.Pattern[str], known: set[Any], offset: int) -> set[Any]:
+def _assign(
+    consumer: Consumer, pattern: re.Pattern[str], known: set[Place], offset: int, go_on: Mapping[Place, int] = _NOWHERE
+) -> set[Place]:
     """Begin to read what matches and is not known yet; return it."""
     topics = consumer.list_topics(timeout=_TIMEOUT).topics
     found = {(name, number) for name, topic in topics.items() if pattern.fullmatch(name) for number in topic.partitions}
     new = found - known
     if new:
-        consumer.incremental_assign([TopicPartition(name, number, offset) for name, number in sorted(new)])
+        consumer.incremental_assign([TopicPartition(*place, go_on.get(place, offset)) for place in sorted(new)])
     return new
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from connector import config
-from connector.cli import cli
+from connector.cli import Session, cli, failed
 from connector.doctor import Finding, exit_code, verdict
 from connector.errors import (
     BrokerUnavailable,
@@ -136,6 +136,17 @@ def test_an_error_shows_its_traceback_only_on_demand(workplace: Workplace) -> No
         "  -> `contentwire init` writes a sample",
     ]
     assert "Traceback" in workplace.run("--debug", "status").err
+
+
+def test_no_message_shows_a_secret(workplace: Workplace, capsys: pytest.CaptureFixture[str]) -> None:
+    """Once a configuration is loaded its secrets are masked in whatever an error says, tracebacks included."""
+    workplace.run("init")
+    session = Session(workplace.path, debug=True, environ=workplace.environ)
+    session.config()
+    assert failed(session, ConnectorError("tok-123-secret was refused", hint="renew tok-123-secret")) == 1
+    told = capsys.readouterr().err
+    assert "was refused" in told
+    assert "tok-123-secret" not in told
 
 
 def test_the_version_is_told(workplace: Workplace) -> None:
