@@ -4,10 +4,12 @@ import pytest
 
 from connector.simulator import Fault, Simulator
 from connector.simulator.fault import FaultKind
+from connector.simulator.front_end import Mode
 from tests.cms import eventually, requests
 from tests.contract.conftest import Subject
 from tests.published import latest, letters
 
+STRANGE: list[FaultKind] = ["malformed_item", "unknown_item"]
 TROUBLE: list[FaultKind] = ["status", "reset", "truncated_body", "truncated_gzip", "html"]
 
 
@@ -90,17 +92,18 @@ def test_deletes_behind_an_expired_cursor_are_found(subject: Subject) -> None:
     assert subject.following.checkpoint().epoch == 2
 
 
-@pytest.mark.parametrize("kind", ["malformed_item", "unknown_item"])
-def test_a_strange_item_is_a_dead_letter(subject: Subject, kind: FaultKind) -> None:
-    """Its bytes are kept, in a snapshot and in a delta; everything around it is published."""
-    subject.simulator.push_fault(subject.name, Fault(kind))
+def test_strange_items_are_dead_letters(subject: Subject) -> None:
+    """Malformed or of an unknown type: their bytes are kept; everything around them is published."""
+    for kind in STRANGE:
+        subject.simulator.push_fault(subject.name, Fault(kind))
     subject.become_current()
-    subject.simulator.push_fault(subject.name, Fault(kind))
+    subject.simulator.push_fault(subject.name, Fault("unknown_item"))
     subject.simulator.edit(subject.simulator.ids()[0])
     subject.become_current()
-    found = letters(subject.records())
-    assert [(each["error"], each["vendor"]) for each in found] == [("MalformedItem", subject.name)] * 2
-    assert found[0]["raw"] == found[1]["raw"] != b""
+    malformed, unknown, later = letters(subject.records())
+    assert {(each["error"], each["vendor"]) for each in (malformed, unknown)} == {("MalformedItem", subject.name)}
+    assert later["raw"] == unknown["raw"] != malformed["raw"]
+    assert [each["phase"] for each in (malformed, unknown, later)] == ["snapshot", "snapshot", "streaming"]
     subject.assert_right()
 
 
@@ -115,15 +118,16 @@ def test_a_foreign_next_url_is_never_followed(subject: Subject) -> None:
     subject.assert_right()
 
 
-@pytest.mark.parametrize("kind", TROUBLE)
-def test_trouble_is_waited_out(subject: Subject, kind: FaultKind) -> None:
-    """5xx, broken connections and broken bodies, at the start, amid a walk and in a delta."""
-    for after in (0, 2):
-        subject.simulator.push_fault(subject.name, Fault(kind, after=after))
+def test_trouble_is_waited_out(subject: Subject) -> None:
+    """5xx, broken connections and broken bodies, one after another, amid a snapshot and in a delta."""
+    for kind in TROUBLE:
+        subject.simulator.push_fault(subject.name, Fault(kind, after=2))
     subject.become_current()
     subject.simulator.churn(3)
-    subject.simulator.push_fault(subject.name, Fault(kind))
+    for kind in TROUBLE:
+        subject.simulator.push_fault(subject.name, Fault(kind))
     subject.become_current()
+    assert subject.simulator.faults(subject.name) == []
     subject.assert_right()
 
 
@@ -139,19 +143,32 @@ def test_a_rate_limit_is_respected(subject: Subject) -> None:
 
 
 @pytest.mark.parametrize("mode", ["shift", "refuse"])
-@pytest.mark.parametrize("page", [1, 2])
-def test_edits_while_paging_lose_nothing(subject: Subject, mode: str, page: int) -> None:
+def test_edits_while_paging_lose_nothing(subject: Subject, mode: Mode) -> None:
     """Items move to pages already read, or the walk is refused: in the end the topic equals the CMS."""
     simulator = subject.simulator
-    simulator.set_mode(subject.name, mode)  # type: ignore[arg-type]  # one of the modes
-    simulator.on_page(subject.name, page, lambda: (simulator.release(4), simulator.churn(6)))
+    simulator.set_mode(subject.name, mode)
+    disturb(subject)
     subject.become_current()
-    subject.assert_right()
+    settle(subject)
     simulator.release(14)
-    simulator.on_page(subject.name, page, lambda: (simulator.release(4), simulator.churn(6)))
+    disturb(subject)
     subject.become_current()
+    settle(subject)
+
+
+def settle(subject: Subject) -> None:
+    """Edit no more, let the stream become current, and compare."""
+    subject.simulator.clear_faults(subject.name)
     subject.become_current()
     subject.assert_right()
+
+
+def disturb(subject: Subject) -> None:
+    """Edit, publish and remove after the first two pages of a walk, and after a later one."""
+    for page in (1, 2, 4):
+        subject.simulator.on_page(
+            subject.name, page, lambda: (subject.simulator.release(4), subject.simulator.churn(6))
+        )
 
 
 def test_what_is_removed_may_come_back(subject: Subject) -> None:
