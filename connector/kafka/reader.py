@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from types import MappingProxyType
 from typing import Final
 
@@ -34,12 +34,18 @@ class Consumed(msgspec.Struct, frozen=True):
 
 
 def records(
-    client: Settings, pattern: re.Pattern[str], *, from_beginning: bool, until_end: bool
+    client: Settings,
+    pattern: re.Pattern[str],
+    *,
+    from_beginning: bool,
+    until_end: bool,
+    go_on: Mapping[Place, int] = _NOWHERE,
 ) -> Generator[Consumed, None, None]:
     """Yield the committed records of every topic whose whole name matches `pattern`, in order within a partition.
 
-    Starts at the end unless `from_beginning`; a topic that appears later is read whole. Ends at the end of every
-    partition with `until_end`, else never. Raises `BrokerUnavailable` or `BrokerFatal`.
+    Starts at the end unless `from_beginning`, and at the offset that `go_on` has for a partition; a topic that appears
+    later is read whole. Ends at the end of every partition with `until_end`, else never. Raises `BrokerUnavailable` or
+    `BrokerFatal`.
     """
     # Its errors say why there is no connection; the consumer's only say that there is none.
     Cluster(client).topics()
@@ -63,9 +69,8 @@ def records(
 
 
 def _follow(
-    consumer: Consumer, pattern: re.Pattern[str], *, from_beginning: bool, until_end: bool
+    consumer: Consumer, pattern: re.Pattern[str], known: set[Place], *, until_end: bool
 ) -> Generator[Consumed, None, None]:
-    known = _assign(consumer, pattern, set(), OFFSET_BEGINNING if from_beginning else OFFSET_END)
     unfinished = set(known)
     heard_at = looked_at = time.monotonic()
     while unfinished or not until_end:
