@@ -4,7 +4,7 @@ UV := .bootstrap/bin/uv
 RUN := $(UV) run --frozen --all-extras
 
 .DEFAULT_GOAL := help
-.PHONY: help setup format check test test-unit demo bench
+.PHONY: help setup format check test test-unit faults demo bench
 
 help:  ## Show this help.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ test: setup  ## Run every test, on a real Kafka and a real registry.
 
 test-unit: setup  ## Run the tests that need no broker.
 	@$(RUN) pytest tests/unit tests/contract tests/property
+
+faults: setup  ## Run the long fault matrix as well: every kill point, brokers that die, partitions.
+	@$(RUN) pytest -m faults tests/faults
 
 demo: setup  ## Watch three CMSs flow into Kafka, through a crash, and see the proof.
 	@$(RUN) contentwire demo

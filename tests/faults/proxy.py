@@ -60,6 +60,12 @@ class Trap:
         self._link = link
         return True
 
+    @property
+    def port(self) -> int:
+        """The port of the broker that the caught request was for."""
+        assert self._link
+        return self._link.port
+
     def spring(self) -> None:
         """Tell that the request is caught, and wait for the release."""
         self.sprung.set()
@@ -81,6 +87,7 @@ class _Link:
 
     def __init__(self, proxy: "Proxy", client: socket.socket, port: int) -> None:
         self._proxy = proxy
+        self.port = port
         self._client = client
         self._broker = socket.create_connection((_HOST, port))
         for end in (client, self._broker):

@@ -1,4 +1,4 @@
-"""Who follows a stream: processes of one configuration share the streams, and none is ever without an owner for long."""
+"""Who follows a stream: processes of one configuration share the streams, and none is long without an owner."""
 
 import signal
 import time

@@ -1,0 +1,182 @@
+"""Whatever happens to brokers and topics, what was committed stays, and the rest is published once."""
+
+import signal
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from confluent_kafka.admin import AdminClient
+
+from connector.demo.broker import Broker, Kafka
+from tests.faults.conftest import Deploy
+from tests.faults.deployment import VENDORS, Deployment, everyday
+from tests.faults.proxy import Api, Proxy
+
+
+class Moment(NamedTuple):
+    """When a broker dies: as it gets a request, or when it has obeyed it and its answer is on the way; which phase."""
+
+    api: Api
+    answered: bool
+    delta: bool
+
+    def __str__(self) -> str:
+        place = f"{self.api.name}-{'answer' if self.answered else 'request'}"
+        return f"{place}-{'delta' if self.delta else 'snapshot'}"
+
+
+MOMENTS = [
+    Moment(api, answered, delta)
+    for api in (Api.END_TXN, Api.PRODUCE, Api.INIT_PRODUCER_ID)
+    for answered in (False, True)
+    for delta in (False, True)
+]
+REPRESENTATIVE = {Moment(Api.END_TXN, answered=True, delta=True)}
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [pytest.param(each, id=str(each), marks=() if each in REPRESENTATIVE else pytest.mark.faults) for each in MOMENTS],
+)
+def test_broker_killed_and_restarted_loses_and_repeats_nothing(
+    proxied: Deploy, proxy: Proxy, own_kafka: Kafka, moment: Moment
+) -> None:
+    """The only broker dies by kill -9 and comes back: the owner goes on by itself."""
+    with proxied() as deployment:
+        if moment.delta:
+            deployment.follow()
+            deployment.change(everyday)
+        trap = (proxy.hold_answer if moment.answered else proxy.hold)(moment.api, 2)
+        owner = deployment.spawn()
+        assert trap.sprung.wait(30), owner.tail(40)
+        own_kafka.kill()
+        trap.release()
+        own_kafka.start()
+        owner.finish()
+        deployment.prove()
+
+
+@pytest.mark.faults
+def test_broker_frozen_for_a_while_loses_and_repeats_nothing(
+    own_kafka: Kafka, own_broker: Broker, prefix: str, tmp_path: Path
+) -> None:
+    """The broker answers nothing for longer than a transaction may take, then everything that was asked meanwhile."""
+    with Deployment(own_broker, prefix, tmp_path, kafka={"transaction_timeout": 5}) as deployment:
+        owner = deployment.spawn(once=False)
+        deployment.arrive()
+        deployment.change(everyday)
+        own_kafka.pause()
+        time.sleep(8)  # the fault itself, not a synchronisation
+        own_kafka.resume()
+        deployment.arrive()
+        owner.stop()
+        deployment.prove()
+
+
+@pytest.fixture(scope="module")
+def three() -> Iterator[Kafka]:
+    """Give three brokers."""
+    with Kafka(brokers=3) as kafka:
+        yield kafka
+
+
+@pytest.mark.faults
+@pytest.mark.timeout(600)
+def test_three_brokers_killed_in_turn_lose_and_repeat_nothing(three: Kafka, prefix: str, tmp_path: Path) -> None:
+    """Whichever node dies, with whatever it leads and coordinates, streams go on without it, and with it again."""
+    with Deployment(Broker(three.bootstrap, three.client), prefix, tmp_path) as deployment:
+        owner = deployment.spawn(once=False)
+        deployment.arrive()
+        for node in (1, 2, 3):
+            deployment.change(everyday)
+            three.kill(node)
+            deployment.arrive(120)
+            three.start(node)
+            deployment.change(everyday)
+            deployment.arrive(120)
+        owner.stop()
+        deployment.prove()
+
+
+@pytest.mark.faults
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("answered", [False, True], ids=["asked", "answered"])
+def test_coordinator_that_moves_during_a_commit_commits_once(
+    three: Kafka, prefix: str, tmp_path: Path, *, answered: bool
+) -> None:
+    """The node that coordinates a transaction dies when the commit was asked for; another one takes its place."""
+    with Proxy(three.bootstrap) as proxy:
+        through = Broker(proxy.bootstrap, {"bootstrap.servers": proxy.bootstrap})
+        reader = Broker(three.bootstrap, three.client)
+        with Deployment(through, prefix, tmp_path, reader=reader, vendors=VENDORS[:1]) as deployment:
+            deployment.follow()
+            deployment.change(everyday)
+            trap = (proxy.hold_answer if answered else proxy.hold)(Api.END_TXN)
+            owner = deployment.spawn()
+            assert trap.sprung.wait(30), owner.tail(40)
+            ports = [int(each.rpartition(":")[2]) for each in three.bootstrap.split(",")]
+            node = ports.index(trap.port) + 1
+            three.kill(node)
+            trap.release()
+            owner.finish()
+            deployment.prove()
+            three.start(node)
+
+
+@pytest.mark.faults
+def test_expired_transactional_id_is_recovered(prefix: str, tmp_path: Path) -> None:
+    """A stream that was idle for so long that the broker forgot its transactional id goes on."""
+    expiry = {
+        "transactional.id.expiration.ms": "2000",
+        "producer.id.expiration.ms": "2000",
+        "producer.id.expiration.check.interval.ms": "500",
+        "transaction.remove.expired.transaction.cleanup.interval.ms": "500",
+    }
+    with (
+        Kafka(properties=expiry) as kafka,
+        Deployment(Broker(kafka.bootstrap, kafka.client), prefix, tmp_path) as deployment,
+    ):
+        owner = deployment.spawn(once=False)
+        deployment.arrive()
+        time.sleep(6)  # the fault itself: idle for longer than the expiry
+        deployment.change(everyday)
+        deployment.arrive()
+        owner.stop()
+        deployment.prove()
+        assert {logged["connection"] for logged in owner.events("interrupted")} == set(VENDORS)
+
+
+def delete(client: Mapping[str, str], topic: str) -> None:
+    """Delete a topic, and wait until it is gone."""
+    admin = AdminClient({**client})
+    admin.delete_topics([topic])[topic].result(30)
+    while topic in admin.list_topics(timeout=30).topics:
+        pass
+
+
+def test_deleted_changes_topic_stops_the_stream_by_name(kafka: Broker, prefix: str, tmp_path: Path) -> None:
+    """What the topic held is gone: the stream says so and stops, rather than go on in an empty one."""
+    with Deployment(kafka, prefix, tmp_path, vendors=VENDORS[:1]) as deployment:
+        deployment.follow()
+        (topic,) = map(deployment.topic, deployment.vendors)
+        delete(deployment.client, topic)
+        deployment.change(everyday)
+        assert deployment.try_to_follow() == "stopped"
+
+
+def test_topic_deleted_under_a_running_owner_stops_the_stream_by_name(
+    kafka: Broker, prefix: str, tmp_path: Path
+) -> None:
+    """The same while the owner runs: its next commit fails, and recovery finds the topic gone."""
+    with Deployment(kafka, prefix, tmp_path, vendors=VENDORS[:1]) as deployment:
+        owner = deployment.spawn(once=False)
+        deployment.arrive()
+        (topic,) = map(deployment.topic, deployment.vendors)
+        delete(deployment.client, topic)
+        deployment.change(everyday)
+        assert owner.said("stream stopped", 60), owner.tail(40)
+        (stopped,) = owner.events("stream stopped")
+        assert (stopped["error"], topic in stopped["message"]) == ("TopicMismatch", True)
+        owner.signal(signal.SIGTERM)
