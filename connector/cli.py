@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -17,39 +17,15 @@ import click
 import msgspec
 
 from connector import __version__, config, doctor, logs, overview, sandbox, screen, subject, tail, takeover
-from connector.config import Config, Connection
+from connector import verify as proof
 from connector.errors import ConfigError, ConnectorError
 from connector.service import Service
+from connector.session import Session
 
 _INTERRUPTED: Final = 130
 _TERMINATED: Final = 143
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-
-class Session:
-    """What the options before the command say."""
-
-    def __init__(self, path: Path, *, debug: bool, environ: Mapping[str, str]) -> None:
-        self.path = path
-        self.environ = environ
-        self.debug = debug
-        self.mask: Callable[[str], str] = str
-
-    def config(self) -> Config:
-        """Load the configuration; raises `ConfigError`."""
-        loaded = config.load(self.path, self.environ)
-        self.mask = logs.redaction(loaded.secrets())
-        return loaded
-
-    def connection(self, name: str) -> tuple[Config, Connection]:
-        """Load the configuration and find a connection in it; raises `ConfigError`."""
-        loaded = self.config()
-        if name not in loaded.connections:
-            raise ConfigError(
-                f"{self.path}: there is no connection {name!r}", hint=f"there are: {', '.join(loaded.connections)}"
-            )
-        return loaded, loaded.connections[name]
 
 
 _connection: Final = click.argument("connection")
@@ -177,6 +153,28 @@ def tail_events(  # noqa: PLR0913  an option each
     found = tail.events(*session.connection(connection), from_beginning=from_beginning, until_end=until_end)
     for entry in islice(found, limit):
         click.echo(entry.json() if as_json else entry.event())
+
+
+@cli.command()
+@_connection
+@click.option("--deep", is_flag=True, help="Compare the content also where revision and clock are equal.")
+@_json
+@_limit
+@_session
+def verify(session: Session, connection: str, *, deep: bool, as_json: bool, limit: int | None) -> int:
+    """Compare what the CMS delivers now with the topics of CONNECTION, key by key. Exit code 1: they differ."""
+    loaded, found = session.connection(connection)
+    logs.configure(sys.stderr, json=None, level="info", secrets=loaded.secrets())
+    with screen.counting() as progress:
+        report = proof.verify(loaded, found, deep=deep, progress=progress)
+    if as_json:
+        click.echo(json.dumps(report.facts(limit), indent=2))
+    else:
+        click.echo(screen.table(proof.COUNTS, report.counts()))
+        differences = report.differences[:limit]
+        _lines(["", screen.table(proof.HEADERS, [each.row() for each in differences])] if differences else [])
+        _lines(["", *report.remarks(connection)])
+    return 0 if report.proven else 1
 
 
 @cli.command(name="dead-letters")

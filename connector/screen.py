@@ -1,6 +1,7 @@
 """What a person sees: tables, lines, live progress. Builds text; who calls it prints. Nothing here talks to Kafka."""
 
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -11,6 +12,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from connector import logs
 from connector.status import StreamStatus
 
 _STYLES = {
@@ -25,6 +27,7 @@ _STYLES = {
     "deletes_held": "red",
 }
 _WIDE = 10_000  # a pipe has no edge to wrap at
+_BETWEEN_LINES = 10.0  # seconds from one log line to the next of the same kind
 
 
 def table(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
@@ -52,6 +55,24 @@ def progress(streams: Callable[[], Sequence[StreamStatus]]) -> Iterator[None]:
     console = Console(stderr=True)
     with Live(console=console, get_renderable=lambda: _progress(streams()), refresh_per_second=5):
         yield
+
+
+@contextmanager
+def counting() -> Iterator[Callable[[str, int], None]]:
+    """Give a function to tell what is being done, and how much so far: a line on the terminal, log lines elsewhere."""
+    if sys.stderr.isatty():
+        with Console(stderr=True).status("") as status:
+            yield lambda what, count: status.update(Text(f"{plain(what)}: {count:,}"))
+        return
+    log = logs.get("progress")
+    said: dict[str, float] = {}
+
+    def tell(what: str, count: int) -> None:
+        if time.monotonic() - said.get(what, -_BETWEEN_LINES) >= _BETWEEN_LINES:
+            said[what] = time.monotonic()
+            log.info(what, count=count)
+
+    yield tell
 
 
 def _progress(streams: Sequence[StreamStatus]) -> Table:

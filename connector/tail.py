@@ -3,8 +3,9 @@
 import json
 import re
 from collections import deque
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import partial
+from types import MappingProxyType
 from typing import Any, Final
 
 import msgspec
@@ -13,7 +14,7 @@ from connector import codec, wiring
 from connector.config import Config, Connection
 from connector.errors import ConnectorError
 from connector.kafka import reader
-from connector.kafka.reader import Consumed
+from connector.kafka.reader import Consumed, Place
 from connector.kafka.store import Layout
 from connector.model import KeySchemaId
 from connector.registry import Registry
@@ -38,7 +39,8 @@ class Entry(msgspec.Struct, frozen=True):
         """Return the whole record as one line of JSON."""
         record = self.record
         place = {"topic": record.topic, "partition": record.partition, "offset": record.offset}
-        return json.dumps({**place, "timestamp_ms": record.timestamp_ms, "key": self.key, "value": self.value})
+        told = {**place, "timestamp_ms": record.timestamp_ms, "key": self.key, "value": self.value}
+        return json.dumps(told, default=_readable)
 
     def event(self) -> str:
         """Return an event or a tombstone as one line: op, table, id, locale, revision, freshness."""
@@ -61,22 +63,28 @@ class Entry(msgspec.Struct, frozen=True):
         )
 
 
-def events(config: Config, connection: Connection, *, from_beginning: bool, until_end: bool) -> Iterator[Entry]:
+def events(
+    config: Config,
+    connection: Connection,
+    *,
+    from_beginning: bool,
+    until_end: bool,
+    go_on: Mapping[Place, int] = MappingProxyType({}),
+) -> Iterator[Entry]:
     """Yield what consumers of the connection's changes topics get. Raises what `reader.records` and decoding raise."""
     pattern = changes_pattern(wiring.layout(config.kafka, connection))
     decode = partial(_entry, _Decoder(wiring.registry(config.kafka)))
     client = config.kafka.properties()
-    return map(decode, reader.records(client, pattern, from_beginning=from_beginning, until_end=until_end))
+    found = reader.records(client, pattern, from_beginning=from_beginning, until_end=until_end, go_on=go_on)
+    return map(decode, found)
 
 
 def dead_letters(config: Config, connection: Connection) -> Iterator[Entry]:
-    """Yield the dead letters that the topic still holds, oldest first."""
+    """Yield the dead letters that the topic still holds, oldest first; `raw` is the item's bytes."""
     pattern = re.compile(re.escape(wiring.layout(config.kafka, connection).letters_topic))
     decoder = _Decoder(wiring.registry(config.kafka))
     for record in reader.records(config.kafka.properties(), pattern, from_beginning=True, until_end=True):
-        value = decoder.decode(record.value or b"")
-        value["raw"] = value["raw"].decode("utf-8", "backslashreplace")
-        yield Entry(record, (record.key or b"").decode("utf-8", "replace"), value)
+        yield Entry(record, (record.key or b"").decode("utf-8", "replace"), decoder.decode(record.value or b""))
 
 
 def newest(entries: Iterable[Entry], limit: int | None) -> Collection[Entry]:
@@ -134,6 +142,10 @@ class _Decoder:
 def _entry(decoder: _Decoder, record: Consumed) -> Entry:
     key = msgspec.structs.asdict(codec.decode_key(codec.unframe(record.key or b"")[1]))
     return Entry(record, key, None if record.value is None else decoder.decode(record.value))
+
+
+def _readable(raw: bytes) -> str:
+    return raw.decode("utf-8", "backslashreplace")
 
 
 def _line(*cells: str) -> str:

@@ -1,36 +1,29 @@
 """Proves a stream against the live CMS: a fresh full read compared with the latest state per key of its topics.
 
-Reads only: the stream's state, its owner and the consumer group are not touched. Keeps digests, never documents.
+Reads only: the stream's state, its owner and the consumer group are not touched.
 """
 
-import json
+import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
-from decimal import Decimal, InvalidOperation
+from collections.abc import Collection, Mapping
+from functools import partial
 from hashlib import blake2b
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import msgspec
 
-from connector.batch import Policy, wanted
-from connector.model import Change, Checkpoint, EntityKey
-from connector.source import Source
-from connector.tail import Entry
-from connector.timestamp import micros
+from connector import tail, vendors, wiring
+from connector.config import Config, Connection
+from connector.evidence import Delivered, Progress, Published, Trace
+from connector.model import Checkpoint, EntityKey
 
 Kind = Literal["missing", "stale", "extra"]
-Progress = Callable[[str, int], None]
 
-_TABLES = {"asset": "_asset", "content_type": "_content_type"}
+HEADERS: Final = ("kind", "table", "type", "id", "locale", "revision in the CMS", "in the topic")
+COUNTS: Final = ("table", "equal", "missing", "stale", "extra")
 
-
-class Trace(msgspec.Struct, frozen=True):
-    """What is remembered of one entity: its table, revision, clock in milliseconds, and a digest of its content."""
-
-    table: str
-    revision: int | None
-    clock_ms: int | None
-    content: bytes
+_MARGIN: Final = 5.0  # seconds that a walk may take beyond the poll interval
+_LOOKS: Final = 10  # in the time of the re-check
 
 
 class Difference(msgspec.Struct, frozen=True):
@@ -42,146 +35,146 @@ class Difference(msgspec.Struct, frozen=True):
     cms_revision: int | None
     topic_revision: int | None
 
+    def row(self) -> tuple[object, ...]:
+        """Return what `HEADERS` names."""
+        key = self.key
+        return (self.kind, self.table, key.entity_type, key.id, key.locale, self.cms_revision, self.topic_revision)
+
 
 class Report(msgspec.Struct, frozen=True):
-    """The outcome. `equal`: keys that agree, by table. `unreadable`: items of the CMS that became dead letters."""
+    """The outcome, sorted by key. `equal`: keys that agree, by table.
+
+    `unreadable`: items of the CMS that nobody can read, `set_aside`: keys whose present item is a dead letter. Both
+    are known to be absent from the topic, and no differences.
+    """
 
     equal: Mapping[str, int]
     differences: tuple[Difference, ...]
-    unreadable: int
+    unreadable: int = 0
+    set_aside: int = 0
 
     @property
     def proven(self) -> bool:
         """Whether the topic equals the CMS."""
         return not self.differences
 
+    def counts(self) -> list[tuple[object, ...]]:
+        """Return a row for each table of what `COUNTS` names."""
+        found = Counter((each.table, each.kind) for each in self.differences)
+        tables = sorted({*self.equal, *(table for table, _ in found)})
+        return [(table, self.equal.get(table, 0), *(found[table, kind] for kind in COUNTS[2:])) for table in tables]
 
-class Delivered:
-    """What the CMS delivers now, read by a walk of our own; `catch_up` follows it further."""
+    def remarks(self, connection: str) -> list[str]:
+        """Return the verdict in words, and what there is to know beside it."""
+        equal, found = sum(self.equal.values()), len(self.differences)
+        verdict = f"{connection}: {equal} keys are equal, {found} differ"
+        remarks = [verdict if found else f"{connection}: equal, all {equal} keys"]
+        if aside := self.unreadable + self.set_aside:
+            remarks.append(f"{aside} items are dead letters instead: contentwire dead-letters {connection}")
+        if found:
+            remarks.append(f"  -> if the stream is running and current: contentwire snapshot {connection}")
+        return remarks
 
-    def __init__(self, source: Source, policy: Policy, connection: str, progress: Progress) -> None:
-        self.traces: dict[EntityKey, Trace] = {}
-        self.unreadable: set[str] = set()
-        self._source = source
-        self._policy = policy
-        self._progress = progress
-        self._checkpoint = Checkpoint(stream=connection)
-
-    def read(self) -> None:
-        """Take a snapshot, then catch up with what changed meanwhile. Raises what `Source.walk` raises."""
-        self._walk()
-        self.catch_up()
-
-    def catch_up(self) -> None:
-        """Follow the delta until it gives nothing new."""
-        while self._source.vendor.follows and self._walk():
-            continue
-
-    def _walk(self) -> int:
-        changes = 0
-        for page in self._source.walk(self._checkpoint):
-            self._checkpoint = page.checkpoint
-            self.unreadable |= {letter.item_id or "" for letter in page.dead_letters}
-            for change in page.changes:
-                changes += 1
-                self._apply(change)
-            self._progress("read from the CMS", len(self.traces))
-        return changes
-
-    def _apply(self, change: Change) -> None:
-        if change.change_type != "published":
-            for key in self._removed(change):
-                self.traces.pop(key, None)
-        elif wanted(self._policy, change.key, change.content_type):
-            clock = micros(change.changed_at)
-            clock_ms = None if clock is None else clock // 1000
-            known = self.traces.get(change.key)
-            # Items move while a client pages: an older repetition must not win.
-            if known and clock_ms is not None and known.clock_ms is not None and clock_ms < known.clock_ms:
-                return
-            table = _TABLES.get(change.key.entity_type) or change.content_type or "_unknown"
-            self.traces[change.key] = Trace(table, change.revision, clock_ms, digest(change.fields))
-
-    def _removed(self, change: Change) -> list[EntityKey]:
-        if change.scope == "key":
-            return [change.key]
-        if change.scope == "entity":
-            wanted_id = (change.key.entity_type, change.key.id)
-            return [key for key in self.traces if (key.entity_type, key.id) == wanted_id]
-        return [key for key, trace in self.traces.items() if trace.table == change.key.id]
+    def facts(self, limit: int | None) -> dict[str, Any]:
+        """Return everything, ready for JSON, with at most `limit` differences."""
+        counts = [dict(zip(COUNTS, row, strict=True)) for row in self.counts()]
+        differences = [msgspec.to_builtins(each) for each in self.differences[:limit]]
+        aside = {"unreadable": self.unreadable, "set_aside": self.set_aside}
+        return {"proven": self.proven, "counts": counts, **aside, "differences": differences}
 
 
-def published(entries: Iterable[Entry], progress: Progress) -> dict[EntityKey, Trace]:
-    """Return the latest state per key of the changes topics, from decoded records read from the start to the end."""
-    traces: dict[EntityKey, Trace] = {}
-    for count, entry in enumerate(entries, 1):
-        key = EntityKey(**entry.key)
-        value = entry.value
-        if value is None or value["op"] == "d":
-            traces.pop(key, None)
-        else:
-            traces[key] = _trace(value)
-        if count % 1000 == 0:
-            progress("read from the topic", count)
-    return traces
+class Comparison:
+    """Compares both sides, and again what differed. `deep` asks for equal content even of an equal revision."""
 
+    def __init__(self, delivered: Delivered, published: Published, *, deep: bool) -> None:
+        self.differences: dict[EntityKey, Difference] = {}
+        self.equal: Counter[str] = Counter()
+        self._delivered = delivered
+        self._published = published
+        self._deep = deep
 
-def compare(delivered: Delivered, topic: Mapping[EntityKey, Trace], *, deep: bool) -> Report:
-    """Compare both sides. Equal means the same revision and clock, or the same content; `deep` asks for the content."""
-    equal: Counter[str] = Counter()
-    differences = []
-    for key, ours in delivered.traces.items():
-        theirs = topic.get(key)
+    def look(self, keys: Collection[EntityKey]) -> None:
+        """Compare these keys: each is then counted as equal, or among the differences, or on neither side."""
+        for key in keys:
+            ours, theirs = self._delivered.traces.get(key), self._published.traces.get(key)
+            found = self._difference(key, ours, theirs)
+            if found:
+                self.differences[key] = found
+            else:
+                self.differences.pop(key, None)
+                self.equal.update([ours.table] if ours else [])
+
+    def look_at_all(self) -> None:
+        """Compare every key of either side."""
+        self.look(self._delivered.traces.keys() | self._published.traces.keys())
+
+    def set_aside(self, items: Collection[bytes]) -> int:
+        """Drop the differences whose present item is among the digests `items`; return how many."""
+        traces = self._delivered.traces
+        aside = [key for key in self.differences if key in traces and traces[key].item in items]
+        for key in aside:
+            del self.differences[key]
+        return len(aside)
+
+    def _difference(self, key: EntityKey, ours: Trace | None, theirs: Trace | None) -> Difference | None:
+        if ours is None:
+            # What the CMS delivers but nobody can read is in the dead letters, not gone.
+            if theirs is None or key.id in self._delivered.unreadable:
+                return None
+            return Difference("extra", key, theirs.table, None, theirs.revision)
         if theirs is None:
-            differences.append(Difference("missing", key, ours.table, ours.revision, None))
-        elif _agree(ours, theirs, deep=deep):
-            equal[ours.table] += 1
-        else:
-            differences.append(Difference("stale", key, ours.table, ours.revision, theirs.revision))
-    # What the CMS delivers but nobody can read is in the dead letters, not gone.
-    extra = (key for key in topic.keys() - delivered.traces.keys() if key.id not in delivered.unreadable)
-    differences += [Difference("extra", key, topic[key].table, None, topic[key].revision) for key in extra]
-    return Report(dict(equal), tuple(sorted(differences, key=lambda found: found.key)), len(delivered.unreadable))
+            return Difference("missing", key, ours.table, ours.revision, None)
+        if _agree(ours, theirs, deep=self._deep):
+            return None
+        return Difference("stale", key, ours.table, ours.revision, theirs.revision)
 
 
-def digest(fields: bytes | str | None) -> bytes:
-    """Return 16 bytes that are equal for equal content: the order of members and the spelling of numbers aside."""
-    if fields is None:
-        return b""
-    canonical = json.loads(
-        fields, parse_float=_number, parse_int=_number, object_pairs_hook=_object, parse_constant=_number
-    )
-    return blake2b(json.dumps(canonical).encode(), digest_size=16).digest()
+def verify(config: Config, connection: Connection, *, deep: bool, progress: Progress) -> Report:
+    """Compare what the CMS delivers with what consumers hold.
+
+    Keys that differ are looked at again until the stream has had time for its next walk: both sides may have changed
+    meanwhile. Raises `Unreachable`, or another `ConnectorError` where one of both sides cannot be read.
+    """
+    vendor = vendors.find(connection.vendor)(connection.name, connection.settings)
+    source = wiring.open_source(connection, vendor)
+    start = Checkpoint(stream=connection.name, page_size=connection.settings.page_size or 100)
+    delivered = Delivered(source, wiring.policy(config.kafka, connection), start, progress)
+    published = Published(progress)
+    events = partial(tail.events, config, connection, from_beginning=True, until_end=True)
+    comparison = Comparison(delivered, published, deep=deep)
+    try:
+        delivered.read()
+        published.take(events(go_on=published.go_on))
+        comparison.look_at_all()
+        deadline = time.monotonic() + connection.poll_interval + _MARGIN
+        pause = (connection.poll_interval + _MARGIN) / _LOOKS
+        while comparison.differences and (left := deadline - time.monotonic()) > 0:
+            progress(
+                f"waiting up to {left:.0f} s for the stream's next walk, keys that differ", len(comparison.differences)
+            )
+            time.sleep(min(pause, left))
+            delivered.read()
+            published.take(events(go_on=published.go_on))
+            comparison.look(list(comparison.differences))
+        aside = comparison.set_aside(_letters(config, connection)) if comparison.differences else 0
+    finally:
+        source.close()
+    differences = tuple(sorted(comparison.differences.values(), key=lambda found: found.key))
+    return Report(dict(sorted(comparison.equal.items())), differences, len(delivered.unreadable), aside)
 
 
 def _agree(ours: Trace, theirs: Trace, *, deep: bool) -> bool:
-    same_state = None not in (ours.revision, ours.clock_ms) and (ours.revision, ours.clock_ms) == (
-        theirs.revision,
-        theirs.clock_ms,
-    )
-    return ours.content == theirs.content or (same_state and not deep)
+    """Equal means the same revision and clock, or the same content; of a reference, the very item it stands for."""
+    same_content = theirs.item == ours.item if theirs.item else theirs.content == ours.content
+    if same_content or deep or None in (ours.revision, ours.clock):
+        return same_content
+    return (ours.revision, _millis(ours.clock)) == (theirs.revision, _millis(theirs.clock))
 
 
-def _trace(value: Mapping[str, Any]) -> Trace:
-    flat = "source" not in value
-    entity = value if flat else value["after"]
-    clock_ms = value["source_ts_ms"] if flat else value["source"]["ts_ms"]
-    table = value["table"] if flat else value["source"]["table"]
-    return Trace(table, entity["revision"], clock_ms, digest(entity["fields"]))
+def _millis(clock: int | None) -> int | None:
+    return None if clock is None else clock // 1000
 
 
-def _object(pairs: list[tuple[str, Any]]) -> tuple[str, Any]:
-    return "object", sorted(pairs, key=lambda pair: pair[0])
-
-
-def _number(text: str) -> tuple[str, str]:
-    """Return a number's digits and exponent, without trailing zeros: exact whatever its size."""
-    try:
-        sign, digits, exponent = Decimal(text).as_tuple()
-    except InvalidOperation:
-        return "number", text
-    if not isinstance(exponent, int):
-        return "number", text
-    whole = "".join(map(str, digits)).lstrip("0")
-    kept = whole.rstrip("0")
-    return "number", f"{'-' if sign and kept else ''}{kept}e{exponent + len(whole) - len(kept) if kept else 0}"
+def _letters(config: Config, connection: Connection) -> set[bytes]:
+    letters = (entry.value or {} for entry in tail.dead_letters(config, connection))
+    return {blake2b(letter.get("raw", b""), digest_size=16).digest() for letter in letters}

@@ -1,0 +1,198 @@
+"""What either side of a proof says of each entity: what the CMS delivers now, and what the changes topics hold.
+
+Kept are digests, never documents: about 1 KiB an entity.
+"""
+
+import json
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from hashlib import blake2b
+from typing import Any, Final
+
+import msgspec
+
+from connector import canonical
+from connector.batch import Policy, wanted
+from connector.errors import CheckpointRejected, PageTooLarge, SourceUnavailable, WalkBroken
+from connector.model import Change, Checkpoint, DeadLetter, EntityKey, SyncPage
+from connector.source import Source
+from connector.spool import Spool
+from connector.tail import Entry
+from connector.timestamp import micros
+
+Progress = Callable[[str, int], None]
+"""Is told what is being done, and how much of it there was so far."""
+
+_TABLES: Final = {"asset": "_asset", "content_type": "_content_type"}
+_RESTARTS: Final = 5
+_FAILURES: Final = 5
+_LONGEST_WAIT: Final = 60.0
+_SPOOLED: Final = 16 * 1024 * 1024
+
+
+class Trace(msgspec.Struct, frozen=True, gc=False):
+    """What is remembered of one entity: its table, revision, clock in microseconds, and a digest of its content.
+
+    `item`: a digest of the CMS's raw item; of an event only where it stands for an item that was too large.
+    """
+
+    table: str
+    revision: int | None
+    clock: int | None
+    content: bytes
+    item: bytes = b""
+
+
+class Delivered:
+    """What the CMS delivers now, read by walks of our own that begin at `start`.
+
+    Requests that fail are repeated a few times, and walks that the API breaks begin anew a few times.
+    """
+
+    def __init__(self, source: Source, policy: Policy, start: Checkpoint, progress: Progress) -> None:
+        self.traces: dict[EntityKey, Trace] = {}
+        self.unreadable: set[str] = set()
+        self._removed_at: dict[EntityKey, int] = {}
+        self._source = source
+        self._policy = policy
+        self._checkpoint = start
+        self._progress = progress
+
+    def read(self) -> None:
+        """Take a snapshot, then follow what changes until nothing new comes; called again, only follow.
+
+        Raises what `Source.walk` raises.
+        """
+        for restarts in range(_RESTARTS + 1):
+            try:
+                if self._checkpoint.phase == "snapshot":
+                    self._snapshot()
+                while self._source.vendor.follows and self._delta():
+                    continue
+            except (WalkBroken, CheckpointRejected) as error:
+                if restarts == _RESTARTS:
+                    raise
+                self._begin_anew(error)
+            else:
+                return
+
+    def _begin_anew(self, error: Exception) -> None:
+        size = self._checkpoint.page_size
+        smaller = size * 2 // 3 if size and isinstance(error, PageTooLarge) else None
+        self._checkpoint = self._checkpoint.restart(page_size=smaller)
+        self.traces, self.unreadable, self._removed_at = {}, set(), {}
+
+    def _snapshot(self) -> None:
+        for page in self._pages():
+            self._take(page)
+            self._checkpoint = page.checkpoint
+
+    def _delta(self) -> int:
+        """Apply a delta oldest first, once it is complete; return how much it held."""
+        count = 0
+        with Spool(newest_first=self._source.vendor.newest_first, memory_bytes=_SPOOLED) as spool:
+            end = self._checkpoint
+            for page in self._pages():
+                spool.add(page)
+                count += len(page.changes)
+                end = page.checkpoint
+            for page in spool.pages(self._checkpoint, end, items=1000, size=_SPOOLED):
+                self._take(page)
+        self._checkpoint = end
+        return count
+
+    def _pages(self) -> Iterator[SyncPage]:
+        checkpoint, failures = self._checkpoint, 0
+        while True:
+            try:
+                for page in self._source.walk(checkpoint):
+                    checkpoint, failures = page.checkpoint, 0
+                    yield page
+            except SourceUnavailable as error:
+                failures += 1
+                wait = 2.0**failures / 4 if error.retry_after is None else error.retry_after
+                if failures > _FAILURES or wait > _LONGEST_WAIT:
+                    raise
+                self._progress("waiting for the CMS, failures", failures)
+                time.sleep(wait)
+            else:
+                return
+
+    def _take(self, page: SyncPage) -> None:
+        for letter in page.dead_letters:
+            self.unreadable.add(letter.item_id or _item(letter).hex())
+        for change in page.changes:
+            self._apply(change)
+        self._progress("read from the CMS", len(self.traces))
+
+    def _apply(self, change: Change) -> None:
+        self.unreadable.discard(change.key.id)
+        key, clock = change.key, micros(change.changed_at)
+        if change.change_type == "published" and wanted(self._policy, key, change.content_type):
+            if not self._outdated(key, clock):
+                table = _TABLES.get(key.entity_type) or change.content_type or "_unknown"
+                content = canonical.digest(change.fields)
+                self.traces[key] = Trace(table, change.revision, clock, content, _item(change))
+            return
+        for gone in self._meant(change):
+            if not self._outdated(gone, clock):
+                self.traces.pop(gone, None)
+                if clock is not None:
+                    self._removed_at[gone] = clock
+
+    def _outdated(self, key: EntityKey, clock: int | None) -> bool:
+        """Tell whether something newer is known: items move between pages while they are read."""
+        known = self.traces.get(key)
+        latest = known.clock if known else self._removed_at.get(key)
+        return clock is not None and latest is not None and clock < latest
+
+    def _meant(self, change: Change) -> list[EntityKey]:
+        if change.scope == "key":
+            return [change.key]
+        if change.scope == "entity":
+            one = (change.key.entity_type, change.key.id)
+            return [key for key in self.traces if (key.entity_type, key.id) == one]
+        of_type = [key for key, trace in self.traces.items() if trace.table == change.key.id]
+        return [change.key, *of_type]
+
+
+class Published:
+    """The latest state per key of changes topics, by their decoded records in the order of each partition."""
+
+    def __init__(self, progress: Progress) -> None:
+        self.traces: dict[EntityKey, Trace] = {}
+        self.go_on: dict[tuple[str, int], int] = {}
+        self._progress = progress
+        self._count = 0
+
+    def take(self, entries: Iterable[Entry]) -> None:
+        """Apply records; `go_on` then tells at which offsets the next ones are."""
+        for entry in entries:
+            self._apply(EntityKey(**entry.key), entry.value)
+            self.go_on[entry.record.topic, entry.record.partition] = entry.record.offset + 1
+            self._count += 1
+            if self._count % 1000 == 0:
+                self._progress("read from the topic", self._count)
+
+    def _apply(self, key: EntityKey, value: Mapping[str, Any] | None) -> None:
+        if value is None or value["op"] == "d":
+            self.traces.pop(key, None)
+            return
+        flat = "source" not in value
+        entity = value if flat else value["after"]
+        clock_ms = value["source_ts_ms"] if flat else value["source"]["ts_ms"]
+        table = value["table"] if flat else value["source"]["table"]
+        content = canonical.digest(entity["fields"])
+        self.traces[key] = Trace(table, entity["revision"], clock_ms * 1000, content, _referenced(entity))
+
+
+def _item(item: Change | DeadLetter) -> bytes:
+    return item.digest if isinstance(item, Change) else blake2b(item.raw, digest_size=16).digest()
+
+
+def _referenced(entity: Mapping[str, Any]) -> bytes:
+    """Return the digest of the item that an event without content refers to."""
+    meta = entity["meta"]
+    if entity["fields"] is not None or not meta or not meta.startswith('{"contentwire_reference"'):
+        return b""
+    return bytes.fromhex(json.loads(meta)["contentwire_reference"]["digest"])
