@@ -12,7 +12,7 @@ from connector.kafka.cluster import Cluster, Member
 from connector.model import Checkpoint
 from connector.screen import moment
 
-HEADERS = ("connection", "vendor", "phase", "page", "events", "epoch", "last commit", "owner", "asked for")
+HEADERS = ("connection", "phase", "events", "epoch", "last commit", "owner", "asked")
 
 
 class Stream(msgspec.Struct, frozen=True):
@@ -28,9 +28,8 @@ class Stream(msgspec.Struct, frozen=True):
         owner = f"{self.owner.client_id} at {self.owner.host}" if self.owner else "nobody"
         at = self.checkpoint
         if at is None:
-            return (self.connection, self.vendor, "never run", "", "", "", "", owner, "")
-        place = (at.phase, at.page or "", at.sequence, at.epoch, moment(at.committed_at))
-        return (self.connection, self.vendor, *place, owner, at.request)
+            return (self.connection, "never run", "", "", "", owner, "")
+        return (self.connection, at.phase, at.sequence, at.epoch, moment(at.committed_at), owner, at.request)
 
     def facts(self) -> dict[str, Any]:
         """Return everything, ready for JSON."""

@@ -26,6 +26,7 @@ _STYLES = {
     "walk_starved": "red",
     "deletes_held": "red",
 }
+_FEW = 4  # columns that hold sentences; of more, all but the last hold words
 _WIDE = 10_000  # a pipe has no edge to wrap at
 _BETWEEN_LINES = 10.0  # seconds from one log line to the next of the same kind
 
@@ -76,7 +77,7 @@ def counting() -> Iterator[Callable[[str, int], None]]:
 
 
 def _progress(streams: Sequence[StreamStatus]) -> Table:
-    headers = ("connection", "state", "phase", "page", "events", "last commit", "freshness", "what to do")
+    headers = ("connection", "state", "phase", "page", "events", "freshness", "what is wrong")
     return _table(headers, map(_row, streams), ruled=True)
 
 
@@ -87,14 +88,17 @@ def _row(stream: StreamStatus) -> tuple[object, ...]:
         stream.phase,
         stream.page or "",
         stream.sequence,
-        moment(stream.committed_at_ms),
         "" if stream.freshness is None else f"{stream.freshness:.1f} s",
         "; ".join(filter(None, (stream.error, stream.hint))),
     )
 
 
 def _table(headers: Sequence[str], rows: Iterable[Sequence[object]], *, ruled: bool) -> Table:
-    drawn = Table(*headers, box=box.SIMPLE_HEAD if ruled else None, pad_edge=False, header_style="bold")
+    drawn = Table(box=box.SIMPLE_HEAD if ruled else None, pad_edge=False, header_style="bold")
+    *narrow, last = headers
+    for header in narrow:
+        drawn.add_column(header, no_wrap=not ruled or len(headers) > _FEW)
+    drawn.add_column(last)
     for row in rows:
         drawn.add_row(*(Text(cell, style=_STYLES.get(cell, "")) for cell in map(plain, row)))
     return drawn

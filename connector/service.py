@@ -46,8 +46,8 @@ class Service:
         self._error: Exception | None = None
 
     def status(self) -> Sequence[StreamStatus]:
-        """Return every configured stream as this process sees it."""
-        return self._supervisor.status()
+        """Return every configured stream as this process sees it; at the end, as it saw it last."""
+        return self._supervisor.concluded or self._supervisor.status()
 
     def unfinished(self) -> list[StreamStatus]:
         """Return the streams that were not current when the run ended, each with its error."""
