@@ -84,10 +84,9 @@ class Source:
         # A daemon: a hanging request must not hold up the end of the process.
         threading.Thread(target=look_ahead, daemon=True, name="look-ahead").start()
         try:
-            while (found := self._next(ahead)) is not _END:
+            while (found := self._next(ahead, room)) is not _END:
                 if isinstance(found, BaseException):
                     raise found
-                room.release()
                 yield self.vendor.read(found)
         finally:
             abandoned.set()
@@ -183,7 +182,11 @@ class Source:
             seen.add(frame.checkpoint.cursor)
             checkpoint, first = frame.checkpoint, False
 
-    def _next(self, ahead: "queue.SimpleQueue[Frame | BaseException | None]") -> Frame | BaseException | None:
+    def _next(
+        self, ahead: "queue.SimpleQueue[Frame | BaseException | None]", room: threading.Semaphore
+    ) -> Frame | BaseException | None:
+        # Before the wait, not after it: the next request must not wait for this thread to wake up.
+        room.release()
         while not self._stop.is_set():
             try:
                 return ahead.get(timeout=_TICK)
