@@ -90,6 +90,7 @@ class Cluster:
     def _cause(self, error: KafkaException) -> ConnectorError:
         """Return why no connection came about: the request itself only knows that none did."""
         self._admin.poll(0)
-        meanings = [unavailable("connecting", seen) for seen in self._seen]
+        telling = [seen for seen in self._seen if seen.code() != KafkaError._ALL_BROKERS_DOWN]  # noqa: SLF001  its name
+        meanings = [unavailable("connecting", seen) for seen in telling or self._seen]
         refusals = [meaning for meaning in meanings if isinstance(meaning, BrokerFatal)]
         return (refusals or meanings or [unavailable("connecting", error)])[0]
