@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from connector import config
-from connector.cli import Session, cli, failed
+from connector.cli import cli, failed
 from connector.doctor import Finding, exit_code, verdict
 from connector.errors import (
     BrokerUnavailable,
@@ -17,6 +17,7 @@ from connector.errors import (
     SourceUnavailable,
     TopicMismatch,
 )
+from connector.session import Session
 from tests.command import Workplace
 
 CONTRACT = {
@@ -25,6 +26,7 @@ CONTRACT = {
     "run": {"until_caught_up", "timeout", "log_format", "log_level"},
     "status": {"as_json"},
     "tail": {"connection", "from_beginning", "until_end", "as_json", "limit"},
+    "verify": {"connection", "deep", "as_json", "limit"},
     "dead-letters": {"connection", "as_json", "limit"},
     "snapshot": {"connection", "everything", "allow_deletes"},
     "pause": {"connection"},

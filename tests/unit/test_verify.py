@@ -1,0 +1,297 @@
+"""Both sides of a proof, and their comparison, without a broker."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import msgspec
+import pytest
+
+from connector import canonical
+from connector.batch import Policy, wanted
+from connector.errors import SourceRejected
+from connector.evidence import Delivered, Published, Trace
+from connector.kafka.reader import Consumed
+from connector.model import Change, Checkpoint
+from connector.simulator import Fault, Simulator
+from connector.source import Source
+from connector.tail import Entry
+from connector.verify import Comparison, Report
+from tests.cms import connect, truth
+from tests.values import CONNECTION, clock, clock_ms, entry_key, page, published, removed, removed_type
+
+VENDORS = ("contentful", "contentstack", "weegloo")
+EVERYTHING = Policy()
+Reading = Callable[..., Delivered]
+RECORD = Consumed("t", 2, 7, 1_750_000_000_000, b"", b"")
+
+
+def quiet(_what: str, _count: int) -> None:
+    """Show no progress."""
+
+
+@pytest.fixture
+def simulator() -> Iterator[Simulator]:
+    """Give a served simulator with small pages."""
+    with Simulator(entries=30, page_sizes=dict.fromkeys(VENDORS, 7)).serving() as served:
+        yield served
+
+
+@pytest.fixture
+def delivered(simulator: Simulator) -> Iterator[Reading]:
+    """Make the CMS's side of a vendor's proof, not read yet."""
+    with ExitStack() as stack:
+
+        def make(vendor: str, policy: Policy = EVERYTHING) -> Delivered:
+            source = Source(connect(simulator, vendor, page_size=7), timeout=5)
+            stack.callback(source.close)
+            return Delivered(source, policy, Checkpoint(stream=CONNECTION, page_size=7), quiet)
+
+        yield make
+
+
+def given(*items: Change) -> Delivered:
+    """Return the CMS's side as if it had delivered these items, in this order."""
+    nowhere: Any = None  # nothing is fetched
+    side = Delivered(nowhere, EVERYTHING, Checkpoint(stream=CONNECTION), quiet)
+    side._take(page(*items, after=Checkpoint(stream=CONNECTION)))
+    return side
+
+
+def entry(change: Change, *, flat: bool = False, **members: Any) -> Entry:
+    """Return the record that a consumer holds of a change; of a removal its tombstone."""
+    key = msgspec.structs.asdict(change.key)
+    if change.change_type != "published":
+        return Entry(RECORD, key, None)
+    fields = None if change.fields is None else change.fields.decode()
+    entity = {"revision": change.revision, "fields": fields, "meta": "{}", **members}
+    ts_ms = clock_ms(change.revision or 0)
+    if flat:
+        return Entry(RECORD, key, {"op": "u", **entity, "source_ts_ms": ts_ms, "table": "post"})
+    return Entry(RECORD, key, {"op": "c", "after": entity, "source": {"ts_ms": ts_ms, "table": "post"}})
+
+
+def held(*entries: Entry) -> Published:
+    """Return the topic's side with these records."""
+    side = Published(quiet)
+    side.take(entries)
+    return side
+
+
+def compared(ours: Delivered, theirs: Published, *, deep: bool = False) -> list[tuple[str, str]]:
+    """Return the differences: kind and id."""
+    comparison = Comparison(ours, theirs, deep=deep)
+    comparison.look_at_all()
+    return sorted((each.kind, each.key.id) for each in comparison.differences.values())
+
+
+def assert_delivers_the_truth(side: Delivered, simulator: Simulator, vendor: str) -> None:
+    """Check keys, tables, revisions, clocks and content against the simulator's own account."""
+    expected = truth(simulator, vendor, lambda key, kind: wanted(side._policy, key, kind))
+    assert side.traces.keys() == expected.keys()
+    for key, (_, revision, ms, fields) in expected.items():
+        trace = side.traces[key]
+        assert (trace.revision, (trace.clock or 0) // 1000, trace.content) == (revision, ms, canonical.digest(fields))
+
+
+@pytest.mark.parametrize("vendor", VENDORS)
+def test_a_read_gives_what_the_cms_delivers(delivered: Reading, simulator: Simulator, vendor: str) -> None:
+    """A first read and a later one, after changes of every kind, each give the present content."""
+    side = delivered(vendor)
+    side.read()
+    assert_delivers_the_truth(side, simulator, vendor)
+    simulator.churn(20)
+    side.read()
+    assert_delivers_the_truth(side, simulator, vendor)
+
+
+def test_a_removed_type_is_read_as_the_api_tells_it(delivered: Reading, simulator: Simulator) -> None:
+    """One item that stands for many entities, in the middle of a walk."""
+    side = delivered("contentstack")
+    side.read()
+    simulator.delete_content_type("author")
+    side.read()
+    assert_delivers_the_truth(side, simulator, "contentstack")
+
+
+@pytest.mark.parametrize("vendor", VENDORS)
+@pytest.mark.parametrize("mode", ["shift", "refuse"])
+def test_content_may_change_while_it_is_read(delivered: Reading, simulator: Simulator, vendor: str, mode: Any) -> None:
+    """Items that move between pages, or a CMS that refuses the next page then, do not spoil the read."""
+    simulator.set_mode(vendor, mode)
+    simulator.on_page(vendor, 2, lambda: simulator.churn(10))
+    side = delivered(vendor)
+    side.read()
+    assert_delivers_the_truth(side, simulator, vendor)
+
+
+@pytest.mark.parametrize("vendor", VENDORS)
+@pytest.mark.parametrize("fault", [Fault("status", on="cursor"), Fault("repeat_cursor", on="cursor", after=1)])
+def test_a_read_survives_what_a_cms_does_now_and_then(
+    delivered: Reading, simulator: Simulator, vendor: str, fault: Fault
+) -> None:
+    """A failed request is repeated, a broken walk begins anew."""
+    simulator.push_fault(vendor, fault)
+    side = delivered(vendor)
+    side.read()
+    assert_delivers_the_truth(side, simulator, vendor)
+
+
+def test_a_read_ends_where_the_cms_refuses_for_good(delivered: Reading, simulator: Simulator) -> None:
+    """Wrong credentials are told, not tried again."""
+    simulator.push_fault("contentful", Fault("status", status=403, times=None))
+    with pytest.raises(SourceRejected):
+        delivered("contentful").read()
+
+
+@pytest.mark.parametrize("vendor", VENDORS)
+def test_filters_apply_as_in_the_stream(delivered: Reading, simulator: Simulator, vendor: str) -> None:
+    """What the operator excludes is no difference."""
+    side = delivered(vendor, Policy(entity_types=frozenset({"entry"}), content_types=frozenset({"author"})))
+    side.read()
+    assert side.traces
+    assert_delivers_the_truth(side, simulator, vendor)
+
+
+def test_an_older_repetition_never_wins() -> None:
+    """Neither over a newer state nor over a removal; equal clocks let the later item win."""
+    assert given(published(second=2, revision=5), published(second=1)).traces[entry_key()].revision == 5
+    assert given(removed(second=2), published(second=1)).traces == {}
+    assert given(published(second=2), removed(second=1)).traces.keys() == {entry_key()}
+    assert given(removed(second=1), published(second=1)).traces.keys() == {entry_key()}
+
+
+def test_an_entity_that_leaves_the_filter_is_gone() -> None:
+    """Published under another content type it is no longer wanted, though it was."""
+    side = given(published("e1"))
+    side._policy = Policy(content_types=frozenset({"post"}))
+    side._take(page(published("e1", 2, content_type="page"), after=Checkpoint(stream=CONNECTION)))
+    assert side.traces == {}
+
+
+def test_a_removed_type_takes_its_entries_along() -> None:
+    """But none that is newer than the removal, and none of another type."""
+    other = published("e3", content_type="page")
+    side = given(published("e1"), published("e2", 9), other, removed_type("post", 5))
+    assert side.traces.keys() == {entry_key("e2"), entry_key("e3")}
+
+
+def test_each_kind_of_difference_is_found() -> None:
+    """Missing, stale and extra keys are told; equal ones are counted by table."""
+    ours = given(published("same"), published("missing"), published("stale", 2, fields=b'{"title":"new"}'))
+    theirs = held(entry(published("same")), entry(published("stale", 1)), entry(published("extra")))
+    assert compared(ours, theirs) == [("extra", "extra"), ("missing", "missing"), ("stale", "stale")]
+    comparison = Comparison(ours, theirs, deep=False)
+    comparison.look_at_all()
+    assert dict(comparison.equal) == {"post": 1}
+
+
+@pytest.mark.parametrize("flat", [False, True])
+def test_removed_keys_are_on_neither_side(*, flat: bool) -> None:
+    """A delete event takes a key away, and so does a tombstone alone, as compaction leaves it."""
+    live = entry(published("e1"), flat=flat)
+    delete = msgspec.structs.replace(live, value={**(live.value or {}), "op": "d", "after": None})
+    assert compared(given(), held(live, delete)) == []
+    assert compared(given(), held(live, entry(removed("e1")))) == []
+    assert compared(given(), held(delete, live)) == [("extra", "e1")]
+
+
+@pytest.mark.parametrize("flat", [False, True])
+def test_equal_is_the_same_revision_and_clock_or_the_same_content(*, flat: bool) -> None:
+    """Without `deep` either will do; with it only the content counts. Both envelopes say the same."""
+    change = published("e1", 3, fields=b'{"a":1,"b":2}')
+    rewritten = entry(change, flat=flat, revision=2, fields='{"b":2.0,"a":1}')
+    tampered = entry(change, flat=flat, fields='{"a":1,"b":3}')
+    for deep in (False, True):
+        assert compared(given(change), held(entry(change, flat=flat)), deep=deep) == []
+        assert compared(given(change), held(rewritten), deep=deep) == []
+    assert compared(given(change), held(tampered), deep=False) == []
+    assert compared(given(change), held(tampered), deep=True) == [("stale", "e1")]
+
+
+def test_without_a_clock_or_a_revision_the_content_decides() -> None:
+    """Two unknown revisions are not the same revision, and an event of an item without a clock has ours."""
+    change = published("e1", 3, revision=None)
+    assert compared(given(change), held(entry(change, fields='{"title":"other"}'))) == [("stale", "e1")]
+    clockless = msgspec.structs.replace(published("e1", 0), changed_at=None)
+    assert compared(given(clockless), held(entry(clockless, fields='{"title":"other"}'))) == [("stale", "e1")]
+
+
+def test_a_clock_is_compared_as_exactly_as_an_event_holds_it() -> None:
+    """Events carry milliseconds; what is below them is no difference, a millisecond is."""
+    finer = published("e1", 3, changed_at=clock(3).replace("000Z", "0004Z"))
+    later = published("e1", 3, changed_at=clock(3).replace("000Z", "001Z"))
+    other = entry(published("e1", 3), fields='{"title":"other"}')
+    assert compared(given(finer), held(other)) == []
+    assert compared(given(later), held(other)) == [("stale", "e1")]
+
+
+def test_a_reference_stands_for_the_very_item_it_names() -> None:
+    """An event without content is equal if the CMS still delivers the item whose digest it carries."""
+    change = published("big", 3)
+    for digest, found in ((change.digest.hex(), []), ("00" * 16, [("stale", "big")])):
+        meta = json.dumps({"contentwire_reference": {"bytes": 9, "digest": digest, "id": "big"}})
+        assert compared(given(change), held(entry(change, fields=None, meta=meta)), deep=True) == found
+
+
+def test_what_nobody_can_read_is_not_gone(delivered: Reading, simulator: Simulator) -> None:
+    """A key whose present item is malformed is counted, and is no extra one."""
+    simulator.push_fault("contentful", Fault("malformed_item", item='{"sys": {"id": "bad1", "type": "Gadget"}}'))
+    side = delivered("contentful")
+    side.read()
+    assert side.unreadable == {"bad1"}
+    comparison = Comparison(side, held(entry(published("bad1"))), deep=False)
+    comparison.look([entry_key("bad1")])
+    assert comparison.differences == {}
+
+
+def test_what_became_readable_again_is_compared_again(delivered: Reading, simulator: Simulator) -> None:
+    """An item that a later delta delivers whole is no longer excused."""
+    one = simulator.ids()[0]
+    simulator.push_fault("contentful", Fault("malformed_item", item=json.dumps({"sys": {"id": one, "type": "Gadget"}})))
+    side = delivered("contentful")
+    side.read()
+    simulator.edit(one)
+    side.read()
+    assert side.unreadable == set()
+
+
+def test_an_item_among_the_dead_letters_is_set_aside() -> None:
+    """A key whose present item was too large is known to be absent; one with another item is still a difference."""
+    ours = given(published("e1"), published("e2"))
+    comparison = Comparison(ours, held(), deep=False)
+    comparison.look_at_all()
+    assert comparison.set_aside({published("e1").digest}) == 1
+    assert [key.id for key in comparison.differences] == ["e2"]
+
+
+def test_another_look_resolves_and_counts() -> None:
+    """A key that agrees by now is equal, one that left both sides is neither; nothing is counted twice."""
+    ours, theirs = given(published("e1"), published("e2")), held()
+    comparison = Comparison(ours, theirs, deep=False)
+    comparison.look_at_all()
+    theirs.take([entry(published("e1"))])
+    ours.traces.pop(entry_key("e2"))
+    comparison.look(list(comparison.differences))
+    assert (comparison.differences, dict(comparison.equal)) == ({}, {"post": 1})
+    assert theirs.go_on == {("t", 2): 8}
+
+
+def test_a_report_counts_by_table() -> None:
+    """Each table has its equal, missing, stale and extra keys, also where none is equal; --limit bounds the rest."""
+    comparison = Comparison(given(published("e1")), held(entry(published("e2")), entry(published("e3"))), deep=False)
+    comparison.look_at_all()
+    report = Report({"page": 4}, tuple(comparison.differences.values()), unreadable=1, set_aside=2)
+    assert report.counts() == [("page", 4, 0, 0, 0), ("post", 0, 1, 0, 2)]
+    facts = report.facts(1)
+    assert (facts["proven"], facts["unreadable"], facts["set_aside"], len(facts["differences"])) == (False, 1, 2, 1)
+    assert Report({"page": 4}, (), unreadable=1).proven
+
+
+def test_only_digests_are_kept() -> None:
+    """However large a document, what is remembered of it is small."""
+    side = given(published("e1", fields=b'{"title":"%s"}' % (b"x" * 1_000_000)))
+    trace = side.traces[entry_key()]
+    assert isinstance(trace, Trace)
+    assert len(msgspec.json.encode(trace)) < 300
