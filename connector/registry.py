@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 import httpx
 
-from connector.errors import BrokerFatal, RegistryUnavailable
+from connector.errors import BrokerFatal, ConfigError, RegistryUnavailable
 
 _UNAUTHORIZED: Final = {401, 403}
 _INCOMPATIBLE: Final = 409
@@ -31,7 +31,10 @@ class Registry:
         ca: Path | None = None,
         timeout: float = 10.0,
     ) -> None:
-        verify: Any = ssl.create_default_context(cafile=ca) if ca else True
+        try:
+            verify: Any = ssl.create_default_context(cafile=ca) if ca else True
+        except (OSError, ssl.SSLError) as error:
+            raise ConfigError(f"[kafka] registry: ca = {ca} is no file of PEM certificates", hint=str(error)) from error
         self._url = url
         self._client = httpx.Client(
             auth=credentials,

@@ -37,7 +37,8 @@ class Supervisor:
         self._lock = threading.Lock()
         self._followers: dict[str, Follower] = {}
         self._stop = threading.Event()
-        self._turned_at = time.monotonic()
+        self._turned_at = self._waited_since = time.monotonic()
+        self._gave_up = False
         self._fatal: ConnectorError | None = None
         self.give_up_after = 60.0
         self.concluded: Sequence[StreamStatus] = ()
@@ -72,7 +73,11 @@ class Supervisor:
         """Begin to follow; the fence of each stream sees to a former owner that has not noticed yet."""
         for topic in sorted(topics & self._by_topic.keys()):
             plan = self._by_topic[topic]
-            follower = Follower(plan, self._metrics, once=self._once, give_up_after=self.give_up_after)
+            try:
+                follower = Follower(plan, self._metrics, once=self._once, give_up_after=self.give_up_after)
+            except ConnectorError as error:
+                self._fatal = error
+                return
             with self._lock:
                 self._followers[plan.connection] = follower
             self._log.info("stream assigned", connection=plan.connection)
@@ -93,10 +98,7 @@ class Supervisor:
         with self._lock:
             followers = dict(self._followers)
         return [
-            followers[name].status
-            if name in followers
-            else StreamStatus(connection=name, vendor=plan.vendor.name, state="standby")
-            for name, plan in self._plans.items()
+            followers[name].status if name in followers else self._standby(plan) for name, plan in self._plans.items()
         ]
 
     def seconds_since_turn(self) -> float:
@@ -116,6 +118,13 @@ class Supervisor:
             follower.wake()
         return True
 
+    def _standby(self, plan: Plan) -> StreamStatus:
+        error = "another process owns the stream" if self._gave_up else ""
+        hint = "see who: contentwire status; stop it, or let it do the work" if self._gave_up else ""
+        return StreamStatus(
+            connection=plan.connection, vendor=plan.vendor.name, state="standby", error=error, hint=hint
+        )
+
     def _wait(self) -> None:
         while not (self._stop.wait(_TURN) or self._fatal or self._all_done()):
             self._turned_at = time.monotonic()
@@ -125,9 +134,16 @@ class Supervisor:
             return list(self._followers.values())
 
     def _all_done(self) -> bool:
+        if not self._once:
+            return False
         with self._lock:
-            done = [follower for follower in self._followers.values() if follower.outcome]
-            return self._once and len(done) == len(self._plans)
+            working = [follower for follower in self._followers.values() if not follower.outcome]
+            missing = len(self._plans) - len(self._followers)
+        if working or not missing:
+            self._waited_since = time.monotonic()
+        # Streams that others own may yet come to us, but not for ever.
+        self._gave_up = missing > 0 and time.monotonic() - self._waited_since > self.give_up_after
+        return not working and (not missing or self._gave_up)
 
     def _outcome(self) -> Outcome:
         outcomes = {follower.outcome for follower in self._owned()}
@@ -135,7 +151,7 @@ class Supervisor:
             return "interrupted"
         if "stopped" in outcomes:
             return "stopped"
-        return "unreachable" if "unreachable" in outcomes else "current"
+        return "unreachable" if self._gave_up or "unreachable" in outcomes else "current"
 
     def _membership_failed(self, error: ConnectorError) -> None:
         if isinstance(error, BrokerFatal):
