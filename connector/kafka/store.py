@@ -93,6 +93,7 @@ class KafkaStore:
             self._layout.transactional_id,
             timeout=self._layout.transaction_timeout,
             max_message_bytes=max(self._layout.max_message_bytes, self._layout.max_letter_bytes),
+            max_batch_bytes=min(self._layout.max_message_bytes, 1_000_000),
             producer=self._producer,
         )
         # Fence before asking for the end: a zombie must not commit behind it.

@@ -31,6 +31,11 @@ _FENCED: Final = {
     KafkaError.INVALID_PRODUCER_EPOCH,
     KafkaError.PRODUCER_FENCED,
 }
+_CONSEQUENCES: Final = {
+    KafkaError._PURGE_QUEUE,  # noqa: SLF001  as above
+    KafkaError._PURGE_INFLIGHT,  # noqa: SLF001  as above
+    KafkaError._STATE,  # noqa: SLF001  as above
+}
 _TOO_LARGE: Final = {KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.RECORD_LIST_TOO_LARGE}
 _GONE: Final = {
     KafkaError.UNKNOWN_TOPIC_OR_PART,
@@ -49,6 +54,7 @@ class Transactions:
         *,
         timeout: float,
         max_message_bytes: int,
+        max_batch_bytes: int = 1_000_000,
         producer: ProducerFactory = REAL_PRODUCER,
     ) -> None:
         self._timeout = timeout
@@ -57,6 +63,8 @@ class Transactions:
         self._failures: list[KafkaError] = []
         try:
             settings = _settings(client, transactional_id, timeout, max_message_bytes)
+            # A topic's max.message.bytes bounds a batch of records, not each of them.
+            settings["batch.size"] = min(max_batch_bytes, int(settings.get("batch.size", max_batch_bytes)))
             self._producer = producer(settings, logger=self._log.logger)
         except KafkaException as error:
             raise BrokerFatal(
@@ -156,7 +164,9 @@ class Transactions:
             return UnknownOutcome(f"no clean answer to an abort: {describe(inner)} (after {describe(error)})")
         if self._log.lost:
             return UnknownOutcome(f"the coordinator's connection was lost during an abort (after {describe(error)})")
-        return _meaning(error)
+        # What one failure drags along may be reported before it: the cause is what tells a refusal for good.
+        causes = [each for each in self._failures if each.code() not in _CONSEQUENCES]
+        return _meaning((causes or [error])[0])
 
     def _delivered(self, error: KafkaError | None, _message: Message) -> None:
         if error is not None:
