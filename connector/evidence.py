@@ -59,7 +59,7 @@ class Delivered:
         self._progress = progress
 
     def read(self) -> None:
-        """Take a snapshot, then follow what changes until nothing new comes; called again, only follow.
+        """Take a snapshot, then follow what changed meanwhile; called again, only follow.
 
         Raises what `Source.walk` raises.
         """
@@ -67,8 +67,8 @@ class Delivered:
             try:
                 if self._checkpoint.phase == "snapshot":
                     self._snapshot()
-                while self._source.vendor.follows and self._delta():
-                    continue
+                if self._source.vendor.follows:
+                    self._delta()
             except (WalkBroken, CheckpointRejected) as error:
                 if restarts == _RESTARTS:
                     raise
@@ -87,19 +87,16 @@ class Delivered:
             self._take(page)
             self._checkpoint = page.checkpoint
 
-    def _delta(self) -> int:
-        """Apply a delta oldest first, once it is complete; return how much it held."""
-        count = 0
+    def _delta(self) -> None:
+        """Apply a delta oldest first, once it is complete."""
         with Spool(newest_first=self._source.vendor.newest_first, memory_bytes=_SPOOLED) as spool:
             end = self._checkpoint
             for page in self._pages():
                 spool.add(page)
-                count += len(page.changes)
                 end = page.checkpoint
             for page in spool.pages(self._checkpoint, end, items=1000, size=_SPOOLED):
                 self._take(page)
         self._checkpoint = end
-        return count
 
     def _pages(self) -> Iterator[SyncPage]:
         checkpoint, failures = self._checkpoint, 0
@@ -173,6 +170,7 @@ class Published:
             self._count += 1
             if self._count % 1000 == 0:
                 self._progress("read from the topic", self._count)
+        self._progress("read from the topic", self._count)
 
     def _apply(self, key: EntityKey, value: Mapping[str, Any] | None) -> None:
         if value is None or value["op"] == "d":

@@ -5,9 +5,10 @@ Reads only: the stream's state, its owner and the consumer group are not touched
 
 import time
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from functools import partial
 from hashlib import blake2b
+from types import MappingProxyType
 from typing import Any, Final, Literal
 
 import msgspec
@@ -23,7 +24,8 @@ HEADERS: Final = ("kind", "table", "type", "id", "locale", "revision in the CMS"
 COUNTS: Final = ("table", "equal", "missing", "stale", "extra")
 
 _MARGIN: Final = 5.0  # seconds that a walk may take beyond the poll interval
-_LOOKS: Final = 10  # in the time of the re-check
+_LOOKS: Final = 10  # within that time
+_STORM: Final = 4  # times that time is waited for a key that does not come to rest
 
 
 class Difference(msgspec.Struct, frozen=True):
@@ -93,12 +95,17 @@ class Comparison:
         self._published = published
         self._deep = deep
 
-    def look(self, keys: Collection[EntityKey]) -> None:
-        """Compare these keys: each is then counted as equal, or among the differences, or on neither side."""
+    def look(
+        self, keys: Collection[EntityKey], former: Mapping[EntityKey, Trace | None] = MappingProxyType({})
+    ) -> None:
+        """Compare these keys: each is then counted as equal, or among the differences, or on neither side.
+
+        `former`: what the topic held before the CMS was read; agreeing with that will do, for the topic goes on.
+        """
         for key in keys:
             ours, theirs = self._delivered.traces.get(key), self._published.traces.get(key)
             found = self._difference(key, ours, theirs)
-            if found:
+            if found and not (key in former and self._difference(key, ours, former[key]) is None):
                 self.differences[key] = found
             else:
                 self.differences.pop(key, None)
@@ -108,6 +115,24 @@ class Comparison:
         """Compare every key of either side."""
         self.look(self._delivered.traces.keys() | self._published.traces.keys())
 
+    def settle(self, patience: float) -> Iterator[float]:
+        """Look again at what differs, each time after the caller has read on; yield the seconds that this may last.
+
+        A key has `patience` seconds from its last change in the CMS on: so long the stream may take for its next walk.
+        What never comes to rest is given up in the end.
+        """
+        since = {key: (self._delivered.traces.get(key), time.monotonic()) for key in self.differences}
+        given_up_at = time.monotonic() + _STORM * patience
+        while since:
+            left = min(max(at for _, at in since.values()) + patience, given_up_at) - time.monotonic()
+            if left <= 0:
+                return
+            time.sleep(min(patience / _LOOKS, left))
+            former = {key: self._published.traces.get(key) for key in since}
+            yield left
+            self.look(since.keys(), former)
+            since = {key: self._moved(key, *since[key]) for key in self.differences}
+
     def set_aside(self, items: Collection[bytes]) -> int:
         """Drop the differences whose present item is among the digests `items`; return how many."""
         traces = self._delivered.traces
@@ -115,6 +140,10 @@ class Comparison:
         for key in aside:
             del self.differences[key]
         return len(aside)
+
+    def _moved(self, key: EntityKey, former: Trace | None, at: float) -> tuple[Trace | None, float]:
+        now = self._delivered.traces.get(key)
+        return (now, at if now == former else time.monotonic())
 
     def _difference(self, key: EntityKey, ours: Trace | None, theirs: Trace | None) -> Difference | None:
         if ours is None:
@@ -146,16 +175,11 @@ def verify(config: Config, connection: Connection, *, deep: bool, progress: Prog
         delivered.read()
         published.take(events(go_on=published.go_on))
         comparison.look_at_all()
-        deadline = time.monotonic() + connection.poll_interval + _MARGIN
-        pause = (connection.poll_interval + _MARGIN) / _LOOKS
-        while comparison.differences and (left := deadline - time.monotonic()) > 0:
-            progress(
-                f"waiting up to {left:.0f} s for the stream's next walk, keys that differ", len(comparison.differences)
-            )
-            time.sleep(min(pause, left))
+        for left in comparison.settle(connection.poll_interval + _MARGIN):
+            what = f"waiting up to {left:.0f} s for the stream's next walk, keys that differ"
+            progress(what, len(comparison.differences))
             delivered.read()
             published.take(events(go_on=published.go_on))
-            comparison.look(list(comparison.differences))
         aside = comparison.set_aside(_letters(config, connection)) if comparison.differences else 0
     finally:
         source.close()

@@ -20,6 +20,8 @@ from connector.registry import Registry
 # What recovery may take beyond the transaction timeout, after which the broker aborts what is still open.
 _GRACE = 15.0
 
+_BATCH_BYTES = 1_000_000  # the client's default
+
 
 class Layout(msgspec.Struct, frozen=True, kw_only=True):
     """Names, sizes and settings of one stream's topics. `topic` is the template of the changes topics."""
@@ -88,12 +90,13 @@ class KafkaStore:
         self.close()
         self._topics.ensure(self._layout.state_spec())
         deadline = time.monotonic() + self._layout.transaction_timeout + _GRACE
+        # A topic's max.message.bytes bounds a batch of records, not only each of them.
+        batch_bytes = min(int(self._client.get("batch.size", _BATCH_BYTES)), self._layout.max_message_bytes)
         transactions = Transactions(
-            self._client,
+            {**self._client, "batch.size": str(batch_bytes)},
             self._layout.transactional_id,
             timeout=self._layout.transaction_timeout,
             max_message_bytes=max(self._layout.max_message_bytes, self._layout.max_letter_bytes),
-            max_batch_bytes=min(self._layout.max_message_bytes, 1_000_000),
             producer=self._producer,
         )
         # Fence before asking for the end: a zombie must not commit behind it.

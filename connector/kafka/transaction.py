@@ -54,7 +54,6 @@ class Transactions:
         *,
         timeout: float,
         max_message_bytes: int,
-        max_batch_bytes: int = 1_000_000,
         producer: ProducerFactory = REAL_PRODUCER,
     ) -> None:
         self._timeout = timeout
@@ -63,8 +62,6 @@ class Transactions:
         self._failures: list[KafkaError] = []
         try:
             settings = _settings(client, transactional_id, timeout, max_message_bytes)
-            # A topic's max.message.bytes bounds a batch of records, not each of them.
-            settings["batch.size"] = min(max_batch_bytes, int(settings.get("batch.size", max_batch_bytes)))
             self._producer = producer(settings, logger=self._log.logger)
         except KafkaException as error:
             raise BrokerFatal(

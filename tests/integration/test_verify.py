@@ -1,0 +1,193 @@
+"""`contentwire verify` on the real broker: what it finds, what it tolerates, and what it leaves untouched."""
+
+import json
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from confluent_kafka import Producer
+from confluent_kafka.admin import AdminClient
+
+from connector import codec
+from connector.demo.broker import Broker
+from connector.simulator import Fault, Simulator
+from tests.command import Workplace, following
+from tests.consumer import consume
+
+VENDORS = ("contentful", "contentstack", "weegloo")
+ONCE = ("run", "--until-caught-up", "--log-level", "error")
+
+Following = Callable[..., Workplace]
+
+
+@pytest.fixture
+def simulator() -> Iterator[Simulator]:
+    """Give a served simulator with small pages."""
+    with Simulator(entries=40, page_sizes=dict.fromkeys(VENDORS, 10)).serving() as served:
+        yield served
+
+
+@pytest.fixture
+def place(tmp_path: Path, simulator: Simulator, kafka: Broker, prefix: str) -> Following:
+    """Make a workplace that has followed some vendors into the session's broker until it was current."""
+
+    def make(*names: str, kafka_lines: str = "", connection_lines: str = "") -> Workplace:
+        chosen = names or VENDORS[:1]
+        made = following(tmp_path, simulator, chosen, bootstrap=kafka.bootstrap, prefix=prefix, kafka=kafka_lines)
+        made.edit(r"poll_interval = 0\.1", rf"poll_interval = 0.1\n{connection_lines}")
+        assert made.run(*ONCE).code == 0
+        return made
+
+    return make
+
+
+def verified(workplace: Workplace, vendor: str, *options: str, code: int = 0) -> Any:
+    """Run `verify --json`, check its exit code, and return what it says."""
+    ended = workplace.run("verify", vendor, "--json", *options)
+    assert ended.code == code, ended
+    return json.loads(ended.out)
+
+
+def produce(kafka: Broker, topic: str, key: bytes, value: bytes | None) -> None:
+    """Write a record by hand, as no stream would."""
+    producer = Producer({**kafka.client, "partitioner": "murmur2_random"})
+    producer.produce(topic, value, key)
+    assert producer.flush(10) == 0
+
+
+def records(kafka: Broker, topic: str) -> dict[str, tuple[bytes, bytes]]:
+    """Return the last record of each live key by its entity's id: key and value."""
+    found: dict[str, tuple[bytes, bytes]] = {}
+    for record in consume(kafka.client, topic):
+        entity = codec.decode_key(codec.unframe(record.key or b"")[1])
+        if record.value is None:
+            found.pop(entity.id, None)
+        else:
+            found[entity.id] = (record.key or b"", record.value)
+    return found
+
+
+def forged(value: bytes, source: Mapping[str, Any], **after: Any) -> bytes:
+    """Return the event with other members."""
+    framing = codec.single_object("envelope")
+    event = codec.decode("envelope", codec.unframe(value)[1])
+    event["after"] |= after
+    event["source"] |= source
+    return framing.prefix + codec.encode("envelope", event)
+
+
+def untouched(kafka: Broker, prefix: str, vendor: str) -> tuple[int, list[str]]:
+    """Return what a command that only reads must leave as it is: the length of the state, and the groups."""
+    admin = AdminClient(dict(kafka.client))
+    groups = [
+        each.group_id for each in admin.list_consumer_groups().result(10).valid if each.group_id.startswith(prefix)
+    ]
+    return len(consume(kafka.client, f"{prefix}.{vendor}.state")), groups
+
+
+TEMPLATE = 'topic = "{prefix}.{connection}.{entity_type}.{locale}"'
+
+
+@pytest.mark.parametrize(
+    ("kafka_lines", "connection_lines"),
+    [
+        ("", ""),
+        (TEMPLATE, 'envelope = "flat"'),
+        ("", 'content_types = ["author", "blogPost"]\nentity_types = ["entry"]'),
+        ("max_message_bytes = 2500", 'oversized = "reference"'),
+    ],
+)
+def test_a_current_stream_equals_its_cms(
+    place: Following, simulator: Simulator, kafka_lines: str, connection_lines: str
+) -> None:
+    """For each vendor, also in depth: with routed topics, the flat envelope, filters, and references to big items."""
+    workplace = place(*VENDORS, kafka_lines=kafka_lines, connection_lines=connection_lines)
+    simulator.churn(20)
+    assert workplace.run(*ONCE).code == 0
+    for vendor in VENDORS:
+        for options in ((), ("--deep",)):
+            report = verified(workplace, vendor, *options)
+            assert (report["proven"], report["differences"]) == (True, [])
+            assert sum(row["equal"] for row in report["counts"]) > 10
+
+
+def test_a_missing_a_stale_and_an_extra_key_are_told(
+    place: Following, simulator: Simulator, kafka: Broker, prefix: str
+) -> None:
+    """Each with its table and revisions, as a table and as JSON; exit code 1; the stream is left as it was."""
+    workplace = place()
+    topic = f"{prefix}.contentful.changes"
+    missing, stale, tampered, *_ = simulator.ids()
+    held = records(kafka, topic)
+    produce(kafka, topic, held[missing][0], None)
+    produce(kafka, topic, held[stale][0], forged(held[stale][1], {}, revision=77, fields='{"title": 1}'))
+    produce(kafka, topic, held[tampered][0], forged(held[tampered][1], {}, fields='{"title": 1}'))
+    key = codec.decode_key(codec.unframe(held[stale][0])[1])
+    extra = codec.single_object("key").prefix + codec.encode(
+        "key", {"connection": key.connection, "entity_type": "entry", "id": "nowhere", "locale": "*"}
+    )
+    produce(kafka, topic, extra, forged(held[stale][1], {"table": "ghost"}, id="nowhere"))
+    before = untouched(kafka, prefix, "contentful")
+    report = verified(workplace, "contentful", code=1)
+    found = {each["key"]["id"]: each["kind"] for each in report["differences"]}
+    assert found == {missing: "missing", stale: "stale", "nowhere": "extra"}
+    assert {"table": "ghost", "equal": 0, "missing": 0, "stale": 0, "extra": 1} in report["counts"]
+    deep = workplace.run("verify", "contentful", "--deep", "--limit", "99")
+    assert deep.code == 1
+    told = [line.split() for line in deep.out.splitlines()]
+    assert ["stale", tampered] in [[line[0], line[3]] for line in told if len(line) > 5]
+    assert "4 differ" in deep.out
+    assert "keys that differ" in deep.err
+    assert len(verified(workplace, "contentful", "--limit", "1", code=1)["differences"]) == 1
+    assert untouched(kafka, prefix, "contentful") == before
+
+
+def test_changes_made_during_the_check_are_tolerated(place: Following, simulator: Simulator) -> None:
+    """Content that goes on changing while both sides are read, and a stream a poll behind, are no difference."""
+    workplace = place(*VENDORS)
+    ended = threading.Event()
+
+    def edit() -> None:
+        while not ended.wait(0.05):
+            simulator.churn(2)
+
+    with workplace.start("run") as run:
+        assert run.said('"recovered"', times=len(VENDORS))
+        for vendor in VENDORS:
+            simulator.on_page(vendor, 2, lambda: simulator.churn(10))
+        editor = threading.Timer(0, edit)
+        editor.start()
+        running = [workplace.start("verify", vendor) for vendor in VENDORS]
+        assert all(each.said('"read from the topic"') for each in running)
+        ended.set()
+        editor.join()
+        outcomes = [each.ends() for each in running]
+    assert [outcome.code for outcome in outcomes] == [0, 0, 0], outcomes
+
+
+def test_a_stream_that_is_behind_is_waited_for_and_then_told(place: Following, simulator: Simulator) -> None:
+    """Nobody follows the CMS: what changed since the last run is missing once the next walk had to be over."""
+    workplace = place()
+    one = simulator.publish()
+    report = verified(workplace, "contentful", code=1)
+    assert [(each["kind"], each["key"]["id"]) for each in report["differences"]] == [("missing", one)]
+
+
+def test_items_among_the_dead_letters_are_told_and_excused(place: Following, simulator: Simulator) -> None:
+    """What nobody can read and what was too large are counted, and the rest is proven."""
+    simulator.push_fault("contentful", Fault("unknown_item"))
+    workplace = place(kafka_lines="max_message_bytes = 2500")
+    letters = workplace.lines("dead-letters", "contentful", "--json")
+    large = [letter for letter in letters if letter["value"]["error"] == "EventTooLarge"]
+    report = verified(workplace, "contentful")
+    assert report["set_aside"] == len(large) > 0
+    assert f"{len(large)} items are dead letters instead" in workplace.run("verify", "contentful").out
+
+
+def test_an_unreachable_side_ends_with_3(place: Following) -> None:
+    """Neither side's absence is taken for a difference."""
+    workplace = place()
+    workplace.edit(r'base_url = ".*"', 'base_url = "http://127.0.0.1:1"')
+    assert workplace.run("verify", "contentful").code == 3
