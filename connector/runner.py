@@ -38,7 +38,8 @@ class Runner:
         if checkpoint.phase == "reconciling":
             bounds = self._bounds
             reconcile(self._publisher, max_delete_share=bounds.max_delete_share, page_items=bounds.items)
-            return True
+            # The walk before it may lie far behind, in an earlier process: what happened since is still to be read.
+            return False
         if checkpoint.phase == "catching_up" and not self._source.vendor.follows:
             # Nothing can be caught up with, so nothing may be concluded to have vanished either.
             self._publisher.commit_checkpoint(msgspec.structs.replace(checkpoint, phase="streaming"))
