@@ -19,12 +19,13 @@ Row = tuple[str | None, int | None, int | None, str | None]
 
 
 def connect(simulator: Simulator, name: str, *, page_size: int | None = None, **settings: Any) -> Vendor:
-    """Return the vendor called `name`, connected to the simulator that serves.
+    """Return the vendor called `name`, connected to the simulator: over HTTP, unless a `base_url` is given.
 
     `page_size` holds where the vendor lets its clients choose one; elsewhere the simulator's does.
     """
-    table: dict[str, Any] = {**simulator.connection(name), **settings}
-    del table["vendor"]
+    table: dict[str, Any] = {**simulator._stage(name).front_end.connection(), **settings}
+    if "base_url" not in table:
+        table["base_url"] = simulator.url(name)
     found = vendors.find(name)
     secret = {each for each, field in found.settings_type.model_fields.items() if "Secret" in str(field.annotation)}
     wrapped = {each: SecretStr(value) if each in secret else value for each, value in table.items()}

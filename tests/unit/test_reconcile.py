@@ -128,3 +128,13 @@ def test_dead_keys_are_forgotten_one_epoch_later() -> None:
     assert len(stream.publisher.index) == 2
     run(stream)
     assert [entry.live for _, entry in stream.restarted().publisher.index.entries()] == [True]
+
+
+def test_a_marker_that_every_snapshot_repeats_is_published_once() -> None:
+    """Some APIs tell of old deletions in each initial sync: a dead key that is still told of is not forgotten."""
+    stream = vanished(0, kept=1)
+    for epoch in (2, 3, 4):
+        stream.move_to("snapshot", epoch=epoch)
+        assert ops(stream.publish(published("kept0"), removed("dead", 3), caught_up=False)) == []
+        stream.move_to("reconciling")
+        assert run(stream) == []
