@@ -14,8 +14,9 @@ from connector import codec, envelope
 from connector.codec import Framing
 from connector.envelope import Event, Headers, Op, Origin, Provenance
 from connector.errors import EventTooLarge, ItemRefused
+from connector.expansion import expand
 from connector.index import Index, IndexEntry, check_version
-from connector.model import ALL_LOCALES, Change, Checkpoint, DeadLetter, EntityKey, EntityType, Phase, SyncPage
+from connector.model import ALL_LOCALES, Change, Checkpoint, DeadLetter, EntityKey, EntityType, SyncPage
 from connector.timestamp import micros
 
 # No index key can equal it: those begin with the (never zero) length of the connection's name.
@@ -115,38 +116,13 @@ class Assembler(msgspec.Struct, frozen=True):
             for letter in page.dead_letters:
                 draft.bury(letter, page.checkpoint)
             for change in page.changes:
-                for expanded, origin, cause in _expand(change, index, draft.checkpoint.phase):
+                for expanded, origin, cause in expand(change, index, draft.checkpoint.phase):
                     draft.add(expanded, origin, cause)
                     if draft.full:
                         yield draft.finish(msgspec.structs.replace(draft.checkpoint, walk_open=True))
                         draft = _Draft(self, index, draft.checkpoint)
             draft.pass_page(page.checkpoint)
         yield draft.finish(draft.checkpoint)
-
-
-def _expand(change: Change, index: Index, phase: Phase) -> Iterator[tuple[Change, Origin, str]]:
-    """Yield the changes of single keys that one item stands for, with their origin and cause.
-
-    A removed type's own event comes last: once it is in the index, its expansion is complete.
-    """
-    own: Origin = "snapshot" if phase == "snapshot" else "reconciled" if phase == "reconciling" else "delta"
-    if change.scope == "key":
-        yield change, own, ""
-        return
-    cause = envelope.event_id(change)
-    if change.scope == "content_type":
-        targets = [
-            key
-            for body, entry in index.entries()
-            if entry.live and entry.content_type == change.key.id
-            and (key := codec.decode_key(body)).entity_type == "entry"
-        ]  # fmt: skip
-    else:
-        targets = index.live_locales(change.key)
-    for key in targets:
-        yield msgspec.structs.replace(change, key=key, scope="key"), "expanded", cause
-    if change.scope == "content_type" or not (targets or index.holds(change.key, change.digest)):
-        yield msgspec.structs.replace(change, scope="key"), own, ""
 
 
 def wanted(policy: Policy, key: EntityKey, content_type: str | None) -> bool:
@@ -178,7 +154,7 @@ class _Draft:
         self.checkpoint = checkpoint
         self._assembler = assembler
         self._policy = assembler.policy
-        self._republish = assembler.policy.republish == "all" or checkpoint.asks("republish")
+        self._anew = "all" if assembler.policy.republish == "all" else checkpoint.wish("republish")
         self._index = index
         self._records: list[Record] = []
         self._bytes = 0
@@ -290,11 +266,17 @@ class _Draft:
         same_item = known.digest == change.digest and known.change_type == change.change_type
         if self.checkpoint.phase != "snapshot":
             return "repeated" if same_item else None
-        if self._republish and known.epoch != self.checkpoint.epoch:
+        if known.epoch != self.checkpoint.epoch and self._asked_anew(change):
             return None
         same_clock = clock is not None and clock == known.changed_at
         same_revision = change.revision is not None and change.revision == known.revision
         return "unchanged" if same_item or (known.live and same_clock and same_revision) else None
+
+    def _asked_anew(self, change: Change) -> bool:
+        """Tell whether a snapshot is to publish this whether it changed or not: `all`, or what the request selects."""
+        if isinstance(self._anew, dict):
+            return change.key.id in self._anew["ids"] or change.content_type in self._anew["content_types"]
+        return bool(self._anew)
 
     def _suppressed(self, change: Change, known: IndexEntry | None) -> bool:
         if change.change_type == "published" or (known and known.live):

@@ -194,11 +194,24 @@ def dead_letters(session: Session, connection: str, *, as_json: bool, limit: int
 @cli.command()
 @_connection
 @click.option("--all", "everything", is_flag=True, help="Publish unchanged entities as well.")
+@click.option("--content-type", "types", multiple=True, help="Publish unchanged entries of this type; repeatable.")
+@click.option("--entity", "ids", multiple=True, help="Publish what has this id though unchanged; repeatable.")
 @click.option("--allow-deletes", is_flag=True, help="Let the reconciliation delete more than max_delete_share.")
 @_session
-def snapshot(session: Session, connection: str, *, everything: bool, allow_deletes: bool) -> None:
+def snapshot(  # noqa: PLR0913  an option each
+    session: Session,
+    connection: str,
+    *,
+    everything: bool,
+    types: tuple[str, ...],
+    ids: tuple[str, ...],
+    allow_deletes: bool,
+) -> None:
     """Read all of CONNECTION again, publish what changed, delete what vanished. Works on a running stream."""
-    edit = partial(takeover.snapshot, everything=everything, allow_deletes=allow_deletes)
+    if everything and (types or ids):
+        raise click.UsageError("--all leaves nothing to select: give it alone")
+    anew = "all" if everything else takeover.selected(types, ids)
+    edit = partial(takeover.snapshot, anew=anew, allow_deletes=allow_deletes)
     _take_over(session, connection, edit, "a new snapshot begins")
 
 

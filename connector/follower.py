@@ -359,20 +359,8 @@ class Follower:
         connection, now, tally = self.plan.connection, time.time(), batch.tally
         self._failures = 0
         self._well_at = time.monotonic()
-        for op, count in tally.ops.items():
-            self._metrics.events(connection, op, count)
-        for changed_ms in tally.changed_ms:
-            self._metrics.freshness(connection, now - changed_ms / 1000)
-        self._metrics.committed(connection, now)
-        self._metrics.transactions(connection, "committed")
-        self._metrics.transaction_seconds(connection, seconds)
+        self._metrics.batch(connection, tally, seconds, now)
         self._metrics.index_size(connection, len(self._publisher.index))
-        for error, count in tally.dead_letters.items():
-            self._metrics.dead_letters(connection, error, count)
-        if tally.left_out["stale"]:
-            self._metrics.stale(connection, tally.left_out["stale"])
-        if tally.locale_mismatches:
-            self._metrics.locale_mismatch(connection, tally.locale_mismatches)
         self._log.info("committed", events=tally.ops.total(), sequence=batch.checkpoint.sequence)
         self._note(batch.checkpoint, now - max(tally.changed_ms) / 1000 if tally.changed_ms else None)
 

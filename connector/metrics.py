@@ -5,6 +5,7 @@ from typing import Literal
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from connector import __version__
+from connector.batch import Tally
 from connector.status import STATES, StreamState
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
@@ -49,6 +50,22 @@ class Metrics:
         self._page = self._histogram("contentwire_page_seconds", "From request to complete response.", _PAGE_BUCKETS)
         build = Gauge("contentwire_build_info", "1, with the version as label.", ["version"], registry=self.registry)
         build.labels(__version__).set(1)
+
+    def batch(self, connection: str, tally: Tally, seconds: float, at: float) -> None:
+        """Count what a batch held that was committed at `at` in a transaction of `seconds`."""
+        for op, count in tally.ops.items():
+            self.events(connection, op, count)
+        for changed_ms in tally.changed_ms:
+            self.freshness(connection, at - changed_ms / 1000)
+        self.committed(connection, at)
+        self.transactions(connection, "committed")
+        self.transaction_seconds(connection, seconds)
+        for error, count in tally.dead_letters.items():
+            self.dead_letters(connection, error, count)
+        if tally.left_out["stale"]:
+            self.stale(connection, tally.left_out["stale"])
+        if tally.locale_mismatches:
+            self.locale_mismatch(connection, tally.locale_mismatches)
 
     def events(self, connection: str, op: str, n: int = 1) -> None:
         """Count `n` committed events of operation `op`."""

@@ -1,6 +1,6 @@
 """The values that travel through contentwire. Immutable, with no behaviour beyond their contract. Pure."""
 
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -103,10 +103,17 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
     page_size: int | None = None
     partitions: dict[str, int] = {}
 
-    def asks(self, wish: str) -> bool:
-        """Tell whether the operator's request holds this wish (`paused`, `allow_deletes`, `republish`)."""
+    def wish(self, name: str) -> Any:
+        """Return what the operator's request says of `paused`, `allow_deletes` or `republish`, None where nothing.
+
+        `republish` is `all`, or an object of the lists `content_types` and `ids`.
+        """
         wishes = msgspec.json.decode(self.request) if self.request else {}
-        return isinstance(wishes, dict) and bool(wishes.get(wish))
+        return wishes.get(name) if isinstance(wishes, dict) else None
+
+    def asks(self, wish: str) -> bool:
+        """Tell whether the operator's request holds this wish."""
+        return bool(self.wish(wish))
 
     def advance(self, *, cursor: str, caught_up: bool, identity: str | None = None) -> "Checkpoint":
         """Return the checkpoint after one more page, whose continuation is `cursor`.

@@ -1,8 +1,8 @@
 """An operator's commands to a stream: take it over, write a checkpoint, let go; its owner recovers and obeys."""
 
 import json
-from collections.abc import Callable
-from typing import Any, Final
+from collections.abc import Callable, Sequence
+from typing import Any, Final, Literal
 
 import msgspec
 from msgspec.structs import replace
@@ -16,6 +16,9 @@ from connector.model import Checkpoint
 
 Edit = Callable[[Checkpoint, str], Checkpoint]
 """Gives the checkpoint to write for the one that was found, and the fingerprint of the present configuration."""
+
+Anew = Literal["all"] | dict[str, list[str]] | None
+"""What a snapshot publishes whether it changed or not: all, nothing, or what `selected` gives."""
 
 _ATTEMPTS: Final = 10
 
@@ -52,10 +55,17 @@ def take_over(config: Config, connection: Connection, edit: Edit) -> Checkpoint:
     )
 
 
-def snapshot(checkpoint: Checkpoint, fingerprint: str, *, everything: bool, allow_deletes: bool) -> Checkpoint:
-    """Return the start of a new snapshot: one that publishes `everything`, one that may delete however much."""
-    request = {"republish": "all" if everything else None, "allow_deletes": allow_deletes}
+def snapshot(checkpoint: Checkpoint, fingerprint: str, *, anew: Anew, allow_deletes: bool) -> Checkpoint:
+    """Return the start of a new snapshot: what is published `anew` though unchanged; whether it may delete much."""
+    request = {"republish": anew, "allow_deletes": allow_deletes}
     return replace(checkpoint.restart(), fingerprint=fingerprint, request=_merged(checkpoint, request))
+
+
+def selected(content_types: Sequence[str], ids: Sequence[str]) -> Anew:
+    """Return the selection of these content types' entries and of the entities with these ids, None for nothing."""
+    if not (content_types or ids):
+        return None
+    return {"content_types": sorted(set(content_types)), "ids": sorted(set(ids))}
 
 
 def reset(checkpoint: Checkpoint, fingerprint: str) -> Checkpoint:

@@ -175,12 +175,13 @@ def verify(config: Config, connection: Connection, *, deep: bool, progress: Prog
         delivered.read()
         published.take(events(go_on=published.go_on))
         comparison.look_at_all()
+        aside = comparison.set_aside(_letters(config, connection)) if comparison.differences else 0
         for left in comparison.settle(connection.poll_interval + _MARGIN):
             what = f"waiting up to {left:.0f} s for the stream's next walk, keys that differ"
             progress(what, len(comparison.differences))
             delivered.read()
             published.take(events(go_on=published.go_on))
-        aside = comparison.set_aside(_letters(config, connection)) if comparison.differences else 0
+        aside += comparison.set_aside(_letters(config, connection)) if comparison.differences else 0
     finally:
         source.close()
     differences = tuple(sorted(comparison.differences.values(), key=lambda found: found.key))

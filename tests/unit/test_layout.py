@@ -25,6 +25,7 @@ DELIVERY_PATH = (
     "registry.py",
     "index.py",
     "envelope.py",
+    "expansion.py",
     "batch.py",
     "spool.py",
     "source.py",

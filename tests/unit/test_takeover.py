@@ -22,7 +22,7 @@ STREAMING = Checkpoint(
     partitions={"t": 6},
 )
 EDITS: list[Edit] = [
-    partial(takeover.snapshot, everything=True, allow_deletes=True),
+    partial(takeover.snapshot, anew="all", allow_deletes=True),
     takeover.reset,
     takeover.pause,
     takeover.resume,
@@ -40,7 +40,7 @@ def test_sequence_and_epoch_never_go_down(edit: Edit) -> None:
     assert after.partitions == {"t": 6}
 
 
-@pytest.mark.parametrize("edit", [takeover.reset, partial(takeover.snapshot, everything=False, allow_deletes=False)])
+@pytest.mark.parametrize("edit", [takeover.reset, partial(takeover.snapshot, anew=None, allow_deletes=False)])
 def test_a_new_snapshot_starts_from_nothing_under_the_present_configuration(edit: Edit) -> None:
     """It has no cursor, a new epoch, and the fingerprint that its walk is made with."""
     after = edit(STREAMING, "now")
@@ -58,10 +58,18 @@ def test_a_pause_leaves_everything_else_alone() -> None:
 def test_wishes_add_up() -> None:
     """A snapshot that is asked for while the stream rests begins when it goes on, with all that was asked for."""
     paused = takeover.pause(STREAMING, "now")
-    both = takeover.snapshot(paused, "now", everything=True, allow_deletes=True)
+    both = takeover.snapshot(paused, "now", anew="all", allow_deletes=True)
     assert json.loads(both.request or "") == {"paused": True, "republish": "all", "allow_deletes": True}
     assert not takeover.resume(both, "now").asks("paused")
     assert takeover.resume(both, "now").asks("allow_deletes")
+
+
+def test_a_part_is_selected_by_type_and_id() -> None:
+    """The request names each once; nothing selected is no wish."""
+    part = takeover.selected(("post", "page", "post"), ("e1",))
+    after = takeover.snapshot(STREAMING, "now", anew=part, allow_deletes=False)
+    assert after.wish("republish") == {"content_types": ["page", "post"], "ids": ["e1"]}
+    assert takeover.selected((), ()) is None
 
 
 def test_an_exported_checkpoint_comes_back() -> None:

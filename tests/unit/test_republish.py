@@ -1,0 +1,66 @@
+"""A snapshot that publishes a part anew: what is selected, and what is left as it is."""
+
+import pytest
+
+from connector import takeover
+from connector.batch import Policy
+from connector.model import Change
+from connector.takeover import Anew
+from tests.memory import Stream
+from tests.published import ops
+from tests.values import published, removed
+
+ITEMS = (published("e1"), published("e2"), published("p1", content_type="page"))
+
+
+def again(anew: Anew, *items: Change, policy: Policy | None = None) -> list[tuple[str, str]]:
+    """Publish `ITEMS`, have a new snapshot asked for that delivers `items`, and return what it publishes."""
+    stream = Stream(policy)
+    stream.publish(*ITEMS)
+    wanted = takeover.snapshot(stream.checkpoint, "f", anew=anew, allow_deletes=False)
+    stream.publisher.commit_checkpoint(wanted)
+    return ops(stream.publish(*items))
+
+
+@pytest.mark.parametrize(
+    ("anew", "expected"),
+    [
+        (None, []),
+        ("all", [("u", "e1"), ("u", "e2"), ("u", "p1")]),
+        (takeover.selected(("page",), ()), [("u", "p1")]),
+        (takeover.selected((), ("e2",)), [("u", "e2")]),
+        (takeover.selected(("page",), ("e2",)), [("u", "e2"), ("u", "p1")]),
+        (takeover.selected(("nothing",), ("nobody",)), []),
+    ],
+)
+def test_what_is_selected_is_published_though_unchanged(anew: Anew, expected: list[tuple[str, str]]) -> None:
+    """By content type or id, both together, all or nothing; never anything else that did not change."""
+    assert again(anew, *ITEMS) == expected
+
+
+def test_what_changed_is_published_whatever_was_selected() -> None:
+    """A selection adds to what a new snapshot does by itself."""
+    part = takeover.selected((), ("e1",))
+    assert again(part, published("e1"), published("e2", 2), published("e3")) == [("u", "e1"), ("u", "e2"), ("r", "e3")]
+
+
+def test_a_repetition_within_the_walk_is_published_once() -> None:
+    """Items that move between pages are selected once an epoch."""
+    assert again(takeover.selected((), ("e1",)), published("e1"), published("e1")) == [("u", "e1")]
+
+
+def test_an_older_state_is_never_published_anew() -> None:
+    """A selection does not override the staleness rule."""
+    assert again(takeover.selected((), ("e1",)), published("e1", 0)) == []
+
+
+def test_a_selection_survives_a_restart_and_ends_with_its_snapshot() -> None:
+    """It is in the checkpoint until the reconciliation is done."""
+    stream = Stream()
+    stream.publish(*ITEMS)
+    part = takeover.selected((), ("e1", "e2"))
+    stream.publisher.commit_checkpoint(takeover.snapshot(stream.checkpoint, "f", anew=part, allow_deletes=False))
+    assert ops(stream.publish(published("e1"), caught_up=False)) == [("u", "e1")]
+    after = stream.restarted()
+    assert ops(after.publish(published("e1"), published("e2"))) == [("u", "e2")]
+    assert ops(after.publish(removed("p1", 5))) == [("d", "p1"), ("tombstone", "p1")]
