@@ -1,0 +1,251 @@
+"""Three CMSs into a real broker and a real registry, read by an independent consumer that knows nothing of the codec.
+
+It decodes with the Apache implementation, by the schema that the registry gives for the id in front of each record.
+"""
+
+import struct
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import avro.schema
+import httpx
+import pytest
+
+from connector import config, vendors, wiring
+from connector.demo.broker import Broker
+from connector.metrics import Metrics
+from connector.model import EntityKey
+from connector.simulator import Fault, Simulator
+from connector.supervisor import Supervisor
+from tests.avro_spec import decode
+from tests.cms import Row, contiguous, truth
+from tests.consumer import Consumed, consume
+from tests.values import CONNECTION
+
+SECRETS = {"token", "api_key"}
+
+
+class Seen(NamedTuple):
+    """One record, decoded; of a tombstone the event is None."""
+
+    partition: int
+    raw_key: bytes
+    key: dict[str, str]
+    event: dict[str, Any] | None
+    headers: dict[str, str]
+
+
+class Deployment:
+    """One process that follows every vendor there is, as its configuration file says."""
+
+    def __init__(self, simulator: Simulator, kafka: Broker, registry: str, prefix: str, folder: Path) -> None:
+        self.simulator, self.kafka, self.prefix = simulator, kafka, prefix
+        self._registry = registry
+        self._path = folder / "contentwire.toml"
+
+    def run(self, kafka: str = "", connection: str = "") -> str:
+        """Start a process, let every stream become current, and return the outcome."""
+        environ: dict[str, str] = {}
+        text = f'[kafka]\nbootstrap_servers = "{self.kafka.bootstrap}"\nprefix = "{self.prefix}"\n'
+        text += f'registry = {{ url = "{self._registry}" }}\npartitions = 3\n{kafka}\n'
+        for name in vendors.names():
+            text += f"[connections.{name}]\n{connection}\n"
+            for setting, value in self.simulator.connection(name).items():
+                variable = f"{name}_{setting}".upper()
+                environ[variable] = value
+                text += f'{setting} = {{ env = "{variable}" }}\n' if setting in SECRETS else f'{setting} = "{value}"\n'
+        self._path.write_text(text)
+        loaded = config.load(self._path, environ)
+        plans = [wiring.plan(loaded, each) for each in loaded.connections.values()]
+        supervisor = Supervisor(plans, loaded.kafka.properties(), loaded.kafka.prefix, Metrics(), once=True)
+        return supervisor.run([wiring.layout(loaded.kafka, each).state_spec() for each in loaded.connections.values()])
+
+    def read(self, name: str, topic: str = "changes") -> list[Seen]:
+        """Return everything a read_committed consumer sees."""
+        return [self._decode(each) for each in consume(self.kafka.client, f"{self.prefix}.{name}.{topic}")]
+
+    def letters(self, name: str) -> list[dict[str, Any]]:
+        """Return the decoded dead letters."""
+        found = consume(self.kafka.client, f"{self.prefix}.{name}.dead-letters")
+        return [self._body(each.value or b"") for each in found]
+
+    def schema(self, schema_id: int) -> Any:
+        """Return a schema as the registry knows it, read by the Apache implementation."""
+        return avro.schema.parse(_registered(self._registry, schema_id))
+
+    def subjects(self) -> set[str]:
+        """Return the registry's subjects of this deployment."""
+        answer = httpx.get(f"{self._registry}/subjects", timeout=10).json()
+        return {each for each in answer if each.startswith(self.prefix)}
+
+    def _decode(self, record: Consumed) -> Seen:
+        assert record.key
+        key = self._body(record.key)
+        event = None if record.value is None else self._body(record.value)
+        headers = {name: value.decode() for name, value in record.headers}
+        return Seen(record.partition, record.key, key, event, headers)
+
+    def _body(self, data: bytes) -> dict[str, Any]:
+        magic, schema_id = struct.unpack(">bI", data[:5])
+        assert magic == 0
+        value: dict[str, Any] = decode(data[5:], self.schema(schema_id))
+        return value
+
+
+@cache
+def _registered(registry: str, schema_id: int) -> str:
+    return str(httpx.get(f"{registry}/schemas/ids/{schema_id}", timeout=10).json()["schema"])
+
+
+def latest(records: list[Seen]) -> dict[EntityKey, Row]:
+    """Return what the compacted topic would hold."""
+    state: dict[EntityKey, Row] = {}
+    for each in records:
+        key = EntityKey(CONNECTION, each.key["entity_type"], each.key["id"], each.key["locale"])
+        if each.event is None:
+            state.pop(key, None)
+        elif each.event["after"]:
+            after, source = each.event["after"], each.event["source"]
+            state[key] = (after["content_type"], after["revision"], source["ts_ms"], after["fields"])
+    return state
+
+
+def murmur2(data: bytes) -> int:
+    """Return Kafka's own murmur2 of a key, a Java int, by the algorithm of its default partitioner."""
+    seed, mixer, mask = 0x9747B28C, 0x5BD1E995, 0xFFFFFFFF
+    state = (seed ^ len(data)) & mask
+    whole = len(data) // 4 * 4
+    for (word,) in struct.iter_unpack("<I", data[:whole]):
+        mixed = word * mixer & mask
+        mixed = (mixed ^ mixed >> 24) * mixer & mask
+        state = (state * mixer & mask) ^ mixed
+    rest = data[whole:]
+    if rest:
+        state = (state ^ int.from_bytes(rest, "little")) * mixer & mask
+    state = (state ^ state >> 13) * mixer & mask
+    return state ^ state >> 15
+
+
+@pytest.fixture
+def simulator() -> Iterator[Simulator]:
+    """Give a served simulator."""
+    with Simulator(seed=21, entries=30).serving() as serving:
+        yield serving
+
+
+@pytest.fixture
+def deployment(simulator: Simulator, kafka: Broker, registry: str, prefix: str, tmp_path: Path) -> Deployment:
+    """Give a process that follows every vendor."""
+    return Deployment(simulator, kafka, registry, prefix, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("key", "expected"),
+    [(b"21", -973932308), (b"foobar", -790332482), (b"a-little-bit-long-string", -985981536), (b"abc", 479470107)],
+)
+def test_murmur2_is_kafkas(key: bytes, expected: int) -> None:
+    """This file's partitioner gives the values that Kafka's own tests give."""
+    assert murmur2(key) == expected % 2**32
+
+
+def test_three_cms_in_one_process_equal_their_topics(deployment: Deployment, simulator: Simulator) -> None:
+    """Snapshot, then deltas: every change once, in sequence, each removal whole, each key on Java's partition."""
+    assert deployment.run() == "current"
+    for name in vendors.names():
+        assert latest(deployment.read(name)) == truth(simulator, name)
+    simulator.churn(25)
+    simulator.release(10)
+    assert deployment.run() == "current"
+    simulator.delete(simulator.ids()[0])
+    assert deployment.run() == "current"
+    for name in vendors.names():
+        records = deployment.read(name)
+        assert latest(records) == truth(simulator, name)
+        told = [each.event for each in records if each.event]
+        assert contiguous(event["source"]["sequence"] for event in told)
+        assert len({event["event_id"] for event in told}) == len(told)
+        assert {"r", "c", "u", "d"} <= {event["op"] for event in told}
+        assert [each.partition for each in records] == [(murmur2(each.raw_key) & 2**31 - 1) % 3 for each in records]
+
+
+def test_every_removal_is_whole_and_every_record_has_its_headers(deployment: Deployment, simulator: Simulator) -> None:
+    """A `d` has a before, and its tombstone is the next record of its partition; CloudEvents headers on both."""
+    deployment.run()
+    for entry in simulator.ids()[:4]:
+        simulator.unpublish(entry)
+    deployment.run()
+    for name in vendors.names():
+        records = deployment.read(name)
+        for place, each in enumerate(records):
+            assert each.headers["ce_specversion"] == "1.0"
+            assert each.headers["ce_source"] == f"/{name}/{name}"
+            assert each.key["connection"] == name
+            if each.event is None:
+                continue
+            assert each.headers["ce_id"] == each.event["event_id"]
+            assert each.event["source"]["connector"] == name
+            if each.event["op"] == "d":
+                tombstone = records[place + 1]
+                assert (tombstone.raw_key, tombstone.event) == (each.raw_key, None)
+                assert tombstone.headers["ce_id"] == f"{each.event['event_id']}.tombstone"
+                assert each.event["before"]["id"] == each.key["id"]
+
+
+def test_schemas_are_registered_per_topic(deployment: Deployment, simulator: Simulator) -> None:
+    """Subjects `<topic>-key` and `<topic>-value`; no others, and dead letters once there are some."""
+    simulator.push_fault(vendors.names()[0], Fault("unknown_item"))
+    deployment.run()
+    changes = {f"{deployment.prefix}.{name}.changes-{part}" for name in vendors.names() for part in ("key", "value")}
+    assert deployment.subjects() == {*changes, f"{deployment.prefix}.{vendors.names()[0]}.dead-letters-value"}
+
+
+def test_dead_letters_are_read_with_the_registry_alone(deployment: Deployment, simulator: Simulator) -> None:
+    """The raw item, why, and where it was: enough to replay it."""
+    for name in vendors.names():
+        simulator.push_fault(name, Fault("malformed_item"))
+    assert deployment.run() == "current"
+    for name in vendors.names():
+        (letter,) = deployment.letters(name)
+        assert (letter["connection"], letter["vendor"], letter["error"]) == (name, name, "MalformedItem")
+        assert letter["raw"].startswith(b"{")
+        assert letter["reason"]
+        assert latest(deployment.read(name)) == truth(simulator, name)
+
+
+def test_the_flat_form_is_read_with_the_registry_alone(deployment: Deployment, simulator: Simulator) -> None:
+    """`envelope = "flat"`: one record, with the same state."""
+    deployment.run(connection='envelope = "flat"')
+    for name in vendors.names():
+        told = [each.event for each in deployment.read(name) if each.event]
+        state = {(row["entity_type"], row["id"], row["locale"]): row["fields"] for row in told if row["op"] != "d"}
+        wanted = {(key.entity_type, key.id, key.locale): row[3] for key, row in truth(simulator, name).items()}
+        assert state == wanted
+        assert contiguous(row["sequence"] for row in told)
+
+
+def test_topics_may_be_routed_by_parts_of_the_key(deployment: Deployment, simulator: Simulator) -> None:
+    """A template by entity type and locale: `all` stands for `*`; together the topics hold everything."""
+    template = 'topic = "{prefix}.{connection}.{entity_type}.{locale}"'
+    assert deployment.run(template) == "current"
+    simulator.churn(5)
+    assert deployment.run(template) == "current"
+    for name in vendors.names():
+        keys = truth(simulator, name)
+        routes = {f"{key.entity_type}.{'all' if key.locale == '*' else key.locale}" for key in keys}
+        records = [record for route in sorted(routes) for record in deployment.read(name, route)]
+        assert latest(records) == keys
+        assert contiguous(each.event["source"]["sequence"] for each in records if each.event)
+
+
+def test_a_large_entry_fits(deployment: Deployment, simulator: Simulator) -> None:
+    """Six megabytes in one event: more than the broker's default, less than the topic's limit."""
+    name = vendors.names()[0]
+    large = simulator.publish(fields={"text": {"en-US": "x" * 6_000_000}})
+    assert deployment.run() == "current"
+    sizes = [
+        len(each.event["after"]["fields"]) for each in deployment.read(name) if each.event and each.key["id"] == large
+    ]
+    assert min(sizes) > 6_000_000
+    assert deployment.letters(name) == []

@@ -1,0 +1,226 @@
+"""Topics and state on a real broker: settings as the contract wants them, and what is refused by name."""
+
+from collections.abc import Iterator
+
+import pytest
+from confluent_kafka import Producer
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin._config import ConfigResource
+from confluent_kafka.admin._resource import ResourceType
+from confluent_kafka.cimpl import NewPartitions, NewTopic
+
+from connector.batch import CHECKPOINT_KEY
+from connector.demo.broker import Broker
+from connector.errors import KeySchemaChanged, StateTooNew
+from connector.index import Index
+from connector.kafka.store import KafkaStore, Layout
+from connector.model import KeySchemaId
+from connector.registry import Registry
+from connector.simulator import Fault, Simulator
+from tests.consumer import consume
+from tests.following import Following
+from tests.values import CONNECTION
+
+DAY = 86_400_000
+NAME = "contentful"
+
+
+@pytest.fixture
+def admin(kafka: Broker) -> AdminClient:
+    """Give an admin client."""
+    return AdminClient(dict(kafka.client))
+
+
+@pytest.fixture
+def layout(prefix: str) -> Layout:
+    """Give a stream's topics."""
+    return Layout(prefix=prefix, connection=CONNECTION, partitions=3)
+
+
+@pytest.fixture
+def simulator() -> Iterator[Simulator]:
+    """Give a served simulator."""
+    with Simulator(seed=4, entries=5).serving() as serving:
+        yield serving
+
+
+@pytest.fixture
+def following(simulator: Simulator, kafka: Broker, layout: Layout) -> Following:
+    """Give a stream without a registry."""
+    return Following(simulator, NAME, lambda: KafkaStore(kafka.client, layout), page_size=100)
+
+
+def settings(admin: AdminClient, topic: str) -> dict[str, str]:
+    """Return a topic's settings."""
+    resource = ConfigResource(ResourceType.TOPIC, topic)
+    return {each.name: each.value for each in admin.describe_configs([resource])[resource].result(10).values()}
+
+
+def create(admin: AdminClient, topic: str, partitions: int, **config: str) -> None:
+    """Create a topic as an operator might have."""
+    spec = NewTopic(topic, partitions, 1, config={name.replace("_", "."): value for name, value in config.items()})
+    admin.create_topics([spec])[topic].result(10)
+
+
+def refusal(following: Following) -> str:
+    """Return why the stream stops, and what to do."""
+    follower = following.catch_up()
+    assert (follower.outcome, follower.status.state) == ("stopped", "stopped")
+    return f"{follower.status.error} | {follower.status.hint}"
+
+
+def test_topics_are_created_as_the_contract_says(
+    admin: AdminClient, simulator: Simulator, following: Following, layout: Layout
+) -> None:
+    """Cleanup policies, retention, sizes and partition counts of all three."""
+    simulator.push_fault(NAME, Fault("unknown_item"))
+    following.become_current()
+    topics = admin.list_topics(timeout=10).topics
+    changes = settings(admin, f"{layout.transactional_id}.changes")
+    state = settings(admin, layout.state_topic)
+    letters = settings(admin, layout.letters_topic)
+    counts = [len(topics[each].partitions) for each in (f"{layout.transactional_id}.changes", layout.state_topic)]
+    assert counts == [3, 1]
+    assert changes["cleanup.policy"] == state["cleanup.policy"] == "compact"
+    assert int(changes["delete.retention.ms"]) == 7 * DAY
+    assert int(changes["min.compaction.lag.ms"]) == DAY
+    assert int(changes["max.message.bytes"]) == 8 * 2**20
+    assert int(state["segment.ms"]) == 3_600_000
+    assert int(state["segment.bytes"]) == 64 * 2**20
+    assert float(state["min.cleanable.dirty.ratio"]) == 0.1
+    assert (letters["cleanup.policy"], int(letters["retention.ms"])) == ("delete", 30 * DAY)
+    assert int(letters["max.message.bytes"]) > int(changes["max.message.bytes"])
+
+
+def test_an_operators_settings_are_kept(kafka: Broker, admin: AdminClient, prefix: str) -> None:
+    """`topic_config` is applied to a new changes topic, over the defaults."""
+    layout = Layout(prefix=prefix, connection=CONNECTION, topic_config={"delete.retention.ms": "1234567"})
+    with Simulator(entries=1).serving() as simulator:
+        Following(simulator, NAME, lambda: KafkaStore(kafka.client, layout)).become_current()
+    assert settings(admin, f"{prefix}.{CONNECTION}.changes")["delete.retention.ms"] == "1234567"
+
+
+def test_a_topic_that_is_not_compacted_is_refused(admin: AdminClient, following: Following, layout: Layout) -> None:
+    """It would forget entities: the message names topic, setting and command."""
+    topic = f"{layout.transactional_id}.changes"
+    create(admin, topic, 3, cleanup_policy="delete")
+    told = refusal(following)
+    assert f"{topic} has cleanup.policy = delete, not compact" in told
+    assert "kafka-configs" in told
+
+
+def test_a_topic_for_smaller_messages_is_refused(admin: AdminClient, following: Following, layout: Layout) -> None:
+    """It would refuse events that contentwire believes to fit."""
+    create(admin, f"{layout.transactional_id}.changes", 3, cleanup_policy="compact", max_message_bytes="1000000")
+    told = refusal(following)
+    assert "max.message.bytes = 1000000" in told
+    assert "lower max_message_bytes" in told
+
+
+def test_a_state_topic_with_more_partitions_is_refused(
+    admin: AdminClient, following: Following, layout: Layout
+) -> None:
+    """Its one partition is the stream: ownership and order rest on it."""
+    create(admin, layout.state_topic, 2, cleanup_policy="compact")
+    assert f"{layout.state_topic} has 2 partitions, not 1" in refusal(following)
+
+
+def test_an_existing_partition_count_is_taken_as_it_is(
+    admin: AdminClient, following: Following, layout: Layout
+) -> None:
+    """A prepared topic may have any count; it is recorded."""
+    topic = f"{layout.transactional_id}.changes"
+    create(admin, topic, 5, cleanup_policy="compact", max_message_bytes=str(8 * 2**20))
+    following.become_current()
+    assert following.checkpoint().partitions == {topic: 5}
+
+
+def test_a_changed_partition_count_is_refused(admin: AdminClient, following: Following, layout: Layout) -> None:
+    """Keys would move away from their past: the message says from what to what, the hint the way out."""
+    topic = f"{layout.transactional_id}.changes"
+    following.become_current()
+    admin.create_partitions([NewPartitions(topic, 4)])[topic].result(10)
+    told = refusal(following)
+    assert f"{topic} has 4 partitions, not 3" in told
+    assert "another prefix" in told
+
+
+def test_keys_under_another_framing_are_refused(
+    simulator: Simulator, kafka: Broker, registry: str, layout: Layout, following: Following
+) -> None:
+    """A registry that was not there before would move every key: named, with both ids and the way out."""
+    following.become_current()
+    framed = Following(simulator, NAME, lambda: KafkaStore(kafka.client, layout, Registry(registry)), page_size=100)
+    told = refusal(framed)
+    assert "written as single-object" in told
+    assert "confluent" in told
+    assert "restore the registry" in told
+
+
+def test_keys_under_another_schema_id_are_refused(
+    simulator: Simulator, kafka: Broker, registry: str, layout: Layout
+) -> None:
+    """A registry that lost its ids gives another one: the same entity would land on another partition."""
+    store = KafkaStore(kafka.client, layout, Registry(registry))
+    Following(simulator, NAME, lambda: store, page_size=100).become_current()
+    following = Following(simulator, NAME, lambda: KafkaStore(kafka.client, layout, Registry(registry)))
+    following.checkpoint(key_schema_id=KeySchemaId("confluent", "987654"))
+    with pytest.raises(KeySchemaChanged, match="confluent 987654"):
+        KafkaStore(kafka.client, layout, Registry(registry)).recover(Index())
+
+
+@pytest.mark.parametrize("key", [CHECKPOINT_KEY, b"\x08blog\x0aentry\x04e1\x02*"])
+def test_a_newer_state_record_is_refused(kafka: Broker, following: Following, layout: Layout, key: bytes) -> None:
+    """A checkpoint or index record of a later release stops this one before it can harm anything."""
+    following.become_current()
+    producer = Producer(dict(kafka.client))
+    producer.produce(layout.state_topic, b"\x04whatever comes next", key)
+    assert producer.flush(10) == 0
+    store = KafkaStore(kafka.client, layout)
+    with pytest.raises(StateTooNew, match="newer version"):
+        store.recover(Index())
+    store.close()
+    assert "at least the release that wrote it" in refusal(following)
+
+
+def test_another_writer_is_noticed(kafka: Broker, simulator: Simulator, following: Following, layout: Layout) -> None:
+    """An operator's command has committed: the owner sees it without trying to commit itself."""
+    following.become_current()
+    store = KafkaStore(kafka.client, layout)
+    assert store.recover(Index())
+    assert not store.superseded()
+    following.checkpoint(request='{"paused":true}')
+    assert store.superseded()
+    found = store.recover(Index())
+    assert found
+    assert found.asks("paused")
+    assert not store.superseded()
+    store.close()
+
+
+def test_what_is_recovered_is_what_was_committed(
+    kafka: Broker, simulator: Simulator, following: Following, layout: Layout
+) -> None:
+    """Checkpoint and index come back whole, from the start and from the last offset alike."""
+    following.become_current()
+    index, again = Index(), KafkaStore(kafka.client, layout)
+    first = again.recover(index)
+    assert first == following.checkpoint()
+    assert len(index) == len(simulator.truth(NAME))
+    simulator.edit(simulator.ids()[0])
+    following.become_current()
+    second = again.recover(index)
+    again.close()
+    fresh = Index()
+    store = KafkaStore(kafka.client, layout)
+    assert store.recover(fresh) == second
+    store.close()
+    assert dict(fresh.entries()) == dict(index.entries())
+
+
+def test_the_state_topic_holds_nothing_but_state(kafka: Broker, following: Following, layout: Layout) -> None:
+    """Every record has a key, and the checkpoint is the last record of each transaction."""
+    following.become_current()
+    records = consume(kafka.client, layout.state_topic)
+    assert all(each.key for each in records)
+    assert records[-1].key == CHECKPOINT_KEY
