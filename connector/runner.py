@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterable, Iterator
+from itertools import chain
 
 import msgspec
 
@@ -46,8 +47,9 @@ class Runner:
             return True
         walk = self._source.walk(checkpoint)
         if checkpoint.phase == "snapshot":
-            for pages in _batched(walk, self._bounds):
-                self._publisher.publish(pages)
+            for page in walk:
+                # Encoded page by page while the next one comes; the transaction opens after the last of them.
+                self._publisher.publish(_fill(chain([page], walk), self._bounds))
         else:
             self._follow(walk, checkpoint)
         return checkpoint.phase == "streaming"
@@ -62,18 +64,13 @@ class Runner:
                         self._publisher.publish([sorted_page])
 
 
-def _batched(walk: Iterable[SyncPage], bounds: Bounds) -> Iterator[list[SyncPage]]:
-    """Yield runs of whole pages that fill a transaction."""
-    pages: list[SyncPage] = []
+def _fill(walk: Iterable[SyncPage], bounds: Bounds) -> Iterator[SyncPage]:
+    """Yield whole pages until they fill a transaction."""
     items = size = 0
     deadline = time.monotonic() + bounds.interval
     for page in walk:
-        pages.append(page)
+        yield page
         items += len(page.changes)
         size += sum(len(change.raw) for change in page.changes)
         if items >= bounds.items or size >= bounds.size or time.monotonic() >= deadline:
-            yield pages
-            pages, items, size = [], 0, 0
-            deadline = time.monotonic() + bounds.interval
-    if pages:
-        yield pages
+            return
