@@ -39,6 +39,7 @@ class Stream:
             route=self.store.route,
             dead_letters=self.store.letters_route,
             now_ms=lambda: NOW_MS,
+            locate=vendor.locate,
         )
         self.publisher = Publisher(self.store, assembler, initial=Checkpoint(stream=connection))
         self.publisher.recover()
