@@ -58,6 +58,7 @@ def ours(bodies: list[bytes]) -> float:
         route=route,
         dead_letters=lambda: route(EntityKey("bench", "entry", "x", "*")),
         now_ms=lambda: time.time_ns() // 1_000_000,
+        locate=vendor.locate,
     )
     store = Discard()
     publisher = Publisher(store, assembler, initial=Checkpoint(stream="bench"))

@@ -96,7 +96,8 @@ class Assembler(msgspec.Struct, frozen=True):
     """Turns pages of one stream into batches.
 
     `route` says where a key's events go (it may create a topic; it is called before any transaction begins),
-    `dead_letters` the same for dead letters; `now_ms` is the clock.
+    `dead_letters` the same for dead letters; `now_ms` is the clock; `locate` gives the URL of an entity, by its key and
+    content type, for events that are too large.
     """
 
     provenance: Provenance
@@ -104,6 +105,7 @@ class Assembler(msgspec.Struct, frozen=True):
     route: Callable[[EntityKey], Route]
     dead_letters: Callable[[], Route]
     now_ms: Callable[[], int]
+    locate: Callable[[EntityKey, str | None], str]
 
     def batches(self, pages: Iterable[SyncPage], index: Index, checkpoint: Checkpoint) -> Iterator[Batch]:
         """Yield the batches that publish `pages` after `checkpoint`: one, unless expansions exceed the commit bounds.
@@ -297,7 +299,8 @@ class _Draft:
             if self._policy.oversized != "reference":
                 self.bury(refusal, self.checkpoint)
                 return False
-            event = msgspec.structs.replace(event, change=_reference(change, len(value)))
+            url = self._assembler.locate(change.key, change.content_type)
+            event = msgspec.structs.replace(event, change=_reference(change, len(value), url))
             value = route.value.prefix + self._encode(event)
         self._append(Record(route.topic, key, value, headers))
         if event.op == "d" and self._policy.tombstones:
@@ -376,7 +379,8 @@ def _departed(change: Change, known: IndexEntry) -> Change:
     )
 
 
-def _reference(change: Change, size: int) -> Change:
+def _reference(change: Change, size: int, url: str) -> Change:
     """Return the change without its content: what remains says how large it was, its digest and where to fetch it."""
-    meta = {"contentwire_reference": {"bytes": size, "digest": change.digest.hex(), "id": change.key.id}}
+    reference = {"bytes": size, "digest": change.digest.hex(), "id": change.key.id, "url": url}
+    meta = {"contentwire_reference": reference}
     return msgspec.structs.replace(change, fields=None, meta=json.dumps(meta).encode(), marker=None, refs=())

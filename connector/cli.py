@@ -16,7 +16,7 @@ from typing import Any, Final, NoReturn, TypeVar
 import click
 import msgspec
 
-from connector import __version__, config, doctor, logs, overview, sandbox, screen, subject, tail, takeover
+from connector import __version__, config, doctor, logs, overview, replay, sandbox, screen, subject, tail, takeover
 from connector import verify as proof
 from connector.errors import ConfigError, ConnectorError
 from connector.service import Service
@@ -179,11 +179,17 @@ def verify(session: Session, connection: str, *, deep: bool, as_json: bool, limi
 
 @cli.command(name="dead-letters")
 @_connection
+@click.option("--replay", "again", is_flag=True, help="Publish those that can be read by now; list the others.")
 @_json
 @_limit
 @_session
-def dead_letters(session: Session, connection: str, *, as_json: bool, limit: int | None) -> None:
+def dead_letters(session: Session, connection: str, *, again: bool, as_json: bool, limit: int | None) -> None:
     """List the items of CONNECTION that could not be published, the newest last; --json shows their content."""
+    if again:
+        outcome = replay.replay(*session.connection(connection))
+        click.echo(screen.table(replay.HEADERS, [letter.row() for letter in outcome.stays[:limit]]))
+        click.echo(outcome.remark(connection))
+        return
     letters = tail.newest(tail.dead_letters(*session.connection(connection)), limit)
     if as_json:
         _lines(letter.json() for letter in letters)

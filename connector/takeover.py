@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Sequence
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeVar
 
 import msgspec
 from msgspec.structs import replace
@@ -13,6 +13,9 @@ from connector.errors import ConfigError, ConnectorError, Fenced, TransactionAbo
 from connector.kafka.cluster import Cluster
 from connector.kafka.store import KafkaStore
 from connector.model import Checkpoint
+from connector.publisher import Publisher
+
+T = TypeVar("T")
 
 Edit = Callable[[Checkpoint, str], Checkpoint]
 """Gives the checkpoint to write for the one that was found, and the fingerprint of the present configuration."""
@@ -24,26 +27,38 @@ _ATTEMPTS: Final = 10
 
 
 def take_over(config: Config, connection: Connection, edit: Edit) -> Checkpoint:
-    """Commit what `edit` makes of the stream's checkpoint and return it; safe while the stream is being followed.
+    """Commit what `edit` makes of the stream's checkpoint and return it. Raises what `owning` raises."""
+    vendor = vendors.find(connection.vendor)(connection.name, connection.settings)
+    fingerprint = wiring.fingerprint(config.kafka, connection, vendor)
+    wanted: list[Checkpoint] = []
 
-    Its owner is fenced, and within seconds recovers and goes on from there. Raises `Unreachable`, `StreamStopped`, or
-    `ConnectorError` if the owner was quicker again and again.
+    def act(publisher: Publisher) -> Checkpoint:
+        found = publisher.checkpoint
+        if wanted and _same(found, wanted[-1]):
+            return found
+        wanted.append(edit(found, fingerprint))
+        return publisher.commit_checkpoint(wanted[-1])
+
+    return owning(config, connection, act)
+
+
+def owning(config: Config, connection: Connection, act: Callable[[Publisher], T]) -> T:
+    """Own the stream for as long as `act` takes, and return its result; safe while the stream is being followed.
+
+    Its owner is fenced, and within seconds recovers and goes on from there. Where the owner is quicker, `act` is called
+    again on what is committed by then. Raises `Unreachable`, `StreamStopped`, or `ConnectorError` if the owner was
+    quicker again and again.
     """
     kafka = config.kafka
     vendor = vendors.find(connection.vendor)(connection.name, connection.settings)
-    fingerprint = wiring.fingerprint(kafka, connection, vendor)
     Cluster(kafka.properties()).topics()
     store = KafkaStore(kafka.properties(), wiring.layout(kafka, connection), wiring.registry(kafka))
     publisher = wiring.publisher(store, kafka, connection, vendor)
-    wanted: Checkpoint | None = None
     try:
         for _ in range(_ATTEMPTS):
             try:
-                found = publisher.recover()
-                if wanted and _same(found, wanted):
-                    return found
-                wanted = edit(found, fingerprint)
-                return publisher.commit_checkpoint(wanted)
+                publisher.recover()
+                return act(publisher)
             except (Fenced, TransactionAborted, UnknownOutcome):
                 # The owner has taken it back meanwhile, or only the checkpoint knows: the next recovery is quick.
                 continue

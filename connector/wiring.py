@@ -69,6 +69,7 @@ def publisher(
         route=store.route,
         dead_letters=store.letters_route,
         now_ms=lambda: time.time_ns() // 1_000_000,
+        locate=vendor.locate,
     )
     initial = Checkpoint(stream=connection.name, fingerprint=fingerprint(kafka, connection, vendor))
     return Publisher(store, assembler, initial=initial, committed=committed)

@@ -74,6 +74,7 @@ class Following:
             route=store.route,
             dead_letters=store.letters_route,
             now_ms=lambda: time.time_ns() // 1_000_000,
+            locate=vendor.locate,
         )
         initial = Checkpoint(stream=CONNECTION, fingerprint=self.fingerprint)
         source = Source(vendor, stop=stop, observe=hooks.page, transport=self.transport, timeout=10)

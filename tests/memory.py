@@ -71,4 +71,5 @@ class Stream:
             route=self.store.route,
             dead_letters=self.store.letters_route,
             now_ms=self.clock,
+            locate=lambda key, content_type: f"https://cms/{content_type}/{key.id}",
         )

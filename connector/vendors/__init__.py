@@ -4,7 +4,6 @@ A vendor is one file here, found by its name. Vendors are pure: no I/O, no sleep
 and read responses, and raise the taxonomy of `connector.errors`.
 """
 
-import hmac
 import importlib
 import ipaddress
 import math
@@ -16,14 +15,9 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
-from connector import item, rawjson
 from connector.errors import ConfigError, ForeignUrl, SourceUnavailable
-from connector.model import Checkpoint, Frame, SyncPage
-
-SECRET_HEADER = "X-Contentwire-Secret"  # noqa: S105 (the name of a header)
-"""The header that carries a connection's `webhook_secret`, where the vendor does not sign its calls."""
-
-_WEBHOOK_BYTES = 8 * 1024 * 1024
+from connector.model import Checkpoint, EntityKey, Frame, SyncPage
+from connector.webhook import WakeUp
 
 
 class Settings(BaseModel):
@@ -68,14 +62,6 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
-
-
-class WakeUp(BaseModel):
-    """What an authentic webhook call announces: the entity's id where the body tells it, else None."""
-
-    model_config = ConfigDict(frozen=True)
-
-    id: str | None = None
 
 
 class Vendor(Protocol):
@@ -142,6 +128,10 @@ class Vendor(Protocol):
         """
         ...
 
+    def locate(self, key: EntityKey, content_type: str | None, /) -> str:
+        """Return the URL that the delivery API gives an entity at; never a credential in it."""
+        ...
+
     def probe(self) -> httpx.Request:
         """Return a cheap request that succeeds exactly when credentials and scope are right."""
         ...
@@ -181,30 +171,6 @@ def continuation(base_url: str, next_url: str, parameter: str) -> str:
     if len(found) != 1:
         raise SourceUnavailable(f"the response's next URL has no single {parameter}")
     return found[0]
-
-
-def shares_secret(headers: Mapping[str, str], secret: SecretStr | None) -> bool:
-    """Return whether a call carries `secret` in `SECRET_HEADER`; without a configured secret none does."""
-    expected = secret.get_secret_value() if secret else ""
-    given = next((value for name, value in headers.items() if name.lower() == SECRET_HEADER.lower()), "")
-    return bool(expected) and hmac.compare_digest(
-        given.encode("utf-8", "surrogatepass"), expected.encode("utf-8", "surrogatepass")
-    )
-
-
-def announced(body: bytes, *paths: tuple[str, ...]) -> str | None:
-    """Return the id that a webhook's body has at the first of `paths` that leads to one; any body will do."""
-    try:
-        root = rawjson.value(body) if len(body) <= _WEBHOOK_BYTES else None
-    except ValueError:
-        return None
-    for path in paths:
-        node = root
-        for name in path:
-            node = node.get(name) if isinstance(node, dict) else None
-        if found := item.text(node):
-            return found
-    return None
 
 
 def seconds(text: str | None) -> float | None:

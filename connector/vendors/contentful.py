@@ -8,6 +8,7 @@ import hmac
 import re
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, ClassVar, Literal, NoReturn
+from urllib.parse import quote
 
 import httpx
 import msgspec
@@ -23,7 +24,8 @@ from connector.errors import (
     SourceUnavailable,
 )
 from connector.model import ALL_LOCALES, Change, Checkpoint, EntityKey, EntityType, Frame, SyncPage
-from connector.vendors import Settings, WakeUp, announced, continuation, seconds, shares_secret
+from connector.vendors import Settings, continuation, seconds
+from connector.webhook import WakeUp, announced, shares_secret
 
 _HOSTS = {
     ("us", False): "https://cdn.contentful.com",
@@ -37,6 +39,7 @@ _REMOVALS: dict[str, EntityType] = {"DeletedEntry": "entry", "DeletedAsset": "as
 _PAGE_SIZE = 100
 _PAGE_SIZE_LIMIT = 1000
 _TOO_LARGE = re.compile(rb"response size too big", re.IGNORECASE)
+_PATHS = {"entry": "entries", "asset": "assets"}
 _CODE = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _RATE_WAIT = 1.0
 _SIGNATURE_AGE = 30.0
@@ -170,6 +173,11 @@ class Contentful:
     def read(self, frame: Frame) -> SyncPage:
         """Return the page with its items understood."""
         return item.read(frame, self._change)
+
+    def locate(self, key: EntityKey, _content_type: str | None) -> str:
+        """An entry or an asset, by its id."""
+        path = f"{_PATHS[key.entity_type]}/{quote(key.id, safe='')}"
+        return str(self._get(path, {}).url)
 
     def probe(self) -> httpx.Request:
         """Return a request for one content type."""

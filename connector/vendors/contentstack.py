@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from email.utils import parsedate_to_datetime
 from typing import Annotated, Any, ClassVar, Literal, NoReturn
+from urllib.parse import quote
 
 import httpx
 import msgspec
@@ -15,7 +16,8 @@ from pydantic import Field, SecretStr, field_validator
 from connector import item, rawjson
 from connector.errors import CheckpointRejected, MalformedItem, SourceRejected, SourceUnavailable
 from connector.model import ALL_LOCALES, Change, ChangeType, Checkpoint, EntityKey, EntityType, Frame, Scope, SyncPage
-from connector.vendors import Settings, WakeUp, announced, seconds, shares_secret
+from connector.vendors import Settings, seconds
+from connector.webhook import WakeUp, announced, shares_secret
 
 _HOSTS = {
     "na": "https://cdn.contentstack.io",
@@ -178,6 +180,14 @@ class Contentstack:
     def read(self, frame: Frame) -> SyncPage:
         """Return the page with its items understood."""
         return item.read(frame, self._change)
+
+    def locate(self, key: EntityKey, content_type: str | None) -> str:
+        """An entry by its content type, an asset by its id; a branch is told by a header."""
+        path = f"assets/{quote(key.id, safe='')}"
+        if key.entity_type == "entry":
+            path = f"content_types/{quote(content_type or '', safe='')}/entries/{quote(key.id, safe='')}"
+        locale = {} if key.locale == ALL_LOCALES else {"locale": key.locale}
+        return str(self._get(path, {"environment": self._settings.environment, **locale}).url)
 
     def probe(self) -> httpx.Request:
         """Return a request for one content type of the environment."""

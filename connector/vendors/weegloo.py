@@ -7,6 +7,7 @@ import hashlib
 import re
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, ClassVar, NoReturn
+from urllib.parse import quote
 
 import httpx
 import msgspec
@@ -22,12 +23,14 @@ from connector.errors import (
     SourceUnavailable,
 )
 from connector.model import ALL_LOCALES, Change, Checkpoint, EntityKey, EntityType, Frame, SyncPage
-from connector.vendors import Settings, WakeUp, announced, continuation, seconds, shares_secret
+from connector.vendors import Settings, continuation, seconds
+from connector.webhook import WakeUp, announced, shares_secret
 
 _HOST = "https://cda.weegloo.com"
 _TYPES = ("All", "Content", "Media", "Deletion", "DeletedContent", "DeletedMedia")
 _UPSERTS: dict[str, EntityType] = {"Content": "entry", "Media": "asset", "ContentType": "content_type"}
 _REMOVALS: dict[str, EntityType] = {"DeletedContent": "entry", "DeletedMedia": "asset"}
+_PATHS = {"entry": "contents", "asset": "medias", "content_type": "content-types"}
 _CODE = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _QUOTA = "WGL429"
 _QUOTA_WAIT, _LONGEST_WAIT = 900.0, 86_400.0
@@ -146,6 +149,11 @@ class Weegloo:
     def read(self, frame: Frame) -> SyncPage:
         """Return the page with its items understood."""
         return item.read(frame, self._change)
+
+    def locate(self, key: EntityKey, _content_type: str | None) -> str:
+        """A content, a media or a content type, each by its id."""
+        path = f"{_PATHS[key.entity_type]}/{quote(key.id, safe='')}"
+        return str(self._get(path, {}).url)
 
     def probe(self) -> httpx.Request:
         """Return a request for the space's content types."""

@@ -7,7 +7,7 @@ import httpx
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from connector import vendors
+from connector import vendors, webhook
 from connector.errors import (
     ConfigError,
     SourceRejected,
@@ -191,7 +191,7 @@ def signed(
     return {name.title(): value for name, value in headers.items()} | {"X-Contentful-Signature": signature}
 
 
-def woken(headers: dict[str, str], body: bytes = BODY, secret: str | None = SECRET) -> vendors.WakeUp | None:
+def woken(headers: dict[str, str], body: bytes = BODY, secret: str | None = SECRET) -> webhook.WakeUp | None:
     """Return what a call to the webhook wakes."""
     vendor = contentful(webhook_secret=SecretStr(secret) if secret is not None else None)
     return vendor.wake_up(headers, "POST", "/webhooks/blog", body, NOW)
@@ -199,12 +199,12 @@ def woken(headers: dict[str, str], body: bytes = BODY, secret: str | None = SECR
 
 def test_a_signed_call_wakes() -> None:
     """A fresh signature over method, path, signed headers and body is authentic, and the body tells the id."""
-    assert woken(signed()) == woken(signed(names=NAMES[::-1])) == vendors.WakeUp(id="e1")
+    assert woken(signed()) == woken(signed(names=NAMES[::-1])) == webhook.WakeUp(id="e1")
 
 
 def test_a_shared_secret_wakes() -> None:
     """Where signing is off, the secret in a header of our own will do, whatever the header's case."""
-    assert woken({"x-contentwire-secret": SECRET}) == vendors.WakeUp(id="e1")
+    assert woken({"x-contentwire-secret": SECRET}) == webhook.WakeUp(id="e1")
 
 
 @pytest.mark.parametrize(
@@ -240,4 +240,4 @@ def test_without_a_secret_nothing_is_authentic(secret: str | None) -> None:
 @pytest.mark.parametrize("body", [b"", b"\xff", b"[]", b"{}", b'{"sys":1}', b'{"sys":{"id":{}}}', b"[" * 100_000])
 def test_an_authentic_call_with_a_strange_body_still_wakes(body: bytes) -> None:
     """Users may transform bodies: what matters is that something happened."""
-    assert woken({"X-Contentwire-Secret": SECRET}, body) == vendors.WakeUp(id=None)
+    assert woken({"X-Contentwire-Secret": SECRET}, body) == webhook.WakeUp(id=None)

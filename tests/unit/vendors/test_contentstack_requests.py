@@ -6,7 +6,7 @@ import httpx
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from connector import vendors
+from connector import vendors, webhook
 from connector.errors import SourceRejected, SourceUnavailable
 from connector.vendors.contentstack import VENDOR, Contentstack
 from tests.unit.vendors.contentstack_answers import PAGING, RESUMED, START, answer, contentstack, error
@@ -154,7 +154,7 @@ def test_losses_name_what_a_filter_withholds(api_filter: dict[str, str], lost: l
 def test_a_call_with_the_secret_wakes(body: bytes, found: str | None) -> None:
     """The secret header makes a call authentic; the body tells the id if it can."""
     vendor = contentstack(webhook_secret=SecretStr("s3cret"))
-    assert vendor.wake_up({"x-contentwire-SECRET": "s3cret"}, "POST", "/", body, 0.0) == vendors.WakeUp(id=found)
+    assert vendor.wake_up({"x-contentwire-SECRET": "s3cret"}, "POST", "/", body, 0.0) == webhook.WakeUp(id=found)
 
 
 @pytest.mark.parametrize("headers", [{}, {"X-Contentwire-Secret": "other"}, {"X-Contentwire-Secret": ""}])

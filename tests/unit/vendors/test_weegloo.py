@@ -8,7 +8,7 @@ import httpx
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from connector import vendors
+from connector import vendors, webhook
 from connector.errors import (
     CheckpointRejected,
     ConfigError,
@@ -306,4 +306,4 @@ def test_only_the_shared_secret_wakes(secret: str | None, given: str | None) -> 
     vendor = weegloo(webhook_secret=SecretStr(secret) if secret is not None else None)
     headers = {"X-Contentwire-Secret": given} if given is not None else {}
     woken = vendor.wake_up(headers, "POST", "/", b'{"sys":{"id":"c1"}}', 0.0)
-    assert woken == (vendors.WakeUp(id="c1") if secret == given == "s3cret" else None)
+    assert woken == (webhook.WakeUp(id="c1") if secret == given == "s3cret" else None)
