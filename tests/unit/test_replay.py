@@ -1,0 +1,142 @@
+"""Dead letters, read again: what is published, what stays, and that nothing newer is overwritten."""
+
+import json
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+import pytest
+from pydantic import SecretStr
+
+from connector import replay, vendors
+from connector.batch import Policy
+from connector.errors import ConnectorError
+from connector.replay import Outcome
+from tests.memory import Stream
+from tests.published import latest, ops, seen
+from tests.values import CONNECTION, clock, published, removed
+
+VENDOR = vendors.find("contentful")(
+    CONNECTION, vendors.find("contentful").settings_type.model_validate({"token": SecretStr("t"), "space": "s"})
+)
+
+
+def item(entry: str, second: int | None, *, kind: str = "Entry", title: str = "t") -> bytes:
+    """Return an item of a CMS, at a second of its clock."""
+    moment = {} if second is None else {"updatedAt": clock(second), "deletedAt": clock(second)}
+    sys = {"id": entry, "type": kind, "revision": second, **moment}
+    return json.dumps({"sys": sys, **({"fields": {"title": title}} if kind == "Entry" else {})}).encode()
+
+
+def letter(raw: bytes, **members: Any) -> dict[str, Any]:
+    """Return the dead letter of an item, written just now in the first epoch."""
+    told = {"error": "MalformedItem", "reason": "r", "item_type": "Entry", "item_id": "e1"}
+    return {"raw": raw, **told, "epoch": 1, "ts_ms": time.time_ns() // 1_000_000, **members}
+
+
+def replayed(stream: Stream, *letters: Mapping[str, Any]) -> Outcome:
+    """Replay letters into a stream."""
+    return replay._publish([dict(each) for each in letters], VENDOR, "f", stream.publisher)
+
+
+def reasons(outcome: Outcome) -> list[str]:
+    """Return why letters stay."""
+    return [stays.why for stays in outcome.stays]
+
+
+def test_a_letter_that_can_be_read_by_now_is_published_once() -> None:
+    """As if it came now, in sequence; read again, it is a repetition of what the index holds."""
+    stream = Stream()
+    stream.publish(published("e9"))
+    outcome = replayed(stream, letter(item("e1", 5)))
+    assert outcome == Outcome(1, 1)
+    assert ops(stream.store.records)[1:] == [("c", "e1")]
+    assert (stream.checkpoint.sequence, stream.checkpoint.cursor) == (2, "next")
+    assert replayed(stream, letter(item("e1", 5))) == Outcome(1, 0)
+    assert replayed(stream.restarted(), letter(item("e1", 5))) == Outcome(1, 0)
+
+
+def test_an_older_letter_never_overwrites_what_is_newer() -> None:
+    """Neither a newer state nor a removal, whatever the order of the letters."""
+    stream = Stream()
+    stream.publish(published("e1", 9), removed("e2", 9))
+    stale = [letter(item("e1", 5)), letter(item("e2", 5))]
+    assert replayed(stream, *stale, letter(item("e3", 7)), letter(item("e3", 6, title="old"))) == Outcome(4, 1)
+    assert {key.id: event["source"]["revision"] for key, event in latest(seen(stream.store.records)).items()} == {
+        "e1": 9,
+        "e3": 7,
+    }
+
+
+def test_a_removal_is_replayed_as_well() -> None:
+    """An item that removes what is live gives a delete and its tombstone, once."""
+    stream = Stream()
+    stream.publish(published("e1", 1))
+    gone = letter(item("e1", 5, kind="DeletedEntry"))
+    assert replayed(stream, gone, gone) == Outcome(2, 1)
+    assert ops(stream.store.records)[1:] == [("d", "e1"), ("tombstone", "e1")]
+
+
+def test_what_is_still_unreadable_stays_and_says_why() -> None:
+    """It leads to no second letter, and to nothing published."""
+    stream = Stream()
+    stream.publish(published("e9"))
+    outcome = replayed(stream, letter(b'{"sys":{"id":"x","type":"Gadget"}}'), letter(b"{"))
+    assert (outcome.letters, outcome.published, len(outcome.stays)) == (2, 0, 2)
+    assert "type is unknown" in reasons(outcome)[0]
+    assert len(stream.store.records) == 1
+
+
+def test_what_is_still_too_large_stays_and_holds_nothing_up() -> None:
+    """The others are published, and no second letter is written."""
+    stream = Stream(Policy(oversized="stop", max_message_bytes=3000))
+    stream.publish(published("e9"))
+    large = letter(item("big", 5, title="x" * 5000))
+    outcome = replayed(stream, letter(item("e1", 5)), large, letter(item("e2", 5)), letter(item("e3", 5)))
+    assert (outcome.published, [stays.letter["raw"] for stays in outcome.stays]) == (3, [large["raw"]])
+    assert "exceeds max.message.bytes" in reasons(outcome)[0]
+    assert {id_ for _, id_ in ops(stream.store.records)} == {"e9", "e1", "e2", "e3"}
+
+
+@pytest.mark.parametrize(
+    ("doubtful", "why"),
+    [
+        (letter(item("new", 5), epoch=0), "a later snapshot"),
+        (letter(item("new", 5), ts_ms=time.time_ns() // 1_000_000 - 8 * 86_400_000), "older than what is remembered"),
+        (letter(item("e1", None)), "has no clock"),
+    ],
+)
+def test_where_nothing_can_be_compared_the_letter_stays(doubtful: dict[str, Any], why: str) -> None:
+    """Of another epoch, older than the memory of removals, or without a clock beside something published since."""
+    stream = Stream()
+    stream.publish(published("e1", 1))
+    outcome = replayed(stream, doubtful)
+    assert (outcome.published, len(outcome.stays)) == (0, 1)
+    assert why in reasons(outcome)[0]
+
+
+def test_an_item_without_a_clock_is_published_where_nothing_is_known() -> None:
+    """And only once."""
+    stream = Stream()
+    stream.publish(published("e9"))
+    assert replayed(stream, letter(item("new", None))) == Outcome(1, 1)
+    assert replayed(stream, letter(item("new", None))) == Outcome(1, 0)
+
+
+@pytest.mark.parametrize("changes", [{"phase": "snapshot"}, {"phase": "reconciling"}, {"fingerprint": "other"}])
+def test_amid_a_snapshot_nothing_is_replayed(changes: dict[str, Any]) -> None:
+    """Marking a key as seen could hide that it vanished; and a snapshot reads every item again by itself."""
+    stream = Stream()
+    stream.publisher.commit_checkpoint(msgspec.structs.replace(stream.checkpoint, **changes))
+    with pytest.raises(ConnectorError, match="a snapshot is under way or due"):
+        replayed(stream, letter(item("e1", 5)))
+
+
+def test_an_open_walk_stays_open() -> None:
+    """A replay between two transactions of a walk moves neither its cursor nor its end."""
+    stream = Stream()
+    stream.publish(published("e9"))
+    stream.publisher.commit_checkpoint(msgspec.structs.replace(stream.checkpoint, walk_open=True))
+    replayed(stream, letter(item("e1", 5)))
+    assert (stream.checkpoint.walk_open, stream.checkpoint.cursor) == (True, "next")

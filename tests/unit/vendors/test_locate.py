@@ -1,0 +1,39 @@
+"""Where an entity can be fetched, for events that are too large to carry it."""
+
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from connector import vendors
+from connector.model import EntityKey
+
+SETTINGS: dict[str, dict[str, Any]] = {
+    "contentful": {"space": "s1", "environment": "staging", "region": "eu"},
+    "contentstack": {"api_key": SecretStr("key-secret"), "environment": "production", "region": "eu", "branch": "b1"},
+    "weegloo": {"space": "s1"},
+}
+URLS = [
+    ("contentful", "entry", "*", "https://cdn.eu.contentful.com/spaces/s1/environments/staging/entries/i%2F1%3F"),
+    ("contentful", "asset", "*", "https://cdn.eu.contentful.com/spaces/s1/environments/staging/assets/i%2F1%3F"),
+    (
+        "contentstack",
+        "entry",
+        "de-de",
+        "https://eu-cdn.contentstack.com/v3/content_types/post/entries/i%2F1%3F?environment=production&locale=de-de",
+    ),
+    ("contentstack", "asset", "*", "https://eu-cdn.contentstack.com/v3/assets/i%2F1%3F?environment=production"),
+    ("weegloo", "entry", "*", "https://cda.weegloo.com/v1/spaces/s1/contents/i%2F1%3F"),
+    ("weegloo", "asset", "*", "https://cda.weegloo.com/v1/spaces/s1/medias/i%2F1%3F"),
+    ("weegloo", "content_type", "*", "https://cda.weegloo.com/v1/spaces/s1/content-types/i%2F1%3F"),
+]
+
+
+@pytest.mark.parametrize(("name", "entity_type", "locale", "url"), URLS)
+def test_an_entity_has_a_url_of_the_delivery_api(name: str, entity_type: str, locale: str, url: str) -> None:
+    """Of its region, space and environment, whatever characters an id has; no credential is in it."""
+    vendor = vendors.find(name)
+    settings = vendor.settings_type.model_validate({"token": SecretStr("token-secret"), **SETTINGS[name]})
+    located = vendor("blog", settings).locate(EntityKey("blog", entity_type, "i/1?", locale), "post")
+    assert located == url
+    assert "secret" not in located
