@@ -85,9 +85,13 @@ class Publisher:
         """
         try:
             for batch in self._assembler.batches(pages, self.index, self.checkpoint):
+                moved = batch.checkpoint
                 if self._worth_committing(batch):
                     self._commit(batch)
-                self._checkpoint = batch.checkpoint
+                else:
+                    # The heartbeat is due by what is durable: looking at the CMS refreshes nothing.
+                    moved = msgspec.structs.replace(moved, committed_at=self.checkpoint.committed_at)
+                self._checkpoint = moved
         finally:
             # What a failed assembly has staged must not ride along with the next transaction.
             self.index.discard()

@@ -178,6 +178,16 @@ def test_an_idle_delta_commits_nothing() -> None:
     assert stream.restarted().checkpoint == stream.checkpoint
 
 
+def test_an_idle_delta_does_not_pass_for_a_commit() -> None:
+    """However often an idle stream is polled, its last commit stays as old as it is: the heartbeat falls due."""
+    stream = Stream()
+    stream.publish(published("e1"))
+    committed_at = stream.checkpoint.committed_at
+    stream.clock.ms += 600_000
+    stream.publish()
+    assert stream.checkpoint.committed_at == committed_at
+
+
 @pytest.mark.parametrize("phase", ["snapshot", "catching_up"])
 def test_an_empty_page_before_streaming_is_committed(phase: str) -> None:
     """An empty page advances the checkpoint: an empty snapshot is a snapshot."""
