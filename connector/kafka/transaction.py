@@ -132,8 +132,8 @@ class Transactions:
 
     def _end(self) -> None:
         try:
-            # The remaining transaction time, as librdkafka's documentation asks for: other limits desynchronise it.
-            self._producer.commit_transaction(-1)
+            # Not -1: without a broker that waits without end. What goes on in the background ends with the producer.
+            self._producer.commit_transaction(self._timeout)
             self._producer.poll(0)
         except (KafkaException, SystemError) as error:
             inner = cause_of(error)
@@ -152,7 +152,7 @@ class Transactions:
         if error.code() in _FENCED or error.fatal():
             return Fenced(f"fenced in a transaction: {describe(error)}")
         try:
-            self._producer.abort_transaction(-1)
+            self._producer.abort_transaction(self._timeout)
             self._producer.poll(0)
         except (KafkaException, SystemError) as unclean:
             inner = cause_of(unclean)

@@ -47,6 +47,9 @@ def test_fault_in_snapshot_and_delta_loses_and_repeats_nothing(
                 for fault in FAULTS[name]:
                     deployment.simulator.push_fault(vendor, fault)
             deployment.follow()
+            if name == "empty page":
+                # Where an empty page is how a walk ends, the rest comes with the next one.
+                deployment.follow()
             deployment.prove()
 
 

@@ -87,10 +87,12 @@ def test_killed_in_a_heartbeat(kafka: Broker, prefix: str, tmp_path: Path, step:
 def test_killed_in_a_rebalance(kafka: Broker, prefix: str, tmp_path: Path, step: str) -> None:
     """A process that dies while streams change hands leaves them to the one that asked for its share."""
     with Deployment(kafka, prefix, tmp_path) as deployment:
+        deployment.follow()
+        deployment.change(everyday)
         first = deployment.spawn(once=False, at={PROCESS: step})
         if step.startswith("revoked"):
             deployment.arrive()
-        deployment.change(everyday)
+            deployment.change(everyday)
         second = deployment.spawn(once=False)
         first.die()
         deployment.arrive()

@@ -1,6 +1,7 @@
 """Whatever the network does to a commit, it is seen whole or not at all, and once."""
 
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -8,7 +9,11 @@ from typing import Any, NamedTuple
 import pytest
 from confluent_kafka import Producer
 
-from connector.kafka.transaction import _CoordinatorLog
+from connector.demo.broker import Broker
+from connector.errors import UnknownOutcome
+from connector.kafka import topics
+from connector.kafka.topics import Topics
+from connector.kafka.transaction import Transactions, _CoordinatorLog
 from tests.faults import proof
 from tests.faults.conftest import Deploy
 from tests.faults.deployment import Deployment, everyday
@@ -82,14 +87,32 @@ def test_late_commit_request_would_do_so_to_whoever_trusts_the_report(
 
 
 def test_commit_request_held_past_the_timeout_is_refused_later(proxied: Deploy, proxy: Proxy) -> None:
-    """A commit without an answer is given up in time; its request, arriving amid a later transaction, does nothing."""
+    """The last commit of a delta gets no answer: it is done anew, and its request, arriving amid that, does nothing."""
     with proxied(vendors=ONE, kafka={"transaction_timeout": 5}) as deployment:
         deployment.follow()
         deployment.change(everyday)
-        trap = proxy.hold(Api.END_TXN)
+        trap = proxy.hold(Api.END_TXN, 2)
         deployment.follow(producer=releasing(trap))
         assert trap.reply.is_set(), "the late request never arrived"
         deployment.prove()
+
+
+@pytest.mark.parametrize("api", [Api.END_TXN, pytest.param(Api.PRODUCE, marks=pytest.mark.faults)])
+def test_transaction_without_a_broker_is_given_up_in_time(
+    own_broker: Broker, proxy: Proxy, prefix: str, api: Api
+) -> None:
+    """Nothing gets through from a request on: the outcome is unknown, and known to be so soon after the timeout."""
+    spec = topics.state(f"{prefix}.state", 1)
+    Topics(own_broker.client).ensure(spec)
+    client = {"bootstrap.servers": proxy.bootstrap}
+    transactions = Transactions(client, prefix, timeout=5, max_message_bytes=1_000_000)
+    transactions.fence(30)
+    proxy.hold(api).then(proxy.partition)
+    begun_at = time.monotonic()
+    with pytest.raises(UnknownOutcome):
+        transactions.commit([], spec.name, [(b"key", b"value")])
+    transactions.close()
+    assert time.monotonic() - begun_at < 5 * 2 + 3
 
 
 class Cut(NamedTuple):

@@ -68,6 +68,25 @@ def test_zombie_is_fenced_and_its_transaction_leaves_no_trace(deployment: Deploy
             assert asked == done + 1, "the zombie's commit was not refused"
 
 
+def test_commit_of_a_zombie_just_before_the_fence_is_read_back(kafka: Broker, prefix: str, tmp_path: Path) -> None:
+    """A successor reads where the stream stands only once nobody else can commit any more."""
+    with Deployment(kafka, prefix, tmp_path, vendors=VENDORS[:1]) as deployment:
+        deployment.follow()
+        deployment.change(everyday)
+        zombie = deployment.spawn(at={VENDORS[0]: "begin.before:1"}, signal=signal.SIGSTOP)
+        zombie.reach("begin.before:1", VENDORS[:1])
+
+        class LateFence(Producer):
+            def init_transactions(self, *timeout: float) -> None:
+                zombie.signal(signal.SIGCONT)
+                zombie.reach("commit.after:1", VENDORS[:1])
+                zombie.kill()
+                super().init_transactions(*timeout)
+
+        deployment.follow(producer=LateFence)
+        deployment.prove()
+
+
 def test_open_transaction_of_a_dead_owner_does_not_hide_what_is_committed_behind_it(deployment: Deployment) -> None:
     """Recovery reads to the end of the state, not to the end that an open transaction leaves to other consumers.
 
