@@ -13,7 +13,7 @@ import msgspec
 from connector import codec, envelope
 from connector.codec import Framing
 from connector.envelope import Event, Headers, Op, Origin, Provenance
-from connector.errors import EventTooLarge, ItemRefused
+from connector.errors import EventTooLarge, ItemRefused, MalformedItem
 from connector.expansion import expand
 from connector.index import Index, IndexEntry, check_version
 from connector.model import ALL_LOCALES, Change, Checkpoint, DeadLetter, EntityKey, EntityType, SyncPage
@@ -156,6 +156,7 @@ class _Draft:
         self.checkpoint = checkpoint
         self._assembler = assembler
         self._policy = assembler.policy
+        self._rebased = checkpoint.asks("rebase")
         self._anew = "all" if assembler.policy.republish == "all" else checkpoint.wish("republish")
         self._index = index
         self._records: list[Record] = []
@@ -260,7 +261,9 @@ class _Draft:
         change, clock, known = case.change, case.clock, case.known
         if known is None:
             return None
-        if clock is not None and known.changed_at is not None and clock < known.changed_at:
+        # After a change of environment or filter, what an earlier epoch knew is no measure of this one's clocks.
+        foreign = self._rebased and known.epoch != self.checkpoint.epoch
+        if clock is not None and known.changed_at is not None and clock < known.changed_at and not foreign:
             return "stale"
         same_state = known.live == (change.change_type == "published")
         if not same_state:
@@ -272,7 +275,8 @@ class _Draft:
             return None
         same_clock = clock is not None and clock == known.changed_at
         same_revision = change.revision is not None and change.revision == known.revision
-        return "unchanged" if same_item or (known.live and same_clock and same_revision) else None
+        same_version = known.live and same_clock and same_revision and not foreign
+        return "unchanged" if same_item or same_version else None
 
     def _asked_anew(self, change: Change) -> bool:
         """Tell whether a snapshot is to publish this whether it changed or not: `all`, or what the request selects."""
@@ -290,7 +294,14 @@ class _Draft:
     def _publish(self, case: _Case) -> bool:
         """Append the event and its tombstone; return False where a dead letter took its place."""
         change, event = case.change, self._event(case)
-        route = self._assembler.route(change.key)
+        try:
+            route = self._assembler.route(change.key)
+        except MalformedItem as error:
+            self.bury(
+                DeadLetter(change.raw, str(error), "MalformedItem", change.key.entity_type, change.key.id),
+                self.checkpoint,
+            )
+            return False
         key = route.key.prefix + case.body
         headers = envelope.headers(event, self._assembler.provenance)
         value = route.value.prefix + self._encode(event)
@@ -366,6 +377,7 @@ class _Draft:
             changed_at=clock if clock is not None or known is None else known.changed_at,
             digest=change.digest,
             epoch=self.checkpoint.epoch,
+            removed_at=None if change.change_type == "published" else self._now_ms,
         )
         self._index.stage(case.body, entry.encode())
 

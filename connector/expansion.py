@@ -7,7 +7,7 @@ import msgspec
 from connector import codec, envelope
 from connector.envelope import Origin
 from connector.index import Index
-from connector.model import Change, Phase
+from connector.model import ALL_LOCALES, Change, ChangeType, Phase
 
 
 def expand(change: Change, index: Index, phase: Phase) -> Iterator[tuple[Change, Origin, str]]:
@@ -17,6 +17,7 @@ def expand(change: Change, index: Index, phase: Phase) -> Iterator[tuple[Change,
     """
     own: Origin = "snapshot" if phase == "snapshot" else "reconciled" if phase == "reconciling" else "delta"
     if change.scope == "key":
+        yield from _without_locale(change, index)
         yield change, own, ""
         return
     cause = envelope.event_id(change)
@@ -31,5 +32,17 @@ def expand(change: Change, index: Index, phase: Phase) -> Iterator[tuple[Change,
         targets = index.live_locales(change.key)
     for key in targets:
         yield msgspec.structs.replace(change, key=key, scope="key"), "expanded", cause
-    if change.scope == "content_type" or not (targets or index.holds(change.key, change.digest)):
+    if change.scope == "content_type" or not (targets or index.knows(change.key)):
         yield msgspec.structs.replace(change, scope="key"), own, ""
+
+
+def _without_locale(change: Change, index: Index) -> Iterator[tuple[Change, Origin, str]]:
+    """Yield the removal of what was once delivered without its locale: an item that names one takes its place."""
+    if change.key.locale == ALL_LOCALES:
+        return
+    key = msgspec.structs.replace(change.key, locale=ALL_LOCALES)
+    known = index.get(codec.encode_key(key))
+    if known and known.live:
+        change_type: ChangeType = "deleted" if change.change_type == "published" else change.change_type
+        removal = msgspec.structs.replace(change, key=key, change_type=change_type, fields=None, meta=None, refs=())
+        yield removal, "expanded", envelope.event_id(change)

@@ -15,7 +15,10 @@ _LIVE_AT = 1
 
 
 class IndexEntry(msgspec.Struct, frozen=True):
-    """What the last change of a key said. `changed_at` is in microseconds, None where no change had a clock."""
+    """What the last change of a key said.
+
+    `changed_at` is the CMS's clock in microseconds, None where no change had one; `removed_at` is ours in milliseconds.
+    """
 
     live: bool
     change_type: str
@@ -24,6 +27,7 @@ class IndexEntry(msgspec.Struct, frozen=True):
     changed_at: int | None
     digest: bytes
     epoch: int
+    removed_at: int | None = None
     version: int = VERSION
 
     def encode(self) -> bytes:
@@ -115,12 +119,13 @@ class Index:
         """Return the live keys that share `key`'s entity type and id, sorted by locale."""
         return [sibling for sibling, entry in self._siblings(key) if entry.live]
 
-    def holds(self, key: EntityKey, digest: bytes) -> bool:
-        """Return whether a locale of `key`'s id, live or not, was last changed by the item of this digest."""
-        return any(entry.digest == digest for _, entry in self._siblings(key))
+    def knows(self, key: EntityKey) -> bool:
+        """Return whether any locale of `key`'s id is known, live or not."""
+        return any(self._siblings(key))
 
     def _siblings(self, key: EntityKey) -> Iterator[tuple[EntityKey, IndexEntry]]:
-        for locale in sorted(self._known_locales(key.entity_type, key.id)):
+        # An entity that came without its locale stands beside the localised ones.
+        for locale in sorted({ALL_LOCALES, *self._known_locales(key.entity_type, key.id)}):
             sibling = EntityKey(key.connection, key.entity_type, key.id, locale)
             entry = self.get(codec.encode_key(sibling))
             if entry:

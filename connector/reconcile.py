@@ -1,6 +1,7 @@
 """Deletes that a fresh snapshot proves: live keys that the snapshot's epoch did not see have left the CMS."""
 
 from collections.abc import Iterator
+from itertools import islice
 
 import msgspec
 
@@ -11,6 +12,7 @@ from connector.model import Change, Checkpoint, SyncPage
 from connector.publisher import Publisher
 
 _WEEK = 7 * 86_400.0
+_FORGET_AT_ONCE = 10_000
 
 # A handful of deletes is everyday work, whatever their share.
 _ALWAYS_ALLOWED = 20
@@ -34,16 +36,24 @@ def reconcile(publisher: Publisher, *, max_delete_share: float, page_items: int)
     opened = msgspec.structs.replace(checkpoint, walk_open=True)
     for changes in _chunks(_deletes(publisher.index, checkpoint.epoch), page_items):
         publisher.publish([SyncPage(changes, opened, caught_up=False)])
+    forgotten = [body for body, entry in publisher.index.dead() if entry.epoch != checkpoint.epoch]
+    while len(forgotten) > page_items:
+        publisher.commit_checkpoint(publisher.checkpoint, forget=forgotten[-page_items:])
+        del forgotten[-page_items:]
     return publisher.commit_checkpoint(
         msgspec.structs.replace(publisher.checkpoint, phase="streaming", walk_open=False, request=None),
-        forget=[body for body, entry in publisher.index.dead() if entry.epoch != checkpoint.epoch],
+        forget=forgotten,
     )
 
 
 def long_dead(index: Index, now: float) -> list[bytes]:
-    """Return the keys removed more than a week before `now`: no delivery is so late that staleness still matters."""
-    horizon = (now - _WEEK) * 1_000_000
-    return [body for body, entry in index.dead() if entry.changed_at is not None and entry.changed_at < horizon]
+    """Return keys whose removal was published more than a week before `now`, a transaction's worth at most.
+
+    No delivery is so late that staleness still matters. Our own clock counts: a CMS tells removals years after.
+    """
+    horizon = (now - _WEEK) * 1000
+    dead = (body for body, entry in index.dead() if entry.removed_at is not None and entry.removed_at < horizon)
+    return list(islice(dead, _FORGET_AT_ONCE))
 
 
 def _count(index: Index, epoch: int) -> tuple[int, int]:
