@@ -156,6 +156,18 @@ def test_edits_while_paging_lose_nothing(subject: Subject, mode: Mode) -> None:
     settle(subject)
 
 
+def test_edits_during_a_new_snapshot_delete_nothing(subject: Subject) -> None:
+    """What moved to a page already read is still there: no delete is concluded before the walk is caught up with."""
+    subject.become_current()
+    before = subject.ops().count("d")
+    subject.simulator.set_mode(subject.name, "shift")
+    subject.simulator.expire_cursors()
+    subject.simulator.on_page(subject.name, 1, lambda: subject.simulator.release(20))
+    subject.become_current()
+    assert subject.ops().count("d") == before
+    subject.assert_right()
+
+
 def settle(subject: Subject) -> None:
     """Edit no more, let the stream become current, and compare."""
     subject.simulator.clear_faults(subject.name)

@@ -6,8 +6,8 @@ import msgspec
 import pytest
 
 from connector.batch import CHECKPOINT_KEY, Policy
-from connector.errors import Fenced, TransactionAborted, UnknownOutcome
-from connector.model import Change
+from connector.errors import Fenced, ItemRefused, TransactionAborted, UnknownOutcome
+from connector.model import Change, DeadLetter
 from connector.publisher import Publisher
 from connector.testing import MemoryStore, fail_after_commit, fail_before_commit
 from tests.memory import Stream
@@ -247,6 +247,17 @@ def test_an_aborted_batch_leaves_the_index_as_it_was() -> None:
         stream.publish(published("e1"))
     stream.publisher.recover()
     assert ops(stream.publish(published("e1"))) == [("c", "e1")]
+
+
+def test_a_refused_page_leaves_nothing_for_the_next_transaction() -> None:
+    """What was prepared before the refusal is forgotten, though nothing was committed and no recovery is needed."""
+    stream = Stream(Policy(malformed="stop"))
+    good = page(published("e1"), after=stream.checkpoint, caught_up=False)
+    with pytest.raises(ItemRefused):
+        stream.publisher.publish([good, page(DeadLetter(b"{}", "odd"), after=good.checkpoint)])
+    assert stream.publisher.ready
+    assert ops(stream.publish(published("e2"))) == [("c", "e2")]
+    assert ops(stream.restarted().publish(published("e1"))) == [("c", "e1")]
 
 
 def test_no_state_is_the_initial_checkpoint() -> None:
