@@ -8,12 +8,12 @@ from itertools import pairwise
 import pytest
 
 from connector import vendors
-from connector.errors import UnknownOutcome
+from connector.errors import SourceUnavailable, UnknownOutcome
 from connector.follower import Hooks
 from connector.model import Checkpoint
 from connector.publisher import Publisher
 from connector.runner import Bounds, Runner
-from connector.simulator import Simulator
+from connector.simulator import Fault, Simulator
 from connector.source import ignore
 from connector.testing import MemoryStore, fail_after_commit, fail_before_commit
 from tests.cms import assert_right
@@ -109,6 +109,20 @@ def test_a_small_snapshot_is_one_transaction(following: Following, store: Memory
     with session(following, Bounds(interval=3600.0)) as running:
         running.runner.pass_once()
     assert len(store.transactions) == 1
+
+
+def test_a_transaction_whose_pages_break_off_is_none(
+    simulator: Simulator, following: Following, store: MemoryStore, name: str
+) -> None:
+    """Pages are encoded as they come, yet of an unfinished transaction nothing is published, and nothing is lost."""
+    simulator.push_fault(name, Fault("status", after=2))
+    with session(following, Bounds(interval=3600.0)) as running:
+        with pytest.raises(SourceUnavailable):
+            running.runner.pass_once()
+        assert not store.transactions
+        assert running.checkpoint.cursor is None
+        running.become_current()
+    assert_right(simulator, name, store.records)
 
 
 def test_the_passes_lead_from_snapshot_to_streaming(following: Following) -> None:
