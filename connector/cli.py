@@ -132,11 +132,14 @@ def run(session: Session, *, until_caught_up: bool, timeout: float, log_format: 
 @_session
 def status(session: Session, *, as_json: bool) -> None:
     """Show where every stream stands and which process owns it."""
-    streams = list(overview.streams(session.config()))
+    loaded = session.config()
+    streams = list(overview.streams(loaded))
     if as_json:
         click.echo(json.dumps([stream.facts() for stream in streams], indent=2))
     else:
         click.echo(screen.table(overview.HEADERS, [stream.row() for stream in streams]))
+    for message, hint in overview.warnings(loaded):
+        _complain(session, message, hint)
 
 
 @cli.command(name="tail")
@@ -170,10 +173,7 @@ def verify(session: Session, connection: str, *, deep: bool, as_json: bool, limi
     if as_json:
         click.echo(json.dumps(report.facts(limit), indent=2))
     else:
-        click.echo(screen.table(proof.COUNTS, report.counts()))
-        differences = report.differences[:limit]
-        _lines(["", screen.table(proof.HEADERS, [each.row() for each in differences])] if differences else [])
-        _lines(["", *report.remarks(connection)])
+        click.echo(report.text(connection, limit))
     return 0 if report.proven else 1
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from connector import wiring
+from connector import peers, wiring
 from connector.config import Config
 from connector.errors import ConnectorError
 from connector.kafka.cluster import Cluster, Member
@@ -41,11 +41,19 @@ def streams(config: Config) -> Iterator[Stream]:
     """Yield every configured stream; raises `BrokerUnavailable` or `BrokerFatal`."""
     cluster = Cluster(config.kafka.properties())
     topics = cluster.topics()
-    owners = cluster.owners(f"{config.kafka.prefix}.connectors")
+    members = cluster.members(f"{config.kafka.prefix}.connectors")
+    owners = {topic: member for member, topics in members for topic in topics}
     for connection in config.connections.values():
         topic = wiring.layout(config.kafka, connection).state_topic
         checkpoint = cluster.last_checkpoint(topic) if topic in topics else None
         yield Stream(connection.name, connection.vendor, checkpoint, owners.get(topic))
+
+
+def warnings(config: Config) -> Iterator[tuple[str, str]]:
+    """Yield a message and a hint for each running process that follows something else than this configuration says."""
+    members = Cluster(config.kafka.properties()).members(f"{config.kafka.prefix}.connectors")
+    for member in peers.differing([member for member, _ in members], wiring.signature(config)):
+        yield f"{member.client_id} at {member.host} follows another configuration than this one", peers.HINT
 
 
 def checkpoint(config: Config, connection: str) -> Checkpoint:

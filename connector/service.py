@@ -3,13 +3,12 @@
 import gc
 import os
 import signal
-import socket
 import threading
 import time
 from collections.abc import Sequence
 from typing import Final
 
-from connector import logs, wiring
+from connector import logs, peers, wiring
 from connector.config import Config
 from connector.kafka.cluster import Cluster
 from connector.metrics import CONTENT_TYPE, Metrics
@@ -34,8 +33,8 @@ class Service:
         self._config = config
         self._metrics = Metrics()
         self._plans = [wiring.plan(config, connection) for connection in config.connections.values()]
-        client_id = f"contentwire-{socket.gethostname()}-{os.getpid()}"
-        self._client = {"client.id": client_id, **config.kafka.properties()}
+        self._signature = wiring.signature(config)
+        self._client = {"client.id": peers.client_id(self._signature), **config.kafka.properties()}
         self._patience = give_up_after if once else _PATIENCE
         self._supervisor = Supervisor(self._plans, self._client, config.kafka.prefix, self._metrics, once=once)
         self._supervisor.give_up_after = give_up_after
@@ -77,8 +76,10 @@ class Service:
     def _work(self) -> None:
         try:
             # Its errors say why there is no connection; and nothing has begun that a signal would have to wait for.
-            Cluster(self._client, timeout=self._patience).topics()
+            cluster = Cluster(self._client, timeout=self._patience)
+            cluster.topics()
             self._begun = True
+            peers.Watch(cluster, f"{self._config.kafka.prefix}.connectors", self._signature).start()
             layouts = [wiring.layout(self._config.kafka, each) for each in self._config.connections.values()]
             self._outcome = self._supervisor.run(layout.state_spec() for layout in layouts)
         except Exception as error:  # noqa: BLE001  handed over to the main thread

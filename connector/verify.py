@@ -17,6 +17,7 @@ from connector import tail, vendors, wiring
 from connector.config import Config, Connection
 from connector.evidence import Delivered, Progress, Published, Trace
 from connector.model import Checkpoint, EntityKey
+from connector.screen import table
 
 Kind = Literal["missing", "stale", "extra"]
 
@@ -63,11 +64,17 @@ class Report(msgspec.Struct, frozen=True):
     def counts(self) -> list[tuple[object, ...]]:
         """Return a row for each table of what `COUNTS` names."""
         found = Counter((each.table, each.kind) for each in self.differences)
-        tables = sorted({*self.equal, *(table for table, _ in found)})
-        return [(table, self.equal.get(table, 0), *(found[table, kind] for kind in COUNTS[2:])) for table in tables]
+        tables = sorted({*self.equal, *(name for name, _ in found)})
+        return [(name, self.equal.get(name, 0), *(found[name, kind] for kind in COUNTS[2:])) for name in tables]
 
-    def remarks(self, connection: str) -> list[str]:
-        """Return the verdict in words, and what there is to know beside it."""
+    def text(self, connection: str, limit: int | None) -> str:
+        """Return everything for a person, with at most `limit` differences: tables, the verdict, what is next."""
+        parts = [table(COUNTS, self.counts())]
+        if self.differences:
+            parts.append(table(HEADERS, [each.row() for each in self.differences[:limit]]))
+        return "\n\n".join([*parts, "\n".join(self._remarks(connection))])
+
+    def _remarks(self, connection: str) -> list[str]:
         equal, found = sum(self.equal.values()), len(self.differences)
         verdict = f"{connection}: {equal} keys are equal, {found} differ"
         remarks = [verdict if found else f"{connection}: equal, all {equal} keys"]

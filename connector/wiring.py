@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from connector import __version__, vendors
+from connector import __version__
 from connector.batch import Assembler, Batch, Policy
 from connector.config import Config, Connection, KafkaConfig
 from connector.envelope import Provenance
@@ -18,7 +18,7 @@ from connector.publisher import Publisher
 from connector.registry import Registry
 from connector.runner import Bounds
 from connector.source import Observer, Source, Transport, ignore
-from connector.vendors import Vendor
+from connector.vendors import Vendor, find
 
 
 def plan(
@@ -33,7 +33,7 @@ def plan(
     Raises `ConfigError` for settings that the vendor cannot combine.
     """
     kafka = config.kafka
-    vendor = vendors.find(connection.vendor)(connection.name, connection.settings)
+    vendor = find(connection.vendor)(connection.name, connection.settings)
     laid_out = layout(kafka, connection)
 
     def start(stop: threading.Event, hooks: Hooks) -> tuple[Source, Publisher]:
@@ -139,16 +139,28 @@ def policy(kafka: KafkaConfig, connection: Connection) -> Policy:
 
 
 def fingerprint(kafka: KafkaConfig, connection: Connection, vendor: Vendor) -> str:
-    """Return a digest of everything that decides what a cursor means and what is published where."""
+    """Return a digest of what decides what a cursor means, and after a dot one of what is published where."""
     scope = {
         "vendor": vendor.name,
         "scope": dict(vendor.scope),
         "entity_types": sorted(connection.entity_types or ()),
         "content_types": sorted(connection.content_types or ()),
         "locales": sorted(connection.locales or ()),
-        "topic": kafka.topic,
     }
-    return hashlib.blake2b(json.dumps(scope, sort_keys=True).encode(), digest_size=16).hexdigest()
+    return ".".join(_digest(part) for part in (scope, kafka.topic))
+
+
+def signature(config: Config) -> str:
+    """Return a short digest of everything that a process with this configuration follows, and how."""
+    followed = {
+        connection.name: fingerprint(config.kafka, connection, find(connection.vendor)(name, connection.settings))
+        for name, connection in config.connections.items()
+    }
+    return hashlib.blake2b(json.dumps(followed, sort_keys=True).encode(), digest_size=4).hexdigest()
+
+
+def _digest(part: object) -> str:
+    return hashlib.blake2b(json.dumps(part, sort_keys=True).encode(), digest_size=16).hexdigest()
 
 
 def _some(names: tuple[str, ...] | None) -> frozenset[str] | None:

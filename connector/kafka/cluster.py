@@ -43,15 +43,17 @@ class Cluster:
             raise self._cause(error) from error
         return {name: len(topic.partitions) for name, topic in topics.items()}
 
-    def owners(self, group: str) -> dict[str, Member]:
-        """Return which member each topic of the group is assigned to."""
+    def members(self, group: str) -> list[tuple[Member, frozenset[str]]]:
+        """Return the members of a group, each with the topics that are assigned to it."""
         future = self._admin.describe_consumer_groups([group], request_timeout=self._timeout)[group]
         found = self._result(future, f"asking for the group {group}")
-        return {
-            partition.topic: Member(member.client_id, member.host.lstrip("/"))
+        return [
+            (
+                Member(member.client_id, member.host.lstrip("/")),
+                frozenset(partition.topic for partition in member.assignment.topic_partitions),
+            )
             for member in (found.members if found else ())
-            for partition in member.assignment.topic_partitions
-        }
+        ]
 
     def last_checkpoint(self, topic: str) -> Checkpoint | None:
         """Return the last committed checkpoint of a state topic that exists; None if there is none yet."""

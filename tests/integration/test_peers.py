@@ -1,0 +1,36 @@
+"""Processes of one group with differing configurations, on the real broker."""
+
+import signal
+from pathlib import Path
+
+import pytest
+
+from connector.demo.broker import Broker
+from connector.simulator import Simulator
+from tests.command import following
+
+
+@pytest.mark.timeout(120)
+def test_a_process_with_another_configuration_is_noticed_and_told(tmp_path: Path, kafka: Broker, prefix: str) -> None:
+    """Each of the two warns of the other by its name; `status` tells whichever differs from its own file."""
+    with Simulator(entries=20).serving() as simulator:
+        places = []
+        for name in ("one", "two"):
+            folder = tmp_path / name
+            folder.mkdir()
+            names = ("contentful", "weegloo")
+            places.append(following(folder, simulator, names, bootstrap=kafka.bootstrap, prefix=prefix))
+        one, two = places
+        assert "another configuration" not in one.run("status").err
+        two.edit(r"\Z", 'entity_types = ["entry"]\n')
+        with one.start("run") as first, two.start("run") as second:
+            assert first.said("follows another configuration")
+            assert second.said("follows another configuration")
+            pid = second.child.pid
+            told = one.run("status")
+            assert f"-{pid}-" in told.err
+            assert "follows another configuration than this one" in told.err
+            assert f"-{first.child.pid}-" not in told.err
+            assert told.code == 0
+            assert f"-{pid}-" in first.ends(signal.SIGTERM).err
+            second.ends(signal.SIGTERM)

@@ -1,0 +1,94 @@
+"""Processes with another configuration: told from those with ours."""
+
+import io
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from connector import config, logs, peers, wiring
+from connector.kafka.cluster import Member
+from connector.peers import Watch, client_id, differing
+
+TOML = """
+[kafka]
+bootstrap_servers = "nowhere:9092"
+{kafka}
+
+[connections.blog]
+vendor = "contentful"
+space = "s1"
+token = {{ env = "T" }}
+{connection}
+"""
+
+
+def signature(tmp_path: Path, kafka: str = "", connection: str = "") -> str:
+    """Return the signature of a configuration."""
+    path = tmp_path / "c.toml"
+    path.write_text(TOML.format(kafka=kafka, connection=connection))
+    return wiring.signature(config.load(path, {"T": "tok-1-secret", "U": "tok-2-secret"}))
+
+
+@pytest.fixture
+def log() -> Iterator[io.StringIO]:
+    """Give what is logged."""
+    stream = io.StringIO()
+    logs.configure(stream, json=True, level="info", secrets=[])
+    yield stream
+    logs.configure(io.StringIO(), json=True, level="info", secrets=[])
+
+
+def test_a_member_differs_by_its_signature_alone() -> None:
+    """Another host or process is no difference; who was named by an operator is not judged."""
+    ours, same = Member(client_id("0a1b2c3d"), "h"), Member("contentwire-a-b-77-0a1b2c3d", "h2")
+    other, named = Member("contentwire-a-1-ffffffff", "h"), Member("my-client", "h")
+    assert differing([ours, same, named, other], "0a1b2c3d") == [other]
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"connection": 'content_types = ["post"]'},
+        {"connection": 'environment = "staging"'},
+        {"kafka": 'topic = "{prefix}.{connection}.{locale}"'},
+        {"connection": '[connections.shop]\nvendor = "contentful"\nspace = "s2"\ntoken = { env = "U" }'},
+    ],
+)
+def test_what_is_followed_makes_the_signature(tmp_path: Path, changed: dict[str, str]) -> None:
+    """Filters, scope, topics and the connections themselves do."""
+    assert signature(tmp_path, **changed) != signature(tmp_path)
+
+
+def test_how_it_is_followed_does_not(tmp_path: Path) -> None:
+    """Neither secrets, intervals nor addresses, which may differ from machine to machine."""
+    assert signature(tmp_path, connection="poll_interval = 5") == signature(tmp_path)
+
+
+def test_each_differing_peer_is_warned_of_once(log: io.StringIO) -> None:
+    """One line names it and what to do, however often the group is looked at."""
+    other = Member("contentwire-a-1-ffffffff", "h2")
+    cluster: Any = Group([other, Member(client_id("0a1b2c3d"), "h")])
+    watch = Watch(cluster, "p.connectors", "0a1b2c3d")
+    watch.look()
+    watch.look()
+    (line,) = [json.loads(line) for line in log.getvalue().splitlines()]
+    assert (line["level"], line["peer"], line["host"], line["hint"]) == (
+        "warning",
+        "contentwire-a-1-ffffffff",
+        "h2",
+        peers.HINT,
+    )
+
+
+class Group:
+    """A group with these members."""
+
+    def __init__(self, members: list[Member]) -> None:
+        self._members = members
+
+    def members(self, _group: str) -> list[tuple[Member, frozenset[str]]]:
+        """Return them, with nothing assigned."""
+        return [(member, frozenset()) for member in self._members]
