@@ -266,42 +266,6 @@ def test_a_new_filter_deletes_nothing_by_itself() -> None:
     stream = stream.restarted(Policy(content_types=frozenset({"cat"})))
     stream.move_to("snapshot", epoch=2)
     assert ops(stream.publish(published("e1", 2, content_type="dog"))) == []
-    assert events(records)[0]["source"]["table"] == "cat"
-    assert ops(stream.publish(published("e1", 2, content_type="dog"))) == []
-
-
-def test_a_removal_under_an_excluded_type_removes_what_was_published() -> None:
-    """Whatever type the marker names: what consumers hold has to go."""
-    stream = Stream(Policy(content_types=frozenset({"cat"})))
-    stream.publish(published("e1", 1, content_type="cat"))
-    assert ops(stream.publish(removed("e1", 2, content_type="dog"))) == [("d", "e1"), ("tombstone", "e1")]
-
-
-def test_a_new_filter_deletes_nothing_by_itself() -> None:
-    """What a changed filter excludes is left to reconciliation, which a bad filter cannot fool."""
-    stream = Stream()
-    stream.publish(published("e1", 1, content_type="dog"))
-    stream = stream.restarted(Policy(content_types=frozenset({"cat"})))
-    stream.move_to("snapshot", epoch=2)
-    assert ops(stream.publish(published("e1", 2, content_type="dog"))) == []
-    assert events(records)[0]["source"]["table"] == "cat"
-    assert ops(stream.publish(published("e1", 2, content_type="dog"))) == []
-
-
-def test_a_removal_under_an_excluded_type_removes_what_was_published() -> None:
-    """Whatever type the marker names: what consumers hold has to go."""
-    stream = Stream(Policy(content_types=frozenset({"cat"})))
-    stream.publish(published("e1", 1, content_type="cat"))
-    assert ops(stream.publish(removed("e1", 2, content_type="dog"))) == [("d", "e1"), ("tombstone", "e1")]
-
-
-def test_a_new_filter_deletes_nothing_by_itself() -> None:
-    """What a changed filter excludes is left to reconciliation, which a bad filter cannot fool."""
-    stream = Stream()
-    stream.publish(published("e1", 1, content_type="dog"))
-    stream = stream.restarted(Policy(content_types=frozenset({"cat"})))
-    stream.move_to("snapshot", epoch=2)
-    assert ops(stream.publish(published("e1", 2, content_type="dog"))) == []
 
 
 def test_a_dead_letter_is_in_the_transaction_of_its_page() -> None:
