@@ -126,6 +126,18 @@ def test_an_older_clock_never_wins_over_a_removal(late: Change) -> None:
     assert ops(stream.publish(late)) == []
 
 
+def test_clocks_of_another_environment_are_no_measure() -> None:
+    """After a change of environment an older clock wins over an earlier epoch's knowledge, not over this one's."""
+    stream = Stream()
+    stream.publish(published("e1", 5), published("e2", 5))
+    stream.publisher.commit_checkpoint(msgspec.structs.replace(stream.checkpoint, request='{"rebase":true}'))
+    stream.move_to("snapshot", epoch=2)
+    assert ops(stream.publish(published("e1", 3), published("e2", 5, meta=b"[]"), caught_up=False)) == [
+        ("u", "e1"), ("u", "e2"),
+    ]  # fmt: skip
+    assert ops(stream.publish(published("e1", 2))) == []
+
+
 def test_an_equal_clock_wins() -> None:
     """Clocks are coarse and releases share them: what arrives later of the same moment is published."""
     stream = Stream()
