@@ -105,4 +105,4 @@ class _Edits:
         edited["sys"]["revision"] = number
         array = [] if "initial" in request.url.params else [edited]
         url = f"{_ORIGIN}{canned.sync_path('master')}?sync_token={number}"
-        return httpx.Response(200, content=canned.page(json.dumps(array).encode(), url, last=True))
+        return httpx.Response(200, stream=httpx.ByteStream(canned.page(json.dumps(array).encode(), url, last=True)))
