@@ -1,11 +1,13 @@
 """A broker that faults may be done to, and a proxy in front of it."""
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from connector.demo.broker import Broker, Kafka
+from tests.conftest import _running
 from tests.faults.deployment import Deployment
 from tests.faults.proxy import Proxy
 
@@ -15,7 +17,18 @@ Deploy = Callable[..., Deployment]
 @pytest.fixture(scope="session")
 def own_kafka() -> Iterator[Kafka]:
     """Give a broker that may be killed, frozen and restarted; leave it running."""
-    with Kafka() as kafka:
+    yield from _running(_started(1))
+
+
+@pytest.fixture(scope="module")
+def three_kafka() -> Iterator[Kafka]:
+    """Give three brokers, of which one at a time may be down; leave them running."""
+    yield from _running(_started(3))
+
+
+@contextmanager
+def _started(brokers: int) -> Iterator[Kafka]:
+    with Kafka(brokers=brokers) as kafka:
         yield kafka
 
 

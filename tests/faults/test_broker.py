@@ -2,7 +2,7 @@
 
 import signal
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -75,25 +75,18 @@ def test_broker_frozen_for_a_while_loses_and_repeats_nothing(
         deployment.prove()
 
 
-@pytest.fixture(scope="module")
-def three() -> Iterator[Kafka]:
-    """Give three brokers."""
-    with Kafka(brokers=3) as kafka:
-        yield kafka
-
-
 @pytest.mark.faults
 @pytest.mark.timeout(600)
-def test_three_brokers_killed_in_turn_lose_and_repeat_nothing(three: Kafka, prefix: str, tmp_path: Path) -> None:
+def test_three_brokers_killed_in_turn_lose_and_repeat_nothing(three_kafka: Kafka, prefix: str, tmp_path: Path) -> None:
     """Whichever node dies, with whatever it leads and coordinates, streams go on without it, and with it again."""
-    with Deployment(Broker(three.bootstrap, three.client), prefix, tmp_path) as deployment:
+    with Deployment(Broker(three_kafka.bootstrap, three_kafka.client), prefix, tmp_path) as deployment:
         owner = deployment.spawn(once=False)
         deployment.arrive()
         for node in (1, 2, 3):
             deployment.change(everyday)
-            three.kill(node)
+            three_kafka.kill(node)
             deployment.arrive(120)
-            three.start(node)
+            three_kafka.start(node)
             deployment.change(everyday)
             deployment.arrive(120)
         owner.stop()
@@ -104,25 +97,25 @@ def test_three_brokers_killed_in_turn_lose_and_repeat_nothing(three: Kafka, pref
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("answered", [False, True], ids=["asked", "answered"])
 def test_coordinator_that_moves_during_a_commit_commits_once(
-    three: Kafka, prefix: str, tmp_path: Path, *, answered: bool
+    three_kafka: Kafka, prefix: str, tmp_path: Path, *, answered: bool
 ) -> None:
     """The node that coordinates a transaction dies when the commit was asked for; another one takes its place."""
-    with Proxy(three.bootstrap) as proxy:
+    with Proxy(three_kafka.bootstrap) as proxy:
         through = Broker(proxy.bootstrap, {"bootstrap.servers": proxy.bootstrap})
-        reader = Broker(three.bootstrap, three.client)
+        reader = Broker(three_kafka.bootstrap, three_kafka.client)
         with Deployment(through, prefix, tmp_path, reader=reader, vendors=VENDORS[:1]) as deployment:
             deployment.follow()
             deployment.change(everyday)
             trap = (proxy.hold_answer if answered else proxy.hold)(Api.END_TXN)
             owner = deployment.spawn()
             assert trap.sprung.wait(30), owner.tail(40)
-            ports = [int(each.rpartition(":")[2]) for each in three.bootstrap.split(",")]
+            ports = [int(each.rpartition(":")[2]) for each in three_kafka.bootstrap.split(",")]
             node = ports.index(trap.port) + 1
-            three.kill(node)
+            three_kafka.kill(node)
             trap.release()
             owner.finish()
             deployment.prove()
-            three.start(node)
+            three_kafka.start(node)
 
 
 @pytest.mark.faults
