@@ -4,7 +4,7 @@ UV := .bootstrap/bin/uv
 RUN := $(UV) run --frozen --all-extras
 
 .DEFAULT_GOAL := help
-.PHONY: help setup format check test test-unit faults demo bench
+.PHONY: help setup format check test test-unit faults soak demo bench
 
 help:  ## Show this help.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,6 +34,9 @@ test-unit: setup  ## Run the tests that need no broker.
 
 faults: setup  ## Run the long fault matrix as well: every kill point, brokers that die, partitions.
 	@$(RUN) pytest -m faults tests/faults
+
+soak: setup  ## Random edits, faults and deaths on a real Kafka; SECONDS=60, and SEED to repeat a run.
+	@$(RUN) python -m tests.faults.soak --seconds $(or $(SECONDS),60) $(if $(SEED),--seed $(SEED))
 
 demo: setup  ## Watch three CMSs flow into Kafka, through a crash, and see the proof.
 	@$(RUN) contentwire demo
