@@ -40,6 +40,10 @@ class Discard:
         """Nobody else writes."""
         return False
 
+    def end(self) -> int:
+        """Nothing grows."""
+        return 0
+
     def close(self) -> None:
         """Nothing to close."""
 

@@ -191,7 +191,7 @@ class Connection(_Frozen):
     settings: Settings
     poll_interval: Seconds = Field(default=30.0, ge=0.1, le=86_400)
     request_timeout: Seconds = Field(default=30.0, ge=1, le=600)
-    max_response_bytes: int = Field(default=64 * 1024**2, ge=64 * 1024, le=1024**3)
+    max_response_bytes: int = Field(default=64 * 1024**2, ge=64 * 1024, le=900 * 1024**2)
     snapshot_mode: Literal["initial", "initial_only", "never", "when_needed"] = "initial"
     content_types: Names | None = None
     entity_types: EntityTypes | None = None

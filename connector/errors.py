@@ -19,6 +19,7 @@ ConnectorError
       StateTooNew             a state record was written by a newer version
   CheckpointRejected      re-snapshot: the API refuses the cursor, or what it stands for has changed
     PageTooLarge            re-snapshot with a smaller page
+    EnvironmentChanged      re-snapshot: another environment answers under the same name
   WalkBroken              walk again: refused midway, or a page cursor came back
   MalformedItem           dead letter in the page's transaction
   EventTooLarge           dead letter, reference or stop
@@ -143,6 +144,10 @@ class CheckpointRejected(ConnectorError):
 
 class PageTooLarge(CheckpointRejected):
     """The response would exceed the API's size limit: start a new snapshot with a smaller page."""
+
+
+class EnvironmentChanged(CheckpointRejected):
+    """Another environment answers under the same name: its clocks and ids are not comparable with what is known."""
 
 
 class WalkBroken(ConnectorError):

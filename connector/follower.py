@@ -3,17 +3,18 @@
 import random
 import threading
 import time
-from collections.abc import Callable
 from functools import partial
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal
 
 import msgspec
 
 from connector import logs
 from connector.batch import Batch
+from connector.codec import decode_key
 from connector.errors import (
     ConnectorError,
     DeletesHeld,
+    EnvironmentChanged,
     Fenced,
     PageTooLarge,
     SourceRejected,
@@ -25,62 +26,20 @@ from connector.errors import (
 )
 from connector.metrics import Metrics, Outcome
 from connector.model import Checkpoint
-from connector.publisher import Publisher
+from connector.plan import Hooks, Plan
 from connector.reconcile import long_dead
-from connector.runner import Bounds, Runner
-from connector.source import Source
+from connector.runner import Runner
 from connector.status import StreamState, StreamStatus
-from connector.vendors import Vendor
-
-SnapshotMode = Literal["initial", "initial_only", "never", "when_needed"]
 
 _WALK_ATTEMPTS: Final = 5
+_LONGEST_TOLD: Final = 86_400.0  # however long a header says to wait
+_A_MOMENT: Final = 0.1
 _REFUSALS: Final = 3  # vendors refuse good cursors now and then; a snapshot is too dear for one refusal
 _OUTCOMES: Final[dict[type[ConnectorError], Outcome]] = {
     TransactionAborted: "aborted",
     UnknownOutcome: "unknown",
     Fenced: "fenced",
 }
-
-
-class Pace(msgspec.Struct, frozen=True, kw_only=True):
-    """How long a follower waits, in seconds.
-
-    - `first_pause`, `longest_pause`: the cap of the pause after a first failure, and what it grows to by doubling.
-    - `look_again`: between looks for an operator's request.
-    - `wake_ups`: when to poll after a wake-up call: delivery caches lag behind webhooks by up to two minutes.
-    """
-
-    first_pause: float = 0.5
-    longest_pause: float = 60.0
-    look_again: float = 5.0
-    wake_ups: tuple[float, ...] = (0.0, 5.0, 20.0, 60.0, 120.0)
-
-
-class Hooks(NamedTuple):
-    """Who is told: of a page (items, bytes, seconds it took), of a committed batch (seconds the transaction took)."""
-
-    page: Callable[[int, int, float], None]
-    committed: Callable[[Batch, float], None]
-
-
-class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """What following a stream takes. `open` builds its parts; `page_size` is what is asked for at first.
-
-    `open(stop, hooks)` returns a source that stops at `stop` and a publisher; both report to `hooks`.
-    """
-
-    connection: str
-    vendor: Vendor
-    state_topic: str
-    fingerprint: str
-    open: Callable[[threading.Event, Hooks], tuple[Source, Publisher]]
-    bounds: Bounds = Bounds()
-    poll_interval: float = 30.0
-    heartbeat: float = 600.0
-    snapshot_mode: SnapshotMode = "initial"
-    page_size: int = 100
-    pace: Pace = Pace()
 
 
 class Follower:
@@ -109,6 +68,7 @@ class Follower:
         self._well_at = time.monotonic()
         self._looked_at = self._well_at
         self._wake_ups: list[float] = []
+        self._announced: str | None = None
 
     @property
     def status(self) -> StreamStatus:
@@ -134,9 +94,10 @@ class Follower:
         self._thread.join(timeout)
         return not self._thread.is_alive()
 
-    def wake(self) -> None:
-        """Poll now, and a few times more in the next two minutes."""
+    def wake(self, announced: str | None = None) -> None:
+        """Poll now, and a few times more in the next two minutes, until a change of the id `announced` is published."""
         now = time.monotonic()
+        self._announced = announced
         self._wake_ups = [now + delay for delay in self.plan.pace.wake_ups]
         self._woken.set()
 
@@ -168,8 +129,10 @@ class Follower:
         checkpoint = self._publisher.recover()
         self._metrics.index_size(self.plan.connection, len(self._publisher.index))
         self._log.info("recovered", phase=checkpoint.phase, sequence=checkpoint.sequence, epoch=checkpoint.epoch)
+        if self._stop.is_set():
+            return
         if checkpoint.fingerprint != self.plan.fingerprint:
-            self._begin_snapshot("the configuration changed what is followed", checkpoint)
+            self._begin_anew("the configuration changed what is followed", checkpoint)
         elif checkpoint.cursor is None and self.plan.snapshot_mode == "never" and checkpoint.phase == "snapshot":
             raise StreamStopped(
                 'snapshot_mode = "never", and there is no cursor to go on from',
@@ -246,8 +209,8 @@ class Follower:
                 case "retry":
                     self._retry(error)
                 case "recover":
-                    self._pause(error, "recovering")
                     self._publisher.close()
+                    self._pause(error, "recovering")
                 case "re_snapshot":
                     self._snapshot_again(error)
                 case "walk_again":
@@ -255,11 +218,13 @@ class Follower:
                 case _:
                     self._halt(error)
         except ConnectorError as further:
-            if not isinstance(further, StreamStopped):
-                self._log.warning("interrupted", error=type(further).__name__, message=str(further))
-                self._pause(further, "retrying")
-            else:
+            if isinstance(further, StreamStopped):
                 self._halt(further)
+            else:
+                # From here on only a recovery knows where the stream stands.
+                self._log.warning("interrupted", error=type(further).__name__, message=str(further))
+                self._publisher.close()
+                self._pause(further, "retrying")
 
     def _retry(self, error: ConnectorError) -> None:
         if self._once and time.monotonic() - self._well_at > self._give_up_after:
@@ -275,6 +240,9 @@ class Follower:
             page_size = (checkpoint.page_size or self.plan.page_size) * 2 // 3
             if page_size < 1:
                 raise SourceRejected("even one item exceeds the API's response limit", hint=error.hint) from error
+        elif isinstance(error, EnvironmentChanged):
+            self._begin_anew(str(error), checkpoint)
+            return
         elif checkpoint.phase == "snapshot":
             self._count_walk(error)
         elif self._doubted(error):
@@ -307,6 +275,16 @@ class Follower:
             )
         self._pause(error, "retrying")
 
+    def _begin_anew(self, why: str, checkpoint: Checkpoint) -> None:
+        """Begin a snapshot of something else: what is known is no measure of it, and earlier wishes were not for it."""
+        wishes: dict[str, object] = {"rebase": True}
+        if checkpoint.fingerprint.rpartition(".")[2] != self.plan.fingerprint.rpartition(".")[2]:
+            # Other topics: they hold nothing yet, and the former ones are no longer ours to look after.
+            wishes["republish"] = "all"
+            checkpoint = msgspec.structs.replace(checkpoint, partitions={})
+        request = msgspec.json.encode(wishes).decode()
+        self._begin_snapshot(why, msgspec.structs.replace(checkpoint, request=request, page_size=None))
+
     def _begin_snapshot(self, why: str, checkpoint: Checkpoint, page_size: int | None = None) -> None:
         if self.plan.snapshot_mode == "never":
             raise StreamStopped(
@@ -329,17 +307,18 @@ class Follower:
         self._tell(state, str(error), error.hint)
         if self._once:
             self.outcome = "stopped"
+        seen = self._state_end()
         while not (self._stop.is_set() or self.outcome):
             self._stop.wait(self.plan.pace.look_again)
-            if self._superseded_quietly():
+            if self._state_end() > seen:
                 self._publisher.close()
                 return
 
-    def _superseded_quietly(self) -> bool:
+    def _state_end(self) -> int:
         try:
-            return self._publisher.superseded()
+            return self._publisher.end()
         except ConnectorError:
-            return False
+            return 0
 
     def _pause(self, error: ConnectorError, state: StreamState) -> None:
         """Wait as long as told, else with full jitter below a growing cap."""
@@ -348,7 +327,15 @@ class Follower:
         pace = self.plan.pace
         cap = min(pace.longest_pause, pace.first_pause * 2.0**self._failures)
         self._failures = min(self._failures + 1, 30)
-        self._stop.wait(told if told is not None else random.uniform(0, cap))  # noqa: S311  jitter is no secret
+        seconds = random.uniform(0, cap) if told is None else min(told, _LONGEST_TOLD)  # noqa: S311  jitter is no secret
+        if self._once:
+            seconds = min(seconds, max(self._well_at + self._give_up_after - time.monotonic(), 0.0) + _A_MOMENT)
+        due = time.monotonic() + seconds
+        while not self._stop.is_set() and (left := due - time.monotonic()) > 0:
+            self._stop.wait(min(left, pace.look_again))
+            if self._publisher.ready and not self._stop.is_set():
+                self._look()
+                self._beat()
 
     def _well(self) -> None:
         self._failures = self._walks = 0
@@ -362,6 +349,10 @@ class Follower:
         self._metrics.batch(connection, tally, seconds, now)
         self._metrics.index_size(connection, len(self._publisher.index))
         self._log.info("committed", events=tally.ops.total(), sequence=batch.checkpoint.sequence)
+        if tally.locale_mismatches:
+            self._log.warning("removals of a locale that is not live while another is", count=tally.locale_mismatches)
+        if self._announced and any(self._announced == decode_key(body).id for body, _ in batch.state[:-1]):
+            self._wake_ups, self._announced = [], None
         self._note(batch.checkpoint, now - max(tally.changed_ms) / 1000 if tally.changed_ms else None)
 
     def _note(self, checkpoint: Checkpoint, freshness: float | None) -> None:

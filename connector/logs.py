@@ -113,7 +113,7 @@ def _any_escape(character: str) -> str:
         forms.add(f"\\{character}")
     # The longest first, so that an escape is masked with its backslash.
     plain = "|".join(re.escape(form) for form in sorted(forms, key=len, reverse=True))
-    return f"(?:{plain}|(?i:{percent}))"
+    return f"(?:(?i:{percent})|{plain})"
 
 
 def _terminal_renderer(*, colors: bool) -> structlog.typing.Processor:

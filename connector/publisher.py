@@ -32,6 +32,10 @@ class Store(Protocol):
         """Tell whether someone else has committed since: another owner, or an operator's command."""
         ...
 
+    def end(self) -> int:
+        """Return a number that grows with every commit to the stream's state, whoever's it is."""
+        ...
+
     def close(self) -> None:
         """Let go of connections; never raises, never waits long."""
         ...
@@ -116,6 +120,10 @@ class Publisher:
     def superseded(self) -> bool:
         """Tell whether someone else has committed since: recover, and obey what is there."""
         return self._store.superseded()
+
+    def end(self) -> int:
+        """Return a number that grows with every commit to the stream's state, whoever's it is."""
+        return self._store.end()
 
     def close(self) -> None:
         """Let go of the store; `recover` opens it again."""

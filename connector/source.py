@@ -4,6 +4,7 @@ import queue
 import ssl
 import threading
 import time
+import zlib
 from collections.abc import Callable, Iterator
 from typing import Final
 
@@ -26,6 +27,7 @@ Observer = Callable[[int, int, float], None]
 _SLOWEST: Final = 4  # a whole response may take this many times the limit of a single wait
 _TICK: Final = 0.1
 _END: Final = None
+_GZIP: Final = 16 + zlib.MAX_WBITS
 
 
 def ignore(_items: int, _bytes: int, _seconds: float) -> None:
@@ -59,7 +61,7 @@ class Source:
             transport=transport,
             timeout=timeout,
             follow_redirects=False,
-            headers={"User-Agent": f"contentwire/{__version__}", "Accept": "*/*"},
+            headers={"User-Agent": f"contentwire/{__version__}", "Accept": "*/*", "Accept-Encoding": "gzip"},
         )
 
     def walk(self, checkpoint: Checkpoint) -> Iterator[SyncPage]:
@@ -140,8 +142,9 @@ class Source:
         streamed = self._client.send(request, stream=True)
         try:
             body = bytearray()
-            for chunk in streamed.iter_bytes():
-                body += chunk
+            inflate = _Inflate(streamed.headers.get("content-encoding", ""))
+            for chunk in streamed.iter_raw():
+                body += inflate(chunk, self._max_response_bytes + 1 - len(body))
                 if len(body) > self._max_response_bytes:
                     raise SourceUnavailable(
                         f"{self._origin.host} sent more than max_response_bytes = {self._max_response_bytes}",
@@ -149,6 +152,7 @@ class Source:
                     )
                 if time.monotonic() > deadline:
                     raise httpx.ReadTimeout("the body as a whole took too long")
+            inflate.end()
         finally:
             streamed.close()
         # The body is decoded: what described its encoding must not be applied again.
@@ -196,3 +200,28 @@ class Source:
 
 
 _TRANSFER_HEADERS: Final = {"content-encoding", "content-length", "transfer-encoding"}
+
+
+class _Inflate:
+    """Decompresses a body piece by piece and never to more than asked for: a few bytes can stand for gigabytes.
+
+    Raises `httpx.DecodingError` for what is not whole, or compressed in a way that was not offered.
+    """
+
+    def __init__(self, encoding: str) -> None:
+        if encoding.strip().lower() not in ("", "identity", "gzip"):
+            raise httpx.DecodingError("compressed otherwise than by gzip")
+        self._gzip = zlib.decompressobj(_GZIP) if encoding.strip().lower() == "gzip" else None
+
+    def __call__(self, chunk: bytes, limit: int) -> bytes:
+        if self._gzip is None:
+            return chunk
+        try:
+            return self._gzip.decompress(chunk, limit)
+        except zlib.error as error:
+            raise httpx.DecodingError(str(error)) from error
+
+    def end(self) -> None:
+        """Check that the stream was whole."""
+        if self._gzip and not self._gzip.eof:
+            raise httpx.DecodingError("the compressed body breaks off")

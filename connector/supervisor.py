@@ -7,11 +7,12 @@ from typing import Final, Literal
 
 from connector import logs
 from connector.errors import BrokerFatal, ConnectorError
-from connector.follower import Follower, Plan
+from connector.follower import Follower
 from connector.kafka.client import Settings
 from connector.kafka.membership import Membership
 from connector.kafka.topics import Topics, TopicSpec
 from connector.metrics import Metrics
+from connector.plan import Plan
 from connector.status import StreamStatus
 
 Outcome = Literal["current", "stopped", "unreachable", "interrupted"]
@@ -55,7 +56,7 @@ class Supervisor:
         membership = Membership(self._client, self._group, self._by_topic, self, failed=self._membership_failed)
         membership.start()
         try:
-            self._wait()
+            self._wait(membership)
             outcome = self._outcome()
             self.concluded = self.status()
         finally:
@@ -75,8 +76,8 @@ class Supervisor:
             plan = self._by_topic[topic]
             try:
                 follower = Follower(plan, self._metrics, once=self._once, give_up_after=self.give_up_after)
-            except ConnectorError as error:
-                self._fatal = error
+            except Exception as error:  # noqa: BLE001  an exception would end the membership's thread, and nothing else
+                self._fatal = error if isinstance(error, ConnectorError) else _unfollowable(plan, error)
                 return
             with self._lock:
                 self._followers[plan.connection] = follower
@@ -110,12 +111,13 @@ class Supervisor:
         plan = self._plans.get(connection)
         if plan is None:
             return None
-        if plan.vendor.wake_up(headers, method, path, body, time.time()) is None:
+        call = plan.vendor.wake_up(headers, method, path, body, time.time())
+        if call is None:
             return False
         with self._lock:
             follower = self._followers.get(connection)
         if follower:
-            follower.wake()
+            follower.wake(call.id)
         return True
 
     def _standby(self, plan: Plan) -> StreamStatus:
@@ -125,9 +127,13 @@ class Supervisor:
             connection=plan.connection, vendor=plan.vendor.name, state="standby", error=error, hint=hint
         )
 
-    def _wait(self) -> None:
+    def _wait(self, membership: Membership) -> None:
         while not (self._stop.wait(_TURN) or self._fatal or self._all_done()):
             self._turned_at = time.monotonic()
+            if not membership.alive:
+                self._fatal = BrokerFatal(
+                    "the thread that keeps this process in its group has ended", hint="see the log"
+                )
 
     def _owned(self) -> list[Follower]:
         with self._lock:
@@ -167,3 +173,7 @@ class Supervisor:
         for follower in followers:
             if not follower.join(max(deadline - time.monotonic(), 0.0)):
                 self._log.warning("a stream did not stop in time; it is fenced", connection=follower.plan.connection)
+
+
+def _unfollowable(plan: Plan, error: Exception) -> ConnectorError:
+    return ConnectorError(f"{plan.connection} cannot be followed: {type(error).__name__}: {error}", hint="see the log")

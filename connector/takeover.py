@@ -72,7 +72,8 @@ def owning(config: Config, connection: Connection, act: Callable[[Publisher], T]
 
 def snapshot(checkpoint: Checkpoint, fingerprint: str, *, anew: Anew, allow_deletes: bool) -> Checkpoint:
     """Return the start of a new snapshot: what is published `anew` though unchanged; whether it may delete much."""
-    request = {"republish": anew, "allow_deletes": allow_deletes}
+    # Everything anew trusts nothing that is known, the clocks least of all.
+    request = {"republish": anew, "allow_deletes": allow_deletes, "rebase": anew == "all"}
     return replace(checkpoint.restart(), fingerprint=fingerprint, request=_merged(checkpoint, request))
 
 
@@ -84,8 +85,8 @@ def selected(content_types: Sequence[str], ids: Sequence[str]) -> Anew:
 
 
 def reset(checkpoint: Checkpoint, fingerprint: str) -> Checkpoint:
-    """Return the start of a new snapshot that knows of no earlier wish and no smaller page."""
-    return replace(checkpoint.restart(), fingerprint=fingerprint, request=None, page_size=None)
+    """Return the start of a new snapshot that trusts nothing known: no earlier wish, no smaller page, no clock."""
+    return replace(checkpoint.restart(), fingerprint=fingerprint, request='{"rebase":true}', page_size=None)
 
 
 def pause(checkpoint: Checkpoint, _fingerprint: str) -> Checkpoint:

@@ -10,10 +10,10 @@ from connector import __version__
 from connector.batch import Assembler, Batch, Policy
 from connector.config import Config, Connection, KafkaConfig
 from connector.envelope import Provenance
-from connector.follower import Hooks, Plan
 from connector.kafka.store import KafkaStore, Layout
 from connector.kafka.transaction import REAL_PRODUCER, ProducerFactory
 from connector.model import Checkpoint
+from connector.plan import Hooks, Plan
 from connector.publisher import Publisher
 from connector.registry import Registry
 from connector.runner import Bounds

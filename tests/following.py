@@ -10,9 +10,10 @@ import msgspec
 
 from connector.batch import Assembler, Policy, Route
 from connector.envelope import Provenance
-from connector.follower import Follower, Hooks, Pace, Plan
+from connector.follower import Follower
 from connector.metrics import Metrics
 from connector.model import Checkpoint, EntityKey
+from connector.plan import Hooks, Pace, Plan
 from connector.publisher import Publisher
 from connector.publisher import Store as DurableStore
 from connector.runner import Bounds

@@ -22,6 +22,7 @@ _REFUSALS: Final = {
     KafkaError._UNSUPPORTED_FEATURE,  # noqa: SLF001  as above
     KafkaError.UNSUPPORTED_VERSION,
     KafkaError.POLICY_VIOLATION,
+    KafkaError.TOPIC_EXCEPTION,
     KafkaError.INVALID_REPLICATION_FACTOR,
     KafkaError.INVALID_CONFIG,
 }

@@ -54,6 +54,11 @@ class Membership:
         )
         self._thread.start()
 
+    @property
+    def alive(self) -> bool:
+        """Whether its thread still polls: without it this process loses its streams to others."""
+        return self._thread.is_alive()
+
     def stop(self, timeout: float) -> None:
         """Leave the group, so that others take over at once; give up after `timeout` seconds."""
         self._stopping.set()
@@ -65,10 +70,12 @@ class Membership:
                 message = self._consumer.poll(_TURN)
             except KafkaException as error:
                 self._failed(unavailable("polling for ownership", error))
+                self._stopping.wait(_TURN)
                 continue
             error_seen = message.error() if message else None
             if error_seen is not None and error_seen.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001  the client's name
                 self._failed(unavailable("polling for ownership", error_seen))
+                self._stopping.wait(_TURN)
         self._consumer.close()
 
     def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:

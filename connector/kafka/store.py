@@ -1,5 +1,6 @@
 """The durable side of one stream: transactions on its topics, and `recover`, the one way to start."""
 
+import re
 import time
 
 import msgspec
@@ -7,7 +8,7 @@ import msgspec
 from connector import codec
 from connector.batch import CHECKPOINT_KEY, Batch, Route, decode_checkpoint
 from connector.codec import Framing
-from connector.errors import KeySchemaChanged, TopicMismatch, UnknownOutcome
+from connector.errors import KeySchemaChanged, MalformedItem, TopicMismatch, UnknownOutcome
 from connector.index import VERSION as INDEX_VERSION
 from connector.index import Index, check_version
 from connector.kafka import state, topics
@@ -19,6 +20,8 @@ from connector.registry import Registry
 
 # What recovery may take beyond the transaction timeout, after which the broker aborts what is still open.
 _GRACE = 15.0
+
+_TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
 
 _BATCH_BYTES = 1_000_000  # the client's default
 
@@ -53,11 +56,17 @@ class Layout(msgspec.Struct, frozen=True, kw_only=True):
         return f"{self.transactional_id}.dead-letters"
 
     def changes_topic(self, key: EntityKey) -> str:
-        """Return where a key's events go: a function of the key only."""
+        """Return where a key's events go: a function of the key only.
+
+        Raises `MalformedItem` for a locale that cannot be part of a topic's name, or names a topic of ours.
+        """
         locale = "all" if key.locale == ALL_LOCALES else key.locale
-        return self.topic.format(
+        name = self.topic.format(
             prefix=self.prefix, connection=self.connection, entity_type=key.entity_type, locale=locale
         )
+        if not _TOPIC.fullmatch(name) or name in (self.state_topic, self.letters_topic):
+            raise MalformedItem("the topic template makes no topic name of the item's locale")
+        return name
 
     def state_spec(self) -> TopicSpec:
         """Return how the state topic must be."""
@@ -81,6 +90,7 @@ class KafkaStore:
         self._producer = producer
         self._topics = Topics(client)
         self._routes: dict[str, Route] = {}
+        self._framings: dict[str, Framing] = {}
         self._checkpoint: Checkpoint | None = None
         self._transactions: Transactions | None = None
         self._position = 0
@@ -129,7 +139,11 @@ class KafkaStore:
 
     def superseded(self) -> bool:
         """Tell whether the state topic has grown beyond our last commit and its marker."""
-        return self._topics.end(self._layout.state_topic, _GRACE) > self._position + 1
+        return self.end() > self._position + 1
+
+    def end(self) -> int:
+        """Return where the state topic ends."""
+        return self._topics.end(self._layout.state_topic, _GRACE)
 
     def close(self) -> None:
         """Let go of the producer. An open transaction of it is aborted by the next fence, or by its timeout."""
@@ -151,9 +165,12 @@ class KafkaStore:
         return self._routes[topic]
 
     def _framing(self, subject: str, schema: codec.Name) -> Framing:
+        """Return how a schema is framed; a registry is asked once a process, so that its outage stops no recovery."""
         if self._registry is None:
             return codec.single_object(schema)
-        return codec.confluent(self._registry.register(subject, codec.text(schema)))
+        if subject not in self._framings:
+            self._framings[subject] = codec.confluent(self._registry.register(subject, codec.text(schema)))
+        return self._framings[subject]
 
     def _read_back(self, index: Index, deadline: float) -> Checkpoint | None:
         topic = self._layout.state_topic

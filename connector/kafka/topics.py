@@ -101,7 +101,7 @@ class Topics:
             )
         if count is None:
             count = self._create(spec)
-        elif recorded is None:
+        else:
             self._check(spec)
         if recorded not in (None, count) or (spec.exact and count != spec.partitions):
             raise TopicMismatch(

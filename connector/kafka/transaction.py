@@ -13,6 +13,7 @@ The order of calls, and why:
 """
 
 import logging
+import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
@@ -93,7 +94,7 @@ class Transactions:
             self._produce(records, state_topic, state)
             self._flush()
         except (KafkaException, SystemError) as error:
-            raise self._abort(cause_of(error)) from error
+            raise self._abort(self._failures[0] if self._failures else cause_of(error)) from error
         if self._failures:
             raise self._abort(self._failures[0])
         self._end()
@@ -116,12 +117,16 @@ class Transactions:
             self._enqueue(topic, key, value, None, self._state_delivered)
 
     def _enqueue(self, topic: str, key: bytes | None, value: bytes | None, headers: Any, delivered: Any) -> None:
-        """Hand one record to the client; a full queue is waited for, not an error."""
+        """Hand one record to the client; a full queue is waited for while the transaction lasts."""
+        deadline: float | None = None
         while True:
             try:
                 self._producer.produce(topic, value, key, on_delivery=delivered, headers=headers or [])
-            except BufferError:
+            except BufferError as full:
+                deadline = deadline or time.monotonic() + self._timeout
                 self._producer.poll(0.05)
+                if self._failures or time.monotonic() > deadline:
+                    raise KafkaException(KafkaError(KafkaError._QUEUE_FULL, "the queue does not drain")) from full  # noqa: SLF001
             else:
                 return
 

@@ -18,6 +18,7 @@ from connector import item, rawjson
 from connector.errors import (
     CheckpointRejected,
     ConfigError,
+    EnvironmentChanged,
     MalformedItem,
     PageTooLarge,
     SourceRejected,
@@ -153,7 +154,7 @@ class Contentful:
         self._refuse(response, token=after.cursor is not None)
         identity = item.text(response.headers.get("cf-environment-uuid"))
         if identity and after.identity and identity != after.identity:
-            raise CheckpointRejected(
+            raise EnvironmentChanged(
                 f"environment {self._settings.environment} of space {self._settings.space} is another one than before",
                 hint="its alias was retargeted, or it was made anew: take a new snapshot",
             )

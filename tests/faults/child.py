@@ -21,10 +21,10 @@ from confluent_kafka import Producer
 
 from connector import logs, wiring
 from connector.config import Config, Connection, load
-from connector.follower import Plan
 from connector.kafka import state
 from connector.kafka.client import Settings
 from connector.metrics import Metrics
+from connector.plan import Plan
 from connector.supervisor import Supervisor
 
 P = ParamSpec("P")

@@ -15,9 +15,9 @@ from connector import wiring
 from connector.config import Config, load
 from connector.demo.broker import Broker
 from connector.demo.child import Child
-from connector.follower import Pace
 from connector.kafka.transaction import REAL_PRODUCER, ProducerFactory
 from connector.metrics import Metrics
+from connector.plan import Pace
 from connector.simulator import Simulator
 from connector.supervisor import Outcome, Supervisor
 from tests.faults import child

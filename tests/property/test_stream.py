@@ -51,6 +51,7 @@ class StreamMachine(RuleBasedStateMachine):
         self.bounds = Bounds(items=3, interval=0.0, max_delete_share=1.0)
         self.wanted: Wanted = lambda _key, _type: True
         self.untold: set[str] = set()
+        self.told = 0
 
     def teardown(self) -> None:
         """End well: whatever was done last, the promise holds."""
@@ -206,6 +207,10 @@ class StreamMachine(RuleBasedStateMachine):
     def _check_story(self) -> list[Seen]:
         """Check what must always hold of what was published; return it."""
         published = seen(self.store.records)
+        # Nothing that was removed is published again here: what a snapshot proved to be gone must be gone.
+        vanished = {each.key for each in published[self.told :] if each.event and each.event["origin"] == "reconciled"}
+        assert not vanished & truth(self.simulator, self.name, self.wanted).keys()
+        self.told = len(published)
         assert contiguous(each.event["source"]["sequence"] for each in published if each.event)
         live: set[EntityKey] = set()
         ids: dict[EntityKey, set[str]] = {}

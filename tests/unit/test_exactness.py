@@ -36,7 +36,7 @@ def published_from(*items: bytes) -> MemoryStore:
     stream = Stream()
     start = Checkpoint(stream="blog", phase="snapshot", fingerprint="f")
     stream.publisher.commit_checkpoint(start)
-    network = httpx.MockTransport(lambda _request: httpx.Response(200, content=body))
+    network = httpx.MockTransport(lambda _request: httpx.Response(200, stream=httpx.ByteStream(body)))
     with closing(Source(contentful(), transport=network)) as source:
         Runner(source, stream.publisher, Bounds()).pass_once()
     return stream.store

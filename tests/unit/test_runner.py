@@ -9,8 +9,8 @@ import pytest
 
 from connector import vendors
 from connector.errors import SourceUnavailable, UnknownOutcome
-from connector.follower import Hooks
 from connector.model import Checkpoint
+from connector.plan import Hooks
 from connector.publisher import Publisher
 from connector.runner import Bounds, Runner
 from connector.simulator import Fault, Simulator

@@ -45,7 +45,7 @@ def test_a_new_snapshot_starts_from_nothing_under_the_present_configuration(edit
     """It has no cursor, a new epoch, and the fingerprint that its walk is made with."""
     after = edit(STREAMING, "now")
     assert (after.cursor, after.phase, after.epoch, after.fingerprint) == (None, "snapshot", 4, "now")
-    assert after.request is None
+    assert after.asks("rebase") is (edit is takeover.reset)
 
 
 def test_a_pause_leaves_everything_else_alone() -> None:
@@ -59,7 +59,7 @@ def test_wishes_add_up() -> None:
     """A snapshot that is asked for while the stream rests begins when it goes on, with all that was asked for."""
     paused = takeover.pause(STREAMING, "now")
     both = takeover.snapshot(paused, "now", anew="all", allow_deletes=True)
-    assert json.loads(both.request or "") == {"paused": True, "republish": "all", "allow_deletes": True}
+    assert json.loads(both.request or "") == {"paused": True, "republish": "all", "allow_deletes": True, "rebase": True}
     assert not takeover.resume(both, "now").asks("paused")
     assert takeover.resume(both, "now").asks("allow_deletes")
 

@@ -10,7 +10,7 @@ import pytest
 
 from connector.batch import Policy
 from connector.errors import BrokerFatal
-from connector.follower import Pace
+from connector.plan import Pace
 from connector.runner import Bounds
 from connector.simulator import Fault, Simulator
 from connector.testing import MemoryStore, fail_before_commit
