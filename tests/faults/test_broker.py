@@ -159,6 +159,7 @@ def test_deleted_changes_topic_stops_the_stream_by_name(kafka: Broker, prefix: s
         assert deployment.try_to_follow() == "stopped"
 
 
+@pytest.mark.faults
 def test_topic_deleted_under_a_running_owner_stops_the_stream_by_name(
     kafka: Broker, prefix: str, tmp_path: Path
 ) -> None:

@@ -25,7 +25,7 @@ FAULTS = {
 }
 # Where a 429 means a used-up quota, waiting takes as long as it should.
 STRICKEN = {"429 storm": ("contentful", "contentstack")}
-REPRESENTATIVE = {"429 storm", "hanging response", "duplicate page", "cursor refused midway"}
+REPRESENTATIVE = {"hanging response", "cursor refused midway"}
 
 
 def deploy(kafka: Broker, prefix: str, folder: Path, **connection: Any) -> Deployment:
@@ -53,6 +53,7 @@ def test_fault_in_snapshot_and_delta_loses_and_repeats_nothing(
             deployment.prove()
 
 
+@pytest.mark.faults
 def test_redirect_stops_the_stream_and_costs_nothing(kafka: Broker, prefix: str, tmp_path: Path) -> None:
     """A redirect is not followed: the stream stops until an operator restarts it, and goes on where it was."""
     with deploy(kafka, prefix, tmp_path) as deployment:
@@ -65,7 +66,7 @@ def test_redirect_stops_the_stream_and_costs_nothing(kafka: Broker, prefix: str,
         deployment.prove()
 
 
-@pytest.mark.parametrize("mode", ["shift", "refuse"])
+@pytest.mark.parametrize("mode", ["shift", pytest.param("refuse", marks=pytest.mark.faults)])
 def test_content_that_changes_while_it_is_read_is_told_once(
     kafka: Broker, prefix: str, tmp_path: Path, mode: Any
 ) -> None:
