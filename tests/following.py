@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Protocol
 
 import msgspec
@@ -47,7 +47,7 @@ class Following:
         self.vendor = connect(simulator, name, page_size=page_size, **settings)
         self.metrics = Metrics()
         self.policy = Policy()
-        self.fingerprint = "f1"
+        self.fingerprint = "scope.topic"
         self.transport: Transport | None = None
         self._opened = opened
         self._plan = Plan(
@@ -109,10 +109,16 @@ class Following:
         """Return the value of a metric of the stream."""
         return self.metrics.registry.get_sample_value(name, {"connection": CONNECTION, **labels}) or 0.0
 
-    @contextmanager
-    def running(self, **changes: Any) -> Iterator[Follower]:
+    def once(self, *, give_up_after: float) -> AbstractContextManager[Follower]:
+        """Make one pass in the background; it MUST stop in time at the end of the block."""
+        return self._started(Follower(self.plan(), self.metrics, once=True, give_up_after=give_up_after))
+
+    def running(self, **changes: Any) -> AbstractContextManager[Follower]:
         """Follow in the background until the end of the block; it MUST then stop in time."""
-        follower = Follower(self.plan(**changes), self.metrics)
+        return self._started(Follower(self.plan(**changes), self.metrics))
+
+    @contextmanager
+    def _started(self, follower: Follower) -> Iterator[Follower]:
         follower.start()
         try:
             yield follower

@@ -154,7 +154,7 @@ class StreamMachine(RuleBasedStateMachine):
             entity_types=frozenset({kind}) if kind else None,
             commit_items=2 + choice,
         )
-        self.following.fingerprint = f"filter {kind} {chosen}"
+        self.following.fingerprint = f"filter {kind} {chosen}.topic"
         self.wanted = lambda key, content_type: (
             kind in (None, key.entity_type)
             and (chosen is None or key.entity_type == "asset" or chosen in (content_type, _own(key)))

@@ -99,7 +99,7 @@ def test_never_takes_no_new_snapshot(simulator: Simulator, following: Following,
     if reason == "refused":
         simulator.expire_cursors()
     else:
-        following.fingerprint = "f2"
+        following.fingerprint = "filtered.topic"
     follower = following.catch_up(snapshot_mode="never")
     assert (follower.outcome, follower.status.state) == ("stopped", "stopped")
     assert "forbids" in follower.status.error

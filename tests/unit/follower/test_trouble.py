@@ -143,14 +143,25 @@ def test_a_changed_filter_is_a_new_snapshot_with_reconciled_deletes(
 ) -> None:
     """The configuration's fingerprint differs: consumers lose what is now excluded, and get back what is not."""
     following.become_current()
-    following.policy, following.fingerprint = Policy(content_types=frozenset({"blogPost"})), "f2"
+    following.policy, following.fingerprint = Policy(content_types=frozenset({"blogPost"})), "filtered.topic"
     following.become_current()
     wanted = truth(simulator, NAME, lambda key, table: key.entity_type == "asset" or table == "blogPost")
     assert rows(latest(seen(store.records))) == wanted
-    following.policy, following.fingerprint = Policy(), "f3"
+    following.policy, following.fingerprint = Policy(), "scope.topic"
     following.become_current()
     assert following.checkpoint().epoch == 3
     assert_right(simulator, NAME, store.records)
+
+
+def test_other_topics_get_everything(simulator: Simulator, store: MemoryStore, following: Following) -> None:
+    """A changed topic template: the new topics hold nothing yet, so every live key is published again, once."""
+    following.become_current()
+    before = len(store.records)
+    following.fingerprint = "scope.elsewhere"
+    following.become_current()
+    assert len(events(store.records[before:])) == len(simulator.truth(NAME))
+    following.become_current()
+    assert len(events(store.records[before:])) == len(simulator.truth(NAME))
 
 
 def test_another_environment_behind_the_same_name_is_a_new_snapshot(
