@@ -31,10 +31,10 @@ FAULTS: Final[Sequence[FaultKind]] = (
 )  # fmt: skip
 STEPS: Final = ("http", "init.after", "begin.before", "produce", "flush.before", "commit.before", "commit.after")
 
-_WARM: Final = 3  # rounds before memory and files are measured
+_WINDOW: Final = 5  # rounds of which the least footprint counts: connections come and go
 _PROOF_EVERY: Final = 5  # rounds
-_MORE_FILES: Final = 24  # connections come and go
-_MORE_BYTES: Final = 48 * 1024 * 1024
+_MORE_FILES: Final = 8
+_MORE_BYTES: Final = 64 * 1024 * 1024
 _PAGE: Final = os.sysconf("SC_PAGE_SIZE")
 
 
@@ -52,7 +52,7 @@ class Soak:
         self._deployment = deployment
         self._random = Random(seed)
         self._resident = deployment.spawn(once=False)
-        self._warm: Footprint | None = None
+        self._footprints: list[Footprint] = []
         self.rounds = 0
         self.visitors = 0
 
@@ -136,11 +136,13 @@ class Soak:
 
     def _measured(self) -> str:
         now = footprint(self._resident)
-        if self.rounds == _WARM:
-            self._warm = now
-        if self._warm:
-            assert now.files <= self._warm.files + _MORE_FILES, f"open files grew from {self._warm} to {now}"
-            assert now.resident <= self._warm.resident + _MORE_BYTES, f"memory grew from {self._warm} to {now}"
+        self._footprints.append(now)
+        first, last = self._footprints[:_WINDOW], self._footprints[-_WINDOW:]
+        files = [min(each.files for each in window) for window in (first, last)]
+        resident = [min(each.resident for each in window) for window in (first, last)]
+        if len(first) == _WINDOW:
+            assert files[1] <= files[0] + _MORE_FILES, f"open files grew from {files[0]} to {files[1]}"
+            assert resident[1] <= resident[0] + _MORE_BYTES, f"memory grew from {resident[0]} to {resident[1]} bytes"
         return f"{now.resident // 1024**2} MiB, {now.files} files"
 
 
