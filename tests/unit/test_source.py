@@ -1,5 +1,6 @@
 """Requests and what comes back: bounds, transport errors, walks with one page of look-ahead, stopping."""
 
+import gzip
 import socket
 import threading
 import time
@@ -311,3 +312,14 @@ class dripping:  # noqa: N801  a context manager, used like a function
                     client.sendall(b" ")
             except OSError:
                 return  # the client has had enough
+
+
+@pytest.mark.parametrize("encoding", ["gzip, gzip", "br", "deflate"])
+def test_a_body_compressed_otherwise_is_refused_unread(
+    simulator: Simulator, opened: Callable[..., Source], encoding: str
+) -> None:
+    """A thousand bytes can stand for gigabytes where compressions are nested: only what was offered is accepted."""
+    body = gzip.compress(gzip.compress(bytes(10_000_000)))
+    stream = httpx.ByteStream(body)
+    network = httpx.MockTransport(lambda _: httpx.Response(200, headers={"Content-Encoding": encoding}, stream=stream))
+    assert "decompressed" in str(raised(opened(connect(simulator, NAME), transport=network)))

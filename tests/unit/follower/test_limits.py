@@ -1,0 +1,69 @@
+"""What a follower makes of limits: waits that others tell it, and configurations that mean something else now."""
+
+import httpx
+
+from connector.simulator import Fault, Simulator
+from connector.testing import MemoryStore
+from tests.cms import assert_right, eventually
+from tests.following import Following
+from tests.published import events
+from tests.unit.follower.conftest import NAME
+
+
+def waiting(seconds: float) -> httpx.MockTransport:
+    """Return a network on which the CMS asks everybody to wait."""
+    headers = {"X-Contentful-RateLimit-Reset": f"{seconds:.0f}"}
+    return httpx.MockTransport(lambda _: httpx.Response(429, headers=headers, stream=httpx.ByteStream(b"{}")))
+
+
+def test_an_absurd_wait_leaves_the_stream_alive(following: Following) -> None:
+    """A header in milliseconds, or of hostile size, is a long wait at worst: never the end of the thread."""
+    following.transport = waiting(1e15)
+    with following.running() as follower:
+        eventually(lambda: follower.status.state == "retrying")
+        assert follower.alive
+        assert "429" in follower.status.error
+
+
+def test_a_pass_ends_in_time_whatever_it_is_told(following: Following) -> None:
+    """`--timeout` bounds a wait that the CMS asks for."""
+    following.transport = waiting(3600)
+    with following.once(give_up_after=0.2) as follower:
+        eventually(lambda: follower.outcome == "unreachable")
+
+
+def test_a_changed_topic_template_publishes_everything(
+    simulator: Simulator, store: MemoryStore, following: Following
+) -> None:
+    """The new topics hold nothing yet: what is unchanged in the CMS is published again, and old topics are let go."""
+    following.fingerprint = "scope.one"
+    following.become_current()
+    before = len(events(store.records))
+    following.fingerprint = "scope.two"
+    following.become_current()
+    assert len(events(store.records)) - before == len(simulator.truth(NAME))
+    assert following.checkpoint().request is None
+    assert_right(simulator, NAME, store.records)
+
+
+def test_a_changed_filter_publishes_nothing_that_is_unchanged(store: MemoryStore, following: Following) -> None:
+    """The topics are the same ones: they hold it already."""
+    following.fingerprint = "scope.one"
+    following.become_current()
+    before = len(events(store.records))
+    following.fingerprint = "other.one"
+    following.become_current()
+    assert len(events(store.records)) == before
+    assert following.checkpoint().epoch == 2
+
+
+def test_consent_to_deletes_ends_with_what_it_was_given_for(simulator: Simulator, following: Following) -> None:
+    """An operator who allowed deletes under one configuration has not allowed them under the next."""
+    following.become_current()
+    following.checkpoint(request='{"allow_deletes":true}')
+    following.fingerprint = "f2.x"
+    simulator.push_fault(NAME, Fault("status", times=1000))
+    with following.once(give_up_after=0.2) as follower:
+        eventually(lambda: follower.outcome == "unreachable")
+    after = following.checkpoint()
+    assert (after.epoch, after.asks("rebase"), after.asks("allow_deletes")) == (2, True, False)
