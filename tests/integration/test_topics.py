@@ -183,6 +183,20 @@ def test_a_newer_state_record_is_refused(kafka: Broker, following: Following, la
     assert "at least the release that wrote it" in refusal(following)
 
 
+def test_aborted_state_is_never_believed(kafka: Broker, following: Following, layout: Layout) -> None:
+    """Neither a checkpoint nor an index record of a transaction that was aborted, also where it is the last one."""
+    following.become_current()
+    before = following.checkpoint()
+    producer = Producer({**kafka.client, "transactional.id": f"{layout.prefix}-other"})
+    producer.init_transactions(20)
+    producer.begin_transaction()
+    producer.produce(layout.state_topic, b"\x04", CHECKPOINT_KEY)
+    producer.produce(layout.state_topic, b"\x04", b"\x08blog\x0aentry\x04e1\x02*")
+    assert producer.flush(10) == 0
+    producer.abort_transaction(20)
+    assert following.checkpoint() == before
+
+
 def test_another_writer_is_noticed(kafka: Broker, simulator: Simulator, following: Following, layout: Layout) -> None:
     """An operator's command has committed: the owner sees it without trying to commit itself."""
     following.become_current()
