@@ -33,7 +33,7 @@ STEPS: Final = ("http", "init.after", "begin.before", "produce", "flush.before",
 
 _WINDOW: Final = 5  # rounds of which the least footprint counts: connections come and go
 _PROOF_EVERY: Final = 5  # rounds
-_MORE_FILES: Final = 8
+_MORE_FILES: Final = 24  # a stream more or less and its connections
 _MORE_BYTES: Final = 64 * 1024 * 1024
 _PAGE: Final = os.sysconf("SC_PAGE_SIZE")
 
