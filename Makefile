@@ -27,10 +27,10 @@ check: setup  ## Lint, types, layers.
 	@$(RUN) lint-imports
 
 test: setup  ## Run every test, on a real Kafka and a real registry.
-	@$(RUN) pytest
+	@$(RUN) pytest -n 2 --dist worksteal
 
 test-unit: setup  ## Run the tests that need no broker.
-	@$(RUN) pytest tests/unit tests/contract tests/property
+	@$(RUN) pytest -n 2 -m 'not kafka and not faults' tests/unit tests/contract tests/property
 
 faults: setup  ## Run the long fault matrix as well: every kill point, brokers that die, partitions.
 	@$(RUN) pytest -m faults tests/faults
