@@ -20,6 +20,10 @@ Apply = Callable[[bytes, bytes | None], None]
 _CHUNK: Final = 10_000
 _PATIENCE: Final = 0.05  # seconds that a chunk waits to become full
 _PARTITION: Final = 0
+# Brokers that lost every replica of a partition at once can leave one: they decided it, and told the partition nothing.
+_HANGING: Final = (
+    "if it stays so, a hanging transaction holds the topic back: kafka-transactions.sh find-hanging names it"
+)
 
 
 def read(client: Settings, topic: str, span: range, apply: Apply, timeout: float) -> int:
@@ -48,7 +52,9 @@ def read(client: Settings, topic: str, span: range, apply: Apply, timeout: float
             if messages:
                 heard_at = time.monotonic()
             elif time.monotonic() - heard_at > timeout:
-                raise BrokerUnavailable(f"{topic} gave nothing for {timeout:.0f} s at offset {position} of {span.stop}")
+                raise BrokerUnavailable(
+                    f"{topic} gave nothing for {timeout:.0f} s at offset {position} of {span.stop}", hint=_HANGING
+                )
             position = _apply(messages, position, apply)
     except KafkaException as error:
         raise unavailable(f"reading {topic}", error) from error

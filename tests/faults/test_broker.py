@@ -27,13 +27,20 @@ class Moment(NamedTuple):
         return f"{place}-{'delta' if self.delta else 'snapshot'}"
 
 
+# Not when a commit is answered: a broker that has the only replica of a partition forgets, now and then, to end a
+# transaction there which it had decided before it died. With three brokers that moment is tested below.
 MOMENTS = [
     Moment(api, answered, delta)
-    for api in (Api.END_TXN, Api.PRODUCE, Api.INIT_PRODUCER_ID)
-    for answered in (False, True)
+    for api, answered in (
+        (Api.END_TXN, False),
+        (Api.PRODUCE, False),
+        (Api.PRODUCE, True),
+        (Api.INIT_PRODUCER_ID, False),
+        (Api.INIT_PRODUCER_ID, True),
+    )
     for delta in (False, True)
 ]
-REPRESENTATIVE = {Moment(Api.END_TXN, answered=True, delta=True)}
+REPRESENTATIVE = {Moment(Api.END_TXN, answered=False, delta=True)}
 
 
 @pytest.mark.parametrize(
@@ -44,11 +51,11 @@ def test_broker_killed_and_restarted_loses_and_repeats_nothing(
     proxied: Deploy, proxy: Proxy, own_kafka: Kafka, moment: Moment
 ) -> None:
     """The only broker dies by kill -9 and comes back: the owner goes on by itself."""
-    with proxied() as deployment:
+    with proxied(vendors=VENDORS[:1]) as deployment:
         if moment.delta:
             deployment.follow()
             deployment.change(everyday)
-        trap = (proxy.hold_answer if moment.answered else proxy.hold)(moment.api, 2)
+        trap = (proxy.hold_answer if moment.answered else proxy.hold)(moment.api)
         owner = deployment.spawn()
         assert trap.sprung.wait(30), owner.tail(40)
         own_kafka.kill()

@@ -7,6 +7,9 @@ import pytest
 from confluent_kafka import Producer
 
 from connector.demo.broker import Broker
+from connector.errors import BrokerUnavailable
+from connector.kafka import state
+from connector.kafka.topics import Topics
 from tests.faults import proof
 from tests.faults.deployment import VENDORS, Deployment, everyday
 
@@ -102,6 +105,19 @@ def test_open_transaction_of_a_dead_owner_does_not_hide_what_is_committed_behind
         deployment.follow()
         deployment.prove()
         assert len(opened) == len(VENDORS)
+
+
+def test_transaction_that_does_not_end_is_named(deployment: Deployment) -> None:
+    """Recovery that waits in vain for an open transaction says where it waits, and with what tool to look."""
+    with deployment:
+        deployment.follow()
+        opened = open_transaction(deployment, VENDORS[0])
+        topic = f"{deployment.prefix}.{VENDORS[0]}.state"
+        end = Topics(deployment.client).end(topic, 30)
+        with pytest.raises(BrokerUnavailable, match=topic) as raised:
+            state.read(deployment.client, topic, range(end), lambda *_: None, 0.5)
+        assert "kafka-transactions" in raised.value.hint
+        opened.abort_transaction(30)
 
 
 def open_transaction(deployment: Deployment, vendor: str) -> Producer:
