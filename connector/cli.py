@@ -167,6 +167,7 @@ def tail_events(  # noqa: PLR0913  an option each
 def verify(session: Session, connection: str, *, deep: bool, as_json: bool, limit: int | None) -> int:
     """Compare what the CMS delivers now with the topics of CONNECTION, key by key. Exit code 1: they differ."""
     loaded, found = session.connection(connection)
+    overview.checkpoint(loaded, connection)  # a stream that has never run has nothing to compare, and is told so
     logs.configure(sys.stderr, json=None, level="info", secrets=loaded.secrets())
     with screen.counting() as progress:
         report = proof.verify(loaded, found, deep=deep, progress=progress)

@@ -69,6 +69,7 @@ class Follower:
         self._looked_at = self._well_at
         self._wake_ups: list[float] = []
         self._announced: str | None = None
+        self._reported = ""
 
     @property
     def status(self) -> StreamStatus:
@@ -142,7 +143,7 @@ class Follower:
     def _work(self) -> None:
         checkpoint = self._publisher.checkpoint
         if checkpoint.asks("paused"):
-            self._tell("paused")
+            self._tell("paused", "an operator has paused the stream", f"contentwire resume {self.plan.connection}")
             self.outcome = "stopped" if self._once else ""
             self._rest(self.plan.pace.look_again)
             return
@@ -185,7 +186,7 @@ class Follower:
             return
         self._looked_at = time.monotonic()
         if self._publisher.superseded():
-            raise Fenced("someone else has committed to the stream's state")
+            raise Fenced("an operator's command, or another owner, has taken the stream over")
 
     def _next_poll(self, due: float) -> float:
         while self._wake_ups and self._wake_ups[0] <= time.monotonic():
@@ -200,7 +201,7 @@ class Follower:
 
     def _heed(self, error: ConnectorError) -> None:
         """Do what the error's remedy says."""
-        self._log.warning("interrupted", error=type(error).__name__, message=str(error), hint=error.hint)
+        self._report(error)
         self._metrics.retries(self.plan.connection, type(error).__name__)
         if outcome := _OUTCOMES.get(type(error)):
             self._metrics.transactions(self.plan.connection, outcome)
@@ -225,6 +226,19 @@ class Follower:
                 self._log.warning("interrupted", error=type(further).__name__, message=str(further))
                 self._publisher.close()
                 self._pause(further, "retrying")
+
+    def _report(self, error: ConnectorError) -> None:
+        """Log what is new: trouble that lasts is said once, and being taken over is no trouble."""
+        if str(error) == self._reported:
+            return
+        self._reported = str(error)
+        log = self._log.info if isinstance(error, Fenced) else self._log.warning
+        log(
+            "interrupted",
+            error=type(error).__name__,
+            message=str(error),
+            **({"hint": error.hint} if error.hint else {}),
+        )
 
     def _retry(self, error: ConnectorError) -> None:
         if self._once and time.monotonic() - self._well_at > self._give_up_after:
@@ -339,6 +353,7 @@ class Follower:
 
     def _well(self) -> None:
         self._failures = self._walks = 0
+        self._reported = ""
         self._well_at = time.monotonic()
 
     def _committed(self, batch: Batch, seconds: float) -> None:

@@ -29,7 +29,8 @@ class Stream(msgspec.Struct, frozen=True):
         at = self.checkpoint
         if at is None:
             return (self.connection, "never run", "", "", "", owner, "")
-        return (self.connection, at.phase, at.sequence, at.epoch, moment(at.committed_at), owner, at.request)
+        phase = "paused" if at.asks("paused") else at.phase
+        return (self.connection, phase, at.sequence, at.epoch, moment(at.committed_at), owner, at.request)
 
     def facts(self) -> dict[str, Any]:
         """Return everything, ready for JSON."""

@@ -32,6 +32,7 @@ class Service:
     def __init__(self, config: Config, *, once: bool, give_up_after: float) -> None:
         self._config = config
         self._metrics = Metrics()
+        self._once = once
         self._plans = [wiring.plan(config, connection) for connection in config.connections.values()]
         self._signature = wiring.signature(config)
         self._client = {"client.id": peers.client_id(self._signature), **config.kafka.properties()}
@@ -87,7 +88,7 @@ class Service:
 
     def _open_port(self) -> None:
         listen = self._config.server
-        if listen:
+        if listen and not self._once:
             server = Server(listen.host, listen.port, self._supervisor, self._metrics.render, CONTENT_TYPE).start()
             logs.get("server").info("listening", host=listen.host, port=server.port)
 

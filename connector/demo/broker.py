@@ -21,6 +21,7 @@ from connector.demo.artifacts import Library
 from connector.demo.child import Child, free_ports
 from connector.demo.security import Security
 from connector.errors import BrokerUnavailable
+from connector.kafka.cluster import Cluster
 
 _BUNDLE = "kafka-4.3.1"
 _READY = "Kafka Server started"  # logged when the broker is registered and unfenced, not merely listening
@@ -161,10 +162,19 @@ class Kafka:
 def find_or_start(environ: Mapping[str, str]) -> Iterator[Broker]:
     """Give the broker that `KAFKA_BOOTSTRAP` names, else one that ends with the context."""
     if bootstrap := environ.get("KAFKA_BOOTSTRAP"):
-        yield Broker(bootstrap, {"bootstrap.servers": bootstrap})
+        client = {"bootstrap.servers": bootstrap}
+        _reach(client, bootstrap)
+        yield Broker(bootstrap, client)
         return
     with Kafka() as kafka:
         yield Broker(kafka.bootstrap, kafka.client)
+
+
+def _reach(client: Mapping[str, str], bootstrap: str) -> None:
+    try:
+        Cluster({**client, "log_level": "0"}).topics()
+    except BrokerUnavailable as error:
+        raise BrokerUnavailable(f"{error}", hint=f"KAFKA_BOOTSTRAP is {bootstrap}: correct or unset it") from error
 
 
 _LOGGING = """\

@@ -33,7 +33,6 @@ DELIVERY_PATH = (
     "kafka/",
     "reconcile.py",
     "runner.py",
-    "plan.py",
     "follower.py",
     "supervisor.py",
 )
