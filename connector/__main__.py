@@ -12,7 +12,6 @@ def main() -> NoReturn:
     signal.signal(signal.SIGINT, lambda _number, _frame: os._exit(_BY_SIGINT))
     from connector import cli  # noqa: PLC0415  loading takes a moment, in which Ctrl-C must be quiet too
 
-    signal.signal(signal.SIGINT, signal.default_int_handler)
     cli.main()
 
 

@@ -343,6 +343,8 @@ def demo(**options: Any) -> int:
 def main() -> NoReturn:
     """Run the command line and end the process with its exit code."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(_TERMINATED))
+    # Also where whoever started us ignores it, as shells do for what they start in the background.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     session = Session(Path(), debug=False, environ=os.environ)
     try:
         code = cli.main(prog_name="contentwire", standalone_mode=False, obj=session) or 0
