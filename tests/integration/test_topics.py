@@ -5,13 +5,13 @@ from collections.abc import Iterator
 import pytest
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient
-from confluent_kafka.admin._config import ConfigResource
+from confluent_kafka.admin._config import AlterConfigOpType, ConfigEntry, ConfigResource
 from confluent_kafka.admin._resource import ResourceType
 from confluent_kafka.cimpl import NewPartitions, NewTopic
 
 from connector.batch import CHECKPOINT_KEY
 from connector.demo.broker import Broker
-from connector.errors import KeySchemaChanged, StateTooNew
+from connector.errors import KeySchemaChanged, StateTooNew, TopicMismatch
 from connector.index import Index
 from connector.kafka.store import KafkaStore, Layout
 from connector.model import KeySchemaId
@@ -240,3 +240,32 @@ def test_the_state_topic_holds_nothing_but_state(kafka: Broker, following: Follo
     records = consume(kafka.client, layout.state_topic)
     assert all(each.key for each in records)
     assert records[-1].key == CHECKPOINT_KEY
+
+
+def test_a_state_topic_that_was_recreated_is_noticed(
+    kafka: Broker, admin: AdminClient, following: Following, layout: Layout
+) -> None:
+    """A process that has read further than the topic now reaches stops by name: it must not begin anew by itself."""
+    following.become_current()
+    store, index = KafkaStore(kafka.client, layout), Index()
+    try:
+        assert store.recover(index)
+        admin.delete_topics([layout.state_topic])[layout.state_topic].result(10)
+        eventually(lambda: layout.state_topic not in admin.list_topics(timeout=10).topics)
+        with pytest.raises(TopicMismatch, match="deleted or recreated"):
+            store.recover(index)
+    finally:
+        store.close()
+
+
+def test_a_recorded_topic_whose_settings_changed_is_refused(
+    kafka: Broker, admin: AdminClient, following: Following, layout: Layout
+) -> None:
+    """Settings are checked at every start, not only before the first event."""
+    following.become_current()
+    topic = f"{layout.transactional_id}.changes"
+    change = ConfigResource(ResourceType.TOPIC, topic)
+    change.add_incremental_config(ConfigEntry("cleanup.policy", "delete", incremental_operation=AlterConfigOpType.SET))
+    admin.incremental_alter_configs([change])[change].result(10)
+    eventually(lambda: settings(admin, topic)["cleanup.policy"] == "delete")
+    assert "cleanup.policy = delete" in refusal(following)

@@ -323,3 +323,12 @@ def test_a_body_compressed_otherwise_is_refused_unread(
     stream = httpx.ByteStream(body)
     network = httpx.MockTransport(lambda _: httpx.Response(200, headers={"Content-Encoding": encoding}, stream=stream))
     assert "decompressed" in str(raised(opened(connect(simulator, NAME), transport=network)))
+
+
+def test_a_server_without_tls_is_unavailable(simulator: Simulator, opened: Callable[..., Source]) -> None:
+    """A broken handshake is trouble of the network, and its message says what to look at."""
+    home = simulator.url(NAME).replace("http://", "https://")
+    error = raised(opened(connect(simulator, NAME, base_url=home), timeout=5))
+    assert isinstance(error, SourceUnavailable)
+    assert "could not be reached" in str(error)
+    assert "base_url" in error.hint
