@@ -167,14 +167,11 @@ def tail_events(  # noqa: PLR0913  an option each
 def verify(session: Session, connection: str, *, deep: bool, as_json: bool, limit: int | None) -> int:
     """Compare what the CMS delivers now with the topics of CONNECTION, key by key. Exit code 1: they differ."""
     loaded, found = session.connection(connection)
-    overview.checkpoint(loaded, connection)  # a stream that has never run has nothing to compare, and is told so
+    overview.checkpoint(loaded, connection)  # there is nothing to compare before the first run: it says so
     logs.configure(sys.stderr, json=None, level="info", secrets=loaded.secrets())
     with screen.counting() as progress:
         report = proof.verify(loaded, found, deep=deep, progress=progress)
-    if as_json:
-        click.echo(json.dumps(report.facts(limit), indent=2))
-    else:
-        click.echo(report.text(connection, limit))
+    click.echo(json.dumps(report.facts(limit), indent=2) if as_json else report.text(connection, limit))
     return 0 if report.proven else 1
 
 
@@ -343,8 +340,7 @@ def demo(**options: Any) -> int:
 def main() -> NoReturn:
     """Run the command line and end the process with its exit code."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(_TERMINATED))
-    # Also where whoever started us ignores it, as shells do for what they start in the background.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # even if whoever started us ignores it
     session = Session(Path(), debug=False, environ=os.environ)
     try:
         code = cli.main(prog_name="contentwire", standalone_mode=False, obj=session) or 0

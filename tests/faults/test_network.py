@@ -74,6 +74,7 @@ def test_late_commit_request_never_commits_half_of_the_next_transaction(proxied:
         deployment.prove()
 
 
+@pytest.mark.faults  # the late request has to win a race, which it does not always
 def test_late_commit_request_would_do_so_to_whoever_trusts_the_report(
     proxied: Deploy, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
