@@ -250,7 +250,7 @@ def test_a_stopped_snapshot_is_resumed(simulator: Simulator, store: MemoryStore,
     """Stopped after some pages: the next owner goes on after the last committed one, and starts nothing anew."""
     reached = threading.Event()
     simulator.on_page(NAME, 3, reached.set)
-    simulator.push_fault(NAME, Fault("slow", delay=0.05, after=3))
+    simulator.push_fault(NAME, Fault("slow", delay=2, after=3))
     with following.running() as follower:
         assert reached.wait(10)
         eventually(lambda: follower.status.page >= 1)
