@@ -10,7 +10,8 @@ from figure import Figure
 from process import alone, peak_megabytes
 
 from connector import codec
-from connector.batch import CHECKPOINT_KEY, Batch, Tally, encode_checkpoint
+from connector.batch import Batch, Tally
+from connector.checkpoint import CHECKPOINT_KEY, encode_checkpoint
 from connector.index import Index, IndexEntry
 from connector.kafka.store import KafkaStore
 from connector.model import Checkpoint, EntityKey

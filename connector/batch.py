@@ -11,17 +11,17 @@ from typing import Any, Literal, NamedTuple, get_args
 import msgspec
 
 from connector import codec, envelope
+from connector.checkpoint import CHECKPOINT_KEY, encode_checkpoint
 from connector.codec import Framing
 from connector.envelope import Event, Headers, Op, Origin, Provenance
 from connector.errors import EventTooLarge, ItemRefused, MalformedItem
 from connector.expansion import expand
-from connector.index import Index, IndexEntry, check_version
+from connector.index import Index, IndexEntry
 from connector.model import ALL_LOCALES, Change, Checkpoint, DeadLetter, EntityKey, EntityType, SyncPage
 from connector.timestamp import micros
 
-# No index key can equal it: those begin with the (never zero) length of the connection's name.
-CHECKPOINT_KEY = b"\x00checkpoint"
-CHECKPOINT_VERSION = 1
+# What publishing finds out, whatever a page's checkpoint says of it.
+_FINDINGS = ("sequence", "partitions", "topic_ids", "key_schema_id")
 
 # What a record costs beside key, value and headers, rounded up generously (Kafka message format v2).
 _OVERHEAD = 1024
@@ -43,6 +43,7 @@ class Route(msgspec.Struct, frozen=True):
     key: Framing
     value: Framing
     partitions: int
+    topic_id: str = ""
 
 
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,17 +80,6 @@ class Batch(msgspec.Struct):
     state: list[tuple[bytes, bytes | None]]
     checkpoint: Checkpoint
     tally: Tally
-
-
-def encode_checkpoint(checkpoint: Checkpoint) -> bytes:
-    """Return the state record's value."""
-    return codec.encode("checkpoint", msgspec.to_builtins(checkpoint))
-
-
-def decode_checkpoint(value: bytes) -> Checkpoint:
-    """Return the checkpoint of a state record; raises `StateTooNew` for a version this release does not know."""
-    check_version(value, CHECKPOINT_VERSION)
-    return msgspec.convert(codec.decode("checkpoint", value), Checkpoint)
 
 
 class Assembler(msgspec.Struct, frozen=True):
@@ -180,10 +170,7 @@ class _Draft:
         return Batch(self._records, state, final, self._tally)
 
     def _with_findings(self, checkpoint: Checkpoint) -> Checkpoint:
-        mine = self.checkpoint
-        return msgspec.structs.replace(
-            checkpoint, sequence=mine.sequence, partitions=mine.partitions, key_schema_id=mine.key_schema_id
-        )
+        return msgspec.structs.replace(checkpoint, **{name: getattr(self.checkpoint, name) for name in _FINDINGS})
 
     def add(self, change: Change, origin: Origin, cause: str) -> None:
         """Publish one change of one key, or leave it out where the index already knows better."""
@@ -322,12 +309,13 @@ class _Draft:
         return True
 
     def _note(self, route: Route, sequence: int) -> None:
-        partitions = self.checkpoint.partitions
-        if route.topic not in partitions:
-            partitions = {**partitions, route.topic: route.partitions}
-        self.checkpoint = msgspec.structs.replace(
-            self.checkpoint, sequence=sequence, partitions=partitions, key_schema_id=route.key.schema_id
-        )
+        self.checkpoint = msgspec.structs.replace(self.checkpoint, sequence=sequence, key_schema_id=route.key.schema_id)
+        if self.checkpoint.topic_ids.get(route.topic) != route.topic_id:
+            self.checkpoint = msgspec.structs.replace(
+                self.checkpoint,
+                partitions={**self.checkpoint.partitions, route.topic: route.partitions},
+                topic_ids={**self.checkpoint.topic_ids, route.topic: route.topic_id},
+            )
 
     def _event(self, case: _Case) -> Event:
         live = case.known is not None and case.known.live

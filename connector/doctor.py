@@ -10,7 +10,7 @@ from connector.config import Config, Connection
 from connector.errors import ConfigError, ConnectorError, Unreachable
 from connector.kafka.cluster import Cluster
 from connector.kafka.store import Layout
-from connector.kafka.topics import Topics, changes
+from connector.kafka.topics import Topics, first_seen
 from connector.model import Checkpoint
 from connector.tail import changes_pattern
 from connector.vendors import Vendor, find
@@ -119,17 +119,19 @@ def _topics(config: Config, connection: Connection, vendor: Vendor, cluster: Clu
 
 
 def _inspect(topics: Topics, layout: Layout, names: dict[str, int], checkpoint: Checkpoint | None) -> str:
-    recorded = checkpoint.partitions if checkpoint else {}
-    present = sorted(name for name in names if changes_pattern(layout).fullmatch(name))
+    written = set(checkpoint.partitions) if checkpoint else set()
+    present = {name for name in names if changes_pattern(layout).fullmatch(name)}
     if layout.state_topic in names:
-        topics.ensure(layout.state_spec())
-    for name in present:
-        spec = changes(
-            name, layout.partitions, layout.replication_factor, layout.max_message_bytes, layout.topic_config
-        )
-        topics.ensure(spec)
-        topics.ensure(spec, recorded.get(name))
-    return f"{', '.join(present)} as the message contract wants" if present else "none yet: created by the first run"
+        topics.check(layout.state_spec())
+    for name in sorted(present | written):
+        if name not in written:
+            topics.check_unwritten(name)
+        topics.check(layout.changes_spec(name), first_seen(checkpoint, name))
+    return (
+        f"{', '.join(sorted(present))} as the message contract wants"
+        if present
+        else "none yet: created by the first run"
+    )
 
 
 def _finding(subject: str, examine: Callable[[], str]) -> Finding:

@@ -295,7 +295,7 @@ class Follower:
         if checkpoint.fingerprint.rpartition(".")[2] != self.plan.fingerprint.rpartition(".")[2]:
             # Other topics: they hold nothing yet, and the former ones are no longer ours to look after.
             wishes["republish"] = "all"
-            checkpoint = msgspec.structs.replace(checkpoint, partitions={})
+            checkpoint = msgspec.structs.replace(checkpoint, partitions={}, topic_ids={})
         request = msgspec.json.encode(wishes).decode()
         self._begin_snapshot(why, msgspec.structs.replace(checkpoint, request=request, page_size=None))
 

@@ -83,7 +83,8 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
       at `cursor` is already committed. `sequence`: of the last event. `epoch`: of the current snapshot, from 1.
     - `identity`: what the API says the environment is, where it says so; a change means another environment.
     - `page_size`: a smaller limit than the configured one, learnt from the API; frozen into the cursor by it.
-    - `request`: an operator's request, JSON. `partitions`: of each topic when it was first seen.
+    - `request`: an operator's request, JSON. `partitions` and `topic_ids`: of each changes topic when it was first
+      written to; an operator who has everything published again accepts another one (an empty id).
     - `committed_at`: milliseconds since 1970.
     """
 
@@ -102,6 +103,7 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
     identity: str | None = None
     page_size: int | None = None
     partitions: dict[str, int] = {}
+    topic_ids: dict[str, str] = {}
 
     def wish(self, name: str) -> Any:
         """Return what the operator's request says of `paused`, `allow_deletes` or `republish`, None where nothing.

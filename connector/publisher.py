@@ -6,7 +6,8 @@ from typing import Protocol
 
 import msgspec
 
-from connector.batch import CHECKPOINT_KEY, Assembler, Batch, Tally, encode_checkpoint
+from connector.batch import Assembler, Batch, Tally
+from connector.checkpoint import CHECKPOINT_KEY, encode_checkpoint
 from connector.index import Index
 from connector.model import Checkpoint, SyncPage
 

@@ -52,7 +52,7 @@ def owning(config: Config, connection: Connection, act: Callable[[Publisher], T]
     kafka = config.kafka
     vendor = vendors.find(connection.vendor)(connection.name, connection.settings)
     Cluster(kafka.properties()).topics()
-    store = KafkaStore(kafka.properties(), wiring.layout(kafka, connection), wiring.registry(kafka))
+    store = KafkaStore(kafka.properties(), wiring.layout(kafka, connection), wiring.registry(kafka), examine=False)
     publisher = wiring.publisher(store, kafka, connection, vendor)
     try:
         for _ in range(_ATTEMPTS):
@@ -74,7 +74,11 @@ def snapshot(checkpoint: Checkpoint, fingerprint: str, *, anew: Anew, allow_dele
     """Return the start of a new snapshot: what is published `anew` though unchanged; whether it may delete much."""
     # Everything anew trusts nothing that is known, the clocks least of all.
     request = {"republish": anew, "allow_deletes": allow_deletes, "rebase": anew == "all"}
-    return replace(checkpoint.restart(), fingerprint=fingerprint, request=_merged(checkpoint, request))
+    restarted = replace(checkpoint.restart(), fingerprint=fingerprint, request=_merged(checkpoint, request))
+    if anew != "all":
+        return restarted
+    # Topics that were deleted meanwhile get everything again: what they were does not matter any more.
+    return replace(restarted, topic_ids=dict.fromkeys(checkpoint.partitions, ""))
 
 
 def selected(content_types: Sequence[str], ids: Sequence[str]) -> Anew:

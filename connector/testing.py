@@ -4,7 +4,8 @@ from collections import deque
 from collections.abc import Callable
 
 from connector import codec
-from connector.batch import CHECKPOINT_KEY, Batch, Record, Route, decode_checkpoint
+from connector.batch import Batch, Record, Route
+from connector.checkpoint import CHECKPOINT_KEY, decode_checkpoint
 from connector.errors import ConnectorError, UnknownOutcome
 from connector.index import Index
 from connector.model import Checkpoint, EntityKey

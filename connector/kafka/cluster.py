@@ -8,7 +8,7 @@ from confluent_kafka import IsolationLevel, KafkaError, KafkaException, TopicPar
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._listoffsets import OffsetSpec
 
-from connector.batch import CHECKPOINT_KEY, decode_checkpoint
+from connector.checkpoint import CHECKPOINT_KEY, decode_checkpoint
 from connector.errors import BrokerFatal, BrokerUnavailable, ConnectorError
 from connector.kafka import state
 from connector.kafka.client import Settings, create, unavailable

@@ -6,7 +6,8 @@ import time
 import msgspec
 
 from connector import codec
-from connector.batch import CHECKPOINT_KEY, Batch, Route, decode_checkpoint
+from connector.batch import Batch, Route
+from connector.checkpoint import CHECKPOINT_KEY, decode_checkpoint
 from connector.codec import Framing
 from connector.errors import KeySchemaChanged, MalformedItem, TopicMismatch, UnknownOutcome
 from connector.index import VERSION as INDEX_VERSION
@@ -72,9 +73,18 @@ class Layout(msgspec.Struct, frozen=True, kw_only=True):
         """Return how the state topic must be."""
         return topics.state(self.state_topic, self.replication_factor)
 
+    def changes_spec(self, topic: str) -> TopicSpec:
+        """Return how a changes topic must be."""
+        return topics.changes(
+            topic, self.partitions, self.replication_factor, self.max_message_bytes, self.topic_config
+        )
+
 
 class KafkaStore:
-    """A `Store` on Kafka. One producer at a time; it is replaced at every `recover`. Not thread-safe."""
+    """A `Store` on Kafka. One producer at a time; it is replaced at every `recover`. Not thread-safe.
+
+    With `examine` recovery examines every topic that the checkpoint records; else only topics that are written to are.
+    """
 
     def __init__(
         self,
@@ -83,8 +93,10 @@ class KafkaStore:
         registry: Registry | None = None,
         *,
         producer: ProducerFactory = REAL_PRODUCER,
+        examine: bool = True,
     ) -> None:
         self._client = client
+        self._examine = examine
         self._layout = layout
         self._registry = registry
         self._producer = producer
@@ -132,7 +144,7 @@ class KafkaStore:
         topic = self._layout.letters_topic
         if topic not in self._routes:
             spec = topics.dead_letters(topic, self._layout.replication_factor, self._layout.max_letter_bytes)
-            count = self._topics.ensure(spec)
+            count = self._topics.ensure(spec).partitions
             value = self._framing(f"{topic}-value", "dead_letter")
             self._routes[topic] = Route(topic, codec.single_object("key"), value, count)
         return self._routes[topic]
@@ -152,16 +164,16 @@ class KafkaStore:
             self._transactions = None
 
     def _open(self, topic: str) -> Route:
-        recorded = self._checkpoint.partitions.get(topic) if self._checkpoint else None
         layout = self._layout
-        spec = topics.changes(
-            topic, layout.partitions, layout.replication_factor, layout.max_message_bytes, layout.topic_config
-        )
-        count = self._topics.ensure(spec, recorded)
+        recorded = topics.first_seen(self._checkpoint, topic)
+        if recorded is None:
+            self._topics.check_unwritten(topic)
+        seen = self._topics.ensure(layout.changes_spec(topic), recorded)
         key = self._framing(f"{topic}-key", "key")
         if self._checkpoint:
             _check_key_schema(self._checkpoint.key_schema_id, key.schema_id, layout.connection)
-        self._routes[topic] = Route(topic, key, self._framing(f"{topic}-value", layout.value_schema), count)
+        value = self._framing(f"{topic}-value", layout.value_schema)
+        self._routes[topic] = Route(topic, key, value, seen.partitions, seen.topic_id or "")
         return self._routes[topic]
 
     def _framing(self, subject: str, schema: codec.Name) -> Framing:
@@ -178,7 +190,7 @@ class KafkaStore:
         if end < self._position:
             raise TopicMismatch(
                 f"topic {topic} ends at {end}, though we have read to {self._position}: it was deleted or recreated",
-                hint="restore it; without it the stream begins anew at the next start, and deletes in between are lost",
+                hint="restore it, or follow the CMS anew under another prefix: nothing else knows what was published",
             )
 
         def apply(key: bytes, value: bytes | None) -> None:
@@ -193,7 +205,7 @@ class KafkaStore:
         self._position = state.read(self._client, topic, range(self._position, end), apply, patience)
         # Routes are opened anew against the recovered checkpoint: a recreated topic or schema is noticed here.
         self._routes = {}
-        for recorded in self._checkpoint.partitions if self._checkpoint else ():
+        for recorded in self._checkpoint.partitions if self._checkpoint and self._examine else ():
             self._open(recorded)
         return self._checkpoint
 

@@ -1,12 +1,14 @@
 """Topics: created when missing, checked when present."""
 
+import re
 import time
 from collections.abc import Mapping
 from concurrent.futures import Future
+from contextlib import closing
 from typing import Any, Final
 
 import msgspec
-from confluent_kafka import IsolationLevel, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import IsolationLevel, KafkaError, KafkaException, TopicCollection, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._config import ConfigResource
 from confluent_kafka.admin._listoffsets import OffsetSpec
@@ -15,9 +17,23 @@ from confluent_kafka.cimpl import NewTopic
 
 from connector.errors import BrokerUnavailable, TopicMismatch
 from connector.kafka.client import Settings, cause, create, unavailable
+from connector.kafka.reader import records
+from connector.model import Checkpoint
 
 _DAY_MS: Final = 86_400_000
 _TIMEOUT: Final = 15.0
+_START_OVER: Final = "restore it, or publish everything again: contentwire snapshot NAME --all"
+ANY: Final = ""
+
+
+class Seen(msgspec.Struct, frozen=True):
+    """A topic as it was seen. `topic_id` tells it from one of the same name that was deleted (Kafka's KIP-516).
+
+    As a record of the past, None is a topic whose id is not known, and `ANY` one that may come and go as it likes.
+    """
+
+    partitions: int
+    topic_id: str | None
 
 
 class TopicSpec(msgspec.Struct, frozen=True):
@@ -58,10 +74,18 @@ def dead_letters(name: str, replicas: int, max_bytes: int) -> TopicSpec:
     return TopicSpec(name, 1, replicas, config)
 
 
+def first_seen(checkpoint: Checkpoint | None, topic: str) -> Seen | None:
+    """Return a changes topic as it was when it was first written to, None if it never was."""
+    if checkpoint is None or topic not in checkpoint.partitions:
+        return None
+    return Seen(checkpoint.partitions[topic], checkpoint.topic_ids.get(topic))
+
+
 class Topics:
     """Looks after topics on one cluster. Raises `BrokerUnavailable`, `BrokerFatal` or `TopicMismatch`."""
 
     def __init__(self, client: Settings) -> None:
+        self._client = client
         self._admin = create(AdminClient, client)
 
     def end(self, name: str, timeout: float) -> int:
@@ -82,35 +106,58 @@ class Topics:
         except TimeoutError as error:
             raise BrokerUnavailable(f"Kafka did not say within {timeout:.0f} s where {name} ends") from error
 
-    def partitions(self, name: str) -> int | None:
-        """Return a topic's partition count, or None if there is no such topic."""
+    def find(self, name: str) -> Seen | None:
+        """Return a topic as it is, or None if there is no such topic."""
+        future = self._admin.describe_topics(TopicCollection([name]), request_timeout=_TIMEOUT)[name]
         try:
-            # All topics: asking for one by name may create it on brokers that create topics by themselves.
-            topic = self._admin.list_topics(timeout=_TIMEOUT).topics.get(name)
+            topic = _result(future)
         except KafkaException as error:
-            raise unavailable("listing topics", error) from error
-        return len(topic.partitions) if topic else None
+            if cause(error).code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
+                return None
+            raise unavailable(f"looking for topic {name}", error) from error
+        return Seen(len(topic.partitions), str(topic.topic_id))
 
-    def ensure(self, spec: TopicSpec, recorded: int | None = None) -> int:
-        """Create the topic or check it; return its partition count, which must be `recorded` if that is given."""
-        count = self.partitions(spec.name)
-        if count is None and recorded is not None:
+    def check_unwritten(self, name: str) -> None:
+        """Raise `TopicMismatch` if the topic, which no checkpoint records, holds committed records all the same."""
+        if self.find(name) is None:
+            return
+        found = records(self._client, re.compile(re.escape(name)), from_beginning=True, until_end=True)
+        with closing(found):
+            if next(found, None) is None:
+                return
+        raise TopicMismatch(
+            f"topic {name} holds records of which the stream's state knows nothing: it was lost, or others write here",
+            hint="restore the state topic, or delete this one to have everything published anew, or change the prefix",
+        )
+
+    def ensure(self, spec: TopicSpec, recorded: Seen | None = None) -> Seen:
+        """Create the topic or check it; return it as it is now."""
+        if found := self.check(spec, recorded):
+            return found
+        return self._create(msgspec.structs.replace(spec, partitions=recorded.partitions) if recorded else spec)
+
+    def check(self, spec: TopicSpec, recorded: Seen | None = None) -> Seen | None:
+        """Return the topic as it is, None where it may be created; it must be what was `recorded` if that is given."""
+        found = self.find(spec.name)
+        if found is None:
+            if recorded is None or recorded.topic_id == ANY:
+                return None
+            raise TopicMismatch(f"topic {spec.name} is gone, with the events that were in it", hint=_START_OVER)
+        self._check_settings(spec)
+        count = found.partitions
+        if (recorded and recorded.partitions != count) or (spec.exact and spec.partitions != count):
+            wanted = recorded.partitions if recorded else spec.partitions
             raise TopicMismatch(
-                f"topic {spec.name} is gone, with the events that were in it",
-                hint="restore it, or create it anew and publish everything again: contentwire snapshot NAME --all",
-            )
-        if count is None:
-            count = self._create(spec)
-        else:
-            self._check(spec)
-        if recorded not in (None, count) or (spec.exact and count != spec.partitions):
-            raise TopicMismatch(
-                f"topic {spec.name} has {count} partitions, not {recorded or spec.partitions}: keys would move",
+                f"topic {spec.name} has {count} partitions, not {wanted}: keys would move",
                 hint="recreate it with that count, or follow the CMS anew under another prefix or connection name",
             )
-        return count
+        if recorded and recorded.topic_id not in (None, ANY, found.topic_id):
+            raise TopicMismatch(
+                f"topic {spec.name} was deleted and created anew: the events that were in it are gone", hint=_START_OVER
+            )
+        return found
 
-    def _create(self, spec: TopicSpec) -> int:
+    def _create(self, spec: TopicSpec) -> Seen:
         topic = NewTopic(spec.name, spec.partitions, spec.replication_factor, config=dict(spec.config))
         try:
             _result(self._admin.create_topics([topic], operation_timeout=_TIMEOUT)[spec.name])
@@ -118,13 +165,13 @@ class Topics:
             if cause(error).code() != KafkaError.TOPIC_ALREADY_EXISTS:
                 raise unavailable(f"creating topic {spec.name}", error) from error
         deadline = time.monotonic() + _TIMEOUT
-        while (count := self.partitions(spec.name)) is None:
+        while (found := self.check(spec)) is None:
             if time.monotonic() > deadline:
                 raise BrokerUnavailable(f"topic {spec.name} was created but does not appear")
             time.sleep(0.05)
-        return count
+        return found
 
-    def _check(self, spec: TopicSpec) -> None:
+    def _check_settings(self, spec: TopicSpec) -> None:
         """Compare what breaks the contract; other settings are the operator's."""
         actual = self._config(spec.name)
         policy, wanted = actual["cleanup.policy"], spec.config["cleanup.policy"]

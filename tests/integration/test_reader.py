@@ -8,7 +8,7 @@ from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
-from connector.batch import CHECKPOINT_KEY, encode_checkpoint
+from connector.checkpoint import CHECKPOINT_KEY, encode_checkpoint
 from connector.demo.broker import Broker
 from connector.kafka.cluster import Cluster
 from connector.kafka.reader import records

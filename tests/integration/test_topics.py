@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+import msgspec
 import pytest
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient
@@ -9,7 +10,7 @@ from confluent_kafka.admin._config import AlterConfigOpType, ConfigEntry, Config
 from confluent_kafka.admin._resource import ResourceType
 from confluent_kafka.cimpl import NewPartitions, NewTopic
 
-from connector.batch import CHECKPOINT_KEY
+from connector.checkpoint import CHECKPOINT_KEY
 from connector.demo.broker import Broker
 from connector.errors import KeySchemaChanged, StateTooNew, TopicMismatch
 from connector.index import Index
@@ -17,6 +18,7 @@ from connector.kafka.store import KafkaStore, Layout
 from connector.model import KeySchemaId
 from connector.registry import Registry
 from connector.simulator import Fault, Simulator
+from connector.takeover import snapshot
 from tests.cms import eventually
 from tests.consumer import consume
 from tests.following import Following
@@ -250,12 +252,93 @@ def test_a_state_topic_that_was_recreated_is_noticed(
     store, index = KafkaStore(kafka.client, layout), Index()
     try:
         assert store.recover(index)
-        admin.delete_topics([layout.state_topic])[layout.state_topic].result(10)
-        eventually(lambda: layout.state_topic not in admin.list_topics(timeout=10).topics)
+        remove(admin, layout.state_topic)
         with pytest.raises(TopicMismatch, match="deleted or recreated"):
             store.recover(index)
     finally:
         store.close()
+
+
+def remove(admin: AdminClient, topic: str) -> None:
+    """Delete a topic, and wait until it is gone."""
+    admin.delete_topics([topic])[topic].result(10)
+    eventually(lambda: topic not in admin.list_topics(timeout=10).topics)
+
+
+@pytest.fixture
+def operator(simulator: Simulator, kafka: Broker, layout: Layout) -> Following:
+    """Give the stream as an operator's command opens it."""
+    return Following(simulator, NAME, lambda: KafkaStore(kafka.client, layout, examine=False))
+
+
+def publish_everything_again(operator: Following) -> None:
+    """Do what `contentwire snapshot NAME --all` does."""
+    anew = snapshot(operator.checkpoint(), operator.fingerprint, anew="all", allow_deletes=False)
+    operator.checkpoint(**msgspec.structs.asdict(anew))
+
+
+@pytest.mark.parametrize("lost", ["was deleted and created anew", "is gone"])
+def test_a_changes_topic_that_lost_its_events_stops_the_stream_until_all_is_published_again(
+    kafka: Broker, admin: AdminClient, following: Following, operator: Following, lost: str
+) -> None:
+    """Also one that was recreated with equal settings; the command that the hint names brings everything back."""
+    following.become_current()
+    ((topic, count),) = following.checkpoint().partitions.items()
+    events = following.checkpoint().sequence
+    remove(admin, topic)
+    if "anew" in lost:
+        create(admin, topic, count, cleanup_policy="compact", max_message_bytes=str(8 * 2**20))
+    told = refusal(following)
+    assert f"topic {topic} {lost}" in told
+    assert "contentwire snapshot NAME --all" in told
+    publish_everything_again(operator)
+    following.become_current()
+    assert following.checkpoint().sequence == 2 * events
+    assert len({each.key for each in consume(kafka.client, topic)}) == events
+    assert following.checkpoint().partitions == {topic: count}
+    following.become_current()
+
+
+def test_a_topic_accepted_anew_is_recorded_again(
+    admin: AdminClient, following: Following, operator: Following, layout: Layout
+) -> None:
+    """Accepting another topic is for once: the next one that is recreated stops the stream as ever."""
+    topic = f"{layout.transactional_id}.changes"
+    following.become_current()
+    publish_everything_again(operator)
+    following.become_current()
+    remove(admin, topic)
+    assert f"{topic} is gone" in refusal(following)
+
+
+def test_events_without_a_state_stop_the_stream(
+    admin: AdminClient, following: Following, layout: Layout, simulator: Simulator
+) -> None:
+    """A lost state must not begin at sequence 1 over events that are there: deletes in between would never be told."""
+    topic = f"{layout.transactional_id}.changes"
+    following.become_current()
+    remove(admin, layout.state_topic)
+    told = refusal(following)
+    assert f"topic {topic} holds records of which the stream's state knows nothing" in told
+    remove(admin, topic)
+    following.become_current()
+    assert following.checkpoint().sequence == len(simulator.truth(NAME))
+
+
+def test_what_a_first_start_left_unfinished_is_no_obstacle(
+    kafka: Broker, admin: AdminClient, following: Following, layout: Layout
+) -> None:
+    """A first transaction that was aborted leaves a topic and records that nobody ever sees."""
+    topic = f"{layout.transactional_id}.changes"
+    create(admin, topic, 3, cleanup_policy="compact", max_message_bytes=str(8 * 2**20))
+    producer = Producer({**kafka.client, "transactional.id": layout.transactional_id})
+    producer.init_transactions(20)
+    producer.begin_transaction()
+    for partition in range(3):
+        producer.produce(topic, b"value", b"key", partition)
+    assert producer.flush(10) == 0
+    following.become_current()
+    assert following.checkpoint().partitions == {topic: 3}
 
 
 def test_a_recorded_topic_whose_settings_changed_is_refused(

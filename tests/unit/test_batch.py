@@ -7,7 +7,8 @@ import msgspec
 import pytest
 
 from connector import codec
-from connector.batch import CHECKPOINT_KEY, Policy, decode_checkpoint
+from connector.batch import Policy
+from connector.checkpoint import CHECKPOINT_KEY, decode_checkpoint
 from connector.errors import ItemRefused, StateTooNew
 from connector.model import Change, DeadLetter, EntityKey, Phase
 from tests.memory import NOW_MS, Stream

@@ -3,12 +3,14 @@
 import json
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from connector import codec
-from connector.model import EntityKey, KeySchemaId
+from connector.checkpoint import decode_checkpoint, encode_checkpoint
+from connector.model import Checkpoint, EntityKey, KeySchemaId
 from tests import avro_spec
 
 # The parsing canonical form of the key's schema, by the specification's rules: what may never change.
@@ -146,6 +148,46 @@ def test_every_record_is_read_alike_by_the_apache_implementation(name: codec.Nam
     body = codec.encode(name, value)
     assert avro_spec.decode(body, avro_spec.plain(name)) == value
     assert codec.decode(name, body) == value
+
+
+# A checkpoint as it was written before it had topic ids, field by field.
+FORMER_CHECKPOINT = (
+    avro_spec.long(1)
+    + avro_spec.string("blog")
+    + avro_spec.some("cursor")
+    + avro_spec.string("streaming")
+    + b"".join(map(avro_spec.long, (0, 42, 3)))
+    + avro_spec.string("scope.topic")
+    + avro_spec.string("single-object")
+    + avro_spec.string("0123")
+    + b"\x00"
+    + avro_spec.NULL
+    + avro_spec.long(1_700_000_000_000)
+    + avro_spec.NULL * 2
+    + avro_spec.long(1)
+    + avro_spec.string("topic")
+    + avro_spec.long(6)
+    + avro_spec.long(0)
+)
+
+
+def test_a_checkpoint_of_a_release_without_topic_ids_is_read() -> None:
+    """An upgrade goes on where the former release stopped; a way back is open too, as topic ids stand at the end."""
+    former = decode_checkpoint(FORMER_CHECKPOINT)
+    assert former == Checkpoint(
+        stream="blog",
+        cursor="cursor",
+        phase="streaming",
+        sequence=42,
+        epoch=3,
+        fingerprint="scope.topic",
+        key_schema_id=KeySchemaId("single-object", "0123"),
+        committed_at=1_700_000_000_000,
+        partitions={"topic": 6},
+    )
+    present = msgspec.structs.replace(former, topic_ids={"topic": "id"})
+    assert encode_checkpoint(present).startswith(FORMER_CHECKPOINT)
+    assert decode_checkpoint(encode_checkpoint(present)) == present
 
 
 def test_a_lone_surrogate_cannot_be_written() -> None:

@@ -25,6 +25,7 @@ DELIVERY_PATH = (
     "registry.py",
     "index.py",
     "envelope.py",
+    "checkpoint.py",
     "expansion.py",
     "batch.py",
     "spool.py",

@@ -5,7 +5,8 @@ from collections import Counter
 import msgspec
 import pytest
 
-from connector.batch import CHECKPOINT_KEY, Policy
+from connector.batch import Policy
+from connector.checkpoint import CHECKPOINT_KEY
 from connector.errors import Fenced, ItemRefused, TransactionAborted, UnknownOutcome
 from connector.model import Change, DeadLetter
 from connector.publisher import Publisher
