@@ -6,12 +6,13 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
 import msgspec
 
-from connector import wiring
+from connector import takeover, wiring
 from connector.config import Config, load
 from connector.demo.broker import Broker
 from connector.demo.child import Child
@@ -20,6 +21,7 @@ from connector.metrics import Metrics
 from connector.plan import Pace
 from connector.simulator import Simulator
 from connector.supervisor import Outcome, Supervisor
+from connector.verify import verify
 from tests.faults import child
 from tests.faults.child import Orders
 from tests.faults.proof import Ledger, Seen, prove, read
@@ -167,6 +169,19 @@ class Deployment:
         supervisor = Supervisor(plans, config.kafka.properties(), self.prefix, Metrics(), once=True)
         supervisor.give_up_after = _PATIENCE
         return supervisor.run([wiring.layout(config.kafka, each).state_spec() for each in config.connections.values()])
+
+    def differences(self, vendor: str) -> int:
+        """Return on how many keys `contentwire verify` sees the CMS and the topic disagree."""
+        config = self.config()
+        report = verify(config, config.connections[vendor], deep=False, progress=lambda *_: None)
+        return len(report.differences)
+
+    def snapshot_all(self, vendor: str) -> None:
+        """Do what `contentwire snapshot NAME --all` does."""
+        config = self.config()
+        takeover.take_over(
+            config, config.connections[vendor], partial(takeover.snapshot, anew="all", allow_deletes=False)
+        )
 
     def change(self, edits: Edits) -> None:
         """Change content, and note what each stream must tell of it."""

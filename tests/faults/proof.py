@@ -40,8 +40,7 @@ class Ledger:
         initial = self.truth()
         # Every key's states, live or not, as often as the stream must tell of them.
         self.states = Counter((key, True) for key in initial)
-        # An initial sync may or may not tell of what was removed before it.
-        self.removed_before = {_key(entry) for entry in self._feed.oldest_first() if not entry.live} - initial.keys()
+        self.removed_before = self._removed_before()
         self._position = len(self._feed)
 
     def note(self) -> None:
@@ -50,11 +49,17 @@ class Ledger:
         self.states.update((_key(entry), entry.live) for entry in self._feed.oldest_first(self._position))
         self._position = len(self._feed)
 
-    def note_swap(self, former: Iterable[Key]) -> None:
-        """Take in that another environment is delivered now: all of the `former` keys are gone."""
-        self.states.update((key, False) for key in former)
-        self.states.update((key, True) for key in self.truth())
+    def note_swap(self, former: Mapping[Key, object]) -> None:
+        """Take in that another environment is delivered now, not the `former` truth: what both have is no change."""
+        now = self.truth()
+        self.states.update((key, False) for key in former.keys() - now.keys())
+        self.states.update((key, True) for key in now if former.get(key) != now[key])
+        self.removed_before |= self._removed_before()
         self._position = len(self._feed)
+
+    def _removed_before(self) -> set[Key]:
+        """Return what an initial sync may or may not tell of, as it was removed before it."""
+        return {_key(entry) for entry in self._feed.oldest_first() if not entry.live} - self.truth().keys()
 
     def truth(self) -> dict[Key, tuple[int, bytes | None]]:
         """Return what the vendor delivers now: revision and fields of each key."""

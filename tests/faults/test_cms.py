@@ -1,5 +1,7 @@
 """Whatever the CMS answers, the stream ends where the CMS is, and tells of each change once."""
 
+import signal
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -8,7 +10,8 @@ import pytest
 
 from connector.demo.broker import Broker
 from connector.simulator import Fault, Simulator
-from tests.faults.deployment import VENDORS, Deployment, everyday
+from tests.faults.deployment import VENDORS, Deployment, Edits, everyday
+from tests.faults.proof import assert_latest_is_the_truth, assert_sequence_is_contiguous, read
 
 FAULTS = {
     "429 storm": [Fault("rate_limited", times=6, told=False), Fault("rate_limited", told=True)],
@@ -25,12 +28,14 @@ FAULTS = {
 }
 # Where a 429 means a used-up quota, waiting takes as long as it should.
 STRICKEN = {"429 storm": ("contentful", "contentstack")}
+# Nothing in their answers tells one environment from another.
+UNTELLING = ("contentstack", "weegloo")
 REPRESENTATIVE = {"hanging response", "cursor refused midway"}
 
 
-def deploy(kafka: Broker, prefix: str, folder: Path, **connection: Any) -> Deployment:
+def deploy(kafka: Broker, prefix: str, folder: Path, vendors: Sequence[str] = VENDORS) -> Deployment:
     """Return a deployment that has little patience with the CMS."""
-    return Deployment(kafka, prefix, folder, connection={"request_timeout": 1.0, **connection})
+    return Deployment(kafka, prefix, folder, vendors=vendors, connection={"request_timeout": 1.0})
 
 
 @pytest.mark.parametrize(
@@ -107,16 +112,65 @@ def test_cursors_that_expire_amid_a_walk_lead_to_a_snapshot_that_repeats_nothing
         assert "reconciled" in origins
 
 
-def test_environment_swapped_under_the_token_is_followed_anew(kafka: Broker, prefix: str, tmp_path: Path) -> None:
-    """Where the API tells which environment answers: what the former one delivered is deleted, the new one is read."""
-    with Deployment(
-        kafka, prefix, tmp_path, vendors=("contentful",), connection={"max_delete_share": 1.0}
-    ) as deployment:
+@pytest.mark.parametrize(
+    "vendor", ["contentful", *(pytest.param(each, marks=pytest.mark.faults) for each in UNTELLING)]
+)
+def test_environment_swapped_under_the_token_is_followed_anew(
+    kafka: Broker, prefix: str, tmp_path: Path, vendor: str
+) -> None:
+    """Told by the API, or by refused cursors: what the former one delivered is deleted, the new one is read."""
+    with swapping(kafka, prefix, tmp_path, vendor) as deployment:
         (ledger,) = deployment.ledgers.values()
         deployment.follow()
         former = ledger.truth()
         deployment.simulator.swap_environment()
+        if vendor in UNTELLING:
+            deployment.simulator.expire_cursors(vendor)
         ledger.note_swap(former)
+        deployment.follow()
+        deployment.prove()
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("vendor", UNTELLING)
+def test_environment_swapped_unnoticeably_is_found_by_verify_and_cured_by_a_snapshot(
+    kafka: Broker, prefix: str, tmp_path: Path, vendor: str
+) -> None:
+    """An API that goes on with old cursors as if nothing had happened: the operator's two commands make it right."""
+    with swapping(kafka, prefix, tmp_path, vendor) as deployment:
+        deployment.follow()
+        deployment.simulator.swap_environment()
+        deployment.follow()
+        assert deployment.differences(vendor) > 0
+        deployment.snapshot_all(vendor)
+        deployment.follow()
+        assert deployment.differences(vendor) == 0
+        records = read(deployment.client, deployment.topic(vendor))
+        assert_latest_is_the_truth(records, deployment.ledgers[vendor])
+        assert_sequence_is_contiguous(records)
+
+
+def swapping(kafka: Broker, prefix: str, folder: Path, vendor: str) -> Deployment:
+    """Return a deployment of one vendor that may delete everything."""
+    return Deployment(kafka, prefix, folder, vendors=(vendor,), connection={"max_delete_share": 1.0})
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("edits", [lambda _: None, everyday], ids=["snapshot", "delta"])
+def test_used_up_quota_holds_up_neither_a_stop_nor_a_restart(
+    kafka: Broker, prefix: str, tmp_path: Path, edits: Edits
+) -> None:
+    """A storm of 429 that means a used-up quota is waited out for long; whoever restarts goes on where it was."""
+    with deploy(kafka, prefix, tmp_path, vendors=("weegloo",)) as deployment:
+        if edits is everyday:
+            deployment.follow()
+        deployment.change(edits)
+        deployment.simulator.push_fault("weegloo", Fault("rate_limited", times=2, after=1))
+        for _ in range(2):
+            owner = deployment.spawn(once=False)
+            assert owner.said("QuotaExhausted", 60), owner.tail(40)
+            owner.signal(signal.SIGTERM)
+            assert owner.wait(8) == 1, owner.tail(40)
         deployment.follow()
         deployment.prove()
 
