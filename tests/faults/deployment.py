@@ -204,8 +204,10 @@ class Deployment:
         return f"{self.prefix}.{vendor}.changes"
 
     def prove(self) -> dict[str, list[Seen]]:
-        """Prove every stream; return its records."""
-        return {vendor: prove(self.client, self.topic(vendor), ledger) for vendor, ledger in self.ledgers.items()}
+        """Prove every stream, to the ledger and by `contentwire verify`; return its records."""
+        proved = {vendor: prove(self.client, self.topic(vendor), ledger) for vendor, ledger in self.ledgers.items()}
+        assert [vendor for vendor in self.vendors if self.differences(vendor)] == [], "verify sees differences"
+        return proved
 
 
 def everyday(simulator: Simulator) -> None:

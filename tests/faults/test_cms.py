@@ -59,13 +59,16 @@ def test_fault_in_snapshot_and_delta_loses_and_repeats_nothing(
 
 
 @pytest.mark.faults
-def test_redirect_stops_the_stream_and_costs_nothing(kafka: Broker, prefix: str, tmp_path: Path) -> None:
-    """A redirect is not followed: the stream stops until an operator restarts it, and goes on where it was."""
+@pytest.mark.parametrize(
+    "fault", [Fault("redirect"), Fault("status", status=401, after=1)], ids=["redirect", "expired"]
+)
+def test_refusal_stops_the_stream_and_costs_nothing(kafka: Broker, prefix: str, tmp_path: Path, fault: Fault) -> None:
+    """A redirect, or a credential that expires amid a walk: stopped until a restart, which goes on where it was."""
     with deploy(kafka, prefix, tmp_path) as deployment:
         deployment.follow()
         deployment.change(everyday)
         for vendor in VENDORS:
-            deployment.simulator.push_fault(vendor, Fault("redirect"))
+            deployment.simulator.push_fault(vendor, fault)
         assert deployment.try_to_follow() == "stopped"
         deployment.follow()
         deployment.prove()

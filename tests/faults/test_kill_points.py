@@ -4,13 +4,14 @@ Each kill strikes the streams of all vendors at once, each at its own step of th
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from connector.demo.broker import Broker
 from tests.faults.child import PROCESS
-from tests.faults.deployment import VENDORS, Deployment, everyday
+from tests.faults.deployment import VENDORS, Deployment, everyday, pick
 
 KINDS = (
     "http",
@@ -26,6 +27,7 @@ KINDS = (
     "commit.before",
     "commit.after",
 )
+RECOVERING = ("http", "begin.before", "commit.after")
 EVERY = {"produce": 25}  # of the many records each so-manieth
 
 pytestmark = pytest.mark.timeout(1800)
@@ -65,6 +67,51 @@ def test_killed_at_every_step_of_a_delta(kafka: Broker, prefix: str, tmp_path: P
         dry.finish()
         for at in kills(dry.steps, kind):
             deployment.change(everyday)
+            deployment.spawn(at=at).die()
+            deployment.follow()
+            deployment.prove()
+
+
+@contextmanager
+def refused(kafka: Broker, prefix: str, folder: Path) -> Iterator[Deployment]:
+    """Give a deployment whose cursors are refused, after changes: all four phases lie before it."""
+    folder.mkdir()
+    with Deployment(kafka, prefix, folder, connection={"max_delete_share": 1.0}) as deployment:
+        deployment.follow()
+        deployment.change(everyday)
+        deployment.simulator.expire_cursors()
+        yield deployment
+
+
+@pytest.fixture
+def steps_of_a_new_snapshot(kafka: Broker, prefix: str, tmp_path: Path) -> Mapping[str, Sequence[str]]:
+    """Give the steps that a new snapshot takes where nothing interrupts it."""
+    with refused(kafka, f"{prefix}dry", tmp_path / "dry") as deployment:
+        process = deployment.spawn()
+        process.finish()
+        return process.steps
+
+
+def test_killed_amid_reconciliation(
+    kafka: Broker, prefix: str, tmp_path: Path, steps_of_a_new_snapshot: Mapping[str, Sequence[str]]
+) -> None:
+    """Right after the deletes that a new snapshot proved are committed, and before it is known that they are."""
+    with refused(kafka, prefix, tmp_path / "killed") as deployment:
+        deployment.spawn(at=pick(steps_of_a_new_snapshot, "commit.after", -2)).die()
+        deployment.follow()
+        records = deployment.prove()
+    # Where an initial sync tells of removals itself, nothing is left to prove.
+    assert any(each.event["origin"] == "reconciled" for seen in records.values() for each in seen if each.event)
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("kind", RECOVERING)
+def test_killed_at_every_step_of_a_new_snapshot(
+    kafka: Broker, prefix: str, tmp_path: Path, steps_of_a_new_snapshot: Mapping[str, Sequence[str]], kind: str
+) -> None:
+    """A refused cursor leads through all four phases; wherever that was interrupted, every removal is told once."""
+    for number, at in enumerate(kills(steps_of_a_new_snapshot, kind)):
+        with refused(kafka, f"{prefix}{number}", tmp_path / str(number)) as deployment:
             deployment.spawn(at=at).die()
             deployment.follow()
             deployment.prove()

@@ -2,13 +2,15 @@
 
 import gzip
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 
 import httpx
 import pytest
+import trustme
 
 from connector import vendors
 from connector.errors import (
@@ -137,10 +139,26 @@ def test_a_dripping_body_ends_as_well(simulator: Simulator, opened: Callable[...
         assert time.monotonic() - begun < 5
 
 
-def test_a_host_without_tls_is_worth_a_retry(simulator: Simulator, opened: Callable[..., Source]) -> None:
-    """A failing handshake is a transport error: the certificate may be renewed."""
-    source = opened(connect(simulator, NAME, base_url=simulator.url().replace("http:", "https:")))
-    assert type(raised(source)) is SourceUnavailable
+def test_a_certificate_that_nobody_vouches_for_gets_no_request(
+    simulator: Simulator, opened: Callable[..., Source]
+) -> None:
+    """Whoever poses as the CMS sees no credential; it is worth a retry, as certificates expire and are renewed."""
+    context, heard = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), bytearray()
+    trustme.CA().issue_cert("127.0.0.1").configure_cert(context)
+
+    def pose() -> None:
+        with listener.accept()[0] as client, suppress(OSError), context.wrap_socket(client, server_side=True) as heeded:
+            heard.extend(heeded.recv(65_536))
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        impostor = threading.Thread(target=pose)
+        impostor.start()
+        home = f"https://127.0.0.1:{listener.getsockname()[1]}"
+        error = raised(opened(connect(simulator, NAME, base_url=home), timeout=5))
+        impostor.join()
+    assert type(error) is SourceUnavailable
+    assert "certificate" in str(error)
+    assert not heard
 
 
 @pytest.mark.parametrize("name", vendors.names())
