@@ -153,8 +153,10 @@ def tail_events(  # noqa: PLR0913  an option each
     session: Session, connection: str, *, from_beginning: bool, until_end: bool, as_json: bool, limit: int | None
 ) -> None:
     """Print decoded events of CONNECTION: op, table, id, locale, revision, freshness; t is a tombstone."""
-    found = tail.events(*session.connection(connection), from_beginning=from_beginning, until_end=until_end)
-    for entry in islice(found, limit):
+    of = session.connection(connection)
+    if not tail.topics(*of):
+        _complain(session, f"{connection}: there are no events yet", "the first `contentwire run` publishes them")
+    for entry in islice(tail.events(*of, from_beginning=from_beginning, until_end=until_end), limit):
         click.echo(entry.json() if as_json else entry.event())
 
 
@@ -216,7 +218,7 @@ def snapshot(  # noqa: PLR0913  an option each
         raise click.UsageError("--all leaves nothing to select: give it alone")
     anew = "all" if everything else takeover.selected(types, ids)
     edit = partial(takeover.snapshot, anew=anew, allow_deletes=allow_deletes)
-    _take_over(session, connection, edit, "a new snapshot begins")
+    _take_over(session, connection, edit, "a new snapshot is due")
 
 
 @cli.command()
@@ -276,7 +278,7 @@ def reset(session: Session, connection: str, *, yes: bool) -> None:
     session.connection(connection)
     if not yes:
         _confirm(f"Read all of {connection} again, from the beginning?")
-    _take_over(session, connection, takeover.reset, "a new snapshot begins")
+    _take_over(session, connection, takeover.reset, "a new snapshot is due")
 
 
 @checkpoints.command(name="import")

@@ -56,7 +56,7 @@ def refused(error: ConfigError) -> list[Finding]:
 
 def examine(config: Config) -> Iterator[Finding]:
     """Yield a finding for everything that a run needs, as soon as it is known."""
-    yield Finding("configuration", "ok", f"valid, with {len(config.connections)} connections")
+    yield Finding("configuration", "ok", f"valid; it follows {', '.join(config.connections)}")
     cluster = Cluster(config.kafka.properties())
     broker = _finding("broker", lambda: f"{len(cluster.topics())} topics at {config.kafka.bootstrap_servers}")
     yield broker
@@ -66,6 +66,8 @@ def examine(config: Config) -> Iterator[Finding]:
         found = _finding("registry", lambda: f"{len(registry.subjects())} subjects in the schema registry")
         registered = found.verdict == "ok"
         yield found
+    else:
+        yield Finding("registry", "ok", "none is configured: events carry Avro's single-object encoding")
     for connection in config.connections.values():
         yield from _connection(config, connection, cluster if broker.verdict == "ok" else None, registered=registered)
 

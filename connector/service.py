@@ -8,7 +8,7 @@ import time
 from collections.abc import Sequence
 from typing import Final
 
-from connector import logs, peers, wiring
+from connector import __version__, logs, peers, wiring
 from connector.config import Config
 from connector.kafka.cluster import Cluster
 from connector.metrics import CONTENT_TYPE, Metrics
@@ -65,10 +65,18 @@ class Service:
             signal.signal(number, self._heed)
         # What is loaded by now lives as long as the process: the collector need not look at it with every batch.
         gc.freeze()
+        log = logs.get("service")
+        log.info(
+            "starting",
+            version=__version__,
+            connections=sorted(self._config.connections),
+            kafka=self._config.kafka.bootstrap_servers,
+        )
         work.start()
         while work.is_alive() and not self._overdue():
             work.join(_TURN)
         if self._received:
+            log.info("stopped", signal=signal.Signals(self._received).name)
             return _BY_SIGNAL + self._received
         if self._error:
             raise self._error

@@ -7,6 +7,7 @@ import msgspec
 from connector.model import Phase
 
 StreamState = Literal[
+    "connecting",  # Kafka has not answered yet
     "standby",  # another process owns the stream
     "recovering",  # fencing and reading back
     "running",

@@ -3,13 +3,11 @@
 from collections.abc import Iterator
 from typing import get_args
 
-from connector import codec, wiring
+from connector import codec, tail, wiring
 from connector.config import Config, Connection
 from connector.errors import BrokerFatal, ConfigError
-from connector.kafka.cluster import Cluster
 from connector.model import ALL_LOCALES, EntityKey, EntityType
 from connector.registry import Registry
-from connector.tail import changes_pattern
 
 
 def registry(config: Config) -> Registry:
@@ -30,8 +28,7 @@ def subjects(config: Config, connection: Connection) -> Iterator[tuple[str, code
     """
     layout = wiring.layout(config.kafka, connection)
     if "{locale}" in layout.topic:
-        pattern = changes_pattern(layout)
-        topics = {name for name in Cluster(config.kafka.properties()).topics() if pattern.fullmatch(name)}
+        topics = tail.topics(config, connection)
     else:
         keys = [EntityKey(connection.name, kind, "any", ALL_LOCALES) for kind in get_args(EntityType)]
         topics = set(map(layout.changes_topic, keys))

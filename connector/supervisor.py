@@ -13,7 +13,7 @@ from connector.kafka.membership import Membership
 from connector.kafka.topics import Topics, TopicSpec
 from connector.metrics import Metrics
 from connector.plan import Plan
-from connector.status import StreamStatus
+from connector.status import StreamState, StreamStatus
 
 Outcome = Literal["current", "stopped", "unreachable", "interrupted"]
 
@@ -40,6 +40,7 @@ class Supervisor:
         self._stop = threading.Event()
         self._turned_at = self._waited_since = time.monotonic()
         self._gave_up = False
+        self._connected = False
         self._fatal: ConnectorError | None = None
         self.give_up_after = 60.0
         self.concluded: Sequence[StreamStatus] = ()
@@ -53,6 +54,7 @@ class Supervisor:
         topics = Topics(self._client)
         for spec in specs:
             topics.ensure(spec)
+        self._connected = True
         membership = Membership(self._client, self._group, self._by_topic, self, failed=self._membership_failed)
         membership.start()
         try:
@@ -121,11 +123,10 @@ class Supervisor:
         return True
 
     def _standby(self, plan: Plan) -> StreamStatus:
+        state: StreamState = "standby" if self._connected else "connecting"
         error = "another process owns the stream" if self._gave_up else ""
         hint = "see who: contentwire status; stop it, or let it do the work" if self._gave_up else ""
-        return StreamStatus(
-            connection=plan.connection, vendor=plan.vendor.name, state="standby", error=error, hint=hint
-        )
+        return StreamStatus(connection=plan.connection, vendor=plan.vendor.name, state=state, error=error, hint=hint)
 
     def _wait(self, membership: Membership) -> None:
         while not (self._stop.wait(_TURN) or self._fatal or self._all_done()):

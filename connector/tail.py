@@ -14,6 +14,7 @@ from connector import codec, wiring
 from connector.config import Config, Connection
 from connector.errors import ConnectorError
 from connector.kafka import reader
+from connector.kafka.cluster import Cluster
 from connector.kafka.reader import Consumed, Place
 from connector.kafka.store import Layout
 from connector.model import KeySchemaId
@@ -61,6 +62,12 @@ class Entry(msgspec.Struct, frozen=True):
             moment(value.get(name)) if name == "ts_ms" else value.get(name)
             for name in ("ts_ms", "error", "item_type", "item_id", "reason")
         )
+
+
+def topics(config: Config, connection: Connection) -> set[str]:
+    """Return the connection's changes topics that there are. Raises `BrokerUnavailable` or `BrokerFatal`."""
+    pattern = changes_pattern(wiring.layout(config.kafka, connection))
+    return {name for name in Cluster(config.kafka.properties()).topics() if pattern.fullmatch(name)}
 
 
 def events(

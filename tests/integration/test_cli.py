@@ -92,6 +92,9 @@ def test_a_pass_over_three_vendors_can_be_followed_with_every_command(
 def test_tail_shows_lines_that_people_read(place: Following, simulator: Simulator) -> None:
     """Op, table, id and locale of events as they come, removals with their tombstones; --limit ends it."""
     workplace = place("contentful")
+    before = workplace.run("tail", "contentful", *ALL)
+    assert (before.code, before.out) == (0, "")
+    assert "there are no events yet" in before.err
     assert workplace.run(*ONCE).code == 0
     gone, *_ = simulator.ids()
     with workplace.start("tail", "contentful", "--limit", "2") as tail, workplace.start("run") as run:

@@ -30,7 +30,7 @@ def test_a_part_is_published_anew_and_everything_is_reconciled(tmp_path: Path, k
             first = reached(workplace, 1)
             author, post = simulator.ids(content_type="author"), simulator.ids(content_type="blogPost")[0]
             told = workplace.run("snapshot", "contentstack", "--content-type", "author", "--entity", post)
-            assert "a new snapshot begins" in told.out
+            assert "a new snapshot is due" in told.out
             again = reached(workplace, 2)
             run.ends(signal.SIGTERM)
         events = later(workplace, first["sequence"])
