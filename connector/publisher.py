@@ -30,7 +30,10 @@ class Store(Protocol):
         ...
 
     def superseded(self) -> bool:
-        """Tell whether someone else has committed since: another owner, or an operator's command."""
+        """Tell whether someone else has committed since: another owner, or an operator's command.
+
+        Raises `StreamStopped` where what was committed is no longer there.
+        """
         ...
 
     def end(self) -> int:

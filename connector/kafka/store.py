@@ -14,7 +14,7 @@ from connector.index import VERSION as INDEX_VERSION
 from connector.index import Index, check_version
 from connector.kafka import state, topics
 from connector.kafka.client import Settings
-from connector.kafka.topics import Topics, TopicSpec
+from connector.kafka.topics import Seen, Topics, TopicSpec
 from connector.kafka.transaction import REAL_PRODUCER, ProducerFactory, Transactions
 from connector.model import ALL_LOCALES, Checkpoint, EntityKey, KeySchemaId
 from connector.registry import Registry
@@ -150,7 +150,13 @@ class KafkaStore:
         return self._routes[topic]
 
     def superseded(self) -> bool:
-        """Tell whether the state topic has grown beyond our last commit and its marker."""
+        """Tell whether the state topic has grown beyond our last commit and its marker.
+
+        Raises `TopicMismatch` if a topic that we write to is no longer the one it was.
+        """
+        self._topics.check_unchanged(
+            {each.topic: Seen(each.partitions, each.topic_id) for each in self._routes.values()}
+        )
         return self.end() > self._position + 1
 
     def end(self) -> int:

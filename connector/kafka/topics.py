@@ -106,20 +106,28 @@ class Topics:
         except TimeoutError as error:
             raise BrokerUnavailable(f"Kafka did not say within {timeout:.0f} s where {name} ends") from error
 
-    def find(self, name: str) -> Seen | None:
-        """Return a topic as it is, or None if there is no such topic."""
-        future = self._admin.describe_topics(TopicCollection([name]), request_timeout=_TIMEOUT)[name]
-        try:
-            topic = _result(future)
-        except KafkaException as error:
-            if cause(error).code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
-                return None
-            raise unavailable(f"looking for topic {name}", error) from error
-        return Seen(len(topic.partitions), str(topic.topic_id))
+    def find(self, *names: str) -> dict[str, Seen]:
+        """Return topics as they are, by name; one that is not there is left out."""
+        found: dict[str, Seen] = {}
+        for name, future in self._admin.describe_topics(TopicCollection([*names]), request_timeout=_TIMEOUT).items():
+            try:
+                topic = _result(future)
+            except KafkaException as error:
+                if cause(error).code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
+                    raise unavailable(f"looking for topic {name}", error) from error
+            else:
+                found[name] = Seen(len(topic.partitions), str(topic.topic_id))
+        return found
+
+    def check_unchanged(self, seen: Mapping[str, Seen]) -> None:
+        """Raise `TopicMismatch` if a topic is not what was seen: gone, created anew, or with other partitions."""
+        found = self.find(*seen) if seen else {}
+        for name, recorded in seen.items():
+            _compare(name, recorded, found.get(name))
 
     def check_unwritten(self, name: str) -> None:
         """Raise `TopicMismatch` if the topic, which no checkpoint records, holds committed records all the same."""
-        if self.find(name) is None:
+        if not self.find(name):
             return
         found = records(self._client, re.compile(re.escape(name)), from_beginning=True, until_end=True)
         with closing(found):
@@ -138,23 +146,10 @@ class Topics:
 
     def check(self, spec: TopicSpec, recorded: Seen | None = None) -> Seen | None:
         """Return the topic as it is, None where it may be created; it must be what was `recorded` if that is given."""
-        found = self.find(spec.name)
-        if found is None:
-            if recorded is None or recorded.topic_id == ANY:
-                return None
-            raise TopicMismatch(f"topic {spec.name} is gone, with the events that were in it", hint=_START_OVER)
-        self._check_settings(spec)
-        count = found.partitions
-        if (recorded and recorded.partitions != count) or (spec.exact and spec.partitions != count):
-            wanted = recorded.partitions if recorded else spec.partitions
-            raise TopicMismatch(
-                f"topic {spec.name} has {count} partitions, not {wanted}: keys would move",
-                hint="recreate it with that count, or follow the CMS anew under another prefix or connection name",
-            )
-        if recorded and recorded.topic_id not in (None, ANY, found.topic_id):
-            raise TopicMismatch(
-                f"topic {spec.name} was deleted and created anew: the events that were in it are gone", hint=_START_OVER
-            )
+        found = self.find(spec.name).get(spec.name)
+        _compare(spec.name, recorded or (Seen(spec.partitions, ANY) if spec.exact else None), found)
+        if found:
+            self._check_settings(spec)
         return found
 
     def _create(self, spec: TopicSpec) -> Seen:
@@ -194,6 +189,23 @@ class Topics:
         except KafkaException as error:
             raise unavailable(f"reading the settings of topic {name}", error) from error
         return {entry.name: entry.value for entry in entries.values()}
+
+
+def _compare(name: str, recorded: Seen | None, found: Seen | None) -> None:
+    """Raise `TopicMismatch` unless a topic is what was recorded of it."""
+    if recorded is None or (found is None and recorded.topic_id == ANY):
+        return
+    if found is None:
+        raise TopicMismatch(f"topic {name} is gone, with the events that were in it", hint=_START_OVER)
+    if found.partitions != recorded.partitions:
+        raise TopicMismatch(
+            f"topic {name} has {found.partitions} partitions, not {recorded.partitions}: keys would move",
+            hint="recreate it with that count, or follow the CMS anew under another prefix or connection name",
+        )
+    if recorded.topic_id not in (None, ANY, found.topic_id):
+        raise TopicMismatch(
+            f"topic {name} was deleted and created anew: the events that were in it are gone", hint=_START_OVER
+        )
 
 
 def _result(future: Future[Any]) -> Any:

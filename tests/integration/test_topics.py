@@ -1,6 +1,6 @@
 """Topics and state on a real broker: settings as the contract wants them, and what is refused by name."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import msgspec
 import pytest
@@ -297,6 +297,46 @@ def test_a_changes_topic_that_lost_its_events_stops_the_stream_until_all_is_publ
     assert len({each.key for each in consume(kafka.client, topic)}) == events
     assert following.checkpoint().partitions == {topic: count}
     following.become_current()
+
+
+def recreate(admin: AdminClient, topic: str) -> None:
+    """Let somebody delete a topic and create it just as it was."""
+    remove(admin, topic)
+    create(admin, topic, 3, cleanup_policy="compact", max_message_bytes=str(8 * 2**20))
+
+
+def widen(admin: AdminClient, topic: str) -> None:
+    """Let somebody add a partition."""
+    admin.create_partitions([NewPartitions(topic, 4)])[topic].result(10)
+
+
+@pytest.mark.parametrize(("done", "told"), [(widen, "4 partitions"), (remove, "is gone")])
+def test_what_happens_to_a_topic_under_an_idle_owner_is_noticed(
+    admin: AdminClient, following: Following, layout: Layout, done: Callable[[AdminClient, str], None], told: str
+) -> None:
+    """The owner looks while nothing is to be published, rather than weeks later, when it recovers."""
+    following.become_current()
+    with following.running() as follower:
+        eventually(lambda: follower.status.phase == "streaming")
+        done(admin, f"{layout.transactional_id}.changes")
+        eventually(lambda: follower.status.state == "stopped")
+        assert told in follower.status.error
+
+
+def test_a_topic_recreated_under_an_idle_owner_is_noticed(
+    kafka: Broker, admin: AdminClient, following: Following, layout: Layout
+) -> None:
+    """Between two looks it is gone and there again, just as it was but for what was in it."""
+    following.become_current()
+    store = KafkaStore(kafka.client, layout)
+    try:
+        assert store.recover(Index())
+        assert not store.superseded()
+        recreate(admin, f"{layout.transactional_id}.changes")
+        with pytest.raises(TopicMismatch, match="created anew"):
+            store.superseded()
+    finally:
+        store.close()
 
 
 def test_a_topic_accepted_anew_is_recorded_again(
