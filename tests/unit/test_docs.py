@@ -7,6 +7,7 @@ import shlex
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
 import click
 import pytest
@@ -15,6 +16,8 @@ from connector import config, errors
 from connector.cli import cli
 from connector.metrics import Metrics
 from connector.runner import Runner
+from connector.simulator import Simulator
+from connector.simulator.fault import FaultKind
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/**/*.md")])
@@ -125,6 +128,13 @@ def test_every_command_line_is_understood(line: str) -> None:
         words = ["NAME"]  # a command that is only spoken of
     if not isinstance(command, click.Group):
         command.make_context(command.name, words, parent=context)
+
+
+def test_the_simulators_page_names_every_fault() -> None:
+    """Each kind of fault is named, and each method that the page calls is there."""
+    page = (ROOT / "docs" / "simulator.md").read_text()
+    assert [kind for kind in get_args(FaultKind) if f"`{kind}`" not in page] == []
+    assert set(re.findall(r"_admin/([a-z_]+)", page)) <= set(dir(Simulator))
 
 
 def test_every_metric_exists() -> None:
