@@ -186,7 +186,7 @@ class Follower:
             return
         self._looked_at = time.monotonic()
         if self._publisher.superseded():
-            raise Fenced("an operator's command, or another owner, has taken the stream over")
+            raise Fenced("the stream is not as we left it: a command, another owner, or somebody who changed a topic")
 
     def _next_poll(self, due: float) -> float:
         while self._wake_ups and self._wake_ups[0] <= time.monotonic():

@@ -30,10 +30,7 @@ class Store(Protocol):
         ...
 
     def superseded(self) -> bool:
-        """Tell whether someone else has committed since: another owner, or an operator's command.
-
-        Raises `StreamStopped` where what was committed is no longer there.
-        """
+        """Tell whether someone else has committed since (an owner, an operator), or what was committed may be gone."""
         ...
 
     def end(self) -> int:

@@ -150,14 +150,12 @@ class KafkaStore:
         return self._routes[topic]
 
     def superseded(self) -> bool:
-        """Tell whether the state topic has grown beyond our last commit and its marker.
+        """Tell whether the state topic has grown beyond our last commit and its marker, or a topic is another one now.
 
-        Raises `TopicMismatch` if a topic that we write to is no longer the one it was.
+        In both cases recovery knows what to do: it examines the topics.
         """
-        self._topics.check_unchanged(
-            {each.topic: Seen(each.partitions, each.topic_id) for each in self._routes.values()}
-        )
-        return self.end() > self._position + 1
+        written = {each.topic: Seen(each.partitions, each.topic_id) for each in self._routes.values()}
+        return self.end() > self._position + 1 or self._topics.changed(written)
 
     def end(self) -> int:
         """Return where the state topic ends."""

@@ -119,11 +119,13 @@ class Topics:
                 found[name] = Seen(len(topic.partitions), str(topic.topic_id))
         return found
 
-    def check_unchanged(self, seen: Mapping[str, Seen]) -> None:
-        """Raise `TopicMismatch` if a topic is not what was seen: gone, created anew, or with other partitions."""
+    def changed(self, seen: Mapping[str, Seen]) -> bool:
+        """Tell whether a topic is not what was seen: gone, created anew, or with other partitions.
+
+        One look is no proof: a broker may be behind with what it knows of a new topic.
+        """
         found = self.find(*seen) if seen else {}
-        for name, recorded in seen.items():
-            _compare(name, recorded, found.get(name))
+        return any(_difference(name, recorded, found.get(name)) for name, recorded in seen.items())
 
     def check_unwritten(self, name: str) -> None:
         """Raise `TopicMismatch` if the topic, which no checkpoint records, holds committed records all the same."""
@@ -147,7 +149,8 @@ class Topics:
     def check(self, spec: TopicSpec, recorded: Seen | None = None) -> Seen | None:
         """Return the topic as it is, None where it may be created; it must be what was `recorded` if that is given."""
         found = self.find(spec.name).get(spec.name)
-        _compare(spec.name, recorded or (Seen(spec.partitions, ANY) if spec.exact else None), found)
+        if different := _difference(spec.name, recorded or (Seen(spec.partitions, ANY) if spec.exact else None), found):
+            raise different
         if found:
             self._check_settings(spec)
         return found
@@ -160,11 +163,11 @@ class Topics:
             if cause(error).code() != KafkaError.TOPIC_ALREADY_EXISTS:
                 raise unavailable(f"creating topic {spec.name}", error) from error
         deadline = time.monotonic() + _TIMEOUT
-        while (found := self.check(spec)) is None:
+        while not (found := self.find(spec.name)):
             if time.monotonic() > deadline:
                 raise BrokerUnavailable(f"topic {spec.name} was created but does not appear")
             time.sleep(0.05)
-        return found
+        return found[spec.name]
 
     def _check_settings(self, spec: TopicSpec) -> None:
         """Compare what breaks the contract; other settings are the operator's."""
@@ -191,21 +194,22 @@ class Topics:
         return {entry.name: entry.value for entry in entries.values()}
 
 
-def _compare(name: str, recorded: Seen | None, found: Seen | None) -> None:
-    """Raise `TopicMismatch` unless a topic is what was recorded of it."""
+def _difference(name: str, recorded: Seen | None, found: Seen | None) -> TopicMismatch | None:
+    """Return what keeps a topic from being what was recorded of it, None if nothing does."""
     if recorded is None or (found is None and recorded.topic_id == ANY):
-        return
+        return None
     if found is None:
-        raise TopicMismatch(f"topic {name} is gone, with the events that were in it", hint=_START_OVER)
+        return TopicMismatch(f"topic {name} is gone, with the events that were in it", hint=_START_OVER)
     if found.partitions != recorded.partitions:
-        raise TopicMismatch(
+        return TopicMismatch(
             f"topic {name} has {found.partitions} partitions, not {recorded.partitions}: keys would move",
             hint="recreate it with that count, or follow the CMS anew under another prefix or connection name",
         )
     if recorded.topic_id not in (None, ANY, found.topic_id):
-        raise TopicMismatch(
+        return TopicMismatch(
             f"topic {name} was deleted and created anew: the events that were in it are gone", hint=_START_OVER
         )
+    return None
 
 
 def _result(future: Future[Any]) -> Any:

@@ -333,8 +333,9 @@ def test_a_topic_recreated_under_an_idle_owner_is_noticed(
         assert store.recover(Index())
         assert not store.superseded()
         recreate(admin, f"{layout.transactional_id}.changes")
+        assert store.superseded()
         with pytest.raises(TopicMismatch, match="created anew"):
-            store.superseded()
+            store.recover(Index())
     finally:
         store.close()
 
