@@ -7,8 +7,9 @@ import pytest
 
 from connector.batch import Policy
 from connector.checkpoint import CHECKPOINT_KEY
-from connector.errors import Fenced, ItemRefused, TransactionAborted, UnknownOutcome
-from connector.model import Change, DeadLetter
+from connector.errors import BrokerUnavailable, Fenced, ItemRefused, TransactionAborted, UnknownOutcome
+from connector.index import Index
+from connector.model import Change, Checkpoint, DeadLetter
 from connector.publisher import Publisher
 from connector.testing import MemoryStore, fail_after_commit, fail_before_commit
 from tests.memory import Stream
@@ -218,6 +219,28 @@ def test_after_an_error_the_publisher_refuses_until_it_recovers(error: UnknownOu
     with pytest.raises(RuntimeError, match="recover first"):
         _ = stream.checkpoint
     assert stream.publisher.recover().cursor == "start"
+
+
+class Unanswering(MemoryStore):
+    """A store that answers no recovery but its first."""
+
+    answers = 1
+
+    def recover(self, index: Index) -> Checkpoint | None:
+        """Read everything back, once."""
+        if not self.answers:
+            raise BrokerUnavailable("no answer")
+        self.answers -= 1
+        return super().recover(index)
+
+
+def test_a_recovery_that_fails_leaves_nothing_to_go_on_from() -> None:
+    """What was known before it may have been overtaken by whatever made it necessary."""
+    stream = Stream(store=Unanswering())
+    assert stream.publisher.ready
+    with pytest.raises(BrokerUnavailable):
+        stream.publisher.recover()
+    assert not stream.publisher.ready
 
 
 def test_before_the_first_recovery_the_publisher_refuses() -> None:

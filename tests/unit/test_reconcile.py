@@ -5,6 +5,7 @@ import pytest
 
 from connector.batch import Policy
 from connector.errors import DeletesHeld, UnknownOutcome
+from connector.model import DeadLetter
 from connector.reconcile import reconcile
 from connector.testing import fail_before_commit
 from tests.memory import Stream
@@ -37,6 +38,19 @@ def test_live_keys_that_the_snapshot_did_not_see_are_deleted() -> None:
     deleted = events(stream.store.records)[-1]
     assert (deleted["origin"], deleted["change_type"], deleted["marker"]) == ("reconciled", "deleted", None)
     assert (deleted["before"]["content_type"], deleted["source"]["table"]) == ("post", "post")
+
+
+def test_what_cannot_be_read_has_not_vanished() -> None:
+    """A dead letter spares every key that its item may stand for, in each locale: the CMS still delivers it."""
+    stream = Stream()
+    stream.publish(
+        published("odd"), published("local", locale="en"), published("local", locale="de"), published("gone")
+    )
+    stream.move_to("snapshot", epoch=2)
+    letters = [DeadLetter(b"{}", "the item has no fields", item_id=each) for each in ("odd", "local")]
+    stream.publish(*letters, caught_up=False)
+    stream.move_to("reconciling")
+    assert run(stream) == [("d", "gone"), ("tombstone", "gone")]
 
 
 def test_then_the_stream_is_streaming_and_the_request_is_fulfilled() -> None:
