@@ -12,7 +12,8 @@ from pydantic import SecretStr
 from connector import vendors, wiring
 from connector.batch import Batch
 from connector.config import Config, Connection, KafkaConfig
-from connector.kafka.store import KafkaStore, Layout
+from connector.kafka.layout import Layout
+from connector.kafka.store import KafkaStore
 from connector.publisher import Publisher
 from connector.runner import Bounds, Runner
 from connector.source import Transport

@@ -43,7 +43,7 @@ class Route(msgspec.Struct, frozen=True):
     key: Framing
     value: Framing
     partitions: int
-    topic_id: str = ""
+    topic_id: str | None = None
 
 
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
@@ -310,12 +310,8 @@ class _Draft:
 
     def _note(self, route: Route, sequence: int) -> None:
         self.checkpoint = msgspec.structs.replace(self.checkpoint, sequence=sequence, key_schema_id=route.key.schema_id)
-        if self.checkpoint.topic_ids.get(route.topic) != route.topic_id:
-            self.checkpoint = msgspec.structs.replace(
-                self.checkpoint,
-                partitions={**self.checkpoint.partitions, route.topic: route.partitions},
-                topic_ids={**self.checkpoint.topic_ids, route.topic: route.topic_id},
-            )
+        if not self.checkpoint.records(route.topic, route.topic_id):
+            self.checkpoint = self.checkpoint.recording(route.topic, route.partitions, route.topic_id)
 
     def _event(self, case: _Case) -> Event:
         live = case.known is not None and case.known.live

@@ -9,7 +9,7 @@ from connector import subject, wiring
 from connector.config import Config, Connection
 from connector.errors import ConfigError, ConnectorError, Unreachable
 from connector.kafka.cluster import Cluster
-from connector.kafka.store import Layout
+from connector.kafka.layout import Layout
 from connector.kafka.topics import Topics, first_seen
 from connector.model import Checkpoint
 from connector.tail import changes_pattern

@@ -3,6 +3,7 @@
 import random
 import threading
 import time
+from contextlib import suppress
 from functools import partial
 from typing import Final, Literal
 
@@ -133,12 +134,14 @@ class Follower:
         if self._stop.is_set():
             return
         if checkpoint.fingerprint != self.plan.fingerprint:
-            self._begin_anew("the configuration changed what is followed", checkpoint)
+            self._begin_snapshot("the configuration changed what is followed", checkpoint.under(self.plan.fingerprint))
         elif checkpoint.cursor is None and self.plan.snapshot_mode == "never" and checkpoint.phase == "snapshot":
             raise StreamStopped(
                 'snapshot_mode = "never", and there is no cursor to go on from',
                 hint="import one: contentwire checkpoints import, or choose another snapshot_mode",
             )
+        # Only now: topics of another configuration are no longer ours to look after.
+        self._publisher.examine()
 
     def _work(self) -> None:
         checkpoint = self._publisher.checkpoint
@@ -181,12 +184,14 @@ class Follower:
                 self._beat()
 
     def _look(self) -> None:
-        """Notice an operator's command, which has fenced us: an idle stream would find out only at its next commit."""
+        """Notice a command, which has fenced us, or a topic that changed: an idle stream would find out much later."""
         if time.monotonic() - self._looked_at < self.plan.pace.look_again:
             return
         self._looked_at = time.monotonic()
         if self._publisher.superseded():
-            raise Fenced("the stream is not as we left it: a command, another owner, or somebody who changed a topic")
+            raise Fenced("an operator's command, or another owner, has taken the stream over")
+        if self._publisher.uprooted():
+            raise Fenced("a topic is not what it was: it will be examined")
 
     def _next_poll(self, due: float) -> float:
         while self._wake_ups and self._wake_ups[0] <= time.monotonic():
@@ -255,13 +260,13 @@ class Follower:
             if page_size < 1:
                 raise SourceRejected("even one item exceeds the API's response limit", hint=error.hint) from error
         elif isinstance(error, EnvironmentChanged):
-            self._begin_anew(str(error), checkpoint)
+            self._begin_snapshot(str(error), checkpoint.under(self.plan.fingerprint))
             return
         elif checkpoint.phase == "snapshot":
             self._count_walk(error)
         elif self._doubted(error):
             return
-        self._begin_snapshot(str(error), checkpoint, page_size)
+        self._begin_snapshot(str(error), checkpoint.restart(page_size=page_size))
 
     def _doubted(self, error: ConnectorError) -> bool:
         """Count a refused cursor and pause; return whether it shall be tried again before a new snapshot is taken."""
@@ -277,7 +282,7 @@ class Follower:
     def _walk_again(self, error: ConnectorError) -> None:
         self._count_walk(error)
         if self._publisher.checkpoint.phase == "snapshot":
-            self._begin_snapshot(str(error), self._publisher.checkpoint)
+            self._begin_snapshot(str(error), self._publisher.checkpoint.restart())
 
     def _count_walk(self, error: ConnectorError) -> None:
         self._walks += 1
@@ -289,25 +294,14 @@ class Follower:
             )
         self._pause(error, "retrying")
 
-    def _begin_anew(self, why: str, checkpoint: Checkpoint) -> None:
-        """Begin a snapshot of something else: what is known is no measure of it, and earlier wishes were not for it."""
-        wishes: dict[str, object] = {"rebase": True}
-        if checkpoint.fingerprint.rpartition(".")[2] != self.plan.fingerprint.rpartition(".")[2]:
-            # Other topics: they hold nothing yet, and the former ones are no longer ours to look after.
-            wishes["republish"] = "all"
-            checkpoint = msgspec.structs.replace(checkpoint, partitions={}, topic_ids={})
-        request = msgspec.json.encode(wishes).decode()
-        self._begin_snapshot(why, msgspec.structs.replace(checkpoint, request=request, page_size=None))
-
-    def _begin_snapshot(self, why: str, checkpoint: Checkpoint, page_size: int | None = None) -> None:
+    def _begin_snapshot(self, why: str, start: Checkpoint) -> None:
         if self.plan.snapshot_mode == "never":
             raise StreamStopped(
                 f'a new snapshot is needed ({why}), and snapshot_mode = "never" forbids it',
                 hint="import a cursor: contentwire checkpoints import, or choose another snapshot_mode",
             )
-        self._log.warning("new snapshot", why=why, epoch=checkpoint.epoch + 1)
-        anew = msgspec.structs.replace(checkpoint.restart(page_size=page_size), fingerprint=self.plan.fingerprint)
-        self._publisher.commit_checkpoint(anew)
+        self._log.warning("new snapshot", why=why, epoch=start.epoch)
+        self._publisher.commit_checkpoint(start)
 
     def _halt(self, error: ConnectorError) -> None:
         """Stop until an operator acts: a command commits to the state, which is seen here; or the process restarts."""
@@ -321,18 +315,13 @@ class Follower:
         self._tell(state, str(error), error.hint)
         if self._once:
             self.outcome = "stopped"
-        seen = self._state_end()
         while not (self._stop.is_set() or self.outcome):
+            # Before the first wait: a command may have come while the error was on its way.
+            with suppress(ConnectorError):
+                if self._publisher.superseded():
+                    self._publisher.close()
+                    return
             self._stop.wait(self.plan.pace.look_again)
-            if self._state_end() > seen:
-                self._publisher.close()
-                return
-
-    def _state_end(self) -> int:
-        try:
-            return self._publisher.end()
-        except ConnectorError:
-            return 0
 
     def _pause(self, error: ConnectorError, state: StreamState) -> None:
         """Wait as long as told, else with full jitter below a growing cap."""

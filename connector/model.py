@@ -10,6 +10,7 @@ Phase = Literal["snapshot", "catching_up", "reconciling", "streaming"]
 Scope = Literal["key", "entity", "content_type"]
 
 ALL_LOCALES = "*"
+ANY_TOPIC, FORMER_TOPIC = "", "-"
 
 
 class EntityKey(msgspec.Struct, frozen=True, order=True):
@@ -84,7 +85,8 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
     - `identity`: what the API says the environment is, where it says so; a change means another environment.
     - `page_size`: a smaller limit than the configured one, learnt from the API; frozen into the cursor by it.
     - `request`: an operator's request, JSON. `partitions` and `topic_ids`: of each changes topic when it was first
-      written to; an operator who has everything published again accepts another one (an empty id).
+      written to. `ANY_TOPIC` in place of an id accepts whatever is there, as everything is published again;
+      `FORMER_TOPIC` as well, of a topic of another configuration, which is forgotten once the stream is streaming.
     - `committed_at`: milliseconds since 1970.
     """
 
@@ -117,6 +119,26 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
         """Tell whether the operator's request holds this wish."""
         return bool(self.wish(wish))
 
+    @property
+    def owed(self) -> dict[str, Any]:
+        """What the snapshot under way must keep to, whatever else is asked: `rebase`, and to `republish` everything."""
+        if self.phase == "streaming":
+            return {}
+        return {name: wish for name in ("rebase", "republish") if (wish := self.wish(name)) in (True, "all")}
+
+    def recording(self, topic: str, partitions: int, topic_id: str | None) -> "Checkpoint":
+        """Return this with what is known of a topic that is written to; None where brokers give no ids."""
+        ids = {name: known for name, known in self.topic_ids.items() if name != topic}
+        return msgspec.structs.replace(
+            self,
+            partitions={**self.partitions, topic: partitions},
+            topic_ids=ids if topic_id is None else {**ids, topic: topic_id},
+        )
+
+    def records(self, topic: str, topic_id: str | None) -> bool:
+        """Tell whether exactly this is known of a topic."""
+        return topic in self.partitions and self.topic_ids.get(topic) == topic_id
+
     def advance(self, *, cursor: str, caught_up: bool, identity: str | None = None) -> "Checkpoint":
         """Return the checkpoint after one more page, whose continuation is `cursor`.
 
@@ -130,6 +152,32 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
             phase=_AFTER_WALK[self.phase] if caught_up else self.phase,
             identity=identity or self.identity,
         )
+
+    def settled(self) -> "Checkpoint":
+        """Return the end of a snapshot: wishes are fulfilled, topics of a former configuration no longer ours."""
+        ours = {topic: count for topic, count in self.partitions.items() if self.topic_ids.get(topic) != FORMER_TOPIC}
+        return msgspec.structs.replace(self, phase="streaming", walk_open=False, request=None, partitions=ours)
+
+    def under(self, fingerprint: str) -> "Checkpoint":
+        """Return the start of a snapshot under another configuration: earlier wishes were not for it, but a pause is.
+
+        What is known is no measure of it. Where events go to other topics (they stand behind the fingerprint's dot),
+        everything is to be published there.
+        """
+        wishes = {"rebase": True, **self.owed, **({"paused": True} if self.asks("paused") else {})}
+        if not self.partitions or fingerprint.rpartition(".")[2] == self.fingerprint.rpartition(".")[2]:
+            begun = self
+        else:
+            wishes["republish"] = "all"
+            # Topics of two configurations ago have missed what the last one wrote elsewhere.
+            begun = self.settled().accepting(FORMER_TOPIC)
+        request = msgspec.json.encode(wishes).decode()
+        return msgspec.structs.replace(begun.restart(), fingerprint=fingerprint, request=request, page_size=None)
+
+    def accepting(self, mark: str) -> "Checkpoint":
+        """Return this with a mark in place of each topic's id: whatever is there will do from here on."""
+        ids = {topic: mark for topic in self.partitions if self.topic_ids.get(topic) != FORMER_TOPIC}
+        return msgspec.structs.replace(self, topic_ids={**self.topic_ids, **ids})
 
     def restart(self, *, page_size: int | None = None) -> "Checkpoint":
         """Return the start of a new snapshot: a new epoch; the sequence goes on."""

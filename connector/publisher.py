@@ -30,11 +30,18 @@ class Store(Protocol):
         ...
 
     def superseded(self) -> bool:
-        """Tell whether someone else has committed since (an owner, an operator), or what was committed may be gone."""
+        """Tell whether someone else has committed since: another owner, or an operator's command."""
         ...
 
-    def end(self) -> int:
-        """Return a number that grows with every commit to the stream's state, whoever's it is."""
+    def examine(self, checkpoint: Checkpoint) -> Checkpoint:
+        """Check that what was committed is still where it was; return the checkpoint with what it lacks of that.
+
+        Raises `TopicMismatch` or `KeySchemaChanged` where it is not, `Fenced` where somebody else has committed since.
+        """
+        ...
+
+    def uprooted(self) -> bool:
+        """Tell whether what was committed may no longer be where it was: recover, and examine."""
         ...
 
     def close(self) -> None:
@@ -122,9 +129,14 @@ class Publisher:
         """Tell whether someone else has committed since: recover, and obey what is there."""
         return self._store.superseded()
 
-    def end(self) -> int:
-        """Return a number that grows with every commit to the stream's state, whoever's it is."""
-        return self._store.end()
+    def examine(self) -> None:
+        """Check that what was committed is still where it was. Raises what `Store.examine` raises; then recover."""
+        checkpoint, self._checkpoint = self.checkpoint, None
+        self._checkpoint = self._store.examine(checkpoint)
+
+    def uprooted(self) -> bool:
+        """Tell whether what was committed may no longer be where it was: recover, and examine."""
+        return self._store.uprooted()
 
     def close(self) -> None:
         """Let go of the store; `recover` opens it again."""

@@ -41,7 +41,7 @@ def reconcile(publisher: Publisher, *, max_delete_share: float, page_items: int)
         publisher.commit_checkpoint(publisher.checkpoint, forget=forgotten[-page_items:])
         del forgotten[-page_items:]
     return publisher.commit_checkpoint(
-        msgspec.structs.replace(publisher.checkpoint, phase="streaming", walk_open=False, request=None),
+        publisher.checkpoint.settled(),
         forget=forgotten,
     )
 

@@ -43,7 +43,7 @@ class Runner:
             return False
         if checkpoint.phase == "catching_up" and not self._source.vendor.follows:
             # Nothing can be caught up with, so nothing may be concluded to have vanished either.
-            self._publisher.commit_checkpoint(msgspec.structs.replace(checkpoint, phase="streaming"))
+            self._publisher.commit_checkpoint(checkpoint.settled())
             return True
         walk = self._source.walk(checkpoint)
         if checkpoint.phase == "snapshot":

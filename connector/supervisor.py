@@ -9,8 +9,9 @@ from connector import logs
 from connector.errors import BrokerFatal, ConnectorError
 from connector.follower import Follower
 from connector.kafka.client import Settings
+from connector.kafka.layout import TopicSpec
 from connector.kafka.membership import Membership
-from connector.kafka.topics import Topics, TopicSpec
+from connector.kafka.topics import Topics
 from connector.metrics import Metrics
 from connector.plan import Plan
 from connector.status import StreamState, StreamStatus

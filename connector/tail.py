@@ -15,8 +15,8 @@ from connector.config import Config, Connection
 from connector.errors import ConnectorError
 from connector.kafka import reader
 from connector.kafka.cluster import Cluster
+from connector.kafka.layout import Layout
 from connector.kafka.reader import Consumed, Place
-from connector.kafka.store import Layout
 from connector.model import KeySchemaId
 from connector.registry import Registry
 from connector.screen import moment, plain

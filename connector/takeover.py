@@ -12,7 +12,7 @@ from connector.config import Config, Connection
 from connector.errors import ConfigError, ConnectorError, Fenced, TransactionAborted, UnknownOutcome
 from connector.kafka.cluster import Cluster
 from connector.kafka.store import KafkaStore
-from connector.model import Checkpoint
+from connector.model import ANY_TOPIC, Checkpoint
 from connector.publisher import Publisher
 
 T = TypeVar("T")
@@ -52,7 +52,7 @@ def owning(config: Config, connection: Connection, act: Callable[[Publisher], T]
     kafka = config.kafka
     vendor = vendors.find(connection.vendor)(connection.name, connection.settings)
     Cluster(kafka.properties()).topics()
-    store = KafkaStore(kafka.properties(), wiring.layout(kafka, connection), wiring.registry(kafka), examine=False)
+    store = KafkaStore(kafka.properties(), wiring.layout(kafka, connection), wiring.registry(kafka))
     publisher = wiring.publisher(store, kafka, connection, vendor)
     try:
         for _ in range(_ATTEMPTS):
@@ -72,13 +72,12 @@ def owning(config: Config, connection: Connection, act: Callable[[Publisher], T]
 
 def snapshot(checkpoint: Checkpoint, fingerprint: str, *, anew: Anew, allow_deletes: bool) -> Checkpoint:
     """Return the start of a new snapshot: what is published `anew` though unchanged; whether it may delete much."""
+    begun = _begun(checkpoint, fingerprint)
     # Everything anew trusts nothing that is known, the clocks least of all.
-    request = {"republish": anew, "allow_deletes": allow_deletes, "rebase": anew == "all"}
-    restarted = replace(checkpoint.restart(), fingerprint=fingerprint, request=_merged(checkpoint, request))
-    if anew != "all":
-        return restarted
+    asked = {"republish": anew, "allow_deletes": allow_deletes, "rebase": anew == "all", **begun.owed}
+    begun = replace(begun, request=_merged(begun, asked))
     # Topics that were deleted meanwhile get everything again: what they were does not matter any more.
-    return replace(restarted, topic_ids=dict.fromkeys(checkpoint.partitions, ""))
+    return begun.accepting(ANY_TOPIC) if anew == "all" else begun
 
 
 def selected(content_types: Sequence[str], ids: Sequence[str]) -> Anew:
@@ -90,7 +89,8 @@ def selected(content_types: Sequence[str], ids: Sequence[str]) -> Anew:
 
 def reset(checkpoint: Checkpoint, fingerprint: str) -> Checkpoint:
     """Return the start of a new snapshot that trusts nothing known: no earlier wish, no smaller page, no clock."""
-    return replace(checkpoint.restart(), fingerprint=fingerprint, request='{"rebase":true}', page_size=None)
+    begun = _begun(checkpoint, fingerprint)
+    return replace(begun, request=json.dumps({"rebase": True, **begun.owed}), page_size=None)
 
 
 def pause(checkpoint: Checkpoint, _fingerprint: str) -> Checkpoint:
@@ -104,7 +104,15 @@ def resume(checkpoint: Checkpoint, _fingerprint: str) -> Checkpoint:
 
 
 def at_cursor(checkpoint: Checkpoint, fingerprint: str, *, cursor: str) -> Checkpoint:
-    """Return the checkpoint of a stream that goes on from a vendor's cursor; sequence and epoch go on as they are."""
+    """Return the checkpoint of a stream that goes on from a vendor's cursor; sequence and epoch go on as they are.
+
+    Raises `ConnectorError` while everything has to be published again: a cursor leads past most of it.
+    """
+    if "republish" in _begun(checkpoint, fingerprint).owed:
+        raise ConnectorError(
+            f"{checkpoint.stream}: its topics lack what is published already, and a cursor leads past it",
+            hint=f"let a snapshot publish everything first: contentwire snapshot {checkpoint.stream} --all",
+        )
     anew = replace(checkpoint, cursor=cursor, phase="streaming", page=0, walk_open=False)
     return replace(anew, fingerprint=fingerprint, identity=None, page_size=None)
 
@@ -145,9 +153,16 @@ def imported(text: str | bytes, name: str) -> Edit:
             page_size=source.page_size,
             sequence=max(checkpoint.sequence, source.sequence),
             epoch=max(checkpoint.epoch, source.epoch),
+            # A stream whose state is lost has written to these.
+            partitions=checkpoint.partitions or source.partitions,
+            topic_ids=checkpoint.topic_ids or source.topic_ids,
         )
 
     return edit
+
+
+def _begun(checkpoint: Checkpoint, fingerprint: str) -> Checkpoint:
+    return checkpoint.restart() if checkpoint.fingerprint == fingerprint else checkpoint.under(fingerprint)
 
 
 def _merged(checkpoint: Checkpoint, request: dict[str, Any]) -> str | None:

@@ -10,7 +10,8 @@ from connector import __version__
 from connector.batch import Assembler, Batch, Policy
 from connector.config import Config, Connection, KafkaConfig
 from connector.envelope import Provenance
-from connector.kafka.store import KafkaStore, Layout
+from connector.kafka.layout import Layout
+from connector.kafka.store import KafkaStore
 from connector.kafka.transaction import REAL_PRODUCER, ProducerFactory
 from connector.model import Checkpoint
 from connector.plan import Hooks, Plan

@@ -51,7 +51,31 @@ def records(
     """
     # Its errors say why there is no connection; the consumer's only say that there is none.
     Cluster(client).topics()
-    consumer = Consumer(
+    consumer = _consumer(client)
+    try:
+        known = _assign(consumer, pattern, set(), _BEGINNING if from_beginning else OFFSET_END, go_on)
+        yield from _follow(consumer, pattern, known, until_end=until_end)
+    except KafkaException as error:
+        raise unavailable("reading topics", error) from error
+    finally:
+        consumer.close()
+
+
+def holds_records(client: Settings, topic: str, partitions: int) -> bool:
+    """Tell whether a topic that is there holds a committed record. Raises `BrokerUnavailable` or `BrokerFatal`."""
+    consumer = _consumer(client)
+    places = {(topic, number) for number in range(partitions)}
+    try:
+        consumer.assign([TopicPartition(*place, _BEGINNING) for place in places])
+        return next(_follow(consumer, re.compile(re.escape(topic)), places, until_end=True), None) is not None
+    except KafkaException as error:
+        raise unavailable(f"reading topic {topic}", error) from error
+    finally:
+        consumer.close()
+
+
+def _consumer(client: Settings) -> Consumer:
+    return Consumer(
         {
             **client,
             "group.id": "contentwire-reader",  # required by the client, never used: nothing is committed
@@ -61,13 +85,6 @@ def records(
             "enable.partition.eof": True,
         }
     )
-    try:
-        known = _assign(consumer, pattern, set(), _BEGINNING if from_beginning else OFFSET_END, go_on)
-        yield from _follow(consumer, pattern, known, until_end=until_end)
-    except KafkaException as error:
-        raise unavailable("reading topics", error) from error
-    finally:
-        consumer.close()
 
 
 def _follow(

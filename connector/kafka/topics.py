@@ -1,14 +1,12 @@
 """Topics: created when missing, checked when present."""
 
-import re
 import time
 from collections.abc import Mapping
 from concurrent.futures import Future
-from contextlib import closing
 from typing import Any, Final
 
 import msgspec
-from confluent_kafka import IsolationLevel, KafkaError, KafkaException, TopicCollection, TopicPartition
+from confluent_kafka import IsolationLevel, KafkaError, KafkaException, TopicCollection, TopicPartition, Uuid
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._config import ConfigResource
 from confluent_kafka.admin._listoffsets import OffsetSpec
@@ -17,68 +15,38 @@ from confluent_kafka.cimpl import NewTopic
 
 from connector.errors import BrokerUnavailable, TopicMismatch
 from connector.kafka.client import Settings, cause, create, unavailable
-from connector.kafka.reader import records
-from connector.model import Checkpoint
+from connector.kafka.layout import TopicSpec
+from connector.kafka.reader import holds_records
+from connector.model import ANY_TOPIC, FORMER_TOPIC, Checkpoint
 
-_DAY_MS: Final = 86_400_000
 _TIMEOUT: Final = 15.0
-_START_OVER: Final = "restore it, or publish everything again: contentwire snapshot NAME --all"
-ANY: Final = ""
+_START_OVER: Final = "publish everything again, into a new one where it is gone: contentwire snapshot NAME --all"
+_NO_ID: Final = str(Uuid(0, 0))  # of brokers whose metadata is older than topic ids
+_DOUBT: Final = 2.0  # seconds for which a topic has to differ: a broker may be behind with what it knows of a new one
 
 
 class Seen(msgspec.Struct, frozen=True):
     """A topic as it was seen. `topic_id` tells it from one of the same name that was deleted (Kafka's KIP-516).
 
-    As a record of the past, None is a topic whose id is not known, and `ANY` one that may come and go as it likes.
+    None is a topic whose id is not known, and `ANY_TOPIC` stands for whatever is there, or nothing.
     """
 
     partitions: int
     topic_id: str | None
 
 
-class TopicSpec(msgspec.Struct, frozen=True):
-    """A topic as the message contract wants it. `partitions` holds for a new topic, unless `exact`."""
-
-    name: str
-    partitions: int
-    replication_factor: int
-    config: Mapping[str, str]
-    exact: bool = False
-
-
-def changes(name: str, partitions: int, replicas: int, max_bytes: int, overrides: Mapping[str, str]) -> TopicSpec:
-    """Return the spec of a changes topic: compacted, yet slow consumers miss no delete and no change for a day."""
-    config = {
-        "cleanup.policy": "compact",
-        "delete.retention.ms": str(7 * _DAY_MS),
-        "min.compaction.lag.ms": str(_DAY_MS),
-        "max.message.bytes": str(max_bytes),
-    }
-    return TopicSpec(name, partitions, replicas, config | dict(overrides))
-
-
-def state(name: str, replicas: int) -> TopicSpec:
-    """Return the spec of a state topic: one partition, small segments so that compaction reaches them."""
-    config = {
-        "cleanup.policy": "compact",
-        "segment.ms": "3600000",
-        "segment.bytes": str(64 * 1024 * 1024),
-        "min.cleanable.dirty.ratio": "0.1",
-    }
-    return TopicSpec(name, 1, replicas, config, exact=True)
-
-
-def dead_letters(name: str, replicas: int, max_bytes: int) -> TopicSpec:
-    """Return the spec of a dead-letters topic: 30 days, and room for items that fit nowhere else."""
-    config = {"cleanup.policy": "delete", "retention.ms": str(30 * _DAY_MS), "max.message.bytes": str(max_bytes)}
-    return TopicSpec(name, 1, replicas, config)
-
-
 def first_seen(checkpoint: Checkpoint | None, topic: str) -> Seen | None:
     """Return a changes topic as it was when it was first written to, None if it never was."""
     if checkpoint is None or topic not in checkpoint.partitions:
         return None
-    return Seen(checkpoint.partitions[topic], checkpoint.topic_ids.get(topic))
+    known = checkpoint.topic_ids.get(topic)
+    return Seen(checkpoint.partitions[topic], ANY_TOPIC if known == FORMER_TOPIC else known)
+
+
+def vouched(checkpoint: Checkpoint) -> dict[str, Seen]:
+    """Return the changes topics that must be what they were when they were first written to."""
+    seen = {topic: first_seen(checkpoint, topic) for topic in checkpoint.partitions}
+    return {topic: each for topic, each in seen.items() if each and each.topic_id != ANY_TOPIC}
 
 
 class Topics:
@@ -116,29 +84,24 @@ class Topics:
                 if cause(error).code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
                     raise unavailable(f"looking for topic {name}", error) from error
             else:
-                found[name] = Seen(len(topic.partitions), str(topic.topic_id))
+                found[name] = Seen(
+                    len(topic.partitions), None if str(topic.topic_id) == _NO_ID else str(topic.topic_id)
+                )
         return found
 
     def changed(self, seen: Mapping[str, Seen]) -> bool:
-        """Tell whether a topic is not what was seen: gone, created anew, or with other partitions.
-
-        One look is no proof: a broker may be behind with what it knows of a new topic.
-        """
+        """Tell whether a topic seems not to be what was seen: gone, created anew, or with other partitions."""
         found = self.find(*seen) if seen else {}
         return any(_difference(name, recorded, found.get(name)) for name, recorded in seen.items())
 
     def check_unwritten(self, name: str) -> None:
         """Raise `TopicMismatch` if the topic, which no checkpoint records, holds committed records all the same."""
-        if not self.find(name):
-            return
-        found = records(self._client, re.compile(re.escape(name)), from_beginning=True, until_end=True)
-        with closing(found):
-            if next(found, None) is None:
-                return
-        raise TopicMismatch(
-            f"topic {name} holds records of which the stream's state knows nothing: it was lost, or others write here",
-            hint="restore the state topic, or delete this one to have everything published anew, or change the prefix",
-        )
+        there = self.find(name).get(name)
+        if there and holds_records(self._client, name, there.partitions):
+            raise TopicMismatch(
+                f"topic {name} holds records of which the stream's state knows nothing: it is lost, or others write",
+                hint="restore the state topic; or delete this one and restart, and everything is published anew",
+            )
 
     def ensure(self, spec: TopicSpec, recorded: Seen | None = None) -> Seen:
         """Create the topic or check it; return it as it is now."""
@@ -148,9 +111,12 @@ class Topics:
 
     def check(self, spec: TopicSpec, recorded: Seen | None = None) -> Seen | None:
         """Return the topic as it is, None where it may be created; it must be what was `recorded` if that is given."""
-        found = self.find(spec.name).get(spec.name)
-        if different := _difference(spec.name, recorded or (Seen(spec.partitions, ANY) if spec.exact else None), found):
-            raise different
+        wanted = recorded or (Seen(spec.partitions, ANY_TOPIC) if spec.exact else None)
+        believed_at = time.monotonic() + _DOUBT
+        while different := _difference(spec.name, wanted, found := self.find(spec.name).get(spec.name)):
+            if time.monotonic() > believed_at:
+                raise different
+            time.sleep(_DOUBT / 8)
         if found:
             self._check_settings(spec)
         return found
@@ -196,7 +162,7 @@ class Topics:
 
 def _difference(name: str, recorded: Seen | None, found: Seen | None) -> TopicMismatch | None:
     """Return what keeps a topic from being what was recorded of it, None if nothing does."""
-    if recorded is None or (found is None and recorded.topic_id == ANY):
+    if recorded is None or (found is None and recorded.topic_id == ANY_TOPIC):
         return None
     if found is None:
         return TopicMismatch(f"topic {name} is gone, with the events that were in it", hint=_START_OVER)
@@ -205,7 +171,7 @@ def _difference(name: str, recorded: Seen | None, found: Seen | None) -> TopicMi
             f"topic {name} has {found.partitions} partitions, not {recorded.partitions}: keys would move",
             hint="recreate it with that count, or follow the CMS anew under another prefix or connection name",
         )
-    if recorded.topic_id not in (None, ANY, found.topic_id):
+    if recorded.topic_id not in (None, ANY_TOPIC, found.topic_id):
         return TopicMismatch(
             f"topic {name} was deleted and created anew: the events that were in it are gone", hint=_START_OVER
         )

@@ -6,7 +6,8 @@ import pytest
 
 from connector import vendors
 from connector.batch import Record
-from connector.kafka.store import KafkaStore, Layout
+from connector.kafka.layout import Layout
+from connector.kafka.store import KafkaStore
 from connector.simulator import Simulator
 from connector.testing import MemoryStore
 from tests import published

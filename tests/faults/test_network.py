@@ -11,7 +11,7 @@ from confluent_kafka import Producer
 
 from connector.demo.broker import Broker
 from connector.errors import UnknownOutcome
-from connector.kafka import topics
+from connector.kafka.layout import Layout
 from connector.kafka.topics import Topics
 from connector.kafka.transaction import Transactions, _CoordinatorLog
 from tests.faults import proof
@@ -103,15 +103,15 @@ def test_transaction_without_a_broker_is_given_up_in_time(
     own_broker: Broker, proxy: Proxy, prefix: str, api: Api
 ) -> None:
     """Nothing gets through from a request on: the outcome is unknown, and known to be so soon after the timeout."""
-    spec = topics.state(f"{prefix}.state", 1)
-    Topics(own_broker.client).ensure(spec)
+    layout = Layout(prefix=prefix, connection="any")
+    Topics(own_broker.client).ensure(layout.state_spec())
     client = {"bootstrap.servers": proxy.bootstrap}
     transactions = Transactions(client, prefix, timeout=5, max_message_bytes=1_000_000)
     transactions.fence(30)
     proxy.hold(api).then(proxy.partition)
     begun_at = time.monotonic()
     with pytest.raises(UnknownOutcome):
-        transactions.commit([], spec.name, [(b"key", b"value")])
+        transactions.commit([], layout.state_topic, [(b"key", b"value")])
     transactions.close()
     assert time.monotonic() - begun_at < 5 * 2 + 3
 

@@ -14,7 +14,8 @@ from connector.checkpoint import CHECKPOINT_KEY
 from connector.demo.broker import Broker
 from connector.errors import KeySchemaChanged, StateTooNew, TopicMismatch
 from connector.index import Index
-from connector.kafka.store import KafkaStore, Layout
+from connector.kafka.layout import Layout
+from connector.kafka.store import KafkaStore
 from connector.model import KeySchemaId
 from connector.registry import Registry
 from connector.simulator import Fault, Simulator
@@ -168,8 +169,12 @@ def test_keys_under_another_schema_id_are_refused(
     Following(simulator, NAME, lambda: store, page_size=100).become_current()
     following = Following(simulator, NAME, lambda: KafkaStore(kafka.client, layout, Registry(registry)))
     following.checkpoint(key_schema_id=KeySchemaId("confluent", "987654"))
+    store = KafkaStore(kafka.client, layout, Registry(registry))
+    found = store.recover(Index())
+    assert found
     with pytest.raises(KeySchemaChanged, match="confluent 987654"):
-        KafkaStore(kafka.client, layout, Registry(registry)).recover(Index())
+        store.examine(found)
+    store.close()
 
 
 @pytest.mark.parametrize("key", [CHECKPOINT_KEY, b"\x08blog\x0aentry\x04e1\x02*"])
@@ -268,7 +273,7 @@ def remove(admin: AdminClient, topic: str) -> None:
 @pytest.fixture
 def operator(simulator: Simulator, kafka: Broker, layout: Layout) -> Following:
     """Give the stream as an operator's command opens it."""
-    return Following(simulator, NAME, lambda: KafkaStore(kafka.client, layout, examine=False))
+    return Following(simulator, NAME, lambda: KafkaStore(kafka.client, layout))
 
 
 def publish_everything_again(operator: Following) -> None:
@@ -330,12 +335,13 @@ def test_a_topic_recreated_under_an_idle_owner_is_noticed(
     following.become_current()
     store = KafkaStore(kafka.client, layout)
     try:
-        assert store.recover(Index())
-        assert not store.superseded()
+        found = store.recover(Index())
+        assert found
+        assert not store.uprooted()
         recreate(admin, f"{layout.transactional_id}.changes")
-        assert store.superseded()
+        assert store.uprooted()
         with pytest.raises(TopicMismatch, match="created anew"):
-            store.recover(Index())
+            store.examine(found)
     finally:
         store.close()
 

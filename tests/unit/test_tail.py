@@ -4,8 +4,8 @@ import re
 
 import pytest
 
+from connector.kafka.layout import Layout
 from connector.kafka.reader import Consumed
-from connector.kafka.store import Layout
 from connector.model import EntityKey
 from connector.screen import plain
 from connector.tail import Entry, changes_pattern

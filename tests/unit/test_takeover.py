@@ -7,8 +7,8 @@ import pytest
 from msgspec.structs import replace
 
 from connector import takeover
-from connector.errors import ConfigError
-from connector.model import Checkpoint
+from connector.errors import ConfigError, ConnectorError
+from connector.model import ANY_TOPIC, FORMER_TOPIC, Checkpoint
 from connector.takeover import Edit
 
 STREAMING = Checkpoint(
@@ -17,24 +17,26 @@ STREAMING = Checkpoint(
     phase="streaming",
     sequence=41,
     epoch=3,
-    fingerprint="before",
+    fingerprint="before.topics",
     identity="e1",
     partitions={"t": 6},
+    topic_ids={"t": "id"},
 )
+NOW = "now.topics"
 EDITS: list[Edit] = [
     partial(takeover.snapshot, anew="all", allow_deletes=True),
     takeover.reset,
     takeover.pause,
     takeover.resume,
     partial(takeover.at_cursor, cursor="c1"),
-    takeover.imported(takeover.exported(replace(STREAMING, sequence=2, epoch=1, fingerprint="now")), "cp.json"),
+    takeover.imported(takeover.exported(replace(STREAMING, sequence=2, epoch=1, fingerprint="now.topics")), "cp.json"),
 ]
 
 
 @pytest.mark.parametrize("edit", EDITS)
 def test_sequence_and_epoch_never_go_down(edit: Edit) -> None:
     """Whatever an operator asks for, consumers see sequences and epochs that only grow; topics stay as recorded."""
-    after = edit(STREAMING, "now")
+    after = edit(STREAMING, NOW)
     assert after.sequence >= 41
     assert after.epoch >= 3
     assert after.partitions == {"t": 6}
@@ -43,31 +45,76 @@ def test_sequence_and_epoch_never_go_down(edit: Edit) -> None:
 @pytest.mark.parametrize("edit", [takeover.reset, partial(takeover.snapshot, anew=None, allow_deletes=False)])
 def test_a_new_snapshot_starts_from_nothing_under_the_present_configuration(edit: Edit) -> None:
     """It has no cursor, a new epoch, and the fingerprint that its walk is made with."""
-    after = edit(STREAMING, "now")
-    assert (after.cursor, after.phase, after.epoch, after.fingerprint) == (None, "snapshot", 4, "now")
-    assert after.asks("rebase") is (edit is takeover.reset)
+    after = edit(STREAMING, NOW)
+    assert (after.cursor, after.phase, after.epoch, after.fingerprint) == (None, "snapshot", 4, NOW)
+    assert after.asks("rebase")
+    same = edit(STREAMING, STREAMING.fingerprint)
+    assert (same.epoch, same.asks("rebase")) == (4, edit is takeover.reset)
+    assert after.topic_ids == same.topic_ids == {"t": "id"}
+
+
+@pytest.mark.parametrize("edit", [takeover.reset, partial(takeover.snapshot, anew=None, allow_deletes=False)])
+def test_other_topics_get_everything(edit: Edit) -> None:
+    """A command that meets a changed topic template first does what a run would: nobody fills the topics later."""
+    after = edit(STREAMING, "before.others")
+    assert (after.wish("republish"), after.fingerprint) == ("all", "before.others")
+    assert (after.partitions, after.topic_ids) == ({"t": 6}, {"t": FORMER_TOPIC})
+    assert after.settled().partitions == {}
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        takeover.reset,
+        partial(takeover.snapshot, anew=None, allow_deletes=True),
+        partial(takeover.snapshot, anew={"content_types": ["post"], "ids": []}, allow_deletes=False),
+        lambda checkpoint, _: checkpoint.under("later.topics"),
+    ],
+)
+def test_what_is_owed_to_the_topics_survives_other_wishes(edit: Edit) -> None:
+    """Everything was to be published because topics may lack it: nothing asked for meanwhile makes that good."""
+    everything = takeover.snapshot(STREAMING, STREAMING.fingerprint, anew="all", allow_deletes=False)
+    assert everything.topic_ids == {"t": ANY_TOPIC}
+    after = edit(everything, everything.fingerprint)
+    assert (after.wish("republish"), after.asks("rebase"), after.epoch) == ("all", True, 5)
+    assert after.settled().owed == {}
+
+
+def test_a_cursor_cannot_be_imported_while_everything_is_owed() -> None:
+    """It leads past what the topics lack."""
+    everything = takeover.snapshot(STREAMING, STREAMING.fingerprint, anew="all", allow_deletes=False)
+    for checkpoint, fingerprint in ((everything, everything.fingerprint), (STREAMING, "before.others")):
+        with pytest.raises(ConnectorError, match="lack what is published"):
+            takeover.at_cursor(checkpoint, fingerprint, cursor="c1")
+
+
+def test_an_import_after_a_lost_state_vouches_for_the_topics() -> None:
+    """What the export says of them holds; what a stream itself knows holds more."""
+    edit = takeover.imported(takeover.exported(STREAMING), "cp.json")
+    assert edit(Checkpoint(stream="blog"), STREAMING.fingerprint).topic_ids == {"t": "id"}
+    assert edit(replace(STREAMING, topic_ids={"t": "other"}), STREAMING.fingerprint).topic_ids == {"t": "other"}
 
 
 def test_a_pause_leaves_everything_else_alone() -> None:
     """Pausing and resuming give the very checkpoint back: above all its fingerprint, which tells of changed filters."""
-    paused = takeover.pause(STREAMING, "now")
+    paused = takeover.pause(STREAMING, NOW)
     assert paused.asks("paused")
-    assert takeover.resume(paused, "now") == STREAMING
+    assert takeover.resume(paused, NOW) == STREAMING
 
 
 def test_wishes_add_up() -> None:
     """A snapshot that is asked for while the stream rests begins when it goes on, with all that was asked for."""
-    paused = takeover.pause(STREAMING, "now")
-    both = takeover.snapshot(paused, "now", anew="all", allow_deletes=True)
+    paused = takeover.pause(STREAMING, NOW)
+    both = takeover.snapshot(paused, NOW, anew="all", allow_deletes=True)
     assert json.loads(both.request or "") == {"paused": True, "republish": "all", "allow_deletes": True, "rebase": True}
-    assert not takeover.resume(both, "now").asks("paused")
-    assert takeover.resume(both, "now").asks("allow_deletes")
+    assert not takeover.resume(both, NOW).asks("paused")
+    assert takeover.resume(both, NOW).asks("allow_deletes")
 
 
 def test_a_part_is_selected_by_type_and_id() -> None:
     """The request names each once; nothing selected is no wish."""
     part = takeover.selected(("post", "page", "post"), ("e1",))
-    after = takeover.snapshot(STREAMING, "now", anew=part, allow_deletes=False)
+    after = takeover.snapshot(STREAMING, NOW, anew=part, allow_deletes=False)
     assert after.wish("republish") == {"content_types": ["page", "post"], "ids": ["e1"]}
     assert takeover.selected((), ()) is None
 
@@ -75,16 +122,16 @@ def test_a_part_is_selected_by_type_and_id() -> None:
 def test_an_exported_checkpoint_comes_back() -> None:
     """Export and import give the cursor and what belongs to it; a higher sequence and epoch are kept."""
     exported = takeover.exported(replace(STREAMING, page_size=50))
-    after = takeover.imported(exported, "cp.json")(Checkpoint(stream="blog"), "before")
+    after = takeover.imported(exported, "cp.json")(Checkpoint(stream="blog"), STREAMING.fingerprint)
     assert (after.cursor, after.phase, after.identity, after.page_size) == ("c7", "streaming", "e1", 50)
-    assert (after.sequence, after.epoch, after.fingerprint) == (41, 3, "before")
+    assert (after.sequence, after.epoch, after.fingerprint) == (41, 3, STREAMING.fingerprint)
 
 
 def test_an_import_under_another_configuration_is_refused() -> None:
     """A cursor of another space, environment or filter stands for something else."""
     edit = takeover.imported(takeover.exported(STREAMING), "cp.json")
     with pytest.raises(ConfigError, match=r"cp\.json: was exported under another configuration"):
-        edit(STREAMING, "now")
+        edit(STREAMING, NOW)
 
 
 @pytest.mark.parametrize("amid", [{"phase": "snapshot", "page": 3}, {"walk_open": True}, {"phase": "reconciling"}])

@@ -1,0 +1,97 @@
+"""A stream's topics as the message contract wants them: names, sizes and settings. Pure."""
+
+import re
+from collections.abc import Mapping
+from typing import Final
+
+import msgspec
+
+from connector import codec
+from connector.errors import MalformedItem
+from connector.model import ALL_LOCALES, EntityKey
+
+_DAY_MS: Final = 86_400_000
+_TOPIC: Final = re.compile(r"[A-Za-z0-9._-]{1,249}")
+
+
+class TopicSpec(msgspec.Struct, frozen=True):
+    """A topic as the message contract wants it. `partitions` holds for a new topic, unless `exact`."""
+
+    name: str
+    partitions: int
+    replication_factor: int
+    config: Mapping[str, str]
+    exact: bool = False
+
+
+class Layout(msgspec.Struct, frozen=True, kw_only=True):
+    """Names, sizes and settings of one stream's topics. `topic` is the template of the changes topics."""
+
+    prefix: str
+    connection: str
+    topic: str = "{prefix}.{connection}.changes"
+    value_schema: codec.Name = "envelope"
+    partitions: int = 6
+    replication_factor: int = -1
+    topic_config: dict[str, str] = {}
+    max_message_bytes: int = 8 * 1024 * 1024
+    max_letter_bytes: int = 65 * 1024 * 1024
+    transaction_timeout: float = 20.0
+
+    @property
+    def transactional_id(self) -> str:
+        """The stream's transactional id; also the beginning of its topics' names."""
+        return f"{self.prefix}.{self.connection}"
+
+    @property
+    def state_topic(self) -> str:
+        """The topic whose only partition holds checkpoint and index, and stands for ownership."""
+        return f"{self.transactional_id}.state"
+
+    @property
+    def letters_topic(self) -> str:
+        """The topic of dead letters."""
+        return f"{self.transactional_id}.dead-letters"
+
+    def changes_topic(self, key: EntityKey) -> str:
+        """Return where a key's events go: a function of the key only.
+
+        Raises `MalformedItem` for a locale that cannot be part of a topic's name, or names a topic of ours.
+        """
+        locale = "all" if key.locale == ALL_LOCALES else key.locale
+        name = self.topic.format(
+            prefix=self.prefix, connection=self.connection, entity_type=key.entity_type, locale=locale
+        )
+        if not _TOPIC.fullmatch(name) or name in (self.state_topic, self.letters_topic):
+            raise MalformedItem("the topic template makes no topic name of the item's locale")
+        return name
+
+    def changes_spec(self, topic: str) -> TopicSpec:
+        """Return how a changes topic must be: compacted, yet slow consumers miss no delete and no change for a day."""
+        config = {
+            "cleanup.policy": "compact",
+            "delete.retention.ms": str(7 * _DAY_MS),
+            "min.compaction.lag.ms": str(_DAY_MS),
+            "max.message.bytes": str(self.max_message_bytes),
+            **self.topic_config,
+        }
+        return TopicSpec(topic, self.partitions, self.replication_factor, config)
+
+    def state_spec(self) -> TopicSpec:
+        """Return how the state topic must be: one partition, small segments so that compaction reaches them."""
+        config = {
+            "cleanup.policy": "compact",
+            "segment.ms": "3600000",
+            "segment.bytes": str(64 * 1024 * 1024),
+            "min.cleanable.dirty.ratio": "0.1",
+        }
+        return TopicSpec(self.state_topic, 1, self.replication_factor, config, exact=True)
+
+    def letters_spec(self) -> TopicSpec:
+        """Return how the dead-letters topic must be: 30 days, and room for items that fit nowhere else."""
+        config = {
+            "cleanup.policy": "delete",
+            "retention.ms": str(30 * _DAY_MS),
+            "max.message.bytes": str(self.max_letter_bytes),
+        }
+        return TopicSpec(self.letters_topic, 1, self.replication_factor, config)
