@@ -1,13 +1,13 @@
 """Examines a configuration against the world before anything is published: changes nothing, says what to do next."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Literal
 
 import msgspec
 
 from connector import subject, wiring
 from connector.config import Config, Connection
-from connector.errors import ConfigError, ConnectorError, Unreachable
+from connector.errors import ConfigError, ConnectorError, TopicMismatch, Unreachable
 from connector.kafka.cluster import Cluster
 from connector.kafka.layout import Layout
 from connector.kafka.topics import Topics, first_seen
@@ -110,7 +110,9 @@ def _topics(config: Config, connection: Connection, vendor: Vendor, cluster: Clu
     except ConnectorError as error:
         yield failure(topics, error)
         return
-    yield _finding(topics, lambda: _inspect(Topics(config.kafka.properties()), layout, names, checkpoint))
+    at = Topics(config.kafka.properties())
+    yield _finding(topics, lambda: _inspect(at, layout, names, checkpoint))
+    yield from unknown(at, layout, names.keys() - (checkpoint.partitions.keys() if checkpoint else set()))
     if checkpoint and checkpoint.fingerprint != wiring.fingerprint(config.kafka, connection, vendor):
         yield Finding(
             f"{connection.name}: checkpoint",
@@ -121,19 +123,29 @@ def _topics(config: Config, connection: Connection, vendor: Vendor, cluster: Clu
 
 
 def _inspect(topics: Topics, layout: Layout, names: dict[str, int], checkpoint: Checkpoint | None) -> str:
-    written = set(checkpoint.partitions) if checkpoint else set()
     present = {name for name in names if changes_pattern(layout).fullmatch(name)}
+    written = set(checkpoint.partitions) if checkpoint else set()
     if layout.state_topic in names:
         topics.check(layout.state_spec())
     for name in sorted(present | written):
-        if name not in written:
-            topics.check_unwritten(name)
         topics.check(layout.changes_spec(name), first_seen(checkpoint, name))
     return (
         f"{', '.join(sorted(present))} as the message contract wants"
         if present
         else "none yet: created by the first run"
     )
+
+
+def unknown(topics: Topics, layout: Layout, names: Iterable[str]) -> Iterator[Finding]:
+    """Yield a warning for each topic at which a run would stop, if it met it: some only look like ours."""
+    subject = f"{layout.connection}: topics"
+    for name in sorted(filter(changes_pattern(layout).fullmatch, names)):
+        try:
+            topics.check_unwritten(name)
+        except TopicMismatch as error:
+            yield Finding(subject, "warning", str(error), error.hint)
+        except ConnectorError as error:
+            yield failure(subject, error)
 
 
 def _finding(subject: str, examine: Callable[[], str]) -> Finding:

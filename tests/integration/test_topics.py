@@ -1,14 +1,13 @@
 """Topics and state on a real broker: settings as the contract wants them, and what is refused by name."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
-import msgspec
 import pytest
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._config import AlterConfigOpType, ConfigEntry, ConfigResource
 from confluent_kafka.admin._resource import ResourceType
-from confluent_kafka.cimpl import NewPartitions, NewTopic
+from confluent_kafka.cimpl import NewPartitions
 
 from connector.checkpoint import CHECKPOINT_KEY
 from connector.demo.broker import Broker
@@ -19,26 +18,14 @@ from connector.kafka.store import KafkaStore
 from connector.model import KeySchemaId
 from connector.registry import Registry
 from connector.simulator import Fault, Simulator
-from connector.takeover import snapshot
 from tests.cms import eventually
 from tests.consumer import consume
 from tests.following import Following
+from tests.topics import create, refusal, remove
 from tests.values import CONNECTION
 
 DAY = 86_400_000
 NAME = "contentful"
-
-
-@pytest.fixture
-def admin(kafka: Broker) -> AdminClient:
-    """Give an admin client."""
-    return AdminClient(dict(kafka.client))
-
-
-@pytest.fixture
-def layout(prefix: str) -> Layout:
-    """Give a stream's topics."""
-    return Layout(prefix=prefix, connection=CONNECTION, partitions=3)
 
 
 @pytest.fixture
@@ -58,19 +45,6 @@ def settings(admin: AdminClient, topic: str) -> dict[str, str]:
     """Return a topic's settings."""
     resource = ConfigResource(ResourceType.TOPIC, topic)
     return {each.name: each.value for each in admin.describe_configs([resource])[resource].result(10).values()}
-
-
-def create(admin: AdminClient, topic: str, partitions: int, **config: str) -> None:
-    """Create a topic as an operator might have."""
-    spec = NewTopic(topic, partitions, 1, config={name.replace("_", "."): value for name, value in config.items()})
-    admin.create_topics([spec])[topic].result(10)
-
-
-def refusal(following: Following) -> str:
-    """Return why the stream stops, and what to do."""
-    follower = following.catch_up()
-    assert (follower.outcome, follower.status.state) == ("stopped", "stopped")
-    return f"{follower.status.error} | {follower.status.hint}"
 
 
 def test_topics_are_created_as_the_contract_says(
@@ -262,130 +236,6 @@ def test_a_state_topic_that_was_recreated_is_noticed(
             store.recover(index)
     finally:
         store.close()
-
-
-def remove(admin: AdminClient, topic: str) -> None:
-    """Delete a topic, and wait until it is gone."""
-    admin.delete_topics([topic])[topic].result(10)
-    eventually(lambda: topic not in admin.list_topics(timeout=10).topics)
-
-
-@pytest.fixture
-def operator(simulator: Simulator, kafka: Broker, layout: Layout) -> Following:
-    """Give the stream as an operator's command opens it."""
-    return Following(simulator, NAME, lambda: KafkaStore(kafka.client, layout))
-
-
-def publish_everything_again(operator: Following) -> None:
-    """Do what `contentwire snapshot NAME --all` does."""
-    anew = snapshot(operator.checkpoint(), operator.fingerprint, anew="all", allow_deletes=False)
-    operator.checkpoint(**msgspec.structs.asdict(anew))
-
-
-@pytest.mark.parametrize("lost", ["was deleted and created anew", "is gone"])
-def test_a_changes_topic_that_lost_its_events_stops_the_stream_until_all_is_published_again(
-    kafka: Broker, admin: AdminClient, following: Following, operator: Following, lost: str
-) -> None:
-    """Also one that was recreated with equal settings; the command that the hint names brings everything back."""
-    following.become_current()
-    ((topic, count),) = following.checkpoint().partitions.items()
-    events = following.checkpoint().sequence
-    remove(admin, topic)
-    if "anew" in lost:
-        create(admin, topic, count, cleanup_policy="compact", max_message_bytes=str(8 * 2**20))
-    told = refusal(following)
-    assert f"topic {topic} {lost}" in told
-    assert "contentwire snapshot NAME --all" in told
-    publish_everything_again(operator)
-    following.become_current()
-    assert following.checkpoint().sequence == 2 * events
-    assert len({each.key for each in consume(kafka.client, topic)}) == events
-    assert following.checkpoint().partitions == {topic: count}
-    following.become_current()
-
-
-def recreate(admin: AdminClient, topic: str) -> None:
-    """Let somebody delete a topic and create it just as it was."""
-    remove(admin, topic)
-    create(admin, topic, 3, cleanup_policy="compact", max_message_bytes=str(8 * 2**20))
-
-
-def widen(admin: AdminClient, topic: str) -> None:
-    """Let somebody add a partition."""
-    admin.create_partitions([NewPartitions(topic, 4)])[topic].result(10)
-
-
-@pytest.mark.parametrize(("done", "told"), [(widen, "4 partitions"), (remove, "is gone")])
-def test_what_happens_to_a_topic_under_an_idle_owner_is_noticed(
-    admin: AdminClient, following: Following, layout: Layout, done: Callable[[AdminClient, str], None], told: str
-) -> None:
-    """The owner looks while nothing is to be published, rather than weeks later, when it recovers."""
-    following.become_current()
-    with following.running() as follower:
-        eventually(lambda: follower.status.phase == "streaming")
-        done(admin, f"{layout.transactional_id}.changes")
-        eventually(lambda: follower.status.state == "stopped")
-        assert told in follower.status.error
-
-
-def test_a_topic_recreated_under_an_idle_owner_is_noticed(
-    kafka: Broker, admin: AdminClient, following: Following, layout: Layout
-) -> None:
-    """Between two looks it is gone and there again, just as it was but for what was in it."""
-    following.become_current()
-    store = KafkaStore(kafka.client, layout)
-    try:
-        found = store.recover(Index())
-        assert found
-        assert not store.uprooted()
-        recreate(admin, f"{layout.transactional_id}.changes")
-        assert store.uprooted()
-        with pytest.raises(TopicMismatch, match="created anew"):
-            store.examine(found)
-    finally:
-        store.close()
-
-
-def test_a_topic_accepted_anew_is_recorded_again(
-    admin: AdminClient, following: Following, operator: Following, layout: Layout
-) -> None:
-    """Accepting another topic is for once: the next one that is recreated stops the stream as ever."""
-    topic = f"{layout.transactional_id}.changes"
-    following.become_current()
-    publish_everything_again(operator)
-    following.become_current()
-    remove(admin, topic)
-    assert f"{topic} is gone" in refusal(following)
-
-
-def test_events_without_a_state_stop_the_stream(
-    admin: AdminClient, following: Following, layout: Layout, simulator: Simulator
-) -> None:
-    """A lost state must not begin at sequence 1 over events that are there: deletes in between would never be told."""
-    topic = f"{layout.transactional_id}.changes"
-    following.become_current()
-    remove(admin, layout.state_topic)
-    told = refusal(following)
-    assert f"topic {topic} holds records of which the stream's state knows nothing" in told
-    remove(admin, topic)
-    following.become_current()
-    assert following.checkpoint().sequence == len(simulator.truth(NAME))
-
-
-def test_what_a_first_start_left_unfinished_is_no_obstacle(
-    kafka: Broker, admin: AdminClient, following: Following, layout: Layout
-) -> None:
-    """A first transaction that was aborted leaves a topic and records that nobody ever sees."""
-    topic = f"{layout.transactional_id}.changes"
-    create(admin, topic, 3, cleanup_policy="compact", max_message_bytes=str(8 * 2**20))
-    producer = Producer({**kafka.client, "transactional.id": layout.transactional_id})
-    producer.init_transactions(20)
-    producer.begin_transaction()
-    for partition in range(3):
-        producer.produce(topic, b"value", b"key", partition)
-    assert producer.flush(10) == 0
-    following.become_current()
-    assert following.checkpoint().partitions == {topic: 3}
 
 
 def test_a_recorded_topic_whose_settings_changed_is_refused(

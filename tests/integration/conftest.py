@@ -1,0 +1,20 @@
+"""What several of these tests start from."""
+
+import pytest
+from confluent_kafka.admin import AdminClient
+
+from connector.demo.broker import Broker
+from connector.kafka.layout import Layout
+from tests.values import CONNECTION
+
+
+@pytest.fixture
+def admin(kafka: Broker) -> AdminClient:
+    """Give an admin client."""
+    return AdminClient(dict(kafka.client))
+
+
+@pytest.fixture
+def layout(prefix: str) -> Layout:
+    """Give a stream's topics."""
+    return Layout(prefix=prefix, connection=CONNECTION, partitions=3)
