@@ -310,8 +310,7 @@ class _Draft:
 
     def _note(self, route: Route, sequence: int) -> None:
         self.checkpoint = msgspec.structs.replace(self.checkpoint, sequence=sequence, key_schema_id=route.key.schema_id)
-        if not self.checkpoint.records(route.topic, route.topic_id):
-            self.checkpoint = self.checkpoint.recording(route.topic, route.partitions, route.topic_id)
+        self.checkpoint = self.checkpoint.recording(route.topic, route.partitions, route.topic_id)
 
     def _event(self, case: _Case) -> Event:
         live = case.known is not None and case.known.live

@@ -128,16 +128,14 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
 
     def recording(self, topic: str, partitions: int, topic_id: str | None) -> "Checkpoint":
         """Return this with what is known of a topic that is written to; None where brokers give no ids."""
+        if topic in self.partitions and self.topic_ids.get(topic) == topic_id:
+            return self
         ids = {name: known for name, known in self.topic_ids.items() if name != topic}
         return msgspec.structs.replace(
             self,
             partitions={**self.partitions, topic: partitions},
             topic_ids=ids if topic_id is None else {**ids, topic: topic_id},
         )
-
-    def records(self, topic: str, topic_id: str | None) -> bool:
-        """Tell whether exactly this is known of a topic."""
-        return topic in self.partitions and self.topic_ids.get(topic) == topic_id
 
     def advance(self, *, cursor: str, caught_up: bool, identity: str | None = None) -> "Checkpoint":
         """Return the checkpoint after one more page, whose continuation is `cursor`.

@@ -19,7 +19,7 @@ class Pace(msgspec.Struct, frozen=True, kw_only=True):
     """How long a follower waits, in seconds.
 
     - `first_pause`, `longest_pause`: the cap of the pause after a first failure, and what it grows to by doubling.
-    - `look_again`: between looks for an operator's request.
+    - `look_again`: between looks for an operator's request, and at the topics.
     - `wake_ups`: when to poll after a wake-up call: delivery caches lag behind webhooks by up to two minutes.
     """
 

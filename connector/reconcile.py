@@ -40,10 +40,7 @@ def reconcile(publisher: Publisher, *, max_delete_share: float, page_items: int)
     while len(forgotten) > page_items:
         publisher.commit_checkpoint(publisher.checkpoint, forget=forgotten[-page_items:])
         del forgotten[-page_items:]
-    return publisher.commit_checkpoint(
-        publisher.checkpoint.settled(),
-        forget=forgotten,
-    )
+    return publisher.commit_checkpoint(publisher.checkpoint.settled(), forget=forgotten)
 
 
 def long_dead(index: Index, now: float) -> list[bytes]:

@@ -8,7 +8,7 @@ from connector.model import Phase
 
 StreamState = Literal[
     "connecting",  # Kafka has not answered yet
-    "standby",  # another process owns the stream
+    "standby",  # this process does not own the stream
     "recovering",  # fencing and reading back
     "running",
     "retrying",  # something outside does not answer
@@ -46,5 +46,7 @@ class StreamStatus(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def ready(self) -> bool:
-        """Whether nothing keeps this process from being called ready: not its stream, or one that has committed."""
+        """Whether nothing keeps this process from being called ready: another's stream, or one that has committed."""
+        if self.state == "connecting":
+            return False
         return not self.owned or self.committed_at_ms is not None or self.phase == "streaming"

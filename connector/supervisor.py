@@ -41,10 +41,10 @@ class Supervisor:
         self._stop = threading.Event()
         self._turned_at = self._waited_since = time.monotonic()
         self._gave_up = False
-        self._connected = False
         self._fatal: ConnectorError | None = None
         self.give_up_after = 60.0
         self.concluded: Sequence[StreamStatus] = ()
+        self._stand_by("connecting", self._plans)
 
     def run(self, specs: Iterable[TopicSpec]) -> Outcome:
         """Follow until `stop`, or with `once` until every stream is current or cannot become so.
@@ -55,7 +55,7 @@ class Supervisor:
         topics = Topics(self._client)
         for spec in specs:
             topics.ensure(spec)
-        self._connected = True
+        self._stand_by("standby", self._plans)
         membership = Membership(self._client, self._group, self._by_topic, self, failed=self._membership_failed)
         membership.start()
         try:
@@ -96,6 +96,7 @@ class Supervisor:
         self._release(leaving, 0.0 if lost else _HANDOVER)
         for name in names:
             self._metrics.forget(name)
+        self._stand_by("standby", names)
 
     def status(self) -> Sequence[StreamStatus]:
         """Return every configured stream as this process sees it."""
@@ -124,10 +125,16 @@ class Supervisor:
         return True
 
     def _standby(self, plan: Plan) -> StreamStatus:
-        state: StreamState = "standby" if self._connected else "connecting"
         error = "another process owns the stream" if self._gave_up else ""
         hint = "see who: contentwire status; stop it, or let it do the work" if self._gave_up else ""
-        return StreamStatus(connection=plan.connection, vendor=plan.vendor.name, state=state, error=error, hint=hint)
+        return StreamStatus(
+            connection=plan.connection, vendor=plan.vendor.name, state=self._waiting, error=error, hint=hint
+        )
+
+    def _stand_by(self, state: StreamState, connections: Iterable[str]) -> None:
+        self._waiting: StreamState = state
+        for connection in connections:
+            self._metrics.state(connection, state)
 
     def _wait(self, membership: Membership) -> None:
         while not (self._stop.wait(_TURN) or self._fatal or self._all_done()):

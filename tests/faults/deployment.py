@@ -16,6 +16,7 @@ from connector import takeover, wiring
 from connector.config import Config, load
 from connector.demo.broker import Broker
 from connector.demo.child import Child
+from connector.kafka.cluster import Cluster
 from connector.kafka.transaction import REAL_PRODUCER, ProducerFactory
 from connector.metrics import Metrics
 from connector.plan import Pace
@@ -198,6 +199,12 @@ class Deployment:
                 if not ledger.missing(read(self.client, self.topic(vendor))):
                     del waiting[vendor]
             assert not waiting or time.monotonic() < deadline, f"{', '.join(waiting)}: not there in {timeout:.1f} s"
+
+    def phases(self) -> dict[str, str | None]:
+        """Return the committed phase of every stream."""
+        cluster = Cluster(self.client)
+        found = {vendor: cluster.last_checkpoint(f"{self.prefix}.{vendor}.state") for vendor in self.vendors}
+        return {vendor: checkpoint.phase if checkpoint else None for vendor, checkpoint in found.items()}
 
     def topic(self, vendor: str) -> str:
         """Return the name of a stream's changes topic."""

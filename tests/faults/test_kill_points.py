@@ -98,6 +98,7 @@ def test_killed_amid_reconciliation(
     """Right after the deletes that a new snapshot proved are committed, and before it is known that they are."""
     with refused(kafka, prefix, tmp_path / "killed") as deployment:
         deployment.spawn(at=pick(steps_of_a_new_snapshot, "commit.after", -2)).die()
+        assert deployment.phases() == dict.fromkeys(VENDORS, "reconciling")
         deployment.follow()
         records = deployment.prove()
     # Where an initial sync tells of removals itself, nothing is left to prove.
