@@ -10,6 +10,10 @@ The order of calls, and why:
    coordinator's connection is lost, and then returns success; the first EndTxn, late, would commit the first half of
    the *next* transaction. So a commit during which that connection was lost counts as an unknown outcome, and the
    producer is never used again: the next one's fence aborts whatever a late request could still end.
+4. One request in flight to a broker, and no delivery counts that has no offset. Where a batch failed and a later one of
+   the partition was acknowledged, librdkafka reports both as delivered: the broker would have refused the later one.
+   It does so only if it knows the producer. Where it does not (a new partition, or one not written to for a day), it
+   takes any first sequence, and the failed batch is lost within a clean commit (confluent-kafka-go issue 921).
 """
 
 import logging
@@ -38,6 +42,7 @@ _CONSEQUENCES: Final = {
     KafkaError._STATE,  # noqa: SLF001  as above
 }
 _TOO_LARGE: Final = {KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.RECORD_LIST_TOO_LARGE}
+_UNPROVEN: Final = KafkaError(KafkaError._FAIL, "reported as delivered without an offset")  # noqa: SLF001  as above
 _GONE: Final = {
     KafkaError.UNKNOWN_TOPIC_OR_PART,
     KafkaError._UNKNOWN_TOPIC,  # noqa: SLF001  as above
@@ -170,14 +175,15 @@ class Transactions:
         causes = [each for each in self._failures if each.code() not in _CONSEQUENCES]
         return _meaning((causes or [error])[0])
 
-    def _delivered(self, error: KafkaError | None, _message: Message) -> None:
+    def _delivered(self, error: KafkaError | None, message: Message) -> None:
         if error is not None:
             self._failures.append(error)
+        elif message.offset() is None:
+            self._failures.append(_UNPROVEN)
 
     def _state_delivered(self, error: KafkaError | None, message: Message) -> None:
-        if error is not None:
-            self._failures.append(error)
-        else:
+        self._delivered(error, message)
+        if error is None:
             self._state_offset = max(self._state_offset, message.offset() or 0)
 
 
@@ -232,6 +238,7 @@ def _settings(client: Settings, transactional_id: str, timeout: float, max_messa
         # Above the commit's own limit, or a request that times out would be retried inside it. The client allows no
         # more than this.
         "socket.timeout.ms": milliseconds + 100,
+        "max.in.flight.requests.per.connection": 1,
         "message.max.bytes": max_message_bytes,
         "partitioner": "murmur2_random",
         # The loss of a connection must reach the log whatever the operator prefers.

@@ -14,24 +14,31 @@ PURGED = KafkaError._PURGE_QUEUE
 TOO_LARGE = KafkaError.MSG_SIZE_TOO_LARGE
 
 
+class Unacknowledged:
+    """A message that the client reports as delivered because a later one was."""
+
+    def offset(self) -> None:
+        """Nobody has told one."""
+
+
 class FailingProducer:
-    """A producer whose deliveries fail, in this order; its aborts are clean."""
+    """A producer whose deliveries fail, in this order (0: without an error, nor an offset); its aborts are clean."""
 
     def __init__(self, codes: Sequence[int]) -> None:
         self._codes = codes
-        self._reports: list[Callable[[KafkaError, Any], None]] = []
+        self._reports: list[Callable[[KafkaError | None, Any], None]] = []
 
     def begin_transaction(self) -> None:
         """Begin."""
 
-    def produce(self, *_: Any, on_delivery: Callable[[KafkaError, Any], None], headers: Any) -> None:
+    def produce(self, *_: Any, on_delivery: Callable[[KafkaError | None, Any], None], headers: Any) -> None:
         """Take a record."""
         self._reports.append(on_delivery)
 
     def flush(self, _timeout: float) -> int:
-        """Report every delivery as failed."""
+        """Report every delivery."""
         for report, code in zip(self._reports, self._codes, strict=True):
-            report(KafkaError(code), None)
+            report(KafkaError(code) if code else None, Unacknowledged())
         return 0
 
     def abort_transaction(self, _timeout: float) -> None:
@@ -63,3 +70,19 @@ def test_a_refusal_for_good_is_told_from_what_it_drags_along(codes: tuple[int, .
 def test_what_only_was_purged_is_tried_again() -> None:
     """Nothing is visible, and nothing speaks against another attempt."""
     assert isinstance(failed(PURGED, PURGED), TransactionAborted)
+
+
+@pytest.mark.parametrize("records", [1, 3])
+def test_a_delivery_without_an_offset_commits_nothing(records: int) -> None:
+    """The client takes batches for delivered that only a later one speaks for; a broker may have dropped them."""
+    error = failed(*[0] * records)
+    assert isinstance(error, TransactionAborted)
+    assert "without an offset" in str(error)
+
+
+def test_one_request_is_in_flight() -> None:
+    """So no later batch can be acknowledged before a failed one: `[kafka] client` cannot change it."""
+    given: dict[str, Any] = {}
+    wanted = {"max.in.flight.requests.per.connection": "5"}
+    Transactions(wanted, "t", timeout=20, max_message_bytes=1000, producer=lambda settings, **_: given.update(settings))
+    assert given["max.in.flight.requests.per.connection"] == 1
