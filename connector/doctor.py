@@ -110,10 +110,13 @@ def _topics(config: Config, connection: Connection, vendor: Vendor, cluster: Clu
     except ConnectorError as error:
         yield failure(topics, error)
         return
+    fingerprint = wiring.fingerprint(config.kafka, connection, vendor)
+    changed = checkpoint is not None and checkpoint.fingerprint != fingerprint
+    checkpoint = checkpoint.under(fingerprint) if checkpoint and changed else checkpoint
     at = Topics(config.kafka.properties())
     yield _finding(topics, lambda: _inspect(at, layout, names, checkpoint))
     yield from unknown(at, layout, names.keys() - (checkpoint.partitions.keys() if checkpoint else set()))
-    if checkpoint and checkpoint.fingerprint != wiring.fingerprint(config.kafka, connection, vendor):
+    if changed:
         yield Finding(
             f"{connection.name}: checkpoint",
             "warning",

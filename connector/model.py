@@ -122,20 +122,15 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def owed(self) -> dict[str, Any]:
         """What the snapshot under way must keep to, whatever else is asked: `rebase`, and to `republish` everything."""
-        if self.phase == "streaming":
-            return {}
-        return {name: wish for name in ("rebase", "republish") if (wish := self.wish(name)) in (True, "all")}
+        names = {"snapshot": ("rebase", "republish"), "streaming": ()}.get(self.phase, ("rebase",))
+        return {name: wish for name in names if (wish := self.wish(name)) in (True, "all")}
 
     def recording(self, topic: str, partitions: int, topic_id: str | None) -> "Checkpoint":
         """Return this with what is known of a topic that is written to; None where brokers give no ids."""
-        if topic in self.partitions and self.topic_ids.get(topic) == topic_id:
+        if topic in self.partitions and topic_id in (None, self.topic_ids.get(topic)):
             return self
-        ids = {name: known for name, known in self.topic_ids.items() if name != topic}
-        return msgspec.structs.replace(
-            self,
-            partitions={**self.partitions, topic: partitions},
-            topic_ids=ids if topic_id is None else {**ids, topic: topic_id},
-        )
+        ids = self.topic_ids if topic_id is None else {**self.topic_ids, topic: topic_id}
+        return msgspec.structs.replace(self, partitions={**self.partitions, topic: partitions}, topic_ids=ids)
 
     def advance(self, *, cursor: str, caught_up: bool, identity: str | None = None) -> "Checkpoint":
         """Return the checkpoint after one more page, whose continuation is `cursor`.
@@ -167,8 +162,8 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
             begun = self
         else:
             wishes["republish"] = "all"
-            # Topics of two configurations ago have missed what the last one wrote elsewhere.
-            begun = self.settled().accepting(FORMER_TOPIC)
+            # Topics of two configurations ago have missed the removals that the last one wrote elsewhere, if any.
+            begun = (self if "republish" in self.owed else self.settled()).accepting(FORMER_TOPIC)
         request = msgspec.json.encode(wishes).decode()
         return msgspec.structs.replace(begun.restart(), fingerprint=fingerprint, request=request, page_size=None)
 
@@ -178,7 +173,10 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.structs.replace(self, topic_ids={**self.topic_ids, **ids})
 
     def restart(self, *, page_size: int | None = None) -> "Checkpoint":
-        """Return the start of a new snapshot: a new epoch; the sequence goes on."""
+        """Return the start of a new snapshot: a new epoch; the sequence goes on. A whole walk has published."""
+        wishes = {} if self.request is None else msgspec.json.decode(self.request)
+        if self.phase != "snapshot":
+            wishes.pop("republish", None)
         return msgspec.structs.replace(
             self,
             cursor=None,
@@ -186,6 +184,7 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
             page=0,
             epoch=self.epoch + 1,
             walk_open=False,
+            request=msgspec.json.encode(wishes).decode() if wishes else None,
             identity=None,
             page_size=page_size or self.page_size,
         )

@@ -16,6 +16,7 @@ from connector.metrics import Metrics
 from connector.plan import Plan
 from connector.status import StreamState, StreamStatus
 
+_ANOTHERS: Final = "another process owns the stream", "contentwire status says which: stop it, or let it do the work"
 Outcome = Literal["current", "stopped", "unreachable", "interrupted"]
 
 _TURN: Final = 0.2
@@ -125,11 +126,9 @@ class Supervisor:
         return True
 
     def _standby(self, plan: Plan) -> StreamStatus:
-        error = "another process owns the stream" if self._gave_up else ""
-        hint = "see who: contentwire status; stop it, or let it do the work" if self._gave_up else ""
-        return StreamStatus(
-            connection=plan.connection, vendor=plan.vendor.name, state=self._waiting, error=error, hint=hint
-        )
+        error, hint = _ANOTHERS if self._gave_up else ("", "")
+        name, vendor = plan.connection, plan.vendor.name
+        return StreamStatus(connection=name, vendor=vendor, state=self._waiting, error=error, hint=hint)
 
     def _stand_by(self, state: StreamState, connections: Iterable[str]) -> None:
         self._waiting: StreamState = state
@@ -140,9 +139,7 @@ class Supervisor:
         while not (self._stop.wait(_TURN) or self._fatal or self._all_done()):
             self._turned_at = time.monotonic()
             if not membership.alive:
-                self._fatal = BrokerFatal(
-                    "the thread that keeps this process in its group has ended", hint="see the log"
-                )
+                self._fatal = BrokerFatal("the thread of this process's membership has ended", hint="see the log")
 
     def _owned(self) -> list[Follower]:
         with self._lock:

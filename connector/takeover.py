@@ -113,7 +113,8 @@ def at_cursor(checkpoint: Checkpoint, fingerprint: str, *, cursor: str) -> Check
             f"{checkpoint.stream}: its topics lack what is published already, and a cursor leads past it",
             hint=f"let a snapshot publish everything first: contentwire snapshot {checkpoint.stream} --all",
         )
-    anew = replace(checkpoint, cursor=cursor, phase="streaming", page=0, walk_open=False)
+    request = _merged(replace(checkpoint, request=None), {"paused": checkpoint.asks("paused")})
+    anew = replace(checkpoint, cursor=cursor, phase="streaming", page=0, walk_open=False, request=request)
     return replace(anew, fingerprint=fingerprint, identity=None, page_size=None)
 
 

@@ -6,15 +6,15 @@ from connector import codec
 from connector.batch import Batch, Route
 from connector.checkpoint import CHECKPOINT_KEY, decode_checkpoint
 from connector.codec import Framing
-from connector.errors import Fenced, KeySchemaChanged, TopicMismatch, UnknownOutcome
+from connector.errors import Fenced, TopicMismatch, UnknownOutcome
 from connector.index import VERSION as INDEX_VERSION
 from connector.index import Index, check_version
 from connector.kafka import state
 from connector.kafka.client import Settings
 from connector.kafka.layout import Layout
-from connector.kafka.topics import Topics, first_seen, vouched
+from connector.kafka.topics import Seen, Topics, check_key_schema, first_seen, vouched
 from connector.kafka.transaction import REAL_PRODUCER, ProducerFactory, Transactions
-from connector.model import Checkpoint, EntityKey, KeySchemaId
+from connector.model import Checkpoint, EntityKey
 from connector.registry import Registry
 
 # What recovery may take beyond the transaction timeout, after which the broker aborts what is still open.
@@ -45,12 +45,16 @@ class KafkaStore:
         self._transactions: Transactions | None = None
         self._position = 0
         self._left: int | None = None
+        self._state_id: str | None = None
 
     def recover(self, index: Index) -> Checkpoint | None:
         """Fence, ask where the state ends, read to there. Later recoveries read on from the last committed offset."""
         self.close()
         self._left = None
-        self._topics.ensure(self._layout.state_spec())
+        state_id = self._topics.ensure(self._layout.state_spec()).topic_id
+        if self._state_id not in (None, state_id):
+            raise self._lost(index)
+        self._state_id = state_id
         deadline = time.monotonic() + self._layout.transaction_timeout + _GRACE
         # A topic's max.message.bytes bounds a batch of records, not only each of them.
         batch_bytes = min(int(self._client.get("batch.size", _BATCH_BYTES)), self._layout.max_message_bytes)
@@ -72,6 +76,8 @@ class KafkaStore:
             raise UnknownOutcome("recover first")
         self._left = None
         offset = self._transactions.commit(batch.records, self._layout.state_topic, batch.state)
+        if offset < self._position:
+            raise UnknownOutcome("the state topic began anew under a commit")
         self._position, self._left = offset + 1, offset + 2
         self._checkpoint = batch.checkpoint
 
@@ -106,7 +112,8 @@ class KafkaStore:
 
     def uprooted(self) -> bool:
         """Tell whether a topic that the checkpoint vouches for seems to be another one now."""
-        return self._topics.changed(vouched(self._checkpoint) if self._checkpoint else {})
+        state = {self._layout.state_topic: Seen(1, self._state_id)}
+        return self._topics.changed(state | vouched(self._checkpoint))
 
     def close(self) -> None:
         """Let go of the producer. An open transaction of it is aborted by the next fence, or by its timeout."""
@@ -133,7 +140,7 @@ class KafkaStore:
         seen = self._topics.ensure(layout.changes_spec(topic), recorded)
         key = self._framing(f"{topic}-key", "key")
         if self._checkpoint:
-            _check_key_schema(self._checkpoint.key_schema_id, key.schema_id, layout.connection)
+            check_key_schema(self._checkpoint.key_schema_id, key.schema_id, layout.connection)
         value = self._framing(f"{topic}-value", layout.value_schema)
         return Route(topic, key, value, seen.partitions, seen.topic_id)
 
@@ -145,14 +152,18 @@ class KafkaStore:
             self._framings[subject] = codec.confluent(self._registry.register(subject, codec.text(schema)))
         return self._framings[subject]
 
+    def _lost(self, index: Index) -> TopicMismatch:
+        """Forget what was read from another topic: what a command writes into this one is then read as a whole."""
+        self._position, self._checkpoint, self._state_id = 0, None, None
+        index.clear()
+        lost = f"topic {self._layout.state_topic} was deleted or recreated, with what was known of the stream"
+        return TopicMismatch(lost, hint="contentwire checkpoints import, of an exported one; or take another prefix")
+
     def _read_back(self, index: Index, deadline: float) -> Checkpoint | None:
         topic = self._layout.state_topic
         end = self._topics.end(topic, _GRACE)
         if end < self._position:
-            raise TopicMismatch(
-                f"topic {topic} ends at {end}, though we have read to {self._position}: it was deleted or recreated",
-                hint="restore it, or follow the CMS anew under another prefix: nothing else knows what was published",
-            )
+            raise self._lost(index)
 
         def apply(key: bytes, value: bytes | None) -> None:
             if key == CHECKPOINT_KEY:
@@ -168,12 +179,3 @@ class KafkaStore:
         # Opened anew against the recovered checkpoint: a recreated topic or schema is noticed then.
         self._routes = {}
         return self._checkpoint
-
-
-def _check_key_schema(recorded: KeySchemaId, now: KeySchemaId, connection: str) -> None:
-    if recorded.framing and recorded != now:
-        raise KeySchemaChanged(
-            f"keys of {connection} were written as {recorded.framing} {recorded.id}, now they would be "
-            f"{now.framing} {now.id}: the same entity would land on another partition",
-            hint="restore the registry (or its absence) as it was, or follow the CMS anew under another prefix",
-        )

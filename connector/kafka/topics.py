@@ -13,11 +13,11 @@ from confluent_kafka.admin._listoffsets import OffsetSpec
 from confluent_kafka.admin._resource import ResourceType
 from confluent_kafka.cimpl import NewTopic
 
-from connector.errors import BrokerUnavailable, TopicMismatch
+from connector.errors import BrokerUnavailable, KeySchemaChanged, TopicMismatch
 from connector.kafka.client import Settings, cause, create, unavailable
 from connector.kafka.layout import TopicSpec
 from connector.kafka.reader import holds_records
-from connector.model import ANY_TOPIC, FORMER_TOPIC, Checkpoint
+from connector.model import ANY_TOPIC, FORMER_TOPIC, Checkpoint, KeySchemaId
 
 _TIMEOUT: Final = 15.0
 _START_OVER: Final = "publish everything again, into a new one where it is gone: contentwire snapshot NAME --all"
@@ -43,10 +43,20 @@ def first_seen(checkpoint: Checkpoint | None, topic: str) -> Seen | None:
     return Seen(checkpoint.partitions[topic], ANY_TOPIC if known == FORMER_TOPIC else known)
 
 
-def vouched(checkpoint: Checkpoint) -> dict[str, Seen]:
+def vouched(checkpoint: Checkpoint | None) -> dict[str, Seen]:
     """Return the changes topics that must be what they were when they were first written to."""
-    seen = {topic: first_seen(checkpoint, topic) for topic in checkpoint.partitions}
+    seen = {topic: first_seen(checkpoint, topic) for topic in checkpoint.partitions} if checkpoint else {}
     return {topic: each for topic, each in seen.items() if each and each.topic_id != ANY_TOPIC}
+
+
+def check_key_schema(recorded: KeySchemaId, now: KeySchemaId, connection: str) -> None:
+    """Raise `KeySchemaChanged` if keys would no longer be written as they were."""
+    if recorded.framing and recorded != now:
+        raise KeySchemaChanged(
+            f"keys of {connection} were written as {recorded.framing} {recorded.id}, now they would be "
+            f"{now.framing} {now.id}: the same entity would land on another partition",
+            hint="restore the registry (or its absence) as it was, or follow the CMS anew under another prefix",
+        )
 
 
 class Topics:
@@ -171,7 +181,7 @@ def _difference(name: str, recorded: Seen | None, found: Seen | None) -> TopicMi
             f"topic {name} has {found.partitions} partitions, not {recorded.partitions}: keys would move",
             hint="recreate it with that count, or follow the CMS anew under another prefix or connection name",
         )
-    if recorded.topic_id not in (None, ANY_TOPIC, found.topic_id):
+    if found.topic_id is not None and recorded.topic_id not in (None, ANY_TOPIC, found.topic_id):
         return TopicMismatch(
             f"topic {name} was deleted and created anew: the events that were in it are gone", hint=_START_OVER
         )

@@ -176,10 +176,8 @@ class Transactions:
         return _meaning((causes or [error])[0])
 
     def _delivered(self, error: KafkaError | None, message: Message) -> None:
-        if error is not None:
-            self._failures.append(error)
-        elif message.offset() is None:
-            self._failures.append(_UNPROVEN)
+        if error is not None or message.offset() is None:
+            self._failures.append(error or _UNPROVEN)
 
     def _state_delivered(self, error: KafkaError | None, message: Message) -> None:
         self._delivered(error, message)

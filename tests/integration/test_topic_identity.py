@@ -225,7 +225,7 @@ def test_a_command_under_a_new_template_fills_the_new_topics(
 
 
 def test_former_topics_are_not_looked_after(
-    admin: AdminClient, following: Following, elsewhere: Following, topic: str
+    admin: AdminClient, simulator: Simulator, following: Following, elsewhere: Following, topic: str
 ) -> None:
     """They may be deleted before the new template's first start, or under its owner."""
     following.become_current()
@@ -236,8 +236,8 @@ def test_former_topics_are_not_looked_after(
         eventually(lambda: follower.status.phase == "streaming")
         remove(admin, topic)
         sequence = follower.status.sequence
-        follower.wake()
-        eventually(lambda: follower.status.state == "running" and follower.status.sequence == sequence)
+        simulator.edit(simulator.ids()[0])
+        eventually(lambda: follower.status.sequence > sequence)
     elsewhere.become_current()
 
 
@@ -331,3 +331,36 @@ def test_check_warns_of_what_only_looks_like_a_changes_topic(
     (finding,) = doctor.unknown(Topics(kafka.client), by_locale, [foreign])
     assert (finding.verdict, foreign in finding.message) == ("warning", True)
     followed(simulator, kafka, by_locale).become_current()
+
+
+def test_a_template_that_is_changed_back_before_anything_went_elsewhere_goes_on(
+    kafka: Broker, simulator: Simulator, following: Following, elsewhere: Following, topic: str
+) -> None:
+    """A typing error in the template, or one old process among new ones, costs a snapshot and no topic."""
+    following.become_current()
+    command(elsewhere, CHANGED)
+    following.become_current()
+    simulator.push_fault(NAME, Fault("status", after=1, times=None))
+    with elsewhere.running() as follower:
+        eventually(lambda: follower.status.state == "retrying")
+    simulator.clear_faults()
+    following.become_current()
+    assert following.checkpoint().partitions == {topic: 3}
+    assert keys(kafka, topic) == len(simulator.truth(NAME))
+
+
+def test_a_state_recreated_under_its_owner_is_noticed_and_can_be_replaced(
+    admin: AdminClient, simulator: Simulator, following: Following, layout: Layout
+) -> None:
+    """The owner stops by name rather than go on with half an index; an imported checkpoint wakes it."""
+    following.become_current()
+    exported = following.checkpoint()
+    with following.running() as follower:
+        eventually(lambda: follower.status.phase == "streaming")
+        remove(admin, layout.state_topic)
+        eventually(lambda: follower.status.state == "stopped")
+        assert "deleted or recreated" in follower.status.error
+        command(following, takeover.imported(takeover.exported(exported), "cp.json"))
+        simulator.edit(simulator.ids()[0])
+        eventually(lambda: follower.status.sequence == exported.sequence + 1)
+        assert follower.status.state == "running"

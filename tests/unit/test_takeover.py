@@ -147,3 +147,18 @@ def test_an_import_of_anything_else_is_refused(text: str) -> None:
     with pytest.raises(ConfigError, match=r"cp\.json: not an exported checkpoint") as caught:
         takeover.imported(text, "cp.json")
     assert "contentwire checkpoints export" in caught.value.hint
+
+
+def test_what_a_complete_walk_has_published_is_no_longer_owed() -> None:
+    """Consent to deletes, asked for after the walk, does not publish everything once more; the clocks stay in doubt."""
+    everything = takeover.snapshot(STREAMING, STREAMING.fingerprint, anew="all", allow_deletes=False)
+    walked = replace(everything, phase="reconciling", topic_ids={"t": "id"})
+    after = takeover.snapshot(walked, walked.fingerprint, anew=None, allow_deletes=True)
+    assert (after.wish("republish"), after.asks("rebase"), after.asks("allow_deletes")) == (None, True, True)
+    assert takeover.at_cursor(walked, walked.fingerprint, cursor="c1").phase == "streaming"
+
+
+def test_an_import_ends_every_wish_but_a_pause() -> None:
+    """Consent to deletes was for a snapshot that will not be; a later one must ask again."""
+    asked = takeover.snapshot(takeover.pause(STREAMING, NOW), NOW, anew=None, allow_deletes=True)
+    assert json.loads(takeover.at_cursor(asked, NOW, cursor="c1").request or "") == {"paused": True}
