@@ -188,10 +188,10 @@ class Follower:
         if time.monotonic() - self._looked_at < self.plan.pace.look_again:
             return
         self._looked_at = time.monotonic()
-        if self._publisher.superseded():
-            raise Fenced("an operator's command, or another owner, has taken the stream over")
         if self._publisher.uprooted():
             raise Fenced("a topic is not what it was: it will be examined")
+        if self._publisher.superseded():
+            raise Fenced("an operator's command, or another owner, has taken the stream over")
 
     def _next_poll(self, due: float) -> float:
         while self._wake_ups and self._wake_ups[0] <= time.monotonic():
