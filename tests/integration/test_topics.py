@@ -231,7 +231,10 @@ def test_a_state_topic_that_was_recreated_is_noticed(
     store, index = KafkaStore(kafka.client, layout), Index()
     try:
         assert store.recover(index)
+        assert not store.uprooted()
         remove(admin, layout.state_topic)
+        create(admin, layout.state_topic, 1, cleanup_policy="compact")
+        assert store.uprooted()
         with pytest.raises(TopicMismatch, match="deleted or recreated"):
             store.recover(index)
     finally:
