@@ -1,10 +1,13 @@
 """What several of these tests start from."""
 
+from collections.abc import Iterator
+
 import pytest
 from confluent_kafka.admin import AdminClient
 
 from connector.demo.broker import Broker
 from connector.kafka.layout import Layout
+from connector.simulator import Simulator
 from tests.values import CONNECTION
 
 
@@ -18,3 +21,10 @@ def admin(kafka: Broker) -> AdminClient:
 def layout(prefix: str) -> Layout:
     """Give a stream's topics."""
     return Layout(prefix=prefix, connection=CONNECTION, partitions=3)
+
+
+@pytest.fixture
+def simulator() -> Iterator[Simulator]:
+    """Give a served simulator."""
+    with Simulator(seed=4, entries=5).serving() as serving:
+        yield serving

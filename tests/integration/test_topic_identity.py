@@ -1,6 +1,6 @@
 """A stream goes on only where what it has published still is: topics that vanish, come back, or are others'."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 
 import msgspec
@@ -27,13 +27,6 @@ from tests.values import CONNECTION
 NAME = "contentful"
 EVERYTHING: Edit = partial(takeover.snapshot, anew="all", allow_deletes=False)
 CHANGED: Edit = partial(takeover.snapshot, anew=None, allow_deletes=True)
-
-
-@pytest.fixture
-def simulator() -> Iterator[Simulator]:
-    """Give a served simulator."""
-    with Simulator(seed=4, entries=5).serving() as serving:
-        yield serving
 
 
 @pytest.fixture

@@ -1,7 +1,5 @@
 """Topics and state on a real broker: settings as the contract wants them, and what is refused by name."""
 
-from collections.abc import Iterator
-
 import pytest
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient
@@ -26,13 +24,6 @@ from tests.values import CONNECTION
 
 DAY = 86_400_000
 NAME = "contentful"
-
-
-@pytest.fixture
-def simulator() -> Iterator[Simulator]:
-    """Give a served simulator."""
-    with Simulator(seed=4, entries=5).serving() as serving:
-        yield serving
 
 
 @pytest.fixture
