@@ -45,7 +45,7 @@ class Supervisor:
         self._fatal: ConnectorError | None = None
         self.give_up_after = 60.0
         self.concluded: Sequence[StreamStatus] = ()
-        self._stand_by("connecting", self._plans)
+        self._note_waiting("connecting", self._plans)
 
     def run(self, specs: Iterable[TopicSpec]) -> Outcome:
         """Follow until `stop`, or with `once` until every stream is current or cannot become so.
@@ -56,7 +56,7 @@ class Supervisor:
         topics = Topics(self._client)
         for spec in specs:
             topics.ensure(spec)
-        self._stand_by("standby", self._plans)
+        self._note_waiting("standby", self._plans)
         membership = Membership(self._client, self._group, self._by_topic, self, failed=self._membership_failed)
         membership.start()
         try:
@@ -97,7 +97,7 @@ class Supervisor:
         self._release(leaving, 0.0 if lost else _HANDOVER)
         for name in names:
             self._metrics.forget(name)
-        self._stand_by("standby", names)
+        self._note_waiting("standby", names)
 
     def status(self) -> Sequence[StreamStatus]:
         """Return every configured stream as this process sees it."""
@@ -130,7 +130,7 @@ class Supervisor:
         name, vendor = plan.connection, plan.vendor.name
         return StreamStatus(connection=name, vendor=vendor, state=self._waiting, error=error, hint=hint)
 
-    def _stand_by(self, state: StreamState, connections: Iterable[str]) -> None:
+    def _note_waiting(self, state: StreamState, connections: Iterable[str]) -> None:
         self._waiting: StreamState = state
         for connection in connections:
             self._metrics.state(connection, state)
