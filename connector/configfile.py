@@ -10,6 +10,7 @@ from pydantic import BaseModel, SecretStr, ValidationError
 from pydantic_core import ErrorDetails
 
 from connector.errors import ConfigError
+from connector.secret import Secret
 
 FILE_BYTES = 1024 * 1024
 SECRET_BYTES = 64 * 1024
@@ -71,14 +72,19 @@ class Reading:
 
     def secret(self, value: Any, path: str, *, one_line: bool = True) -> SecretStr:
         """Return the secret that `value` refers to; after a problem, a stand-in."""
+
+        def fetch() -> str:
+            return _usable(self._fetch(value), one_line=one_line)
+
         try:
-            secret = self._fetch(value)
+            secret = fetch()
         except ValueError as error:
             self.problem(path, str(error))
             return SecretStr("unresolved")
-        if one_line and not (secret.isascii() and secret.isprintable()):
-            self.problem(path, "the secret must be one line of printable ASCII")
-        return SecretStr(secret)
+        match value:
+            case {"file": name}:
+                return Secret(secret, origin=f"the file {self.folder / name}", fetch=fetch)
+        return Secret(secret, origin=f"the environment variable {value['env']}")
 
     def _prepared(self, model: type[BaseModel], table: Table, path: str) -> Table:
         prepared = self.known(table, model.model_fields, path)
@@ -155,6 +161,12 @@ def _secret_file(path: Path) -> str:
     if not text:
         raise ValueError(f"{path} is empty")
     return text
+
+
+def _usable(secret: str, *, one_line: bool) -> str:
+    if one_line and not (secret.isascii() and secret.isprintable()):
+        raise ValueError("the secret must be one line of printable ASCII")
+    return secret
 
 
 def _types(annotation: Any) -> tuple[Any, ...]:

@@ -44,7 +44,7 @@ SEAMS = {
     "fastavro": ("codec.py",),
     "httpx": ("source.py", "registry.py", "vendors/"),
     "click": ("cli.py",),
-    "pydantic": ("config.py", "configfile.py", "vendors/"),
+    "pydantic": ("config.py", "configfile.py", "secret.py", "vendors/"),
     "prometheus_client": ("metrics.py",),
     "structlog": ("logs.py",),
     "werkzeug": ("server.py", "simulator/"),

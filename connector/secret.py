@@ -1,0 +1,44 @@
+"""A secret and where it came from: one out of a file can be read again, for operators rotate them."""
+
+from collections.abc import Callable
+
+from pydantic import SecretStr
+
+
+class Secret(SecretStr):
+    """The text of a secret, masked in `repr`. `origin` names where it came from: a file or an environment variable.
+
+    `get_secret_value` gives the text as it was last read and does no I/O. Everybody who holds this object sees what
+    `refresh` has read.
+    """
+
+    def __init__(self, text: str, *, origin: str, fetch: Callable[[], str] | None = None) -> None:
+        super().__init__(text)
+        self.origin = origin
+        self._fetch = fetch
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, SecretStr) and other.get_secret_value() == self._secret_value
+
+    def __hash__(self) -> int:
+        return id(self)
+
+    @property
+    def rotates(self) -> bool:
+        """Whether `refresh` can find another text: an environment is read once, at the start of a process."""
+        return self._fetch is not None
+
+    def refresh(self) -> bool:
+        """Read the secret again; return whether it is another one now.
+
+        A file that cannot be used at the moment, such as one that is just being replaced, leaves the former text.
+        """
+        if self._fetch is None:
+            return False
+        try:
+            found = self._fetch()
+        except ValueError:
+            return False
+        changed = found != self._secret_value
+        self._secret_value = found
+        return changed
