@@ -7,11 +7,11 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Any, Final, NoReturn, TypeVar
+from typing import Any, Final, NoReturn
 
 import click
 import msgspec
@@ -24,9 +24,6 @@ from connector.session import Session
 
 _INTERRUPTED: Final = 130
 _TERMINATED: Final = 143
-
-F = TypeVar("F", bound=Callable[..., Any])
-
 
 _connection: Final = click.argument("connection")
 _json: Final = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
@@ -112,7 +109,8 @@ def check(session: Session, *, as_json: bool) -> int:
 def run(session: Session, *, until_caught_up: bool, timeout: float, log_format: str, log_level: str | None) -> int:
     """Follow every stream of the configuration that this process owns, until a signal."""
     loaded = session.config()
-    service = Service(loaded, once=until_caught_up, give_up_after=timeout)
+    terminal = any(os.isatty(number) for number in range(3))
+    service = Service(session.config, once=until_caught_up, give_up_after=timeout, terminal=terminal)
     live = log_format == "auto" and sys.stderr.isatty()
     with screen.progress(service.status) if live else contextlib.nullcontext():
         logs.configure(

@@ -19,7 +19,7 @@ from fastavro.schema import fingerprint, to_parsing_canonical_form
 from connector.model import EntityKey, KeySchemaId
 
 Writer = Callable[[Any], bytes]
-Name = Literal["key", "envelope", "flat", "checkpoint", "index_entry", "dead_letter"]
+Name = Literal["key", "envelope", "flat", "checkpoint", "index_entry", "owner_report", "dead_letter"]
 
 _SINGLE_OBJECT = b"\xc3\x01"
 _CONFLUENT = b"\x00"

@@ -26,6 +26,7 @@ from connector import clientsetting, vendors
 from connector.configfile import Reading, join, kind, parse
 from connector.errors import ConfigError
 from connector.model import EntityType
+from connector.secret import Secret
 from connector.vendors import Settings
 
 _SCALAR = str | bool | int | float
@@ -122,6 +123,10 @@ class KafkaConfig(_Frozen):
     max_message_bytes: int = Field(default=8 * 1024**2, ge=1024, le=1_000_000_000)
     heartbeat: Seconds = Field(default=600.0, le=86_400)
 
+    def secrets(self) -> list[Secret]:
+        """Return the secrets of the broker and the registry, as they are read from files and the environment."""
+        return list(_secrets(self))
+
     def properties(self) -> dict[str, str]:
         """Return the settings of every Kafka client, secrets revealed: for the client library alone."""
         revealed = {
@@ -204,6 +209,10 @@ class Connection(_Frozen):
     malformed: Literal["dead-letter", "stop"] = "dead-letter"
     oversized: Literal["dead-letter", "stop", "reference"] = "dead-letter"
 
+    def secrets(self) -> list[Secret]:
+        """Return the connection's own secrets, as they are read from files and the environment."""
+        return list(_secrets(self))
+
 
 class ServerConfig(_Frozen):
     """Where metrics, health, webhooks and the status page listen. Port 0 means any free port."""
@@ -238,7 +247,7 @@ class Config(_Frozen):
 
     def secrets(self) -> frozenset[str]:
         """Return every secret value, so that logs can leave them out."""
-        return frozenset(_secrets(self))
+        return frozenset(secret.get_secret_value() for secret in _secrets(self))
 
 
 def load(path: Path, environ: Mapping[str, str]) -> Config:
@@ -366,10 +375,10 @@ def _braced(names: set[str]) -> str:
     return ", ".join(f"{{{name}}}" for name in sorted(names))
 
 
-def _secrets(value: Any) -> Iterator[str]:
+def _secrets(value: Any) -> Iterator[Secret]:
     match value:
-        case SecretStr():
-            yield value.get_secret_value()
+        case Secret():
+            yield value
         case BaseModel():
             for name in type(value).model_fields:
                 yield from _secrets(getattr(value, name))

@@ -7,7 +7,7 @@ import msgspec
 
 from connector import subject, wiring
 from connector.config import Config, Connection
-from connector.errors import ConfigError, ConnectorError, TopicMismatch, Unreachable
+from connector.errors import ConfigError, ConnectorError, InternalFailure, TopicMismatch, Unreachable
 from connector.kafka.cluster import Cluster
 from connector.kafka.layout import Layout
 from connector.kafka.topics import Topics, first_seen
@@ -17,7 +17,7 @@ from connector.vendors import Vendor, find
 
 Verdict = Literal["ok", "warning", "failed"]
 
-OK, FAILED, CONFIGURATION, ENVIRONMENT = 0, 1, 2, 3
+OK, FAILED, CONFIGURATION, ENVIRONMENT, INTERNAL = 0, 1, 2, 3, 4
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -34,6 +34,8 @@ def exit_code(error: ConnectorError) -> int:
     """Return the exit code that an error stands for."""
     if isinstance(error, ConfigError):
         return CONFIGURATION
+    if isinstance(error, InternalFailure):
+        return INTERNAL
     return ENVIRONMENT if isinstance(error, Unreachable) else FAILED
 
 

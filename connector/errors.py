@@ -7,8 +7,9 @@ ConnectorError
       QuotaExhausted          a used-up plan quota: a long, bounded wait
     BrokerUnavailable       Kafka
     RegistryUnavailable     the schema registry
+    LocalTrouble            this machine: descriptors, temporary space, memory of sockets
   StreamStopped           stop this stream, others go on
-    SourceRejected          401, 403, 404: the CMS refuses these credentials or this scope
+    SourceRejected          doubt first: the CMS refuses these credentials or this scope (401, 403, 404)
     ForeignUrl              a next URL of another host or scheme: the credential never goes there
     WalkStarved             a walk was refused again and again midway
     DeletesHeld             reconciliation would delete more than `max_delete_share`
@@ -26,11 +27,24 @@ ConnectorError
   TransactionAborted      retry from the last commit: nothing of the batch is visible
   Fenced                  recover, or relinquish: another producer took the stream over
   UnknownOutcome          recover: only the re-read checkpoint knows whether the batch was committed
+  InternalFailure         stop, exit 4: a thread that the process cannot do without has ended
 """
 
-from typing import ClassVar, Literal
+import errno
+from typing import ClassVar, Final, Literal
 
-Remedy = Literal["stop", "retry", "stop_stream", "re_snapshot", "walk_again", "dead_letter", "recover"]
+Remedy = Literal["stop", "retry", "doubt", "stop_stream", "re_snapshot", "walk_again", "dead_letter", "recover"]
+
+_MACHINE: Final = {
+    errno.EMFILE: "raise the limit of open files: ulimit -n, or LimitNOFILE= of the service",
+    errno.ENFILE: "the whole machine has no open files left: raise fs.file-max, or find who leaks them",
+    errno.ENOSPC: "free some space; TMPDIR names the folder that large walks are kept in",
+    errno.EROFS: "give the process a folder that it can write to: TMPDIR names it",
+    errno.ENOENT: "give the process a folder that it can write to: TMPDIR names it",
+    errno.EACCES: "give the process a folder that it can write to: TMPDIR names it",
+    errno.ENOMEM: "give the machine or the container more memory",
+}
+_ANY_MACHINE: Final = "look at this machine's disks, limits and memory; it is tried again"
 
 
 class ConnectorError(Exception):
@@ -83,14 +97,30 @@ class RegistryUnavailable(Unreachable):
     """The schema registry did not answer in time."""
 
 
-class StreamStopped(ConnectorError):
-    """This stream cannot go on without an operator; other streams do."""
+class LocalTrouble(Unreachable):
+    """The operating system refuses this process something that may be had later: descriptors, space, a folder."""
 
-    remedy = "stop_stream"
+    @classmethod
+    def of(cls, error: OSError, hint: str = "") -> "LocalTrouble":
+        """Return what an error of the operating system means to a stream."""
+        what = f"{error.strerror or type(error).__name__}{f': {error.filename}' if error.filename else ''}"
+        return cls(f"this machine refuses something: {what}", hint=hint or _MACHINE.get(error.errno or 0, _ANY_MACHINE))
+
+
+class StreamStopped(ConnectorError):
+    """This stream cannot go on as things are; others do. It tries again every few minutes, and when it is told to."""
+
+    remedy: ClassVar[Remedy] = "stop_stream"
 
 
 class SourceRejected(StreamStopped):
-    """The CMS refuses the credentials or the scope (401, 403, 404): correct them and start the stream again."""
+    """The CMS refuses the credentials or the scope (401, 403, 404).
+
+    It may pass: ask again for a while, with secrets that were read again, before you believe it. After that an operator
+    has to correct them.
+    """
+
+    remedy = "doubt"
 
 
 class ForeignUrl(StreamStopped):
@@ -185,6 +215,10 @@ class Fenced(ConnectorError):
     """Another producer with this stream's transactional id has started; nothing more can be committed by this one."""
 
     remedy = "recover"
+
+
+class InternalFailure(ConnectorError):
+    """A part of this process has ended that must not: end the process, so that it is started again."""
 
 
 class UnknownOutcome(ConnectorError):

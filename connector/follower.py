@@ -1,13 +1,12 @@
 """Follows one owned stream in a thread: the only place that retries, re-snapshots, relinquishes and stops."""
 
+import math
 import random
 import threading
 import time
 from contextlib import suppress
 from functools import partial
 from typing import Final, Literal
-
-import msgspec
 
 from connector import logs
 from connector.batch import Batch
@@ -17,25 +16,27 @@ from connector.errors import (
     DeletesHeld,
     EnvironmentChanged,
     Fenced,
+    LocalTrouble,
     PageTooLarge,
     SourceRejected,
+    SourceUnavailable,
     StreamStopped,
     TransactionAborted,
     UnknownOutcome,
     Unreachable,
-    WalkStarved,
 )
 from connector.metrics import Metrics, Outcome
 from connector.model import Checkpoint
-from connector.plan import Hooks, Plan
-from connector.reconcile import long_dead
+from connector.plan import Hooks, Parts, Plan
+from connector.publisher import Publisher
+from connector.retries import Retries
 from connector.runner import Runner
+from connector.schedule import Schedule
+from connector.standing import Standing, state_of
 from connector.status import StreamState, StreamStatus
+from connector.waiting import Waiting
 
-_WALK_ATTEMPTS: Final = 5
-_LONGEST_TOLD: Final = 86_400.0  # however long a header says to wait
 _A_MOMENT: Final = 0.1
-_REFUSALS: Final = 3  # vendors refuse good cursors now and then; a snapshot is too dear for one refusal
 _OUTCOMES: Final[dict[type[ConnectorError], Outcome]] = {
     TransactionAborted: "aborted",
     UnknownOutcome: "unknown",
@@ -46,41 +47,42 @@ _OUTCOMES: Final[dict[type[ConnectorError], Outcome]] = {
 class Follower:
     """One owned stream. `start` once; `stop` from any thread; `status` from any thread.
 
-    With `once` it ends when the stream is current, or cannot become so; `outcome` then says which.
+    With `once` it ends when the stream is current, or cannot become so; `outcome` then says which. Else its thread ends
+    by `stop` alone: whoever started it MUST start another one where `ended` says that it has ended by itself.
     """
 
     def __init__(self, plan: Plan, metrics: Metrics, *, once: bool = False, give_up_after: float = 0.0) -> None:
         self.plan = plan
         self.outcome: Literal["", "current", "stopped", "unreachable"] = ""
+        self.current_at = time.time()
         self._metrics = metrics
         self._once = once
         self._give_up_after = give_up_after
         self._log = logs.get("stream").bind(connection=plan.connection)
         self._stop = threading.Event()
-        self._woken = threading.Event()
-        observe = partial(metrics.page, plan.connection)
-        self._source, self._publisher = plan.open(self._stop, Hooks(observe, self._committed))
-        self._runner = Runner(self._source, self._publisher, plan.bounds)
+        self._parts: Parts | None = None
+        self._schedule = Schedule(plan.pace, time.monotonic)
+        self._waiting = Waiting(plan, self._schedule, self._stop)
+        self._retries = Retries(plan.pace, time.monotonic, random.uniform)
         self._thread = threading.Thread(target=self._run, name=f"stream-{plan.connection}", daemon=True)
-        self._status = StreamStatus(connection=plan.connection, vendor=plan.vendor.name, state="recovering", owned=True)
-        self._failures = 0
-        self._walks = 0
-        self._refusals = 0
-        self._well_at = time.monotonic()
-        self._looked_at = self._well_at
-        self._wake_ups: list[float] = []
-        self._announced: str | None = None
+        self._standing = Standing(plan)
+        self._halted = self._passing = self._recovered = False
         self._reported = ""
 
     @property
     def status(self) -> StreamStatus:
         """What is known of the stream now."""
-        return self._status
+        return self._standing.status
 
     @property
     def alive(self) -> bool:
         """Whether its thread still works."""
         return self._thread.is_alive()
+
+    @property
+    def ended(self) -> bool:
+        """Whether its thread has ended though nobody wanted it to."""
+        return not (self._thread.is_alive() or self._stop.is_set() or self.outcome)
 
     def start(self) -> None:
         """Begin to follow."""
@@ -89,7 +91,7 @@ class Follower:
     def stop(self) -> None:
         """Ask it to end at the next boundary: what is committed stays, what is not will be read again."""
         self._stop.set()
-        self._woken.set()
+        self._waiting.end()
 
     def join(self, timeout: float) -> bool:
         """Wait for its end; return whether it has come."""
@@ -98,10 +100,11 @@ class Follower:
 
     def wake(self, announced: str | None = None) -> None:
         """Poll now, and a few times more in the next two minutes, until a change of the id `announced` is published."""
-        now = time.monotonic()
-        self._announced = announced
-        self._wake_ups = [now + delay for delay in self.plan.pace.wake_ups]
-        self._woken.set()
+        self._schedule.wake(announced)
+
+    def try_again(self) -> None:
+        """Let a stopped stream try again now, with everything read anew."""
+        self._waiting.try_again()
 
     def _run(self) -> None:
         try:
@@ -109,14 +112,17 @@ class Follower:
                 self._turn()
         except Exception as error:  # noqa: BLE001  a bug in one stream must not take the others down
             self._log.error("stream failed unexpectedly", exc_info=error)
-            self._tell("stopped", f"unexpected {type(error).__name__}", "this is a bug in contentwire; see the log")
-            self.outcome = "stopped"
+            self._standing.tell(
+                "stopped", f"unexpected {type(error).__name__}", "this is a bug in contentwire; see the log"
+            )
+            self.outcome = "stopped" if self._once else ""
         finally:
-            self._publisher.close()
-            self._source.close()
+            self._close()
 
     def _turn(self) -> None:
         try:
+            if self._parts is None:
+                self._open()
             if not self._publisher.ready:
                 self._recover()
             # Recovery may have waited long for a broker, and the stream may be another's by now.
@@ -125,12 +131,43 @@ class Follower:
         except ConnectorError as error:
             if not self._stop.is_set():
                 self._heed(error)
+        except OSError as error:
+            if not self._stop.is_set():
+                self._heed(LocalTrouble.of(error))
+
+    def _open(self) -> None:
+        """Build the stream's parts, with secrets as they are now."""
+        self.plan.refresh()
+        observed = partial(self._metrics.page, self.plan.connection)
+        self._parts = self.plan.open(self._stop, Hooks(observed, self._committed))
+        self._waiting.parts = self._parts
+        self._standing.of(self._parts)
+        self._runner = Runner(self._parts.source, self._parts.publisher, self.plan.bounds)
+
+    def _close(self) -> None:
+        parts, self._parts, self._waiting.parts = self._parts, None, None
+        self._standing.of(None)
+        if parts:
+            parts.publisher.close()
+            parts.source.close()
+
+    @property
+    def _ready(self) -> bool:
+        return self._parts is not None and self._publisher.ready
+
+    @property
+    def _publisher(self) -> Publisher:
+        assert self._parts
+        return self._parts.publisher
 
     def _recover(self) -> None:
-        self._tell("recovering")
+        self._begin("recovering")
         checkpoint = self._publisher.recover()
         self._metrics.index_size(self.plan.connection, len(self._publisher.index))
-        self._log.info("recovered", phase=checkpoint.phase, sequence=checkpoint.sequence, epoch=checkpoint.epoch)
+        # Said once until the stream works: a recovery in the middle of trouble proves nothing.
+        log = self._log.debug if self._recovered else self._log.info
+        log("recovered", phase=checkpoint.phase, sequence=checkpoint.sequence, epoch=checkpoint.epoch)
+        self._recovered = True
         if self._stop.is_set():
             return
         if checkpoint.fingerprint != self.plan.fingerprint:
@@ -146,81 +183,60 @@ class Follower:
     def _work(self) -> None:
         checkpoint = self._publisher.checkpoint
         if checkpoint.asks("paused"):
-            self._tell("paused", "an operator has paused the stream", f"contentwire resume {self.plan.connection}")
+            self._recovered = False
+            self._standing.tell(
+                "paused", "an operator has paused the stream", f"contentwire resume {self.plan.connection}"
+            )
             self.outcome = "stopped" if self._once else ""
-            self._rest(self.plan.pace.look_again)
+            self._publisher.say()
+            self._waiting.until_due(self.plan.pace.look_again)
             return
         if self.plan.snapshot_mode == "initial_only" and checkpoint.phase == "streaming":
-            self._tell("finished")
+            self._standing.tell("finished")
             self.outcome = "current" if self._once else ""
-            self._rest(self.plan.pace.look_again)
+            self._publisher.say()
+            self._waiting.until_due(self.plan.pace.look_again)
             return
-        self._tell("running")
-        current = self._runner.pass_once()
+        self._begin("running")
+        self._passing = True
+        try:
+            current = self._runner.pass_once()
+        finally:
+            self._passing = False
         if self._stop.is_set():
             return
         self._well()
         if checkpoint.phase != "snapshot":
-            self._refusals = 0
+            self._retries.cursor_worked()
         self._metrics.held_deletes(self.plan.connection, 0)
         if current:
             self._arrived()
 
     def _arrived(self) -> None:
+        self.current_at = time.time()
+        self._publisher.say()
         if self._once:
             self.outcome = "current"
             return
-        self._tell("running")
-        self._rest(self.plan.poll_interval)
-
-    def _rest(self, seconds: float) -> None:
-        """Wait for the next poll; meanwhile look for other commits to our state, and refresh the checkpoint in time."""
-        due = time.monotonic() + seconds
-        while not self._stop.is_set() and (left := self._next_poll(due) - time.monotonic()) > 0:
-            self._woken.wait(min(left, self.plan.pace.look_again))
-            self._woken.clear()
-            if not self._stop.is_set():
-                self._look()
-                self._beat()
-
-    def _look(self) -> None:
-        """Notice a command, which has fenced us, or a topic that changed: an idle stream would find out much later."""
-        if time.monotonic() - self._looked_at < self.plan.pace.look_again:
-            return
-        self._looked_at = time.monotonic()
-        if self._publisher.uprooted():
-            raise Fenced("a topic is not what it was: it will be examined")
-        if self._publisher.superseded():
-            raise Fenced("an operator's command, or another owner, has taken the stream over")
-
-    def _next_poll(self, due: float) -> float:
-        while self._wake_ups and self._wake_ups[0] <= time.monotonic():
-            self._wake_ups.pop(0)
-            due = 0.0
-        return min([due, *self._wake_ups[:1]])
-
-    def _beat(self) -> None:
-        checkpoint = self._publisher.checkpoint
-        if time.time() - checkpoint.committed_at / 1000 >= self.plan.heartbeat:
-            self._publisher.commit_checkpoint(checkpoint, forget=long_dead(self._publisher.index, time.time()))
+        self._waiting.until_due(self.plan.poll_interval)
 
     def _heed(self, error: ConnectorError) -> None:
         """Do what the error's remedy says."""
+        self._retries.troubled()
         self._report(error)
-        self._metrics.retries(self.plan.connection, type(error).__name__)
-        if outcome := _OUTCOMES.get(type(error)):
-            self._metrics.transactions(self.plan.connection, outcome)
+        self._count(error)
         try:
             match error.remedy:
                 case "retry":
                     self._retry(error)
                 case "recover":
-                    self._publisher.close()
-                    self._pause(error, "recovering")
+                    self._reopen(error)
                 case "re_snapshot":
                     self._snapshot_again(error)
                 case "walk_again":
                     self._walk_again(error)
+                case "doubt":
+                    self._doubt(error)
                 case _:
                     self._halt(error)
         except ConnectorError as further:
@@ -228,29 +244,46 @@ class Follower:
                 self._halt(further)
             else:
                 # From here on only a recovery knows where the stream stands.
-                self._log.warning("interrupted", error=type(further).__name__, message=str(further))
-                self._publisher.close()
-                self._pause(further, "retrying")
+                self._report(further)
+                self._reopen(further)
+
+    def _reopen(self, error: ConnectorError) -> None:
+        self._publisher.close()
+        self._pause(error, state_of(error))
+
+    def _count(self, error: ConnectorError) -> None:
+        connection, name = self.plan.connection, type(error).__name__
+        self._metrics.retries(connection, name)
+        if isinstance(error, SourceUnavailable | SourceRejected):
+            self._metrics.poll_failed(connection, name)
+        if outcome := _OUTCOMES.get(type(error)):
+            self._metrics.transactions(connection, outcome)
 
     def _report(self, error: ConnectorError) -> None:
         """Log what is new: trouble that lasts is said once, and being taken over is no trouble."""
-        if str(error) == self._reported:
+        if str(error) == self._reported or error.remedy not in _WHAT_FOLLOWS:
             return
         self._reported = str(error)
         log = self._log.info if isinstance(error, Fenced) else self._log.warning
-        log(
-            "interrupted",
-            error=type(error).__name__,
-            message=str(error),
-            **({"hint": error.hint} if error.hint else {}),
-        )
+        hint = {"hint": error.hint} if error.hint else {}
+        log(_WHAT_FOLLOWS[error.remedy], error=type(error).__name__, message=str(error), **hint)
 
     def _retry(self, error: ConnectorError) -> None:
-        if self._once and time.monotonic() - self._well_at > self._give_up_after:
-            self._tell("retrying", str(error), error.hint)
+        if self._once and time.monotonic() - self._retries.well_at > self._give_up_after:
+            self._standing.tell(state_of(error), str(error), error.hint)
             self.outcome = "unreachable"
             return
-        self._pause(error, "retrying")
+        self._pause(error, state_of(error))
+
+    def _doubt(self, error: ConnectorError) -> None:
+        """Ask again for a while before a refusal is believed: keys take effect late, firewalls and edges err."""
+        if self.plan.refresh():
+            self._log.info("secrets were read again and have changed: the request is repeated")
+            return
+        pace = self.plan.pace
+        if not self._retries.doubtful(pace.doubt_briefly if self._once or self._halted else pace.doubt):
+            raise SourceRejected(str(error), hint="; ".join(filter(None, (error.hint, self.plan.secrets_from))))
+        self._pause(error, "retrying", longest=pace.doubt_pause)
 
     def _snapshot_again(self, error: ConnectorError) -> None:
         checkpoint = self._publisher.checkpoint
@@ -258,26 +291,18 @@ class Follower:
         if isinstance(error, PageTooLarge):
             page_size = (checkpoint.page_size or self.plan.page_size) * 2 // 3
             if page_size < 1:
-                raise SourceRejected("even one item exceeds the API's response limit", hint=error.hint) from error
+                raise StreamStopped("even one item exceeds the API's response limit", hint=error.hint) from error
         elif isinstance(error, EnvironmentChanged):
             self._begin_snapshot(str(error), checkpoint.under(self.plan.fingerprint))
             return
         elif checkpoint.phase == "snapshot":
             self._count_walk(error)
-        elif self._doubted(error):
-            return
+        else:
+            self._retries.count_refusal(error)
+            self._pause(error, "retrying")
+            if self._retries.refusal_is_doubted:
+                return
         self._begin_snapshot(str(error), checkpoint.restart(page_size=page_size))
-
-    def _doubted(self, error: ConnectorError) -> bool:
-        """Count a refused cursor and pause; return whether it shall be tried again before a new snapshot is taken."""
-        self._refusals += 1
-        if self._refusals >= _REFUSALS + _WALK_ATTEMPTS:
-            raise WalkStarved(
-                f"{_WALK_ATTEMPTS} new snapshots, and each one's cursor was refused: {error}",
-                hint="the API takes none of the cursors that it gives: see docs/vendors, or ask the vendor",
-            )
-        self._pause(error, "retrying")
-        return self._refusals < _REFUSALS
 
     def _walk_again(self, error: ConnectorError) -> None:
         self._count_walk(error)
@@ -285,13 +310,8 @@ class Follower:
             self._begin_snapshot(str(error), self._publisher.checkpoint.restart())
 
     def _count_walk(self, error: ConnectorError) -> None:
-        self._walks += 1
         self._metrics.walk_restarts(self.plan.connection)
-        if self._walks > _WALK_ATTEMPTS:
-            raise WalkStarved(
-                f"{self._walks} walks in a row were refused midway: {error}",
-                hint="content changes faster than it can be read: pause bulk publishing, or raise page_size",
-            )
+        self._retries.count_walk(error)
         self._pause(error, "retrying")
 
     def _begin_snapshot(self, why: str, start: Checkpoint) -> None:
@@ -304,75 +324,79 @@ class Follower:
         self._publisher.commit_checkpoint(start)
 
     def _halt(self, error: ConnectorError) -> None:
-        """Stop until an operator acts: a command commits to the state, which is seen here; or the process restarts."""
-        state: StreamState = "stopped"
-        if isinstance(error, WalkStarved):
-            state = "walk_starved"
-        elif isinstance(error, DeletesHeld):
-            state = "deletes_held"
+        """Stop until something changes: a command commits to the state, somebody asks for another try, or time passes.
+
+        A stopped stream tries again by itself every few minutes: what was refused may be granted by then. Until it is
+        well it stays stopped for whoever looks.
+        """
+        if isinstance(error, DeletesHeld):
             self._metrics.held_deletes(self.plan.connection, error.held)
-        self._log.error("stream stopped", error=type(error).__name__, message=str(error), hint=error.hint)
-        self._tell(state, str(error), error.hint)
+        if not (self._halted and self._standing.status.error == str(error)):
+            self._log.error("stream stopped", error=type(error).__name__, message=str(error), hint=error.hint)
+        self._halted = True
+        self._standing.tell(state_of(error), str(error), error.hint)
         if self._once:
             self.outcome = "stopped"
-        while not (self._stop.is_set() or self.outcome):
-            # Before the first wait: a command may have come while the error was on its way.
-            with suppress(ConnectorError):
-                if self._publisher.superseded():
-                    self._publisher.close()
-                    return
-            self._stop.wait(self.plan.pace.look_again)
+        with suppress(ConnectorError):
+            if self._parts:
+                self._publisher.say()
+        if self.outcome:
+            return
+        self._waiting.until_changed(None if isinstance(error, DeletesHeld) else self.plan.pace.try_again)
+        self._retries.doubt_again()
+        # Everything is built anew: credentials, certificates and what was cached may be other ones by now.
+        self._close()
 
-    def _pause(self, error: ConnectorError, state: StreamState) -> None:
+    def _pause(self, error: ConnectorError, state: StreamState, *, longest: float = math.inf) -> None:
         """Wait as long as told, else with full jitter below a growing cap."""
-        self._tell(state, str(error), error.hint)
-        told = error.retry_after if isinstance(error, Unreachable) else None
-        pace = self.plan.pace
-        cap = min(pace.longest_pause, pace.first_pause * 2.0**self._failures)
-        self._failures = min(self._failures + 1, 30)
-        seconds = random.uniform(0, cap) if told is None else min(told, _LONGEST_TOLD)  # noqa: S311  jitter is no secret
+        if not self._halted:
+            self._standing.tell(state, str(error), error.hint)
+        if self._retries.lasting >= self.plan.pace.report_after and self._ready:
+            self._publisher.say()
+        seconds = min(self._retries.pause(error.retry_after if isinstance(error, Unreachable) else None), longest)
         if self._once:
-            seconds = min(seconds, max(self._well_at + self._give_up_after - time.monotonic(), 0.0) + _A_MOMENT)
-        due = time.monotonic() + seconds
-        while not self._stop.is_set() and (left := due - time.monotonic()) > 0:
-            self._stop.wait(min(left, pace.look_again))
-            if self._publisher.ready and not self._stop.is_set():
-                self._look()
-                self._beat()
+            seconds = min(seconds, max(self._retries.well_at + self._give_up_after - time.monotonic(), 0.0) + _A_MOMENT)
+        self._waiting.out(seconds)
 
     def _well(self) -> None:
-        self._failures = self._walks = 0
+        """Note that the stream works: trouble ends here, and so does counting it."""
+        self._retries.walk_worked()
+        self._progress(at_least=0.0)
         self._reported = ""
-        self._well_at = time.monotonic()
+
+    def _progress(self, *, at_least: float = 1.0) -> None:
+        """Note that something works again; trouble of `at_least` so many seconds is told to be over."""
+        lasted = self._retries.reset()
+        if self._reported and lasted > at_least:
+            self._log.info("back", after_seconds=round(lasted, 1))
+            self._reported = ""
+        self._halted = self._recovered = False
+        if self._standing.status.state != "running":
+            self._standing.tell("running")
 
     def _committed(self, batch: Batch, seconds: float) -> None:
-        """Note a commit: it resets the pauses, for there was progress."""
+        """Note a commit: where a pass has led to it, there was progress, which resets the pauses."""
         connection, now, tally = self.plan.connection, time.time(), batch.tally
-        self._failures = 0
-        self._well_at = time.monotonic()
         self._metrics.batch(connection, tally, seconds, now)
         self._metrics.index_size(connection, len(self._publisher.index))
         self._log.info("committed", events=tally.ops.total(), sequence=batch.checkpoint.sequence)
         if tally.locale_mismatches:
             self._log.warning("removals of a locale that is not live while another is", count=tally.locale_mismatches)
-        if self._announced and any(self._announced == decode_key(body).id for body, _ in batch.state[:-1]):
-            self._wake_ups, self._announced = [], None
-        self._note(batch.checkpoint, now - max(tally.changed_ms) / 1000 if tally.changed_ms else None)
+        self._schedule.published(lambda: {decode_key(body).id for body, _ in batch.state[:-1]})
+        if self._passing:
+            self._progress()
+        self._standing.note(batch.checkpoint, now - max(tally.changed_ms) / 1000 if tally.changed_ms else None)
 
-    def _note(self, checkpoint: Checkpoint, freshness: float | None) -> None:
-        self._status = msgspec.structs.replace(
-            self._status,
-            phase=checkpoint.phase,
-            epoch=checkpoint.epoch,
-            page=checkpoint.page,
-            sequence=checkpoint.sequence,
-            committed_at_ms=checkpoint.committed_at or None,
-            freshness=self._status.freshness if freshness is None else freshness,
-            index_size=len(self._publisher.index),
-        )
+    def _begin(self, state: StreamState) -> None:
+        """Say what is being done, unless it is a further try: trouble stays visible until the stream works."""
+        if not self._retries.lasting:
+            self._standing.tell(state)
 
-    def _tell(self, state: StreamState, error: str = "", hint: str = "") -> None:
-        self._metrics.state(self.plan.connection, state)
-        self._status = msgspec.structs.replace(self._status, state=state, error=error, hint=hint)
-        if self._publisher.ready:
-            self._note(self._publisher.checkpoint, None)
+
+_WHAT_FOLLOWS: Final[dict[str, str]] = {
+    "retry": "something does not answer: trying again",
+    "doubt": "refused: asking again before it is believed",
+    "recover": "the state is read back",
+    "re_snapshot": "the cursor cannot be used",
+    "walk_again": "the walk was broken off: walking again",
+}

@@ -1,17 +1,34 @@
 """The metrics of one process, in a registry of their own. The core calls methods; only this file knows Prometheus."""
 
-from typing import Literal
+from collections.abc import Iterable
+from typing import Final, Literal, get_args
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from connector import __version__
 from connector.batch import Tally
+from connector.envelope import Op
 from connector.status import STATES, StreamState
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 
 Outcome = Literal["committed", "aborted", "unknown", "fenced"]
 
+_DEAD_LETTERS: Final = ("MalformedItem", "EventTooLarge")
+_POLL_FAILURES: Final = ("SourceUnavailable", "QuotaExhausted", "SourceRejected")
+_RETRIES: Final = (
+    *_POLL_FAILURES,
+    "BrokerUnavailable",
+    "RegistryUnavailable",
+    "LocalTrouble",
+    "CheckpointRejected",
+    "PageTooLarge",
+    "EnvironmentChanged",
+    "WalkBroken",
+    "TransactionAborted",
+    "Fenced",
+    "UnknownOutcome",
+)
 _FRESHNESS_BUCKETS = (0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800, 3600, 21_600, 86_400)
 _TRANSACTION_BUCKETS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20)
 _PAGE_BUCKETS = (0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30)
@@ -40,6 +57,16 @@ class Metrics:
         self._last_commit = self._gauge("contentwire_last_commit_timestamp_seconds", "When the last commit happened.")
         self._state = self._gauge("contentwire_stream_state", "1 for the state the stream is in, else 0.", "state")
         self._index = self._gauge("contentwire_index_entries", "Keys in the stream's index.")
+        self._last_poll = self._gauge(
+            "contentwire_last_poll_success_timestamp_seconds", "When the CMS last gave a page that could be read."
+        )
+        self._poll_failures = self._counter(
+            "contentwire_poll_failures", "Requests to the CMS that failed or were refused.", "error"
+        )
+        self._lag = self._gauge(
+            "contentwire_lag_seconds", "Since the stream was last known to hold everything that the CMS delivers."
+        )
+        self._restarts = self._counter("contentwire_stream_restarts", "Streams started again after their thread ended.")
         self._held_deletes = self._gauge("contentwire_held_deletes", "Deletes that wait for an operator's consent.")
         self._freshness = self._histogram(
             "contentwire_freshness_seconds", "From the CMS's publish time to our commit.", _FRESHNESS_BUCKETS
@@ -50,6 +77,23 @@ class Metrics:
         self._page = self._histogram("contentwire_page_seconds", "From request to complete response.", _PAGE_BUCKETS)
         build = Gauge("contentwire_build_info", "1, with the version as label.", ["version"], registry=self.registry)
         build.labels(__version__).set(1)
+
+    def born(self, connections: Iterable[str]) -> None:
+        """Begin every count of these connections at 0: who counts increases must not miss the first one."""
+        counted: tuple[tuple[Counter, tuple[str, ...]], ...] = (
+            (self._events, get_args(Op)),
+            (self._dead_letters, _DEAD_LETTERS),
+            (self._retries, _RETRIES),
+            (self._poll_failures, _POLL_FAILURES),
+            (self._transactions, get_args(Outcome)),
+        )
+        unlabelled = (self._pages, self._items, self._bytes, self._stale, self._locale_mismatches, self._walk_restarts)
+        for connection in connections:
+            for counter, values in counted:
+                for value in values:
+                    counter.labels(connection, value)
+            for counter in (*unlabelled, self._restarts):
+                counter.labels(connection)
 
     def batch(self, connection: str, tally: Tally, seconds: float, at: float) -> None:
         """Count what a batch held that was committed at `at` in a transaction of `seconds`."""
@@ -101,11 +145,24 @@ class Metrics:
         self._transaction.labels(connection).observe(seconds)
 
     def page(self, connection: str, items: int, size: int, seconds: float) -> None:
-        """Count a page of `items` items in `size` bytes that took `seconds`."""
+        """Count a page of `items` items in `size` bytes that took `seconds`; it has just come."""
+        self._last_poll.labels(connection).set_to_current_time()
         self._pages.labels(connection).inc()
         self._items.labels(connection).inc(items)
         self._bytes.labels(connection).inc(size)
         self._page.labels(connection).observe(seconds)
+
+    def poll_failed(self, connection: str, error: str) -> None:
+        """Count a request to the CMS that did not succeed, by the class name of its error."""
+        self._poll_failures.labels(connection, error).inc()
+
+    def lag(self, connection: str, seconds: float) -> None:
+        """Note for how long the stream has not been known to be current."""
+        self._lag.labels(connection).set(max(seconds, 0.0))
+
+    def restarted(self, connection: str) -> None:
+        """Count a stream whose thread has ended and is started again."""
+        self._restarts.labels(connection).inc()
 
     def index_size(self, connection: str, entries: int) -> None:
         """Note the number of keys in the index."""
@@ -129,7 +186,7 @@ class Metrics:
 
     def forget(self, connection: str) -> None:
         """Drop what only the owner of a stream can know, so that an alert does not see a former owner's last word."""
-        for gauge in (self._last_commit, self._state, self._index, self._held_deletes):
+        for gauge in (self._last_commit, self._last_poll, self._lag, self._state, self._index, self._held_deletes):
             gauge.remove_by_labels({"connection": connection})
 
     def render(self) -> bytes:

@@ -10,6 +10,7 @@ from connector.batch import Assembler, Batch, Tally
 from connector.checkpoint import CHECKPOINT_KEY, encode_checkpoint
 from connector.index import Index
 from connector.model import Checkpoint, SyncPage
+from connector.report import REPORT_KEY, OwnerReport, encode_report
 
 
 class Store(Protocol):
@@ -27,6 +28,14 @@ class Store(Protocol):
 
         Raises `TransactionAborted` if nothing of it is visible, `Fenced` or `UnknownOutcome` if only `recover` knows.
         """
+        ...
+
+    def report(self) -> OwnerReport:
+        """Return what an owner last said of the stream, as `recover` read it."""
+        ...
+
+    def note(self, report: OwnerReport) -> None:
+        """Commit a report alone. MAY be called whenever `recover` has fenced; raises what `commit` raises."""
         ...
 
     def superseded(self) -> bool:
@@ -50,9 +59,11 @@ class Store(Protocol):
 
 
 class Publisher:
-    """Commits events, index and checkpoint of one stream together.
+    """Commits events, index and checkpoint of one stream together, and with them what its owner says of it.
 
     `recover` MUST be called first, and again after any error that `publish` raised: until then the publisher refuses.
+    `owner` is the client id of the process that owns the stream; who only edits its state leaves it empty, and what
+    the owner has said stays as it is.
     """
 
     def __init__(
@@ -62,8 +73,12 @@ class Publisher:
         *,
         initial: Checkpoint,
         committed: Callable[[Batch, float], None] = lambda _batch, _seconds: None,
+        owner: str = "",
     ) -> None:
         self.index = Index()
+        self.report = OwnerReport()
+        self._owner = owner
+        self._said: OwnerReport | None = None
         self._store = store
         self._assembler = assembler
         self._initial = initial
@@ -87,7 +102,24 @@ class Publisher:
         self._checkpoint = None
         self.index.discard()
         self._checkpoint = self._store.recover(self.index) or self._initial
+        self._said, letters = None, self._store.report().dead_letters
+        self.report = msgspec.structs.replace(self.report, dead_letters=letters)
         return self._checkpoint
+
+    def tell(self, state: str, error: str, hint: str, since: int) -> None:
+        """Take down what the owner says of the stream: the next transaction carries it."""
+        self.report = msgspec.structs.replace(self.report, state=state, error=error, hint=hint, since=since)
+
+    def say(self) -> None:
+        """Commit what the owner says in a transaction of its own, unless a former one has told that state already.
+
+        Raises what `publish` raises; then `recover`.
+        """
+        if not self._owner or (self._said and _state(self._said) == _state(self.report)):
+            return
+        checkpoint, self._checkpoint = self._checkpoint, None
+        self._store.note(self._signed(self.report))
+        self._said, self._checkpoint = self.report, checkpoint
 
     def publish(self, pages: Iterable[SyncPage]) -> Checkpoint:
         """Commit whole pages: in one transaction, unless their expansions exceed its bounds. Return the new checkpoint.
@@ -152,7 +184,24 @@ class Publisher:
         # Until the commit has returned only `recover` knows where the stream stands.
         checkpoint, self._checkpoint = self._checkpoint, None
         begun_at = time.monotonic()
-        self._store.commit(batch)
+        letters = self.report.dead_letters + batch.tally.dead_letters.total()
+        report = msgspec.structs.replace(self.report, dead_letters=letters)
+        self._store.commit(self._with_report(batch, report))
         self.index.commit()
         self._checkpoint = checkpoint
+        self._said = self.report = report
         self._committed(batch, time.monotonic() - begun_at)
+
+    def _with_report(self, batch: Batch, report: OwnerReport) -> Batch:
+        if not self._owner:
+            return batch
+        *index, last = batch.state
+        state = [*index, (REPORT_KEY, encode_report(self._signed(report))), last]
+        return msgspec.structs.replace(batch, state=state)
+
+    def _signed(self, report: OwnerReport) -> OwnerReport:
+        return msgspec.structs.replace(report, owner=self._owner, reported_at=self._assembler.now_ms())
+
+
+def _state(report: OwnerReport) -> tuple[str, str, str]:
+    return report.state, report.error, report.hint

@@ -21,7 +21,7 @@ class Secret(SecretStr):
         return isinstance(other, SecretStr) and other.get_secret_value() == self._secret_value
 
     def __hash__(self) -> int:
-        return id(self)
+        return hash(self._secret_value)
 
     @property
     def rotates(self) -> bool:

@@ -54,6 +54,10 @@ class StatusSource(Protocol):
         """Return how long ago the supervisor's loop last turned."""
         ...
 
+    def dead(self) -> Sequence[str]:
+        """Return the connections whose thread has ended and waits to be started again."""
+        ...
+
     def wake(self, connection: str, headers: Mapping[str, str], method: str, path: str, body: bytes) -> bool | None:
         """Wake the poller of `connection`: None if there is no such connection, False if the call is not authentic.
 
@@ -81,6 +85,11 @@ class Server:
         if self._server is None:
             raise RuntimeError("the server has not been started")
         return int(self._server.effective_port)
+
+    @property
+    def alive(self) -> bool:
+        """Whether its thread still answers."""
+        return self._thread is not None and self._thread.is_alive()
 
     def start(self) -> Self:
         """Open the port and answer from now on; raises `ConfigError` if it cannot be opened."""
@@ -153,8 +162,9 @@ class _Application:
 
     def _health(self, _request: Request) -> Response:
         seconds = self._source.seconds_since_turn()
-        wedged = seconds > WEDGED_AFTER
-        return _json({"ok": not wedged, "seconds_since_turn": round(seconds, 1)}, 503 if wedged else 200)
+        dead = list(self._source.dead())
+        ok = seconds <= WEDGED_AFTER and not dead
+        return _json({"ok": ok, "seconds_since_turn": round(seconds, 1), "dead": dead}, 200 if ok else 503)
 
     def _ready(self, _request: Request) -> Response:
         waiting = [stream for stream in self._source.status() if not stream.ready]

@@ -38,6 +38,7 @@ class Source:
     """Pages of one connection.
 
     `transport` replaces the network; `stop` ends walks early, at a page boundary; `observe` is told of each page.
+    `waiting_since` is when the request under way began, on the monotonic clock, None between requests.
     """
 
     def __init__(  # noqa: PLR0913  what is beyond the vendor are keywords with defaults
@@ -56,6 +57,7 @@ class Source:
         self._stop = stop or threading.Event()
         self._observe = observe
         self._origin = httpx.URL(vendor.base_url)
+        self.waiting_since: float | None = None
         # Redirects are refused, not followed: the credential goes to the configured host only.
         self._client = httpx.Client(
             transport=transport,
@@ -111,6 +113,7 @@ class Source:
         url = request.url
         if (url.scheme, url.host, url.port) != (self._origin.scheme, self._origin.host, self._origin.port):
             raise ForeignUrl(f"a request to {url.host} was refused: the credential goes to {self._origin.host} only")
+        self.waiting_since = time.monotonic()
         try:
             return self._receive(request)
         except httpx.TimeoutException as error:
@@ -119,6 +122,8 @@ class Source:
             raise self._unavailable("sent a body that cannot be decompressed", error) from error
         except (httpx.HTTPError, httpx.StreamError, ssl.SSLError) as error:
             raise self._unavailable("could not be reached or broke off", error) from error
+        finally:
+            self.waiting_since = None
 
     def close(self) -> None:
         """Let go of connections."""

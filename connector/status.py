@@ -1,6 +1,6 @@
 """What one process knows about its streams, as shown by the status page, the metrics and the command line. Pure."""
 
-from typing import Literal, get_args
+from typing import Final, Literal, get_args
 
 import msgspec
 
@@ -8,6 +8,7 @@ from connector.model import Phase
 
 StreamState = Literal[
     "connecting",  # Kafka has not answered yet
+    "disconnected",  # Kafka does not answer any more
     "standby",  # this process does not own the stream
     "recovering",  # fencing and reading back
     "running",
@@ -19,6 +20,11 @@ StreamState = Literal[
     "deletes_held",
 ]
 STATES: tuple[StreamState, ...] = get_args(StreamState)
+HALTED: Final[frozenset[StreamState]] = frozenset({"stopped", "walk_starved", "deletes_held"})
+"""Where an operator has to act."""
+
+UNREADY: Final[frozenset[StreamState]] = HALTED | {"connecting", "disconnected"}
+"""Where a process is not ready, whatever the stream has committed before."""
 
 
 class StreamStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,6 +33,7 @@ class StreamStatus(msgspec.Struct, frozen=True, kw_only=True):
     - `owned`: this process follows it. `phase`, `epoch`, `page`, `sequence`: of its checkpoint, as far as known here.
     - `committed_at_ms`: milliseconds since 1970 of the last commit, None before the first.
     - `freshness`: seconds from the CMS's clock to that commit, of its newest change.
+    - `since_ms`: when the state began, milliseconds since 1970. `dead_letters`: of the stream, as far as known here.
     - `error`, `hint`: what is wrong and what to do next, or empty.
     """
 
@@ -41,12 +48,17 @@ class StreamStatus(msgspec.Struct, frozen=True, kw_only=True):
     committed_at_ms: int | None = None
     freshness: float | None = None
     index_size: int = 0
+    dead_letters: int = 0
+    since_ms: int = 0
     error: str = ""
     hint: str = ""
 
     @property
     def ready(self) -> bool:
-        """Whether nothing keeps this process from being called ready: another's stream, or one that has committed."""
-        if self.state == "connecting":
+        """Whether nothing keeps this process from being called ready.
+
+        Kafka answers, and the stream is another's, or one that has committed and waits for no operator.
+        """
+        if self.state in UNREADY:
             return False
         return not self.owned or self.committed_at_ms is not None or self.phase == "streaming"

@@ -1,20 +1,26 @@
-"""The process: joins the group, follows the streams it is assigned, lets go of those it loses, and stops in time."""
+"""The process: joins the group, follows the streams it is assigned, lets go of those it loses, and stops in time.
+
+It looks after its threads: a stream's that ends is started again, and without one of the process's own it ends itself.
+"""
 
 import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, Literal
 
+import msgspec
+
 from connector import logs
-from connector.errors import BrokerFatal, ConnectorError
+from connector.errors import BrokerFatal, ConnectorError, InternalFailure
 from connector.follower import Follower
 from connector.kafka.client import Settings
 from connector.kafka.layout import TopicSpec
+from connector.kafka.link import Link
 from connector.kafka.membership import Membership
 from connector.kafka.topics import Topics
 from connector.metrics import Metrics
 from connector.plan import Plan
-from connector.status import StreamState, StreamStatus
+from connector.status import HALTED, StreamState, StreamStatus
 
 _ANOTHERS: Final = "another process owns the stream", "contentwire status says which: stop it, or let it do the work"
 Outcome = Literal["current", "stopped", "unreachable", "interrupted"]
@@ -22,6 +28,8 @@ Outcome = Literal["current", "stopped", "unreachable", "interrupted"]
 _TURN: Final = 0.2
 _HANDOVER: Final = 4.5  # a rebalance waits at most five seconds for us, and never for HTTP
 _FAREWELL: Final = 8.0  # SIGTERM must end the process within ten
+_LONGEST_PAUSE: Final = 300.0  # before a stream whose thread has ended is started again
+_EACH_SECOND: Final = 1.0
 
 
 class Supervisor:
@@ -39,13 +47,20 @@ class Supervisor:
         self._log = logs.get("supervisor")
         self._lock = threading.Lock()
         self._followers: dict[str, Follower] = {}
+        self._revivals: dict[str, _Revival] = {}
+        self._shown: dict[str, StreamState] = {}
+        self._lagged_at = 0.0
+        self._link: Link | None = None
         self._stop = threading.Event()
         self._turned_at = self._waited_since = time.monotonic()
         self._gave_up = False
         self._fatal: ConnectorError | None = None
         self.give_up_after = 60.0
         self.concluded: Sequence[StreamStatus] = ()
-        self._note_waiting("connecting", self._plans)
+        self._waiting: StreamState = "connecting"
+        self._waiting_since_ms = _now_ms()
+        metrics.born(self._plans)
+        self._publish_states()
 
     def run(self, specs: Iterable[TopicSpec]) -> Outcome:
         """Follow until `stop`, or with `once` until every stream is current or cannot become so.
@@ -56,16 +71,19 @@ class Supervisor:
         topics = Topics(self._client)
         for spec in specs:
             topics.ensure(spec)
-        self._note_waiting("standby", self._plans)
+        self._waiting, self._waiting_since_ms = "standby", _now_ms()
         membership = Membership(self._client, self._group, self._by_topic, self, failed=self._membership_failed)
+        self._link = Link(self._client, min(self._by_topic), changed=self._link_changed)
+        self._link.start()
         membership.start()
         try:
-            self._wait(membership)
+            self._wait(membership, self._link)
             outcome = self._outcome()
             self.concluded = self.status()
         finally:
             self._release(self._owned(), _FAREWELL)
             membership.stop(2.0)
+            self._link.stop(0.0)
         if self._fatal:
             raise self._fatal
         return outcome
@@ -78,34 +96,43 @@ class Supervisor:
         """Begin to follow; the fence of each stream sees to a former owner that has not noticed yet."""
         for topic in sorted(topics & self._by_topic.keys()):
             plan = self._by_topic[topic]
-            try:
-                follower = Follower(plan, self._metrics, once=self._once, give_up_after=self.give_up_after)
-            except Exception as error:  # noqa: BLE001  an exception would end the membership's thread, and nothing else
-                self._fatal = error if isinstance(error, ConnectorError) else _unfollowable(plan, error)
-                return
-            with self._lock:
-                self._followers[plan.connection] = follower
             self._log.info("stream assigned", connection=plan.connection)
-            follower.start()
+            self._follow(plan)
 
     def revoked(self, topics: frozenset[str], *, lost: bool) -> None:
         """Stop following; a stream that was lost is not waited for: its next owner has fenced us."""
         with self._lock:
             names = [self._by_topic[topic].connection for topic in topics if topic in self._by_topic]
             leaving = [self._followers.pop(name) for name in names if name in self._followers]
-        self._log.info("streams revoked", connections=sorted(names), lost=lost)
+            for name in names:
+                self._revivals.pop(name, None)
+        if lost:
+            self._log.warning("streams lost: the group went on without this process", connections=sorted(names))
+        else:
+            self._log.info("streams handed over", connections=sorted(names))
         self._release(leaving, 0.0 if lost else _HANDOVER)
         for name in names:
             self._metrics.forget(name)
-        self._note_waiting("standby", names)
+            self._shown.pop(name, None)
 
     def status(self) -> Sequence[StreamStatus]:
         """Return every configured stream as this process sees it."""
         with self._lock:
             followers = dict(self._followers)
         return [
-            followers[name].status if name in followers else self._standby(plan) for name, plan in self._plans.items()
+            self._as_linked(self._as_followed(followers[name]) if name in followers else self._standby(plan))
+            for name, plan in self._plans.items()
         ]
+
+    def dead(self) -> Sequence[str]:
+        """Return the connections whose thread has ended and waits to be started again."""
+        with self._lock:
+            return sorted(name for name, follower in self._followers.items() if follower.ended)
+
+    def try_again(self) -> None:
+        """Let every stopped stream try again now, with everything read anew."""
+        for follower in self._owned():
+            follower.try_again()
 
     def seconds_since_turn(self) -> float:
         """Return how long ago the supervisor's loop last turned."""
@@ -128,18 +155,82 @@ class Supervisor:
     def _standby(self, plan: Plan) -> StreamStatus:
         error, hint = _ANOTHERS if self._gave_up else ("", "")
         name, vendor = plan.connection, plan.vendor.name
-        return StreamStatus(connection=name, vendor=vendor, state=self._waiting, error=error, hint=hint)
+        return StreamStatus(
+            connection=name,
+            vendor=vendor,
+            state=self._waiting,
+            since_ms=self._waiting_since_ms,
+            error=error,
+            hint=hint,
+        )
 
-    def _note_waiting(self, state: StreamState, connections: Iterable[str]) -> None:
-        self._waiting: StreamState = state
-        for connection in connections:
-            self._metrics.state(connection, state)
+    def _as_followed(self, follower: Follower) -> StreamStatus:
+        """Return a stream's status; one whose thread has ended is stopped, whatever it said last."""
+        status = follower.status
+        if not follower.ended or status.state in HALTED:
+            return status
+        hint = "it is started again after a pause; this is a bug in contentwire, see the log"
+        return msgspec.structs.replace(status, state="stopped", error="the stream's thread has ended", hint=hint)
 
-    def _wait(self, membership: Membership) -> None:
+    def _as_linked(self, status: StreamStatus) -> StreamStatus:
+        """Return a status as it is while Kafka does not answer: nobody knows then who owns what."""
+        link = self._link
+        error, broken_at = (link.error, link.broken_at) if link else (None, None)
+        if error is None or broken_at is None or status.state in (*HALTED, "disconnected"):
+            return status
+        since_ms = round(broken_at * 1000)
+        return msgspec.structs.replace(
+            status, state="disconnected", since_ms=since_ms, error=str(error), hint=error.hint
+        )
+
+    def _publish_states(self) -> None:
+        """Let the metric show what the status says, and log what no error of a stream has told."""
+        for status in self.status():
+            before = self._shown.get(status.connection)
+            if status.state != before:
+                self._shown[status.connection] = status.state
+                self._metrics.state(status.connection, status.state)
+
+    def _measure_lag(self) -> None:
+        if time.monotonic() - self._lagged_at >= _EACH_SECOND:
+            self._lagged_at = time.monotonic()
+            for follower in self._owned():
+                self._metrics.lag(follower.plan.connection, time.time() - follower.current_at)
+
+    def _follow(self, plan: Plan, instead_of: Follower | None = None) -> None:
+        """Start to follow a stream; instead of a follower that has ended, if the stream is still this process's."""
+        follower = Follower(plan, self._metrics, once=self._once, give_up_after=self.give_up_after)
+        with self._lock:
+            if instead_of and self._followers.get(plan.connection) is not instead_of:
+                return
+            self._followers[plan.connection] = follower
+        follower.start()
+
+    def _wait(self, membership: Membership, link: Link) -> None:
         while not (self._stop.wait(_TURN) or self._fatal or self._all_done()):
             self._turned_at = time.monotonic()
-            if not membership.alive:
-                self._fatal = BrokerFatal("the thread of this process's membership has ended", hint="see the log")
+            for name, thread in (("membership", membership), ("kafka-link", link)):
+                if not thread.alive:
+                    self._fatal = InternalFailure(
+                        f"the thread {name} of this process has ended", hint="see the log; start the process again"
+                    )
+            self._revive()
+            self._publish_states()
+            self._measure_lag()
+
+    def _revive(self) -> None:
+        """Start streams again whose thread has ended, each after a pause that grows while that goes on."""
+        now = time.monotonic()
+        for follower in [each for each in self._owned() if each.ended]:
+            name = follower.plan.connection
+            revival = self._revivals.setdefault(name, _Revival())
+            if revival.due is None:
+                pause = revival.ended(now)
+                self._log.error("a stream's thread has ended; it is started again", connection=name, in_seconds=pause)
+            elif now >= revival.due:
+                revival.due = None
+                self._metrics.restarted(name)
+                self._follow(follower.plan, instead_of=follower)
 
     def _owned(self) -> list[Follower]:
         with self._lock:
@@ -165,6 +256,12 @@ class Supervisor:
             return "stopped"
         return "unreachable" if self._gave_up or "unreachable" in outcomes else "current"
 
+    def _link_changed(self, error: ConnectorError | None, seconds: float) -> None:
+        if error:
+            self._log.warning("Kafka does not answer", message=str(error), hint=error.hint)
+        else:
+            self._log.info("Kafka answers again", after_seconds=round(seconds, 1))
+
     def _membership_failed(self, error: ConnectorError) -> None:
         if isinstance(error, BrokerFatal):
             self._fatal = error
@@ -178,8 +275,27 @@ class Supervisor:
             follower.stop()
         for follower in followers:
             if not follower.join(max(deadline - time.monotonic(), 0.0)):
-                self._log.warning("a stream did not stop in time; it is fenced", connection=follower.plan.connection)
+                self._log.info(
+                    "a stream is left in the middle of its work: its next owner fences it, and nothing is lost",
+                    connection=follower.plan.connection,
+                )
 
 
-def _unfollowable(plan: Plan, error: Exception) -> ConnectorError:
-    return ConnectorError(f"{plan.connection} cannot be followed: {type(error).__name__}: {error}", hint="see the log")
+class _Revival:
+    """When a stream whose thread has ended is due again."""
+
+    def __init__(self) -> None:
+        self.due: float | None = None
+        self._pause = 0.0
+        self._ended_at = -_LONGEST_PAUSE
+
+    def ended(self, now: float) -> float:
+        """Note an end; return the pause before the next start, which grows while ends follow each other closely."""
+        lasted = now - self._ended_at - self._pause
+        self._pause = 1.0 if lasted >= _LONGEST_PAUSE else min(2 * self._pause, _LONGEST_PAUSE)
+        self._ended_at, self.due = now, now + self._pause
+        return self._pause
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

@@ -9,6 +9,7 @@ from connector.checkpoint import CHECKPOINT_KEY, decode_checkpoint
 from connector.errors import ConnectorError, UnknownOutcome
 from connector.index import Index
 from connector.model import Checkpoint, EntityKey
+from connector.report import REPORT_KEY, OwnerReport, decode_report, encode_report
 
 Fault = Callable[["MemoryStore", Batch], None]
 
@@ -44,7 +45,7 @@ class MemoryStore:
         """Read everything back."""
         index.clear()
         for key, value in self.state.items():
-            if key != CHECKPOINT_KEY:
+            if key not in (CHECKPOINT_KEY, REPORT_KEY):
                 index.apply(key, value)
         self._ready = True
         recorded = self.state.get(CHECKPOINT_KEY)
@@ -65,6 +66,17 @@ class MemoryStore:
         """Make a batch visible."""
         self.transactions.append(batch.records)
         self.state.update(batch.state)
+
+    def report(self) -> OwnerReport:
+        """Return the last one."""
+        recorded = self.state.get(REPORT_KEY)
+        return decode_report(recorded) if recorded else OwnerReport()
+
+    def note(self, report: OwnerReport) -> None:
+        """Keep a report; it is no transaction of events."""
+        if not self._ready:
+            raise UnknownOutcome("recover first")
+        self.state[REPORT_KEY] = encode_report(report)
 
     def superseded(self) -> bool:
         """Nobody else writes here."""

@@ -4,7 +4,7 @@ import hashlib
 import json
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from connector import __version__
 from connector.batch import Assembler, Batch, Policy
@@ -14,10 +14,11 @@ from connector.kafka.layout import Layout
 from connector.kafka.store import KafkaStore
 from connector.kafka.transaction import REAL_PRODUCER, ProducerFactory
 from connector.model import Checkpoint
-from connector.plan import Hooks, Plan
+from connector.plan import Hooks, Parts, Plan
 from connector.publisher import Publisher
 from connector.registry import Registry
 from connector.runner import Bounds
+from connector.secret import Secret
 from connector.source import Observer, Source, Transport, ignore
 from connector.vendors import Vendor, find
 
@@ -26,10 +27,13 @@ def plan(
     config: Config,
     connection: Connection,
     *,
+    owner: str = "contentwire",
     producer: ProducerFactory = REAL_PRODUCER,
     transport: Transport | None = None,
 ) -> Plan:
-    """Return what following `connection` takes. `producer` and `transport` are the seams where tests inject faults.
+    """Return what following `connection` takes, for the process that calls itself `owner`.
+
+    `producer` and `transport` are the seams where tests inject faults.
 
     Raises `ConfigError` for settings that the vendor cannot combine.
     """
@@ -37,10 +41,10 @@ def plan(
     vendor = find(connection.vendor)(connection.name, connection.settings)
     laid_out = layout(kafka, connection)
 
-    def start(stop: threading.Event, hooks: Hooks) -> tuple[Source, Publisher]:
+    def start(stop: threading.Event, hooks: Hooks) -> Parts:
         source = open_source(connection, vendor, stop=stop, observe=hooks.page, transport=transport)
         store = KafkaStore(kafka.properties(), laid_out, registry(kafka), producer=producer)
-        return source, publisher(store, kafka, connection, vendor, hooks.committed)
+        return Parts(source, publisher(store, kafka, connection, vendor, hooks.committed, owner=owner))
 
     return Plan(
         connection=connection.name,
@@ -53,17 +57,35 @@ def plan(
         heartbeat=kafka.heartbeat,
         snapshot_mode=connection.snapshot_mode,
         page_size=connection.settings.page_size or 100,
+        refresh=lambda: _refreshed([*connection.secrets(), *kafka.secrets()]),
+        secrets_from=_origins(connection.secrets()),
     )
 
 
-def publisher(
+def _refreshed(secrets: Iterable[Secret]) -> bool:
+    """Read every secret again that can have changed; return whether one has."""
+    return sum(secret.refresh() for secret in secrets) > 0
+
+
+def _origins(secrets: Iterable[Secret]) -> str:
+    """Return where credentials come from, and when that is read again."""
+    rotating = sorted({secret.origin for secret in secrets if secret.rotates})
+    fixed = sorted({secret.origin for secret in secrets if not secret.rotates})
+    told = [f"{' and '.join(rotating)} is read again with every try"] if rotating else []
+    told += [f"{' and '.join(fixed)} is read at the start alone: restart after a change"] if fixed else []
+    return "; ".join(told)
+
+
+def publisher(  # noqa: PLR0913  what only an owner has are parameters with defaults
     store: KafkaStore,
     kafka: KafkaConfig,
     connection: Connection,
     vendor: Vendor,
     committed: Callable[[Batch, float], None] = lambda _batch, _seconds: None,
+    *,
+    owner: str = "",
 ) -> Publisher:
-    """Return the publisher of a connection's stream."""
+    """Return the publisher of a connection's stream; `owner` is the process that owns it, if it is one that does."""
     assembler = Assembler(
         provenance=Provenance(__version__, vendor.name, connection.name, vendor.db, vendor.schema),
         policy=policy(kafka, connection),
@@ -73,7 +95,7 @@ def publisher(
         locate=vendor.locate,
     )
     initial = Checkpoint(stream=connection.name, fingerprint=fingerprint(kafka, connection, vendor))
-    return Publisher(store, assembler, initial=initial, committed=committed)
+    return Publisher(store, assembler, initial=initial, committed=committed, owner=owner)
 
 
 def open_source(

@@ -13,7 +13,7 @@ from connector.envelope import Provenance
 from connector.follower import Follower
 from connector.metrics import Metrics
 from connector.model import Checkpoint, EntityKey
-from connector.plan import Hooks, Pace, Plan
+from connector.plan import Hooks, Pace, Parts, Plan
 from connector.publisher import Publisher
 from connector.publisher import Store as DurableStore
 from connector.runner import Bounds
@@ -22,7 +22,16 @@ from connector.source import Source, Transport, ignore
 from tests.cms import connect
 from tests.values import CONNECTION
 
-QUICK = Pace(first_pause=0.002, longest_pause=0.01, look_again=0.02, wake_ups=(0.0,))
+QUICK = Pace(
+    first_pause=0.002,
+    longest_pause=0.01,
+    look_again=0.02,
+    doubt=0.1,
+    doubt_briefly=0.05,
+    doubt_pause=0.01,
+    try_again=0.05,
+    wake_ups=(0.0,),
+)
 PATIENCE = 30.0
 
 
@@ -66,7 +75,7 @@ class Following:
         """Return the plan, with changes."""
         return msgspec.structs.replace(self._plan, **{"fingerprint": self.fingerprint, **changes})
 
-    def parts(self, stop: threading.Event, hooks: Hooks) -> tuple[Source, Publisher]:
+    def parts(self, stop: threading.Event, hooks: Hooks) -> Parts:
         """Return a source and a publisher, as wiring would."""
         store, vendor = self._opened(), self.vendor
         assembler = Assembler(
@@ -79,7 +88,8 @@ class Following:
         )
         initial = Checkpoint(stream=CONNECTION, fingerprint=self.fingerprint)
         source = Source(vendor, stop=stop, observe=hooks.page, transport=self.transport, timeout=10)
-        return source, Publisher(store, assembler, initial=initial, committed=hooks.committed)
+        publisher = Publisher(store, assembler, initial=initial, committed=hooks.committed, owner="test")
+        return Parts(source, publisher)
 
     def checkpoint(self, **changes: Any) -> Checkpoint:
         """Return the committed checkpoint; with changes, commit it so, as an operator's takeover would."""

@@ -1,9 +1,10 @@
 """The durable side of one stream: transactions on its topics, and `recover`, the one way to start."""
 
 import time
+from collections.abc import Sequence
 
 from connector import codec
-from connector.batch import Batch, Route
+from connector.batch import Batch, Record, Route
 from connector.checkpoint import CHECKPOINT_KEY, decode_checkpoint
 from connector.codec import Framing
 from connector.errors import Fenced, TopicMismatch, UnknownOutcome
@@ -16,6 +17,7 @@ from connector.kafka.topics import Seen, Topics, check_key_schema, first_seen, v
 from connector.kafka.transaction import REAL_PRODUCER, ProducerFactory, Transactions
 from connector.model import Checkpoint, EntityKey
 from connector.registry import Registry
+from connector.report import REPORT_KEY, OwnerReport, decode_report, encode_report
 
 # What recovery may take beyond the transaction timeout, after which the broker aborts what is still open.
 _GRACE = 15.0
@@ -42,6 +44,7 @@ class KafkaStore:
         self._routes: dict[str, Route] = {}
         self._framings: dict[str, Framing] = {}
         self._checkpoint: Checkpoint | None = None
+        self._report = OwnerReport()
         self._transactions: Transactions | None = None
         self._position = 0
         self._left: int | None = None
@@ -72,14 +75,16 @@ class KafkaStore:
 
     def commit(self, batch: Batch) -> None:
         """Commit a batch in one transaction."""
-        if self._transactions is None:
-            raise UnknownOutcome("recover first")
-        self._left = None
-        offset = self._transactions.commit(batch.records, self._layout.state_topic, batch.state)
-        if offset < self._position:
-            raise UnknownOutcome("the state topic began anew under a commit")
-        self._position, self._left = offset + 1, offset + 2
+        self._transact(batch.records, batch.state)
         self._checkpoint = batch.checkpoint
+
+    def report(self) -> OwnerReport:
+        """Return the report that was read back last."""
+        return self._report
+
+    def note(self, report: OwnerReport) -> None:
+        """Commit a report in a transaction of its own."""
+        self._transact([], [(REPORT_KEY, encode_report(report))])
 
     def route(self, key: EntityKey) -> Route:
         """Return where events of a key go; a topic met for the first time is created and its schemas are registered."""
@@ -132,6 +137,15 @@ class KafkaStore:
                 raise
         return self._routes[topic]
 
+    def _transact(self, records: Sequence[Record], state: Sequence[tuple[bytes, bytes | None]]) -> None:
+        if self._transactions is None:
+            raise UnknownOutcome("recover first")
+        self._left = None
+        offset = self._transactions.commit(records, self._layout.state_topic, state)
+        if offset < self._position:
+            raise UnknownOutcome("the state topic began anew under a commit")
+        self._position, self._left = offset + 1, offset + 2
+
     def _open(self, topic: str) -> Route:
         layout = self._layout
         recorded = first_seen(self._checkpoint, topic)
@@ -168,6 +182,9 @@ class KafkaStore:
         def apply(key: bytes, value: bytes | None) -> None:
             if key == CHECKPOINT_KEY:
                 self._checkpoint = decode_checkpoint(value) if value else None
+                return
+            if key == REPORT_KEY:
+                self._report = decode_report(value) if value else OwnerReport()
                 return
             if value is not None:
                 check_version(value, INDEX_VERSION)

@@ -22,6 +22,12 @@ from connector.model import ANY_TOPIC, FORMER_TOPIC, Checkpoint, KeySchemaId
 _TIMEOUT: Final = 15.0
 _START_OVER: Final = "publish everything again, into a new one where it is gone: contentwire snapshot NAME --all"
 _NO_ID: Final = str(Uuid(0, 0))  # of brokers whose metadata is older than topic ids
+_OUTDATED: Final = {
+    KafkaError.FENCED_LEADER_EPOCH,
+    KafkaError.UNKNOWN_LEADER_EPOCH,
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+    KafkaError._NOENT,  # noqa: SLF001  the client's own error codes begin with an underscore
+}
 _DOUBT: Final = 2.0  # seconds for which a topic has to differ: a broker may be behind with what it knows of a new one
 
 
@@ -72,15 +78,27 @@ class Topics:
         A read_committed consumer's own watermark is only the last stable offset, which an open transaction of a dead
         owner holds back: reading up to that would miss what is committed behind it.
         """
-        partition = TopicPartition(name, 0)
-        offsets = {partition: OffsetSpec.latest()}  # type: ignore[no-untyped-call]  # the client is untyped here
         try:
-            future = self._admin.list_offsets(
-                offsets, isolation_level=IsolationLevel.READ_UNCOMMITTED, request_timeout=timeout
-            )[partition]
-            return int(future.result(timeout).offset)
+            return self._end(name, timeout)
+        except KafkaException as error:
+            if cause(error).code() not in _OUTDATED:
+                raise unavailable(f"asking for the end of {name}", error) from error
+        # The client remembers who led the partition, and under which epoch: a broker that has restarted since refuses
+        # that for as long as it is remembered.
+        self._admin = create(AdminClient, self._client)
+        try:
+            return self._end(name, timeout)
         except KafkaException as error:
             raise unavailable(f"asking for the end of {name}", error) from error
+
+    def _end(self, name: str, timeout: float) -> int:
+        partition = TopicPartition(name, 0)
+        offsets = {partition: OffsetSpec.latest()}  # type: ignore[no-untyped-call]  # the client is untyped here
+        future = self._admin.list_offsets(
+            offsets, isolation_level=IsolationLevel.READ_UNCOMMITTED, request_timeout=timeout
+        )[partition]
+        try:
+            return int(future.result(timeout).offset)
         except TimeoutError as error:
             raise BrokerUnavailable(f"Kafka did not say within {timeout:.0f} s where {name} ends") from error
 

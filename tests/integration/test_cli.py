@@ -154,7 +154,7 @@ def test_a_second_signal_ends_at_once_and_safely(place: Following, simulator: Si
         assert run.said('"committed"')
         ended = run.ends(signal.SIGTERM, signal.SIGINT)
     assert ended.code in {130, 143}
-    assert "streams revoked" not in ended.err
+    assert "streams handed over" not in ended.err
     assert workplace.run(*ONCE).code == 0
     entries = workplace.lines("tail", "contentful", *ALL)
     assert _contiguous(entries)

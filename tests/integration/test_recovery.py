@@ -143,5 +143,7 @@ def test_fenced_owner_that_is_still_assigned_comes_back_by_itself(deployment: De
         deployment.arrive()
         owner.stop()
         deployment.prove()
-        fenced = {logged["connection"] for logged in owner.events("interrupted") if logged["error"] == "Fenced"}
+        fenced = {
+            logged["connection"] for logged in owner.events("the state is read back") if logged["error"] == "Fenced"
+        }
         assert fenced == set(VENDORS)

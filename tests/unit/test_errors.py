@@ -16,7 +16,8 @@ REMEDIES = {
     "QuotaExhausted": "retry",
     "BrokerUnavailable": "retry",
     "RegistryUnavailable": "retry",
-    "SourceRejected": "stop_stream",
+    "LocalTrouble": "retry",
+    "SourceRejected": "doubt",
     "ForeignUrl": "stop_stream",
     "WalkStarved": "stop_stream",
     "DeletesHeld": "stop_stream",
@@ -32,6 +33,7 @@ REMEDIES = {
     "TransactionAborted": "retry",
     "Fenced": "recover",
     "UnknownOutcome": "recover",
+    "InternalFailure": "stop",
 }
 
 

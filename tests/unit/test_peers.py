@@ -1,16 +1,12 @@
 """Processes with another configuration: told from those with ours."""
 
-import io
-import json
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from connector import config, logs, peers, wiring
+from connector import config, wiring
 from connector.kafka.cluster import Member
-from connector.peers import Watch, client_id, differing
+from connector.peers import client_id, differing
 
 TOML = """
 [kafka]
@@ -30,15 +26,6 @@ def signature(tmp_path: Path, kafka: str = "", connection: str = "") -> str:
     path = tmp_path / "c.toml"
     path.write_text(TOML.format(kafka=kafka, connection=connection))
     return wiring.signature(config.load(path, {"T": "tok-1-secret", "U": "tok-2-secret"}))
-
-
-@pytest.fixture
-def log() -> Iterator[io.StringIO]:
-    """Give what is logged."""
-    stream = io.StringIO()
-    logs.configure(stream, json=True, level="info", secrets=[])
-    yield stream
-    logs.configure(io.StringIO(), json=True, level="info", secrets=[])
 
 
 def test_a_member_differs_by_its_signature_alone() -> None:
@@ -65,30 +52,3 @@ def test_what_is_followed_makes_the_signature(tmp_path: Path, changed: dict[str,
 def test_how_it_is_followed_does_not(tmp_path: Path) -> None:
     """Neither secrets, intervals nor addresses, which may differ from machine to machine."""
     assert signature(tmp_path, connection="poll_interval = 5") == signature(tmp_path)
-
-
-def test_each_differing_peer_is_warned_of_once(log: io.StringIO) -> None:
-    """One line names it and what to do, however often the group is looked at."""
-    other = Member("contentwire-a-1-ffffffff", "h2")
-    cluster: Any = Group([other, Member(client_id("0a1b2c3d"), "h")])
-    watch = Watch(cluster, "p.connectors", "0a1b2c3d")
-    watch.look()
-    watch.look()
-    (line,) = [json.loads(line) for line in log.getvalue().splitlines()]
-    assert (line["level"], line["peer"], line["host"], line["hint"]) == (
-        "warning",
-        "contentwire-a-1-ffffffff",
-        "h2",
-        peers.HINT,
-    )
-
-
-class Group:
-    """A group with these members."""
-
-    def __init__(self, members: list[Member]) -> None:
-        self._members = members
-
-    def members(self, _group: str) -> list[tuple[Member, frozenset[str]]]:
-        """Return them, with nothing assigned."""
-        return [(member, frozenset()) for member in self._members]

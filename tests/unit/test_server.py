@@ -20,6 +20,7 @@ class Streams:
     def __init__(self) -> None:
         self.streams: list[StreamStatus] = []
         self.turned = 0.0
+        self.ended: list[str] = []
         self.calls: list[tuple[str, Mapping[str, str], str, str, bytes]] = []
 
     def status(self) -> Sequence[StreamStatus]:
@@ -29,6 +30,10 @@ class Streams:
     def seconds_since_turn(self) -> float:
         """Return the test's pause."""
         return self.turned
+
+    def dead(self) -> Sequence[str]:
+        """Return the test's ended threads."""
+        return self.ended
 
     def wake(self, connection: str, headers: Mapping[str, str], method: str, path: str, body: bytes) -> bool | None:
         """Accept calls to blog that carry the right secret."""

@@ -1,24 +1,27 @@
 """What a stream does when nothing is wrong or an operator has to act: modes, waits, wake-ups, pauses, held deletes."""
 
+import errno
 import json
 import threading
 import time
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 
 from connector.batch import Policy
 from connector.errors import BrokerFatal
-from connector.plan import Pace
+from connector.plan import Hooks, Pace, Parts
 from connector.runner import Bounds
 from connector.simulator import Fault, Simulator
 from connector.testing import MemoryStore, fail_before_commit
 from tests.cms import assert_right, eventually, requests
-from tests.following import Following
+from tests.following import QUICK, Following
 from tests.published import events, letters, ops
 from tests.unit.follower.conftest import NAME
 
+PATIENT = msgspec.structs.replace(QUICK, try_again=3600.0)
 CAREFUL: dict[str, Any] = {"bounds": Bounds(max_delete_share=0.2)}
 
 
@@ -184,14 +187,125 @@ def test_an_operator_may_have_everything_published_again(
 
 @pytest.mark.parametrize("status", [401, 403, 404])
 def test_refused_credentials_stop_the_stream(simulator: Simulator, following: Following, status: int) -> None:
-    """Stopped until an operator acts: nothing is asked again, and the process can still end in time."""
+    """Asked again for a while, then stopped with the reason; the process can still end in time."""
     simulator.push_fault(NAME, Fault("status", status=status, times=None))
-    with following.running() as follower:
+    with following.running(pace=PATIENT) as follower:
         eventually(lambda: follower.status.state == "stopped")
         assert str(status) in follower.status.error
         assert "token" in follower.status.hint
-        assert len(simulator.requests(NAME)) == 1
+        assert len(simulator.requests(NAME)) > 1
         assert follower.alive
+
+
+@pytest.mark.parametrize("status", [401, 403, 404])
+def test_a_passing_refusal_costs_nothing(
+    simulator: Simulator, store: MemoryStore, following: Following, status: int
+) -> None:
+    """A key that was just made, a firewall, an edge: what is granted a moment later is published, in one pass too."""
+    simulator.push_fault(NAME, Fault("status", status=status, times=2))
+    following.become_current()
+    simulator.push_fault(NAME, Fault("status", status=status, times=2))
+    simulator.edit(simulator.ids()[0])
+    following.become_current()
+    assert_right(simulator, NAME, store.records)
+
+
+def test_a_stopped_stream_goes_on_by_itself(simulator: Simulator, store: MemoryStore, following: Following) -> None:
+    """What was refused for long is granted in the end: nobody has to restart anything, and the metrics tell it all."""
+    simulator.push_fault(NAME, Fault("status", status=401, times=None))
+    with following.running() as follower:
+        eventually(lambda: follower.status.state == "stopped")
+        simulator.clear_faults()
+        eventually(lambda: (follower.status.state, follower.status.phase) == ("running", "streaming"))
+    assert following.metric("contentwire_poll_failures_total", error="SourceRejected") > 1
+    assert_right(simulator, NAME, store.records)
+
+
+def test_a_stopped_stream_stays_stopped_while_it_tries_again(simulator: Simulator, following: Following) -> None:
+    """Trying is no success: no look at the stream, and no alert, sees anything but `stopped` until it works."""
+    simulator.push_fault(NAME, Fault("status", status=403, times=None))
+    with following.running() as follower:
+        eventually(lambda: follower.status.state == "stopped")
+        since, asked = follower.status.since_ms, len(simulator.requests(NAME))
+        seen = {follower.status.state}
+        while len(simulator.requests(NAME)) < asked + 4:
+            seen.add(follower.status.state)
+        assert seen == {"stopped"}
+        assert follower.status.since_ms == since
+
+
+def test_an_operator_need_not_wait_for_the_next_try(simulator: Simulator, following: Following) -> None:
+    """Told to, a stopped stream tries at once."""
+    simulator.push_fault(NAME, Fault("status", status=401, times=None))
+    with following.running(pace=PATIENT) as follower:
+        eventually(lambda: follower.status.state == "stopped")
+        simulator.clear_faults()
+        follower.try_again()
+        eventually(lambda: follower.status.state == "running")
+
+
+def test_a_rotated_secret_is_read_before_a_refusal_is_believed(simulator: Simulator, following: Following) -> None:
+    """The first refusal has the secrets read again, and the request repeated with what was found."""
+    simulator.push_fault(NAME, Fault("status", status=401, times=None))
+
+    def rotate() -> bool:
+        simulator.clear_faults()
+        return bool(simulator.requests(NAME))
+
+    strict = msgspec.structs.replace(QUICK, doubt=0.0)
+    with following.running(pace=strict, refresh=rotate) as follower:
+        eventually(lambda: follower.status.phase == "streaming")
+    assert following.metric("contentwire_poll_failures_total", error="SourceRejected") <= 1
+
+
+def test_a_refusal_says_where_the_credentials_come_from(simulator: Simulator, following: Following) -> None:
+    """Who has to correct them is told what is read again, and what takes a restart."""
+    simulator.push_fault(NAME, Fault("status", status=401, times=None))
+    follower = following.catch_up(secrets_from="the environment variable T is read at the start alone")
+    assert "the environment variable T" in follower.status.hint
+
+
+def test_a_request_that_hangs_shows_before_it_fails(simulator: Simulator, following: Following) -> None:
+    """`running` would be a lie for as long as the time-out lasts."""
+    following.become_current()
+    simulator.push_fault(NAME, Fault("slow", delay=5))
+    with following.running(pace=msgspec.structs.replace(QUICK, overdue=0.1)) as follower:
+        eventually(lambda: follower.status.state == "retrying")
+        assert "overdue" in follower.status.error
+        assert "http://" in follower.status.error
+
+
+def test_trouble_of_this_machine_is_retried(store: MemoryStore, following: Following) -> None:
+    """No descriptors, no temporary folder, no space: that may pass, and says what to do; it is no bug."""
+    parts, failures = following.parts, [OSError(errno.EMFILE, "Too many open files")] * 3
+
+    def opened(stop: threading.Event, hooks: Hooks) -> Parts:
+        if failures:
+            raise failures.pop()
+        return parts(stop, hooks)
+
+    with following.running(open=opened) as follower:
+        eventually(lambda: follower.status.phase == "streaming")
+    assert following.metric("contentwire_retries_total", error="LocalTrouble") == 3
+    assert events(store.records)
+
+
+def test_the_owners_last_word_is_in_the_state(simulator: Simulator, store: MemoryStore, following: Following) -> None:
+    """What elsewhere can be known of a stream: its state, why, since when, who said so, and its dead letters."""
+    simulator.push_fault(NAME, Fault("unknown_item"))
+    with following.running():
+        eventually(lambda: store.report().state == "running" and store.report().dead_letters == 1)
+    simulator.push_fault(NAME, Fault("status", status=401, times=None))
+    with following.running() as follower:
+        eventually(lambda: store.report().state == "stopped")
+        told = store.report()
+        assert "401" in told.error
+        assert (told.error, told.hint, told.owner) == (follower.status.error, follower.status.hint, "test")
+        assert told.reported_at >= told.since > 0
+        assert told.dead_letters == 1
+        simulator.clear_faults()
+        eventually(lambda: store.report().state == "running")
+    assert store.report().error == ""
 
 
 def test_a_foreign_next_url_stops_the_stream(simulator: Simulator, store: MemoryStore, following: Following) -> None:

@@ -1,0 +1,89 @@
+"""Whether Kafka answers this process: asked every few seconds, so that an outage is not mistaken for peace.
+
+By a metadata request of a consumer, which creates no topic and is no admin request: one of those to a coordinator that
+outlives its broker ends the process (librdkafka issue 4605).
+"""
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, Final
+
+from confluent_kafka import Consumer, KafkaError, KafkaException
+
+from connector.errors import BrokerFatal, ConnectorError
+from connector.kafka.client import Settings, create, unavailable
+
+_TIMEOUT: Final = 5.0
+_PAUSE: Final = 3.0
+
+
+class Link:
+    """Asks for `topic` from `start` to `stop`, in a thread of its own.
+
+    `changed` is told, in that thread, of an error once Kafka does not answer, and of None and the seconds it lasted
+    once it does again.
+    """
+
+    def __init__(
+        self, client: Settings, topic: str, *, changed: Callable[[ConnectorError | None, float], None]
+    ) -> None:
+        self._changed = changed
+        self.error: ConnectorError | None = None
+        self.broken_at: float | None = None
+        self._topic = topic
+        self._seen: list[KafkaError] = []
+        self._stop = threading.Event()
+        settings: Any = {**client, "group.id": "contentwire-link", "error_cb": self._seen.append}
+        self._consumer: Consumer = create(Consumer, settings)
+        self._thread = threading.Thread(target=self._run, name="kafka-link", daemon=True)
+
+    def start(self) -> None:
+        """Begin to ask."""
+        self._thread.start()
+
+    @property
+    def alive(self) -> bool:
+        """Whether its thread still asks."""
+        return self._thread.is_alive()
+
+    def stop(self, timeout: float) -> None:
+        """Ask no more; give up waiting for the last answer after `timeout` seconds."""
+        self._stop.set()
+        self._thread.join(timeout)
+
+    def ask(self) -> None:
+        """Ask once, and note: `error` says why Kafka does not answer, `broken_at` (by time.time) since when."""
+        asked_at = time.time()
+        self._seen.clear()
+        try:
+            self._consumer.list_topics(self._topic, timeout=_TIMEOUT)
+        except KafkaException as error:
+            self._broken(self._meaning(error), asked_at)
+        else:
+            self._answered()
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            self.ask()
+            self._stop.wait(_PAUSE)
+        self._consumer.close()
+
+    def _broken(self, error: ConnectorError, at: float) -> None:
+        self.error = error
+        if self.broken_at is None:
+            self.broken_at = at
+            self._changed(error, 0.0)
+
+    def _answered(self) -> None:
+        broken_at, self.error, self.broken_at = self.broken_at, None, None
+        if broken_at is not None:
+            self._changed(None, time.time() - broken_at)
+
+    def _meaning(self, error: KafkaException) -> ConnectorError:
+        """Return why there is no answer: the request itself only knows that there was none."""
+        self._consumer.poll(0)
+        telling = [seen for seen in self._seen if seen.code() != KafkaError._ALL_BROKERS_DOWN]  # noqa: SLF001  its name
+        meanings = [unavailable("asking whether it is there", seen) for seen in telling or self._seen]
+        refusals = [meaning for meaning in meanings if isinstance(meaning, BrokerFatal)]
+        return (refusals or meanings or [unavailable("asking whether it is there", error)])[0]
