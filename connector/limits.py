@@ -1,23 +1,50 @@
-"""What the operating system grants a process: open files above all."""
+"""What this host allows a process: open files, and a folder for what does not fit into memory."""
 
 import resource
+import shutil
+import tempfile
 from typing import Final
 
-_A_PROCESS: Final = 64
-_A_CONNECTION: Final = 24
+# Where the hard limit is "none", a system may still take no more than one of these.
+_MOST: Final = (1 << 20, 10_240)
 
 
 def raise_descriptors() -> int:
-    """Raise the soft limit of open files to the hard one, which needs no right; return the limit in force."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft != hard:
+    """Let this process have as many files open as it may at most; return that number.
+
+    Never raises: what the system refuses stays as it was.
+    """
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    for wanted in (hard, *_MOST):
+        if _number(wanted) <= descriptors():
+            break
         try:
-            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-        except (OSError, ValueError):
-            return soft  # some systems report a hard limit that they do not grant
-    return hard
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+        except (ValueError, OSError):
+            continue
+        break
+    return descriptors()
 
 
-def needed(connections: int) -> int:
-    """Return how many files a process that owns so many streams may have open at once, with some to spare."""
-    return _A_PROCESS + _A_CONNECTION * connections
+def descriptors() -> int:
+    """Return how many files this process may have open; no limit is a very large number."""
+    return _number(resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+
+
+def needed(connections: int, brokers: int = 1) -> int:
+    """Return how many files a process may come to have open that follows so many connections.
+
+    Each connection has two Kafka clients, the process itself two more; a client has three files for every broker.
+    """
+    return 49 + 8 * brokers + connections * (10 + 6 * brokers)
+
+
+def scratch() -> tuple[str, int]:
+    """Return the folder for temporary files and its free bytes. Raises `OSError` if no folder can be written to."""
+    folder = tempfile.gettempdir()
+    with tempfile.TemporaryFile(dir=folder):
+        return folder, shutil.disk_usage(folder).free
+
+
+def _number(limit: int) -> int:
+    return 1 << 62 if limit == resource.RLIM_INFINITY else limit
