@@ -16,7 +16,7 @@ from typing import Any, Final, NoReturn
 import click
 import msgspec
 
-from connector import __version__, config, doctor, logs, overview, replay, sandbox, screen, subject, tail, takeover
+from connector import __version__, config, doctor, overview, replay, sandbox, screen, subject, tail, takeover
 from connector import verify as proof
 from connector.errors import ConfigError, ConnectorError
 from connector.service import Service
@@ -108,16 +108,13 @@ def check(session: Session, *, as_json: bool) -> int:
 @_session
 def run(session: Session, *, until_caught_up: bool, timeout: float, log_format: str, log_level: str | None) -> int:
     """Follow every stream of the configuration that this process owns, until a signal."""
-    loaded = session.config()
     terminal = any(os.isatty(number) for number in range(3))
-    service = Service(session.config, once=until_caught_up, give_up_after=timeout, terminal=terminal)
+    service = Service(session, once=until_caught_up, give_up_after=timeout, terminal=terminal)
     live = log_format == "auto" and sys.stderr.isatty()
     with screen.progress(service.status) if live else contextlib.nullcontext():
-        logs.configure(
-            sys.stderr,
+        session.log(
             json={"auto": None, "text": False, "json": True}[log_format],
             level=log_level or ("warning" if live else "info"),
-            secrets=loaded.secrets(),
         )
         code = service.run()
     for stream in service.unfinished():
@@ -168,7 +165,7 @@ def verify(session: Session, connection: str, *, deep: bool, as_json: bool, limi
     """Compare what the CMS delivers now with the topics of CONNECTION, key by key. Exit code 1: they differ."""
     loaded, found = session.connection(connection)
     overview.checkpoint(loaded, connection)  # there is nothing to compare before the first run: it says so
-    logs.configure(sys.stderr, json=None, level="info", secrets=loaded.secrets())
+    session.log()
     with screen.counting() as progress:
         report = proof.verify(loaded, found, deep=deep, progress=progress)
     click.echo(json.dumps(report.facts(limit), indent=2) if as_json else report.text(connection, limit))
@@ -353,6 +350,8 @@ def main() -> NoReturn:
         code = error.exit_code
     except ConnectorError as error:
         code = failed(session, error)
+    if session.sink:
+        session.sink.flush(1.0)
     with contextlib.suppress(OSError):
         sys.stdout.flush()
         sys.stderr.flush()

@@ -1,5 +1,6 @@
 """One TOML file -> frozen, validated objects, or all its problems. Nothing below reads files or the environment."""
 
+import base64
 import importlib.resources
 import re
 import string
@@ -246,8 +247,13 @@ class Config(_Frozen):
     server: ServerConfig | None = None
 
     def secrets(self) -> frozenset[str]:
-        """Return every secret value, so that logs can leave them out."""
-        return frozenset(secret.get_secret_value() for secret in _secrets(self))
+        """Return every secret value, so that logs can leave them out, and what headers make of them."""
+        found = {secret.get_secret_value() for secret in _secrets(self)}
+        registry = self.kafka.registry
+        if registry and registry.user and registry.password:
+            pair = f"{registry.user}:{registry.password.get_secret_value()}"
+            found.add(base64.b64encode(pair.encode()).decode())
+        return frozenset(found)
 
 
 def load(path: Path, environ: Mapping[str, str]) -> Config:

@@ -19,13 +19,10 @@ from connector.errors import (
     LocalTrouble,
     PageTooLarge,
     SourceRejected,
-    SourceUnavailable,
     StreamStopped,
-    TransactionAborted,
-    UnknownOutcome,
     Unreachable,
 )
-from connector.metrics import Metrics, Outcome
+from connector.metrics import Metrics
 from connector.model import Checkpoint
 from connector.plan import Hooks, Parts, Plan
 from connector.publisher import Publisher
@@ -37,11 +34,6 @@ from connector.status import StreamState, StreamStatus
 from connector.waiting import Waiting
 
 _A_MOMENT: Final = 0.1
-_OUTCOMES: Final[dict[type[ConnectorError], Outcome]] = {
-    TransactionAborted: "aborted",
-    UnknownOutcome: "unknown",
-    Fenced: "fenced",
-}
 
 
 class Follower:
@@ -59,6 +51,7 @@ class Follower:
         self._once = once
         self._give_up_after = give_up_after
         self._log = logs.get("stream").bind(connection=plan.connection)
+        self._reported = ""
         self._stop = threading.Event()
         self._parts: Parts | None = None
         self._schedule = Schedule(plan.pace, time.monotonic)
@@ -67,7 +60,6 @@ class Follower:
         self._thread = threading.Thread(target=self._run, name=f"stream-{plan.connection}", daemon=True)
         self._standing = Standing(plan)
         self._halted = self._passing = self._recovered = False
-        self._reported = ""
 
     @property
     def status(self) -> StreamStatus:
@@ -224,7 +216,7 @@ class Follower:
         """Do what the error's remedy says."""
         self._retries.troubled()
         self._report(error)
-        self._count(error)
+        self._metrics.failed(self.plan.connection, error)
         try:
             match error.remedy:
                 case "retry":
@@ -250,14 +242,6 @@ class Follower:
     def _reopen(self, error: ConnectorError) -> None:
         self._publisher.close()
         self._pause(error, state_of(error))
-
-    def _count(self, error: ConnectorError) -> None:
-        connection, name = self.plan.connection, type(error).__name__
-        self._metrics.retries(connection, name)
-        if isinstance(error, SourceUnavailable | SourceRejected):
-            self._metrics.poll_failed(connection, name)
-        if outcome := _OUTCOMES.get(type(error)):
-            self._metrics.transactions(connection, outcome)
 
     def _report(self, error: ConnectorError) -> None:
         """Log what is new: trouble that lasts is said once, and being taken over is no trouble."""

@@ -1,4 +1,4 @@
-"""Log lines: JSON for machines, readable on a terminal, and never a secret in either."""
+"""Log lines: JSON for machines, readable on a terminal, and never a secret in either. Logging never raises."""
 
 import json as json_format
 import logging
@@ -10,19 +10,44 @@ from typing import Any, TextIO
 import structlog
 from structlog.typing import FilteringBoundLogger
 
+from connector.logsink import Sink
+
 MASK = "***"
 
 # structlog keeps the keyword "logger" to itself where a logger is made.
 _NAME = "logger_name"
 
 
-def configure(stream: TextIO, *, json: bool | None, level: str, secrets: Iterable[str]) -> None:
+class Mask:
+    """Masks secrets in a text, however each character of them is escaped; it can learn more of them at any time."""
+
+    def __init__(self, secrets: Iterable[str] = ()) -> None:
+        self._known: frozenset[str] = frozenset()
+        self._masked: Callable[[str], str] = str
+        self.learn(secrets)
+
+    def __call__(self, text: str) -> str:
+        """Return the text without any secret."""
+        return self._masked(text)
+
+    def learn(self, secrets: Iterable[str]) -> None:
+        """Mask these as well from now on: what was a secret stays one."""
+        known = self._known | set(secrets)
+        if known != self._known:
+            self._known, self._masked = known, redaction(known)
+
+
+def configure(stream: TextIO | None, *, json: bool | None, level: str, secrets: Iterable[str] | Mask) -> Sink:
     """Send every log line of this process to `stream`, from `level` (`debug`, `info`, `warning`, `error`) up.
 
     `json` None means JSON unless `stream` is a terminal. No value of `secrets` is ever written, URL-encoded or within
     an exception's text either. Lines of libraries come out from `warning` up. Calling it again replaces the former.
+    Return where the lines go: it counts those that are lost.
     """
-    as_json = not stream.isatty() if json is None else json
+    terminal = stream is not None and not stream.closed and stream.isatty()
+    as_json = not terminal if json is None else json
+    mask = secrets if isinstance(secrets, Mask) else Mask(secrets)
+    sink = Sink(stream, partial(_lost, as_json=as_json))
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
@@ -30,14 +55,15 @@ def configure(stream: TextIO, *, json: bool | None, level: str, secrets: Iterabl
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
-            partial(_redact, redaction(secrets)),
-            structlog.processors.JSONRenderer() if as_json else _terminal_renderer(colors=stream.isatty()),
+            partial(_redact, mask),
+            *([structlog.processors.JSONRenderer()] if as_json else [_escape, _terminal_renderer(colors=terminal)]),
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(stream),
+        wrapper_class=_unfailing(structlog.make_filtering_bound_logger(level), sink),
+        logger_factory=lambda *_: _Lines(sink),
         cache_logger_on_first_use=False,
     )
     _route_libraries()
+    return sink
 
 
 def get(name: str) -> FilteringBoundLogger:
@@ -53,6 +79,31 @@ def redaction(secrets: Iterable[str]) -> Callable[[str], str]:
     if not patterns:
         return str
     return partial(re.compile("|".join(patterns)).sub, MASK)
+
+
+class _Lines:
+    """What structlog hands its finished lines to."""
+
+    def __init__(self, sink: Sink) -> None:
+        self.msg = self.debug = self.info = self.warning = self.error = self.critical = sink.line
+
+
+def _unfailing(made: type[FilteringBoundLogger], sink: Sink) -> type[FilteringBoundLogger]:
+    """Return a logger class for which a line that cannot be made is a lost one: no log call raises."""
+
+    class Unfailing(made):  # type: ignore[misc, valid-type]  # a class that structlog makes at run time
+        def _proxy_to_logger(self, method_name: str, event: str | None = None, **facts: Any) -> Any:
+            try:
+                return super()._proxy_to_logger(method_name, event, **facts)
+            except Exception:  # noqa: BLE001  whatever a fact's own code does, who logs it must go on
+                return sink.lose()
+
+    return Unfailing
+
+
+def _lost(count: int, *, as_json: bool) -> str:
+    facts = {"event": "log lines were lost: they could not be written", "count": count, "level": "warning"}
+    return json_format.dumps(facts) if as_json else f"[warning  ] {facts['event']} count={count}"
 
 
 class _Router(logging.Handler):
@@ -76,6 +127,19 @@ def _route_libraries() -> None:
 def _name(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     event["logger"] = event.pop(_NAME, "")
     return event
+
+
+def _escape(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Escape what could move a terminal's cursor or hide text; a traceback keeps its lines."""
+    return {key: _printable(value, keep="\n\t" if key == "exception" else "") for key, value in event.items()}
+
+
+def _printable(value: Any, keep: str = "") -> Any:
+    if not isinstance(value, str) or value.isprintable():
+        return value
+    return "".join(
+        each if each.isprintable() or each in keep else each.encode("unicode_escape").decode() for each in value
+    )
 
 
 def _redact(

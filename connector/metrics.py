@@ -1,19 +1,27 @@
 """The metrics of one process, in a registry of their own. The core calls methods; only this file knows Prometheus."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Final, Literal, get_args
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.core import CounterMetricFamily, Metric
+from prometheus_client.registry import Collector
 
 from connector import __version__
 from connector.batch import Tally
 from connector.envelope import Op
+from connector.errors import ConnectorError, SourceRejected, SourceUnavailable
 from connector.status import STATES, StreamState
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 
 Outcome = Literal["committed", "aborted", "unknown", "fenced"]
 
+_OUTCOMES: Final[dict[str, Outcome]] = {
+    "TransactionAborted": "aborted",
+    "UnknownOutcome": "unknown",
+    "Fenced": "fenced",
+}
 _DEAD_LETTERS: Final = ("MalformedItem", "EventTooLarge")
 _POLL_FAILURES: Final = ("SourceUnavailable", "QuotaExhausted", "SourceRejected")
 _RETRIES: Final = (
@@ -34,14 +42,26 @@ _TRANSACTION_BUCKETS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20)
 _PAGE_BUCKETS = (0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30)
 
 
+class _Lost(Collector):
+    """A count that the log keeps."""
+
+    def __init__(self, count: Callable[[], int]) -> None:
+        self._count = count
+
+    def collect(self) -> Iterable[Metric]:
+        """Give the count as it is now."""
+        yield CounterMetricFamily("contentwire_log_lines_lost", "Log lines that could not be written.", self._count())
+
+
 class Metrics:
     """Counts what happens to streams. Safe from any thread; `docs/metrics.md` describes each metric.
 
     Counts are added, sizes replace the former value, durations are seconds, points in time seconds since 1970.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, log_lines_lost: Callable[[], int] = lambda: 0) -> None:
         self.registry = CollectorRegistry()
+        self.registry.register(_Lost(log_lines_lost))
         self._events = self._counter("contentwire_events", "Events committed, by operation.", "op")
         self._dead_letters = self._counter("contentwire_dead_letters", "Items that could not be published.", "error")
         self._retries = self._counter("contentwire_retries", "Attempts repeated after an error.", "error")
@@ -152,9 +172,14 @@ class Metrics:
         self._bytes.labels(connection).inc(size)
         self._page.labels(connection).observe(seconds)
 
-    def poll_failed(self, connection: str, error: str) -> None:
-        """Count a request to the CMS that did not succeed, by the class name of its error."""
-        self._poll_failures.labels(connection, error).inc()
+    def failed(self, connection: str, error: ConnectorError) -> None:
+        """Count what an error stands for: a retry, a transaction, a request to the CMS."""
+        name = type(error).__name__
+        self.retries(connection, name)
+        if isinstance(error, SourceUnavailable | SourceRejected):
+            self._poll_failures.labels(connection, name).inc()
+        if outcome := _OUTCOMES.get(name):
+            self.transactions(connection, outcome)
 
     def lag(self, connection: str, seconds: float) -> None:
         """Note for how long the stream has not been known to be current."""

@@ -63,7 +63,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
     `open(stop, hooks)` returns a source that stops at `stop` and a publisher; both report to `hooks`.
     `refresh` reads the secrets again that can have changed, and returns whether one has; `secrets_from` says where the
-    credentials come from, for whoever has to correct them.
+    credentials come from, for whoever has to correct them. `mask` takes secrets out of what is shown of the stream.
     """
 
     connection: str
@@ -79,3 +79,4 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     pace: Pace = Pace()
     refresh: Callable[[], bool] = _nothing
     secrets_from: str = ""
+    mask: Callable[[str], str] = str

@@ -5,7 +5,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from connector import __version__, limits, logs, peers, wiring
@@ -14,6 +14,7 @@ from connector.errors import ConfigError, ConnectorError, InternalFailure
 from connector.kafka.cluster import Cluster
 from connector.metrics import CONTENT_TYPE, Metrics
 from connector.server import Server
+from connector.session import Session
 from connector.status import StreamStatus
 from connector.supervisor import Outcome, Supervisor
 
@@ -27,16 +28,16 @@ _TURN: Final = 0.1
 class Service:
     """Every stream of a configuration, followed by this process. With `once`, until each is current or cannot be.
 
-    `load` reads the configuration, now and whenever a reload is asked for; it raises `ConfigError`. `give_up_after`:
-    how many seconds something may stay unreachable before a pass with `once` ends. `terminal`: whether a person's
-    terminal holds this process; its end (SIGHUP) is then the process's, and asks for a reload otherwise.
+    `session` reads the configuration, now and whenever a reload is asked for. `give_up_after`: how many seconds
+    something may stay unreachable before a pass with `once` ends. `terminal`: whether a person's terminal holds this
+    process; its end (SIGHUP) is then the process's, and asks for a reload otherwise. Raises `ConfigError`.
     """
 
-    def __init__(self, load: Callable[[], Config], *, once: bool, give_up_after: float, terminal: bool = False) -> None:
-        self._load = load
-        self._config = load()
+    def __init__(self, session: Session, *, once: bool, give_up_after: float, terminal: bool = False) -> None:
+        self._session = session
+        self._config = session.config()
         self._next: Config | None = None
-        self._metrics = Metrics()
+        self._metrics = Metrics(lambda: session.lines_lost)
         self._once = once
         self._give_up_after = give_up_after
         self._hangs_up = terminal or once
@@ -44,20 +45,20 @@ class Service:
         self._server: Server | None = None
         self._log = logs.get("service")
         self._patience = give_up_after if once else _PATIENCE
-        self._supervisor = self._supervise()
+        self._supervisor = self._supervise(self._config)
         self._begun = False
         self._received = 0
         self._received_at = 0.0
         self._outcome: Outcome = "interrupted"
         self._error: Exception | None = None
 
-    def _supervise(self) -> Supervisor:
-        config = self._config
+    def _supervise(self, config: Config) -> Supervisor:
         name = peers.client_id(wiring.signature(config))
         self._client = {"client.id": name, **config.kafka.properties()}
         owner = self._client["client.id"]
-        plans = [wiring.plan(config, connection, owner=owner) for connection in config.connections.values()]
-        supervisor = Supervisor(plans, self._client, config.kafka.prefix, self._metrics, once=self._once)
+        mask = self._session.mask
+        plans = [wiring.plan(config, each, owner=owner, mask=mask) for each in config.connections.values()]
+        supervisor = Supervisor(plans, self._client, config.kafka.prefix, self._metrics, once=self._once, mask=mask)
         supervisor.give_up_after = self._give_up_after
         return supervisor
 
@@ -120,7 +121,7 @@ class Service:
         try:
             while self._follow():
                 self._config, self._next = self._next or self._config, None
-                self._supervisor = self._supervise()
+                self._supervisor = self._supervise(self._config)
         except ConnectorError as error:
             self._error = error
         except Exception as error:  # noqa: BLE001  handed over to the main thread
@@ -141,7 +142,7 @@ class Service:
     def _reload(self) -> None:
         """Go on with what the configuration says now, or say why not; stopped streams try again in any case."""
         try:
-            loaded = self._load()
+            loaded = self._session.config()
         except ConfigError as error:
             self._refuse_reload(str(error), problems=list(error.problems))
             return

@@ -1,11 +1,13 @@
 """What every command starts from: the options before it, and the configuration they lead to."""
 
-from collections.abc import Callable, Mapping
+import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from connector import config, logs
 from connector.config import Config, Connection
 from connector.errors import ConfigError
+from connector.logsink import Sink
 
 
 class Session:
@@ -15,12 +17,23 @@ class Session:
         self.path = path
         self.environ = environ
         self.debug = debug
-        self.mask: Callable[[str], str] = str
+        self.mask = logs.Mask()
+        self.sink: Sink | None = None
+
+    @property
+    def lines_lost(self) -> int:
+        """How many log lines could not be written."""
+        return self.sink.lost if self.sink else 0
+
+    def log(self, *, json: bool | None = None, level: str = "info") -> Sink:
+        """Send log lines to stderr from now on, as `logs.configure` says."""
+        self.sink = logs.configure(sys.stderr, json=json, level=level, secrets=self.mask)
+        return self.sink
 
     def config(self) -> Config:
         """Load the configuration; raises `ConfigError`."""
         loaded = config.load(self.path, self.environ)
-        self.mask = logs.redaction(loaded.secrets())
+        self.mask.learn(loaded.secrets())
         return loaded
 
     def connection(self, name: str) -> tuple[Config, Connection]:

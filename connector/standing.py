@@ -42,6 +42,7 @@ class Standing:
 
     def tell(self, state: StreamState, error: str = "", hint: str = "") -> None:
         """Say in which state the stream is; the next transaction carries it into the state topic."""
+        error, hint = self._plan.mask(error), self._plan.mask(hint)
         since_ms = self._status.since_ms if state == self._status.state else _now_ms()
         self._status = msgspec.structs.replace(self._status, state=state, error=error, hint=hint, since_ms=since_ms)
         if self._parts:

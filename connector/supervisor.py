@@ -5,7 +5,7 @@ It looks after its threads: a stream's that ends is started again, and without o
 
 import threading
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, Literal
 
 import msgspec
@@ -35,9 +35,17 @@ _EACH_SECOND: Final = 1.0
 class Supervisor:
     """Follows the streams of `plans` that this process owns. `run` blocks; the other methods answer from any thread."""
 
-    def __init__(
-        self, plans: Iterable[Plan], client: Settings, prefix: str, metrics: Metrics, *, once: bool = False
+    def __init__(  # noqa: PLR0913  what is beyond the streams are keywords with defaults
+        self,
+        plans: Iterable[Plan],
+        client: Settings,
+        prefix: str,
+        metrics: Metrics,
+        *,
+        once: bool = False,
+        mask: Callable[[str], str] = str,
     ) -> None:
+        self._mask = mask
         self._plans: Mapping[str, Plan] = {plan.connection: plan for plan in plans}
         self._by_topic = {plan.state_topic: plan for plan in self._plans.values()}
         self._client = client
@@ -179,9 +187,8 @@ class Supervisor:
         if error is None or broken_at is None or status.state in (*HALTED, "disconnected"):
             return status
         since_ms = round(broken_at * 1000)
-        return msgspec.structs.replace(
-            status, state="disconnected", since_ms=since_ms, error=str(error), hint=error.hint
-        )
+        told = self._mask(str(error))
+        return msgspec.structs.replace(status, state="disconnected", since_ms=since_ms, error=told, hint=error.hint)
 
     def _publish_states(self) -> None:
         """Let the metric show what the status says, and log what no error of a stream has told."""

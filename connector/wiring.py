@@ -13,6 +13,7 @@ from connector.envelope import Provenance
 from connector.kafka.layout import Layout
 from connector.kafka.store import KafkaStore
 from connector.kafka.transaction import REAL_PRODUCER, ProducerFactory
+from connector.logs import Mask
 from connector.model import Checkpoint
 from connector.plan import Hooks, Parts, Plan
 from connector.publisher import Publisher
@@ -23,21 +24,22 @@ from connector.source import Observer, Source, Transport, ignore
 from connector.vendors import Vendor, find
 
 
-def plan(
+def plan(  # noqa: PLR0913  what is beyond the connection are keywords with defaults
     config: Config,
     connection: Connection,
     *,
     owner: str = "contentwire",
+    mask: Mask | None = None,
     producer: ProducerFactory = REAL_PRODUCER,
     transport: Transport | None = None,
 ) -> Plan:
-    """Return what following `connection` takes, for the process that calls itself `owner`.
+    """Return what following `connection` takes, for the process that calls itself `owner`; `mask` learns its secrets.
 
     `producer` and `transport` are the seams where tests inject faults.
 
     Raises `ConfigError` for settings that the vendor cannot combine.
     """
-    kafka = config.kafka
+    kafka, mask = config.kafka, mask or Mask()
     vendor = find(connection.vendor)(connection.name, connection.settings)
     laid_out = layout(kafka, connection)
 
@@ -45,6 +47,11 @@ def plan(
         source = open_source(connection, vendor, stop=stop, observe=hooks.page, transport=transport)
         store = KafkaStore(kafka.properties(), laid_out, registry(kafka), producer=producer)
         return Parts(source, publisher(store, kafka, connection, vendor, hooks.committed, owner=owner))
+
+    def refresh() -> bool:
+        changed = _refreshed([*connection.secrets(), *kafka.secrets()])
+        mask.learn(config.secrets())
+        return changed
 
     return Plan(
         connection=connection.name,
@@ -57,8 +64,9 @@ def plan(
         heartbeat=kafka.heartbeat,
         snapshot_mode=connection.snapshot_mode,
         page_size=connection.settings.page_size or 100,
-        refresh=lambda: _refreshed([*connection.secrets(), *kafka.secrets()]),
+        refresh=refresh,
         secrets_from=_origins(connection.secrets()),
+        mask=mask,
     )
 
 

@@ -1,5 +1,6 @@
 """The configuration: what a good file gives, and what each mistake an operator can make says."""
 
+import base64
 import sys
 import tomllib
 from collections.abc import Callable, Iterator
@@ -213,7 +214,7 @@ def test_a_reference_where_no_secret_belongs_is_explained(problems: Problems) ->
 
 
 def test_secrets_never_show(load: Load) -> None:
-    """Neither repr nor str of a configuration holds a secret; `secrets()` lists all of them for the logs."""
+    """Neither repr nor str of a configuration holds a secret; `secrets()` lists all, and what headers make of them."""
     text = (
         KAFKA
         + 'client = { "sasl.password" = { env = "KAFKA_PASSWORD" }, "sasl.username" = "me" }\n'
@@ -223,7 +224,8 @@ def test_secrets_never_show(load: Load) -> None:
     )
     environ = {**ENVIRON, "REGISTRY": "reg-pass", "KEY": "key-5678"}
     loaded = load(text, environ)
-    assert loaded.secrets() == set(environ.values())
+    basic = base64.b64encode(b"u:reg-pass").decode()
+    assert loaded.secrets() == {*environ.values(), basic}
     shown = f"{loaded!r} {loaded} {loaded.kafka.client!r}"
     assert not [secret for secret in environ.values() if secret in shown]
     assert "'me'" in shown

@@ -1,0 +1,135 @@
+"""Log lines that cannot be written: counted, told of later, and never anybody else's trouble."""
+
+import io
+import os
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from connector import logs
+from connector.logsink import Sink
+
+
+def notice(count: int) -> str:
+    """Return a line about lost ones."""
+    return f"lost {count}"
+
+
+class Broken(io.StringIO):
+    """A stream that can be written to only while it is `well`."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__()
+        self.error = error
+        self.well = False
+
+    def write(self, text: str) -> int:
+        """Write, or fail."""
+        if not self.well:
+            raise self.error
+        return super().write(text)
+
+
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), BrokenPipeError(), ValueError("closed")])
+def test_lost_lines_are_counted_and_told(error: Exception) -> None:
+    """Once it works again, the first line is preceded by how many were lost."""
+    stream = Broken(error)
+    sink = Sink(stream, notice)
+    sink.line("one")
+    sink.line("two")
+    assert (sink.lost, stream.getvalue()) == (2, "")
+    stream.well = True
+    sink.line("three")
+    sink.line("four")
+    assert stream.getvalue() == "lost 2\nthree\nfour\n"
+    assert sink.lost == 2
+
+
+def test_a_reader_that_is_gone_costs_lines_alone() -> None:
+    """A pipe that nobody reads any more: every line is lost, and nothing is raised."""
+    reading, writing = os.pipe()
+    with os.fdopen(writing, "w") as stream:
+        sink = Sink(stream, notice)
+        sink.line("read")
+        sink.flush(5)
+        assert os.read(reading, 100) == b"read\n"
+        os.close(reading)
+        sink.line("unread")
+        sink.flush(5)
+        assert sink.lost == 1
+
+
+def test_a_reader_that_does_not_read_holds_nobody_up() -> None:
+    """The pipe is full, and so is the room for waiting lines: lines are lost, and whoever logs goes on at once."""
+    reading, writing = os.pipe()
+    with os.fdopen(writing, "w") as stream:
+        sink = Sink(stream, notice)
+        done = threading.Event()
+
+        def much() -> None:
+            for _ in range(30_000):
+                sink.line("x" * 100)
+            done.set()
+
+        threading.Thread(target=much, daemon=True).start()
+        assert done.wait(10)
+        assert sink.lost > 0
+        os.close(reading)
+
+
+def test_a_full_disk_costs_lines_alone() -> None:
+    """/dev/full refuses every line."""
+    with Path("/dev/full").open("w") as stream:
+        sink = Sink(stream, notice)
+        sink.line("no room")
+        sink.flush(5)
+        assert sink.lost == 1
+
+
+def test_a_fact_that_cannot_be_shown_raises_nothing() -> None:
+    """The code of a logged object is not ours; a closed or missing stream neither."""
+
+    class Nasty:
+        def __repr__(self) -> str:
+            raise ZeroDivisionError
+
+    stream = io.StringIO()
+    sink = logs.configure(stream, json=True, level="info", secrets=[])
+    logs.get("x").info("nasty", fact=Nasty())
+    logs.get("x").info("fine")
+    assert sink.lost == 1
+    assert '"fine"' in stream.getvalue()
+    for broken in (None, closed()):
+        sink = logs.configure(broken, json=None, level="info", secrets=[])
+        logs.get("x").info("nowhere")
+    assert sink.lost == 1
+
+
+def closed() -> Any:
+    """Return a closed stream."""
+    stream = io.StringIO()
+    stream.close()
+    return stream
+
+
+@pytest.mark.parametrize("nasty", ["\x1b[2J", "\r\nfake line", "\u202ereversed", "\x9b31m", "\x07"])
+def test_control_characters_reach_no_terminal(nasty: str) -> None:
+    """In the event, in facts and in nested ones: a CMS or a webhook may have chosen them."""
+    stream = io.StringIO()
+    logs.configure(stream, json=False, level="info", secrets=[])
+    logs.get("x").warning(f"event {nasty}", fact=nasty, nested={"a": [nasty]})
+    (line,) = stream.getvalue().splitlines()
+    assert line.isprintable()
+
+
+def test_a_mask_learns(tmp_path: Path) -> None:
+    """A rotated secret is masked from the moment it was read, and the former one stays so."""
+    mask = logs.Mask(["first-secret"])
+    stream = io.StringIO()
+    logs.configure(stream, json=True, level="info", secrets=mask)
+    mask.learn(["second-secret"])
+    logs.get("x").info("first-secret and second-secret")
+    assert "secret" not in stream.getvalue()
+    assert str(tmp_path) not in stream.getvalue()
