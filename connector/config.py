@@ -3,12 +3,10 @@
 import base64
 import importlib.resources
 import re
-import string
 from collections.abc import Iterator, Mapping
-from itertools import combinations
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -23,8 +21,8 @@ from pydantic import (
     model_validator,
 )
 
-from connector import clientsetting, vendors
-from connector.configfile import Reading, join, kind, parse
+from connector import clientsetting, topictemplate, vendors
+from connector.configfile import Reading, Table, join, kind, parse
 from connector.errors import ConfigError
 from connector.model import EntityType
 from connector.secret import Secret
@@ -32,9 +30,6 @@ from connector.vendors import Settings
 
 _SCALAR = str | bool | int | float
 _BROKER = r"([A-Z_]+://)?(\[[0-9A-Fa-f:.]+\]|[^\s/:\[\]]+)(:\d{1,5})?"
-_TOPIC_BYTES = 249
-_TOPIC_FIELDS = {"prefix", "connection", "entity_type", "locale"}
-_LONGEST = {"entity_type": "content_type", "locale": "x" * 16}
 
 
 def _as_text(value: Any) -> Any:
@@ -155,14 +150,7 @@ class KafkaConfig(_Frozen):
     @field_validator("topic")
     @classmethod
     def _template(cls, topic: str) -> str:
-        fields = _fields(topic)
-        if unknown := sorted(fields - _TOPIC_FIELDS):
-            raise ValueError(f"{{{unknown[0]}}} cannot route: a delete may not know it; use {_braced(_TOPIC_FIELDS)}")
-        if not re.search(r"(^|\.){connection}(\.|$)", topic):
-            raise ValueError("must contain {connection} between dots, so that no two connections share a topic")
-        if not re.fullmatch(r"[A-Za-z0-9._-]+", topic.format_map(dict.fromkeys(_TOPIC_FIELDS, "x"))):
-            raise ValueError("must be of the characters Kafka allows in a topic: letters, digits, dot, _ and -")
-        return topic
+        return topictemplate.checked(topic)
 
     @field_validator("replication_factor")
     @classmethod
@@ -267,7 +255,7 @@ def load(path: Path, environ: Mapping[str, str]) -> Config:
     connections = _connections(reading, document.get("connections", {}))
     server = reading.model(ServerConfig, document["server"], "server") if "server" in document else None
     if kafka:
-        for problem in _collisions(kafka, tuple(connections)):
+        for problem in topictemplate.collisions(kafka.topic, kafka.prefix, tuple(connections)):
             reading.problem("kafka.topic", problem)
     if kafka is None or reading.problems:
         count = len(reading.problems)
@@ -338,10 +326,26 @@ def _connection(reading: Reading, name: str, table: Any, path: str) -> Connectio
         own = {key: value for key, value in table.items() if key in settings_type.model_fields}
         settings = reading.model(settings_type, own, path)
     # Common keys are checked even where the vendor's are wrong: every problem is told at once.
+    if settings_type:
+        _contradictions(reading, vendors.find(table["vendor"]), table, path)
     keys = {"vendor": "", **{key: value for key, value in table.items() if key in common}}
     stand_in = settings or Settings.model_construct()
     connection = reading.model(Connection, {**keys, "name": name, "settings": stand_in}, path)
     return connection if settings else None
+
+
+def _contradictions(reading: Reading, vendor: type[vendors.Vendor], table: Table, path: str) -> None:
+    """Take down the settings that this vendor can only ignore."""
+    if table.get("locales") and not vendor.localized:
+        reading.problem(
+            join(path, "locales"),
+            f"has no effect: one item of {vendor.name} carries every locale; leave it out, and let consumers choose",
+        )
+    wanted = table.get("entity_types")
+    known = set(get_args(EntityType))
+    if isinstance(wanted, list) and wanted and set(map(str, wanted)) <= known - vendor.entity_types:
+        told = ", ".join(sorted(vendor.entity_types))
+        reading.problem(join(path, "entity_types"), f"leaves nothing to publish: {vendor.name} tells of {told} alone")
 
 
 def _settings_type(reading: Reading, vendor: Any, path: str) -> type[Settings] | None:
@@ -353,32 +357,6 @@ def _settings_type(reading: Reading, vendor: Any, path: str) -> type[Settings] |
     except ConfigError as error:
         reading.problem(join(path, "vendor"), f"{error}; {error.hint}")
         return None
-
-
-def _collisions(kafka: KafkaConfig, names: tuple[str, ...]) -> Iterator[str]:
-    # Variable parts other than the connection never make two topics equal: {connection} stands between dots.
-    changes = {name: kafka.topic.format(prefix=kafka.prefix, connection=name, **_LONGEST) for name in names}
-    reserved = {f"{kafka.prefix}.{name}.{end}" for name in names for end in ("state", "dead-letters")}
-    for name, topic in changes.items():
-        if topic in reserved:
-            yield f"the changes topic of {name} would be {topic}, which contentwire keeps for itself"
-        if len(topic) > _TOPIC_BYTES:
-            yield f"the changes topic of {name} would be longer than {_TOPIC_BYTES} characters"
-    for one, other in combinations(names, 2):
-        if changes[one] == changes[other]:
-            yield f"{one} and {other} would share the topic {changes[one]}"
-
-
-def _fields(template: str) -> set[str]:
-    try:
-        parts = tuple(string.Formatter().parse(template))
-    except ValueError as error:
-        raise ValueError(f"is no template: {error}") from error
-    return {f"{name}{conversion or ''}{spec}" for _, name, spec, conversion in parts if name is not None}
-
-
-def _braced(names: set[str]) -> str:
-    return ", ".join(f"{{{name}}}" for name in sorted(names))
 
 
 def _secrets(value: Any) -> Iterator[Secret]:

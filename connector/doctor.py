@@ -84,8 +84,8 @@ def _connection(
         return
     yield _finding(f"{connection.name}: credentials", lambda: _probe(connection, vendor))
     for loss in vendor.losses():
-        hint = "leave api_filter out and filter with content_types, entity_types or locales to see every delete"
-        yield Finding(f"{connection.name}: api_filter", "warning", loss, hint)
+        hint = "leave it out to see every delete; content_types and entity_types filter without losing one"
+        yield Finding(f"{connection.name}: {loss.setting}", "warning", loss.what, hint)
     if cluster:
         yield from _topics(config, connection, vendor, cluster)
     if registered:

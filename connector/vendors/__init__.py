@@ -6,25 +6,25 @@ and read responses, and raise the taxonomy of `connector.errors`.
 
 import importlib
 import ipaddress
-import math
 import pkgutil
 from collections.abc import Mapping
-from typing import ClassVar, Protocol
+from typing import ClassVar, NamedTuple, Protocol
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
-from connector.errors import ConfigError, ForeignUrl, SourceUnavailable
-from connector.model import Checkpoint, EntityKey, Frame, SyncPage
+from connector.errors import ConfigError, SourceUnavailable
+from connector.model import Checkpoint, EntityKey, EntityType, Frame, SyncPage
 from connector.webhook import WakeUp
 
 
 class Settings(BaseModel):
     """The keys of a `[connections.<name>]` table that belong to the vendor; each vendor extends it.
 
-    `base_url` None means the vendor's default for its region; else scheme, host and port alone, http for loopback only
-    unless `allow_http`. `api_filter` holds the vendor's own initial parameters.
+    `base_url` None means the vendor's default for its region; else scheme, host and port, and the path of a gateway,
+    which the vendor's own path is appended to; http for loopback only unless `allow_http`. `api_filter` holds the
+    vendor's own initial parameters.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
@@ -45,9 +45,9 @@ class Settings(BaseModel):
         _ = parts.port  # Raises where it is no port.
         if parts.scheme not in {"http", "https"} or not parts.hostname or base_url.split() != [base_url]:
             raise ValueError("base_url must be a URL like https://cdn.example.com")
-        if "@" in parts.netloc or parts.path.strip("/") or parts.query or parts.fragment:
-            raise ValueError("base_url must be scheme, host and port alone: the vendor's path is appended")
-        return f"{parts.scheme}://{parts.netloc}"
+        if "@" in parts.netloc or parts.query or parts.fragment:
+            raise ValueError("base_url must be scheme, host, port and path alone, without credentials or a query")
+        return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
 
     @model_validator(mode="after")
     def _encrypted(self) -> "Settings":
@@ -64,6 +64,13 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
+class Loss(NamedTuple):
+    """What the API withholds because of `setting`: a sentence."""
+
+    setting: str
+    what: str
+
+
 class Vendor(Protocol):
     """One vendor's Sync API for one connection. Stateless: everything it needs to know is in the checkpoint."""
 
@@ -75,11 +82,17 @@ class Vendor(Protocol):
     newest_first: ClassVar[bool]
     """Whether a walk's responses run from the newest change to the oldest."""
 
+    localized: ClassVar[bool]
+    """Whether an item is of one locale; else one item carries them all, and no filter can leave one out."""
+
+    entity_types: ClassVar[frozenset[EntityType]]
+    """The kinds of entities that the API can tell of."""
+
     def __init__(self, connection: str, settings: Settings) -> None: ...
 
     @property
     def base_url(self) -> str:
-        """Scheme and host (and port) that requests go to; the credential goes nowhere else."""
+        """Scheme and host (and port, and a gateway's path) that requests go to; the credential goes nowhere else."""
         ...
 
     @property
@@ -116,7 +129,7 @@ class Vendor(Protocol):
     def frame(self, response: httpx.Response, after: Checkpoint) -> Frame:
         """Return what a completely read response says but for its items, so that the next request need not wait.
 
-        Raises `SourceUnavailable` (with `retry_after` where told), `SourceRejected`, `ForeignUrl`, `CheckpointRejected`
+        Raises `SourceUnavailable` (with `retry_after` where told), `SourceRejected`, `CheckpointRejected`
         (`doubtful` where only a probe can tell) or `PageTooLarge`.
         """
         ...
@@ -140,8 +153,8 @@ class Vendor(Protocol):
         """Return if the probe succeeded; else raise as `page` does."""
         ...
 
-    def losses(self) -> tuple[str, ...]:
-        """Return a sentence for each kind of change that `api_filter` makes the API withhold (deletes above all)."""
+    def losses(self) -> tuple[Loss, ...]:
+        """Return each kind of change that a setting makes the API withhold (deletes above all)."""
         ...
 
     def wake_up(self, headers: Mapping[str, str], method: str, path: str, body: bytes, now: float) -> WakeUp | None:
@@ -152,34 +165,22 @@ class Vendor(Protocol):
         ...
 
 
-def continuation(base_url: str, next_url: str, parameter: str) -> str:
+def continuation(next_url: str, parameter: str) -> str:
     """Return the cursor that a response's next URL carries in `parameter`.
 
-    Raises `ForeignUrl` if the URL leaves `base_url`, `SourceUnavailable` if it holds no usable cursor.
+    Nothing else of the URL matters, for no request ever goes there: a caching proxy's body names the host behind it.
+    Raises `SourceUnavailable` if it holds no usable cursor.
     """
-    home = httpx.URL(base_url)
     try:
-        url = home.join(next_url)
-        found = parse_qs(url.query.decode("ascii"), errors="strict").get(parameter, [])
-    except (httpx.InvalidURL, ValueError):
-        raise SourceUnavailable("the response's next URL cannot be read") from None
-    if (url.scheme, url.host, url.port) != (home.scheme, home.host, home.port):
-        raise ForeignUrl(
-            f"the response's next URL leads away from {base_url}; it was not followed",
-            hint="correct base_url, or ask what stands between contentwire and the API",
-        )
-    if len(found) != 1:
-        raise SourceUnavailable(f"the response's next URL has no single {parameter}")
-    return found[0]
-
-
-def seconds(text: str | None) -> float | None:
-    """Return a header's number of seconds, or None where it is none."""
-    try:
-        found = float(text or "nan")
+        found = parse_qs(urlsplit(next_url).query, errors="strict").get(parameter, [])
     except ValueError:
-        return None
-    return found if 0 <= found < math.inf else None
+        raise SourceUnavailable("the response's next URL cannot be read") from None
+    if len(found) != 1:
+        raise SourceUnavailable(
+            f"the response's next URL has no single {parameter}",
+            hint="ask what stands between contentwire and the API: the URL has been changed on its way",
+        )
+    return found[0]
 
 
 def names() -> tuple[str, ...]:

@@ -7,7 +7,7 @@ import hashlib
 import hmac
 import re
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, ClassVar, Literal, NoReturn
+from typing import Annotated, Any, ClassVar, Literal
 from urllib.parse import quote
 
 import httpx
@@ -23,9 +23,11 @@ from connector.errors import (
     PageTooLarge,
     SourceRejected,
     SourceUnavailable,
+    StreamStopped,
 )
 from connector.model import ALL_LOCALES, Change, Checkpoint, EntityKey, EntityType, Frame, SyncPage
-from connector.vendors import Settings, continuation, seconds
+from connector.refusal import looks_like_a_page, meaning, named, seconds
+from connector.vendors import Loss, Settings, continuation
 from connector.webhook import WakeUp, announced, shares_secret
 
 _HOSTS = {
@@ -44,6 +46,13 @@ _PATHS = {"entry": "entries", "asset": "assets"}
 _CODE = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _RATE_WAIT = 1.0
 _SIGNATURE_AGE = 30.0
+_HINTS = {
+    400: "check api_filter and page_size",
+    401: "check the token: it must be a delivery token of this space; a new one takes some seconds to work",
+    403: "check the rights of the token and the space's plan; a firewall in between may refuse as well",
+    404: "check space and environment, and that the token is allowed to read this environment",
+    422: "check api_filter and page_size",
+}
 
 Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
 
@@ -90,6 +99,8 @@ class Contentful:
     name: ClassVar[str] = "contentful"
     settings_type: ClassVar[type[Settings]] = ContentfulSettings
     newest_first: ClassVar[bool] = True
+    localized: ClassVar[bool] = False
+    entity_types: ClassVar[frozenset[EntityType]] = frozenset({"entry", "asset"})
 
     def __init__(self, connection: str, settings: Settings) -> None:
         assert isinstance(settings, ContentfulSettings)
@@ -133,12 +144,12 @@ class Contentful:
         return not self._settings.preview
 
     def request(self, checkpoint: Checkpoint) -> httpx.Request:
-        """Return the request for the page after `checkpoint`; the Preview API has no deltas: `SourceRejected`."""
+        """Return the request for the page after `checkpoint`; the Preview API has no deltas: `StreamStopped`."""
         if checkpoint.cursor is None:
             sizes = (self._settings.page_size or _PAGE_SIZE, checkpoint.page_size or _PAGE_SIZE_LIMIT)
             return self._get("sync", {"initial": "true", **self._settings.api_filter, "limit": str(min(sizes))})
         if self._settings.preview and checkpoint.page == 0:
-            raise SourceRejected(
+            raise StreamStopped(
                 "the Preview API answers initial syncs only: the snapshot is complete, changes cannot be followed",
                 hint='set snapshot_mode = "initial_only" for this connection, or follow the published content',
             )
@@ -168,7 +179,7 @@ class Contentful:
         next_url = page_url or sync_url
         if not isinstance(next_url, str):
             raise SourceUnavailable("the response has neither nextPageUrl nor nextSyncUrl")
-        cursor = continuation(self.base_url, next_url, "sync_token")
+        cursor = continuation(next_url, "sync_token")
         return Frame(raws, after.advance(cursor=cursor, caught_up=not page_url, identity=identity), not page_url)
 
     def read(self, frame: Frame) -> SyncPage:
@@ -188,19 +199,19 @@ class Contentful:
         """Return if credentials, space and environment are right; else raise as `page` does."""
         self._refuse(response, token=False)
 
-    def losses(self) -> tuple[str, ...]:
+    def losses(self) -> tuple[Loss, ...]:
         """Return what the filter, or the Preview API, withholds."""
         kind = self._settings.api_filter.get("type", "all")
         found = []
         if kind in ("Entry", "Asset"):
             other = "assets" if kind == "Entry" else "entries"
-            found.append(f"type = {kind}: no {other}, and no delete or unpublish of anything")
+            found.append(Loss("api_filter", f"type = {kind}: no {other}, and no delete or unpublish of anything"))
         if kind.startswith("Delet"):
-            found.append(f"type = {kind}: nothing that is published, and no delete of any other kind")
+            found.append(Loss("api_filter", f"type = {kind}: nothing that is published, no delete of any other kind"))
         if "content_type" in self._settings.api_filter:
-            found.append("content_type: no entry of another content type")
+            found.append(Loss("api_filter", "content_type: no entry of another content type"))
         if self._settings.preview:
-            found.append("preview: one initial sync, and no change and no delete after it")
+            found.append(Loss("preview", "one initial sync, and no change and no delete after it"))
         return tuple(found)
 
     def wake_up(self, headers: Mapping[str, str], method: str, path: str, body: bytes, now: float) -> WakeUp | None:
@@ -221,29 +232,23 @@ class Contentful:
         status = response.status_code
         if status == httpx.codes.OK:
             return
-        told = f"Contentful answered {status}{_code(response.content)}"
-        if status == httpx.codes.TOO_MANY_REQUESTS:
+        where = f"space {self._settings.space}, environment {self._settings.environment}"
+        told = f"Contentful answered {status}{_code(response.content)} for {where}"
+        refused = meaning(response, told, _HINTS)
+        if status == httpx.codes.TOO_MANY_REQUESTS and isinstance(refused, SourceUnavailable):
             reset = seconds(response.headers.get("X-Contentful-RateLimit-Reset"))
-            raise SourceUnavailable(told, retry_after=_RATE_WAIT if reset is None else reset)
-        if status >= httpx.codes.INTERNAL_SERVER_ERROR or status < httpx.codes.MULTIPLE_CHOICES:
-            raise SourceUnavailable(told)
+            refused.retry_after = refused.retry_after or (_RATE_WAIT if reset is None else reset)
+        if isinstance(refused, SourceUnavailable) and status != httpx.codes.GONE:
+            raise refused
         if status == httpx.codes.BAD_REQUEST and _TOO_LARGE.search(response.content):
             raise PageTooLarge(f"{told}: the page exceeds the API's size limit", hint="use a smaller page_size")
-        if token and status in (400, 404, 410, 422):
+        if token and status in (400, 404, 410, 422) and not looks_like_a_page(response):
             # No answer to a bad token is documented, and a revoked access looks the same.
             raise CheckpointRejected(f"{told} to a sync token", doubtful=True)
-        self._reject(status, told)
-
-    def _reject(self, status: int, told: str) -> NoReturn:
-        where = f"space {self._settings.space}, environment {self._settings.environment}"
-        if status in (401, 403, 404):
-            raise SourceRejected(
-                f"{told} for {where}",
-                hint="check space, environment and token: the token must be allowed to read this environment",
-            )
-        if status < httpx.codes.BAD_REQUEST:
-            raise SourceRejected(f"{told}, a redirect, for {where}; it was not followed", hint="correct base_url")
-        raise SourceRejected(f"{told} for {where}", hint="check api_filter and page_size")
+        if status in (400, 422) and (parameter := named(response, self._settings.api_filter)):
+            parameter = f"api_filter.{parameter}"
+            raise SourceRejected(f"{told}: it refuses {parameter}", hint=f"correct {parameter} of this connection")
+        raise refused
 
     def _change(self, raw: bytes) -> Change:
         parts = rawjson.members(raw)

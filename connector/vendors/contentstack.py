@@ -5,7 +5,6 @@ https://www.contentstack.com/docs/developers/apis/content-delivery-api/synchroni
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from email.utils import parsedate_to_datetime
 from typing import Annotated, Any, ClassVar, Literal, NoReturn
 from urllib.parse import quote
 
@@ -14,9 +13,11 @@ import msgspec
 from pydantic import Field, SecretStr, field_validator
 
 from connector import item, rawjson
-from connector.errors import CheckpointRejected, MalformedItem, SourceRejected, SourceUnavailable
+from connector.errors import CheckpointRejected, ConnectorError, MalformedItem, SourceRejected, SourceUnavailable
 from connector.model import ALL_LOCALES, Change, ChangeType, Checkpoint, EntityKey, EntityType, Frame, Scope, SyncPage
-from connector.vendors import Settings, seconds
+from connector.refusal import meaning, moment, seconds
+from connector.timestamp import micros
+from connector.vendors import Loss, Settings
 from connector.webhook import WakeUp, announced, shares_secret
 
 _HOSTS = {
@@ -42,6 +43,15 @@ _REMOVALS = {kind for kind, (_, change_type) in _ITEMS.items() if change_type !=
 _PAGE = "pagination_token:"
 _INVALID_PARAMETERS = 141
 _ASSETS = "sys_assets"
+_CREDENTIALS = "check api_key, token, environment, branch and region: the token belongs to one environment"
+_HINTS = {
+    400: _CREDENTIALS,
+    401: f"{_CREDENTIALS}; a new token takes some seconds to work",
+    403: f"{_CREDENTIALS}; a firewall in between may refuse as well",
+    404: _CREDENTIALS,
+    422: _CREDENTIALS,
+}
+_SETTINGS = {"access_token": "token", "api_key": "api_key", "branch": "branch", "environment": "environment"}
 
 HeaderText = Annotated[str, Field(pattern=r"^[!-~]+$")]
 Name = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]+$")]
@@ -71,6 +81,8 @@ class ContentstackSettings(Settings):
         types = [one.strip() for one in api_filter.get("type", "entry_published").split(",")]
         if strange := [one for one in types if one not in _ITEMS]:
             raise ValueError(f"type has no {strange[0]!r}; known: {', '.join(_ITEMS)}")
+        if "start_from" in api_filter and micros(api_filter["start_from"]) is None:
+            raise ValueError('start_from must be an ISO date like "2024-05-01T00:00:00.000Z"')
         return api_filter | ({"type": ",".join(types)} if "type" in api_filter else {})
 
 
@@ -103,6 +115,8 @@ class Contentstack:
     name: ClassVar[str] = "contentstack"
     settings_type: ClassVar[type[Settings]] = ContentstackSettings
     newest_first: ClassVar[bool] = True
+    localized: ClassVar[bool] = True
+    entity_types: ClassVar[frozenset[EntityType]] = frozenset({"entry", "asset", "content_type"})
 
     def __init__(self, connection: str, settings: Settings) -> None:
         assert isinstance(settings, ContentstackSettings)
@@ -197,7 +211,7 @@ class Contentstack:
         """Return if stack, environment, branch and token are right; else raise as `page` does."""
         self._refuse(response, token=False)
 
-    def losses(self) -> tuple[str, ...]:
+    def losses(self) -> tuple[Loss, ...]:
         """Return what the filter withholds, for the life of the token it made."""
         api_filter = self._settings.api_filter
         found = []
@@ -209,7 +223,7 @@ class Contentstack:
             found.append("locale: nothing that is published to, or removed from, another locale")
         if "start_from" in api_filter:
             found.append("start_from: nothing that was last published before that date")
-        return tuple(found)
+        return tuple(Loss("api_filter", what) for what in found)
 
     def wake_up(self, headers: Mapping[str, str], method: str, path: str, body: bytes, now: float) -> WakeUp | None:
         """Return what a call announces that carries the shared secret. Contentstack's own signature is not checked."""
@@ -232,27 +246,38 @@ class Contentstack:
         status = response.status_code
         if status == httpx.codes.OK:
             return
-        if status == httpx.codes.TOO_MANY_REQUESTS:
-            raise SourceUnavailable("Contentstack answered 429", retry_after=_wait(response.headers))
-        if status >= httpx.codes.INTERNAL_SERVER_ERROR or status < httpx.codes.MULTIPLE_CHOICES:
-            raise SourceUnavailable(f"Contentstack answered {status}")
-        if status < httpx.codes.BAD_REQUEST:
-            raise SourceRejected(
-                f"Contentstack answered {status}, a redirect; it was not followed", hint="correct region or base_url"
-            )
-        self._reject(response, token=token)
+        refused = meaning(response, f"Contentstack answered {status} for {self._where}", _HINTS)
+        if status == httpx.codes.TOO_MANY_REQUESTS and isinstance(refused, SourceUnavailable):
+            refused.retry_after = refused.retry_after or _wait(response.headers)
+        # The body may tell a bad token or a refused parameter, under whatever status.
+        if (
+            status < httpx.codes.BAD_REQUEST
+            or status >= httpx.codes.INTERNAL_SERVER_ERROR
+            or not _error(response.content)[0]
+        ):
+            raise refused
+        self._reject(response, token=token, otherwise=refused)
 
-    def _reject(self, response: httpx.Response, *, token: bool) -> NoReturn:
-        """Raise what an error body means: the same code stands for bad tokens and for bad credentials."""
+    @property
+    def _where(self) -> str:
+        return f"environment {self._settings.environment}"
+
+    def _reject(self, response: httpx.Response, *, token: bool, otherwise: ConnectorError | None = None) -> NoReturn:
+        """Raise what an error body means: the same code stands for bad tokens, parameters and credentials."""
         code, fields = _error(response.content)
-        told = f"Contentstack answered {response.status_code}{f' (error_code {code})' if code else ''}"
+        told = f"Contentstack answered {response.status_code} (error_code {code}) for {self._where}"
         tokens = fields & {"sync_token", "pagination_token"}
         if token and code == _INVALID_PARAMETERS and tokens:
             raise CheckpointRejected(f"{told}: the {min(tokens)} is not valid")
-        raise SourceRejected(
-            f"{told} for environment {self._settings.environment}",
-            hint="check api_key, token, environment, branch and region: the token belongs to one environment",
-        )
+        if named := sorted(fields & {*self._settings.api_filter}):
+            raise SourceRejected(
+                f"{told}: it refuses api_filter.{named[0]}", hint=f"correct api_filter.{named[0]} of this connection"
+            )
+        if named := sorted(_SETTINGS[field] for field in fields & _SETTINGS.keys()):
+            raise SourceRejected(f"{told}: it refuses {', '.join(named)}", hint=f"check {', '.join(named)}")
+        if isinstance(otherwise, SourceUnavailable):
+            raise otherwise
+        raise SourceRejected(told, hint=otherwise.hint if otherwise else _HINTS[httpx.codes.UNPROCESSABLE_ENTITY])
 
     def _change(self, raw: bytes) -> Change:
         parts = rawjson.members(raw)
@@ -358,15 +383,8 @@ def _error(body: bytes) -> tuple[int | None, set[str]]:
 
 
 def _wait(headers: Mapping[str, str]) -> float:
-    """Return the seconds to wait: told as such, or as a point in time, which the response's own date makes relative."""
-    told = seconds(headers.get("retry-after"))
-    if told is not None:
-        return told
-    reset = seconds(headers.get("x-ratelimit-reset"))
-    try:
-        now = parsedate_to_datetime(headers.get("date", "")).timestamp()
-    except (ValueError, OverflowError):
-        now = None
+    """Return the seconds until the limit is reset: a point in time, which the response's own date makes relative."""
+    reset, now = seconds(headers.get("x-ratelimit-reset")), moment(headers.get("date", ""))
     return max(1.0, reset - now) if reset is not None and now is not None else 1.0
 
 

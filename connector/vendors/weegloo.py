@@ -6,7 +6,7 @@ What the documentation leaves open is named in docs/vendors/weegloo.md; this rea
 import hashlib
 import re
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, ClassVar, NoReturn
+from typing import Annotated, Any, ClassVar
 from urllib.parse import quote
 
 import httpx
@@ -23,7 +23,8 @@ from connector.errors import (
     SourceUnavailable,
 )
 from connector.model import ALL_LOCALES, Change, Checkpoint, EntityKey, EntityType, Frame, SyncPage
-from connector.vendors import Settings, continuation, seconds
+from connector.refusal import looks_like_a_page, meaning, named, wait
+from connector.vendors import Loss, Settings, continuation
 from connector.webhook import WakeUp, announced, shares_secret
 
 _HOST = "https://cda.weegloo.com"
@@ -33,6 +34,13 @@ _REMOVALS: dict[str, EntityType] = {"DeletedContent": "entry", "DeletedMedia": "
 _PATHS = {"entry": "contents", "asset": "medias", "content_type": "content-types"}
 _CODE = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _QUOTA = "WGL429"
+_HINTS = {
+    400: "check api_filter",
+    401: "check the token: it must be a delivery token of this space, or of a user who may read it",
+    403: "check the token's role: it must be allowed to read the space; a firewall in between may refuse as well",
+    404: "check space, and that the token's role is allowed to read it",
+    422: "check api_filter",
+}
 _QUOTA_WAIT, _LONGEST_WAIT = 900.0, 86_400.0
 
 Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
@@ -84,6 +92,8 @@ class Weegloo:
     name: ClassVar[str] = "weegloo"
     settings_type: ClassVar[type[Settings]] = WeeglooSettings
     newest_first: ClassVar[bool] = False
+    localized: ClassVar[bool] = False
+    entity_types: ClassVar[frozenset[EntityType]] = frozenset({"entry", "asset", "content_type"})
 
     def __init__(self, connection: str, settings: Settings) -> None:
         assert isinstance(settings, WeeglooSettings)
@@ -143,7 +153,7 @@ class Weegloo:
             raise SourceUnavailable(f"the response is no sync page: {error}") from error
         if not isinstance(next_url, str):
             raise SourceUnavailable("the response has no nextSyncUrl")
-        cursor = continuation(self.base_url, next_url, "sync-token")
+        cursor = continuation(next_url, "sync-token")
         return Frame(raws, after.advance(cursor=cursor, caught_up=not raws), not raws)
 
     def read(self, frame: Frame) -> SyncPage:
@@ -163,16 +173,16 @@ class Weegloo:
         """Return if space and token are right; else raise as `page` does."""
         self._refuse(response, token=False)
 
-    def losses(self) -> tuple[str, ...]:
+    def losses(self) -> tuple[Loss, ...]:
         """Return what the filter withholds."""
         kind = self._settings.api_filter.get("type", "All")
         found = []
         if kind in ("Content", "Media"):
-            found.append(f"type = {kind}: no delete or unpublish of anything")
+            found.append(Loss("api_filter", f"type = {kind}: no delete or unpublish of anything"))
         if kind.startswith("Delet"):
-            found.append(f"type = {kind}: nothing that is published, and no delete of any other kind")
+            found.append(Loss("api_filter", f"type = {kind}: nothing that is published, no delete of any other kind"))
         if "content-type" in self._settings.api_filter:
-            found.append("content-type: no content of another content type")
+            found.append(Loss("api_filter", "content-type: no content of another content type"))
         return tuple(found)
 
     def wake_up(self, headers: Mapping[str, str], method: str, path: str, body: bytes, now: float) -> WakeUp | None:
@@ -194,29 +204,23 @@ class Weegloo:
         if status == httpx.codes.OK:
             return
         code = _code(response.content)
-        told = f"Weegloo answered {status}{f' ({code})' if code else ''}"
-        wait = seconds(response.headers.get("Retry-After"))
+        told = f"Weegloo answered {status}{f' ({code})' if code else ''} for space {self._settings.space}"
+        refused = meaning(response, told, _HINTS)
         if status == httpx.codes.TOO_MANY_REQUESTS and code.startswith(_QUOTA):
             raise QuotaExhausted(
                 f"{told}: the plan's quota is used up",
                 hint="wait until the quota renews, or raise it in Weegloo; a longer poll_interval uses less",
-                retry_after=min(max(wait or 0.0, _QUOTA_WAIT), _LONGEST_WAIT),
+                retry_after=min(max(wait(response.headers) or 0.0, _QUOTA_WAIT), _LONGEST_WAIT),
             )
-        if status == httpx.codes.TOO_MANY_REQUESTS:
-            raise SourceUnavailable(told, retry_after=wait)
-        if status >= httpx.codes.INTERNAL_SERVER_ERROR or status < httpx.codes.MULTIPLE_CHOICES:
-            raise SourceUnavailable(told, retry_after=wait)
-        if token and status in (400, 404, 410, 422):
+        if isinstance(refused, SourceUnavailable) and status != httpx.codes.GONE:
+            raise refused
+        if token and status in (400, 404, 410, 422) and not looks_like_a_page(response):
             # No answer to a bad token is documented, and a lost role looks the same.
             raise CheckpointRejected(f"{told} to a sync token", doubtful=True)
-        self._reject(status, f"{told} for space {self._settings.space}")
-
-    def _reject(self, status: int, told: str) -> NoReturn:
-        if status < httpx.codes.BAD_REQUEST:
-            raise SourceRejected(f"{told}, a redirect; it was not followed", hint="correct base_url")
-        if status in (401, 403, 404):
-            raise SourceRejected(told, hint="check space and token: the token's role must be allowed to read the space")
-        raise SourceRejected(told, hint="check api_filter")
+        if status in (400, 422) and (parameter := named(response, self._settings.api_filter)):
+            parameter = f"api_filter.{parameter}"
+            raise SourceRejected(f"{told}: it refuses {parameter}", hint=f"correct {parameter} of this connection")
+        raise refused
 
     def _change(self, raw: bytes) -> Change:
         parts = rawjson.members(raw)

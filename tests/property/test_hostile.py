@@ -197,7 +197,7 @@ def test_an_item_ten_thousand_levels_deep_costs_only_itself(name: str) -> None:
 
 def test_the_error_of_a_hostile_answer_is_of_the_taxonomy(simulator: Simulator) -> None:
     """A redirect, a web page and broken compression are `ConnectorError`s with a hint for whoever operates this."""
-    for kind in ("redirect", "html", "truncated_gzip", "foreign_next_url"):
+    for kind in ("redirect", "html", "truncated_gzip"):
         simulator.push_fault("contentful", Fault(kind))
         source = Source(connect(simulator, "contentful"))
         with pytest.raises(ConnectorError):

@@ -23,7 +23,10 @@ class AcmeSettings(Settings):
     api_key: SecretStr | None = None
 
 class Acme:
+    name = "acme"
     settings_type = AcmeSettings
+    localized = True
+    entity_types = frozenset(("entry", "asset"))
 
 VENDOR = Acme
 '''
@@ -159,7 +162,7 @@ def test_every_problem_is_reported_at_once_with_its_path(problems: Problems) -> 
         ),
         (KAFKA + BLOG + 'base_url = "HTTP://cms.example"\n', "connections.blog: base_url would send the token unencry"),
         (
-            KAFKA + BLOG + 'base_url = "https://cms.example/v3"\n',
+            KAFKA + BLOG + 'base_url = "https://cms.example/v3?x=1"\n',
             "connections.blog.base_url: base_url must be scheme, ",
         ),
         (KAFKA + BLOG + 'base_url = "https://u:p@cms.example"\n', "connections.blog.base_url: base_url must be scheme"),

@@ -19,6 +19,7 @@ DELIVERY_PATH = (
     "errors.py",
     "timestamp.py",
     "item.py",
+    "refusal.py",
     "rawjson.py",
     "vendors/",
     "codec.py",
@@ -46,7 +47,7 @@ DELIVERY_PATH = (
 SEAMS = {
     "confluent_kafka": ("kafka/", "demo/"),
     "fastavro": ("codec.py",),
-    "httpx": ("source.py", "registry.py", "vendors/"),
+    "httpx": ("source.py", "registry.py", "refusal.py", "vendors/"),
     "click": ("cli.py",),
     "pydantic": ("config.py", "configfile.py", "secret.py", "vendors/"),
     "prometheus_client": ("metrics.py",),

@@ -308,13 +308,6 @@ def test_the_owners_last_word_is_in_the_state(simulator: Simulator, store: Memor
     assert store.report().error == ""
 
 
-def test_a_foreign_next_url_stops_the_stream(simulator: Simulator, store: MemoryStore, following: Following) -> None:
-    """Nothing of the page is published, nothing is sent elsewhere."""
-    simulator.push_fault(NAME, Fault("foreign_next_url"))
-    assert following.catch_up().status.state == "stopped"
-    assert store.records == []
-
-
 def test_a_refusing_broker_stops_the_stream(store: MemoryStore, following: Following) -> None:
     """Waiting would not help: an operator has to act."""
     store.faults.append(fail_before_commit(BrokerFatal("not authorized", hint="check the ACLs")))

@@ -253,7 +253,6 @@ def test_a_refused_token_is_told_by_the_body(status: int, field: str) -> None:
         error(403, None, {}),
         error(404, 118, {"sync_token": ["of another code"]}),
         error(200, 109, {}),
-        httpx.Response(422, content=b"<html>"),
         httpx.Response(404, content=b"[]"),
         httpx.Response(302, headers={"Location": "https://evil.example.com"}),
     ],

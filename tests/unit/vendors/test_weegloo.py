@@ -13,7 +13,6 @@ from connector.errors import (
     CheckpointRejected,
     ConfigError,
     ConnectorError,
-    ForeignUrl,
     QuotaExhausted,
     SourceRejected,
     SourceUnavailable,
@@ -208,10 +207,20 @@ def test_a_next_url_of_the_same_origin_is_followed(url: str) -> None:
     assert weegloo().page(answer(CONTENT, url=url), START).checkpoint.cursor == "165rWhDiuLNo"
 
 
-@pytest.mark.parametrize("origin", ["https://evil.example.com", "http://cda.weegloo.com", "//evil.example.com"])
-def test_a_foreign_next_url_is_refused(origin: str) -> None:
-    """Another host or scheme never becomes a cursor."""
-    assert isinstance(raised(answer(CONTENT, url=origin + NEXT), START), ForeignUrl)
+@pytest.mark.parametrize("origin", ["https://origin.example.com", "http://cda.weegloo.com", "//cdn.example.com", "x"])
+def test_only_the_token_of_a_next_url_matters(origin: str) -> None:
+    """What stands before it is not followed: requests go to the configured host."""
+    page = weegloo().page(answer(CONTENT, url=origin + NEXT), START)
+    assert page.checkpoint.cursor == weegloo().page(answer(CONTENT), START).checkpoint.cursor
+    assert weegloo().request(page.checkpoint).url.host == "cda.weegloo.com"
+
+
+def test_a_refused_filter_is_named() -> None:
+    """The parameter that the API complains about, not the credentials."""
+    vendor = weegloo(api_filter={"type": "Content", "content-type": "nope"})
+    body = {"sys": {"type": "Unprocessable", "code": "WGL422001"}, "reason": "unknown content-type"}
+    with pytest.raises(SourceRejected, match=r"api_filter\.content-type$"):
+        vendor.page(httpx.Response(422, json=body), START)
 
 
 @pytest.mark.parametrize(
@@ -234,7 +243,7 @@ def test_a_broken_answer_is_tried_again(response: httpx.Response) -> None:
     assert isinstance(raised(response, RESUMED), SourceUnavailable)
 
 
-@pytest.mark.parametrize("status", [400, 404, 410, 422])
+@pytest.mark.parametrize("status", [400, 404, 422])
 def test_a_4xx_is_doubtful_for_a_token_and_final_without_one(status: int) -> None:
     """No answer to a bad token is documented: the caller probes before it takes a new snapshot."""
     refused = raised(error(status, "WGL404001"), RESUMED)
@@ -244,7 +253,7 @@ def test_a_4xx_is_doubtful_for_a_token_and_final_without_one(status: int) -> Non
 
 
 @pytest.mark.parametrize("after", [START, RESUMED])
-@pytest.mark.parametrize("status", [301, 401, 403, 406])
+@pytest.mark.parametrize("status", [301, 401, 403])
 def test_other_refusals_stop_the_stream(status: int, after: Checkpoint) -> None:
     """Credentials, redirects and the like are an operator's to correct; the message holds the code alone."""
     refused = raised(error(status, "WGL401001"), after)
@@ -296,7 +305,7 @@ def test_losses_name_what_a_filter_withholds(api_filter: dict[str, str], lost: l
     """An unfiltered stream loses nothing; each filter says which deletes it costs."""
     found = weegloo(api_filter=api_filter).losses()
     assert len(found) == len(lost)
-    assert all(part in sentence for part, sentence in zip(lost, found, strict=True))
+    assert all(part in loss.what for part, loss in zip(lost, found, strict=True))
 
 
 @pytest.mark.parametrize("secret", [None, "", "s3cret"])
