@@ -1,247 +1,24 @@
 """One TOML file -> frozen, validated objects, or all its problems. Nothing below reads files or the environment."""
 
-import base64
 import importlib.resources
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from types import MappingProxyType
-from typing import Annotated, Any, Literal, get_args
-from urllib.parse import urlsplit
+from typing import Any, get_args
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    SecretStr,
-    ValidationInfo,
-    field_validator,
-    model_validator,
-)
+from pydantic import SecretStr
 
-from connector import clientsetting, topictemplate, vendors
+from connector import clientsetting, outbound, topictemplate, vendors
 from connector.configfile import Reading, Table, join, kind, parse
 from connector.errors import ConfigError
 from connector.model import EntityType
-from connector.secret import Secret
+from connector.outbound import Outbound
+from connector.settings import Config, Connection, KafkaConfig, Registry, ServerConfig, as_text
 from connector.vendors import Settings
 
+__all__ = ["Config", "Connection", "KafkaConfig", "Registry", "ServerConfig", "load", "sample", "write_sample"]
+
 _SCALAR = str | bool | int | float
-_BROKER = r"([A-Z_]+://)?(\[[0-9A-Fa-f:.]+\]|[^\s/:\[\]]+)(:\d{1,5})?"
-
-
-def _as_text(value: Any) -> Any:
-    # Kafka's settings are texts; TOML's own booleans and numbers are what an operator writes.
-    if isinstance(value, bool):
-        return str(value).lower()
-    return str(value) if isinstance(value, int | float) else value
-
-
-def _some(values: tuple[str, ...]) -> tuple[str, ...]:
-    if not values:
-        raise ValueError("must name at least one, or be left out to mean all")
-    if "" in values:
-        raise ValueError("must not hold an empty string")
-    return tuple(sorted(set(values)))
-
-
-Text = Annotated[str, BeforeValidator(_as_text)]
-Names = Annotated[tuple[str, ...], Field(strict=False), AfterValidator(_some)]
-EntityTypes = Annotated[tuple[EntityType, ...], Field(strict=False), AfterValidator(_some)]
-TopicConfig = Annotated[Mapping[str, Text], AfterValidator(MappingProxyType)]
-Client = Annotated[Mapping[str, Text | SecretStr], AfterValidator(MappingProxyType)]
-Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-
-
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-
-class Registry(_Frozen):
-    """The schema registry (Confluent API). `ca`: a PEM file to verify it with, None for the system's."""
-
-    url: str
-    user: str | None = None
-    password: SecretStr | None = None
-    ca: Path | None = None
-
-    @field_validator("url")
-    @classmethod
-    def _http(cls, url: str) -> str:
-        parts = urlsplit(url)
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
-            raise ValueError("must be a URL like https://registry.example.com")
-        if "@" in parts.netloc:
-            raise ValueError("holds credentials; write them as user and password")
-        return url.rstrip("/")
-
-    @field_validator("ca", mode="before")
-    @classmethod
-    def _file(cls, ca: Any, info: ValidationInfo) -> Any:
-        if not isinstance(ca, str):
-            return ca
-        path = Path(info.context or ".") / ca
-        if not path.is_file():
-            raise ValueError(f"{path} is not a file")
-        return path
-
-    @model_validator(mode="after")
-    def _pair(self) -> "Registry":
-        if (self.user is None) != (self.password is None):
-            raise ValueError("user and password belong together")
-        return self
-
-
-class KafkaConfig(_Frozen):
-    """Where to publish and how. Sizes are bytes, durations seconds.
-
-    - `topic`: the template of the changes topics, of {prefix}, {connection}, {entity_type} and {locale}.
-    - `partitions`, `replication_factor` (-1: the broker's), `topic_config`: of changes topics that are created.
-    - `commit_items`, `commit_bytes`, `commit_interval`: what one transaction holds at most.
-    - `heartbeat`: how often an idle stream refreshes its checkpoint.
-    - `client`: librdkafka settings; `properties()` reveals them.
-    """
-
-    bootstrap_servers: str
-    prefix: str = "contentwire"
-    topic: str = "{prefix}.{connection}.changes"
-    registry: Registry | None = None
-    partitions: int = Field(default=6, ge=1, le=10_000)
-    replication_factor: int = Field(default=-1, ge=-1, le=32_767)
-    topic_config: TopicConfig = Field(default_factory=dict, validate_default=True)
-    client: Client = Field(default_factory=dict, validate_default=True)
-    commit_items: int = Field(default=10_000, ge=1, le=1_000_000)
-    commit_bytes: int = Field(default=64 * 1024**2, ge=1024, le=1024**3)
-    commit_interval: Seconds = Field(default=1.0, le=60)
-    transaction_timeout: Seconds = Field(default=20.0, ge=5, le=900)
-    max_message_bytes: int = Field(default=8 * 1024**2, ge=1024, le=1_000_000_000)
-    heartbeat: Seconds = Field(default=600.0, le=86_400)
-
-    def secrets(self) -> list[Secret]:
-        """Return the secrets of the broker and the registry, as they are read from files and the environment."""
-        return list(_secrets(self))
-
-    def properties(self) -> dict[str, str]:
-        """Return the settings of every Kafka client, secrets revealed: for the client library alone."""
-        revealed = {
-            name: value.get_secret_value() if isinstance(value, SecretStr) else value
-            for name, value in self.client.items()
-        }
-        # What its log tells comes as errors too; lines of its own would stand between ours.
-        level = {} if "debug" in revealed else {"log_level": "0"}
-        return {"bootstrap.servers": self.bootstrap_servers, **level, **revealed}
-
-    @field_validator("bootstrap_servers")
-    @classmethod
-    def _brokers(cls, servers: str) -> str:
-        if not all(re.fullmatch(_BROKER, part) for part in servers.split(",")):
-            raise ValueError('must be "host:port", several separated by commas')
-        return servers
-
-    @field_validator("prefix")
-    @classmethod
-    def _legal(cls, prefix: str) -> str:
-        if not re.fullmatch(r"[A-Za-z0-9._-]+", prefix):
-            raise ValueError("must be of the characters Kafka allows in a topic: letters, digits, dot, _ and -")
-        return prefix
-
-    @field_validator("topic")
-    @classmethod
-    def _template(cls, topic: str) -> str:
-        return topictemplate.checked(topic)
-
-    @field_validator("replication_factor")
-    @classmethod
-    def _replicas(cls, factor: int) -> int:
-        if factor == 0:
-            raise ValueError("must be -1 (the broker's default) or at least 1")
-        return factor
-
-    @field_validator("topic_config")
-    @classmethod
-    def _contract(cls, settings: Mapping[str, str]) -> Mapping[str, str]:
-        if "cleanup.policy" in settings:
-            raise ValueError("cleanup.policy is compact by the message contract")
-        if "max.message.bytes" in settings:
-            raise ValueError("max.message.bytes follows max_message_bytes; set that instead")
-        return settings
-
-
-class Connection(_Frozen):
-    """One space or stack and environment, followed as one stream. Sizes are bytes, durations seconds.
-
-    - `settings`: the keys that belong to the vendor.
-    - `content_types`, `entity_types`, `locales`: what is published, None for all; applied by contentwire.
-    - `unseen_deletes`: what becomes of the removal of a key that was never seen live.
-    - `republish`: what a re-snapshot publishes: what changed, or all.
-    - `max_delete_share`: the share of live keys a reconciliation may delete without an operator's consent.
-    - `malformed`, `oversized`: what becomes of an item that cannot be understood, of an event that is too large.
-    """
-
-    name: str
-    vendor: str
-    settings: Settings
-    poll_interval: Seconds = Field(default=30.0, ge=0.1, le=86_400)
-    request_timeout: Seconds = Field(default=30.0, ge=1, le=600)
-    max_response_bytes: int = Field(default=64 * 1024**2, ge=64 * 1024, le=900 * 1024**2)
-    snapshot_mode: Literal["initial", "initial_only", "never", "when_needed"] = "initial"
-    content_types: Names | None = None
-    entity_types: EntityTypes | None = None
-    locales: Names | None = None
-    envelope: Literal["debezium", "flat"] = "debezium"
-    tombstones: bool = True
-    unseen_deletes: Literal["publish", "suppress"] = "publish"
-    republish: Literal["changed", "all"] = "changed"
-    max_delete_share: float = Field(default=0.2, ge=0, le=1)
-    malformed: Literal["dead-letter", "stop"] = "dead-letter"
-    oversized: Literal["dead-letter", "stop", "reference"] = "dead-letter"
-
-    def secrets(self) -> list[Secret]:
-        """Return the connection's own secrets, as they are read from files and the environment."""
-        return list(_secrets(self))
-
-
-class ServerConfig(_Frozen):
-    """Where metrics, health, webhooks and the status page listen. Port 0 means any free port."""
-
-    listen: str = "127.0.0.1:9464"
-
-    @field_validator("listen")
-    @classmethod
-    def _address(cls, listen: str) -> str:
-        match = re.fullmatch(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):(\d{1,5})", listen)
-        if not match or int(match[2]) > 65_535:  # noqa: PLR2004  # the highest port
-            raise ValueError('must be "host:port"')
-        return listen
-
-    @property
-    def host(self) -> str:
-        """The host name or address, an IPv6 one without its brackets."""
-        return self.listen.rpartition(":")[0].strip("[]")
-
-    @property
-    def port(self) -> int:
-        """The port."""
-        return int(self.listen.rpartition(":")[2])
-
-
-class Config(_Frozen):
-    """A whole configuration. Its `repr` shows no secret."""
-
-    kafka: KafkaConfig
-    connections: Annotated[Mapping[str, Connection], AfterValidator(MappingProxyType)]
-    server: ServerConfig | None = None
-
-    def secrets(self) -> frozenset[str]:
-        """Return every secret value, so that logs can leave them out, and what headers make of them."""
-        found = {secret.get_secret_value() for secret in _secrets(self)}
-        registry = self.kafka.registry
-        if registry and registry.user and registry.password:
-            pair = f"{registry.user}:{registry.password.get_secret_value()}"
-            found.add(base64.b64encode(pair.encode()).decode())
-        return frozenset(found)
 
 
 def load(path: Path, environ: Mapping[str, str]) -> Config:
@@ -251,8 +28,11 @@ def load(path: Path, environ: Mapping[str, str]) -> Config:
     """
     reading = Reading(path.parent, environ)
     document = reading.known(parse(path), Config.model_fields, "")
-    kafka = _kafka(reading, document.get("kafka", {}))
-    connections = _connections(reading, document.get("connections", {}))
+    outside, problems = outbound.read(environ)
+    for problem in problems:
+        reading.problem("environment", problem)
+    kafka = _kafka(reading, document.get("kafka", {}), outside)
+    connections = _connections(reading, document.get("connections", {}), outside)
     server = reading.model(ServerConfig, document["server"], "server") if "server" in document else None
     if kafka:
         for problem in topictemplate.collisions(kafka.topic, kafka.prefix, tuple(connections)):
@@ -282,10 +62,13 @@ def write_sample(path: Path, *, overwrite: bool) -> None:
         ) from error
 
 
-def _kafka(reading: Reading, table: Any) -> KafkaConfig | None:
+def _kafka(reading: Reading, table: Any, outside: Outbound) -> KafkaConfig | None:
     if isinstance(table, dict) and isinstance(client := table.get("client"), dict):
         table = {**table, "client": {name: _client_value(reading, name, value) for name, value in client.items()}}
-    return reading.model(KafkaConfig, table, "kafka")
+    kafka = reading.model(KafkaConfig, table, "kafka")
+    if kafka and kafka.registry:
+        return kafka.model_copy(update={"registry": kafka.registry.model_copy(update={"outbound": outside})})
+    return kafka
 
 
 def _client_value(reading: Reading, name: str, value: Any) -> str | SecretStr:
@@ -296,10 +79,10 @@ def _client_value(reading: Reading, name: str, value: Any) -> str | SecretStr:
         return reading.secret(value, path, one_line=not name.endswith(".pem"))
     elif not isinstance(value, _SCALAR):
         reading.problem(path, f"must be a string, a number or a boolean, not {kind(value)}")
-    return str(_as_text(value))
+    return str(as_text(value))
 
 
-def _connections(reading: Reading, tables: Any) -> dict[str, Connection]:
+def _connections(reading: Reading, tables: Any, outside: Outbound) -> dict[str, Connection]:
     if not isinstance(tables, dict) or not tables:
         reading.problem("connections", "write a table [connections.<name>] for each stream to follow")
         return {}
@@ -310,7 +93,7 @@ def _connections(reading: Reading, tables: Any) -> dict[str, Connection]:
             reading.problem(path, "a connection's name is of lower-case letters, digits and -")
         connection = _connection(reading, name, table, path)
         if connection:
-            found[name] = connection
+            found[name] = connection.model_copy(update={"outbound": outside})
     return found
 
 
@@ -318,7 +101,7 @@ def _connection(reading: Reading, name: str, table: Any, path: str) -> Connectio
     if not isinstance(table, dict):
         reading.problem(path, f"must be a table, not {kind(table)}")
         return None
-    common = Connection.model_fields.keys() - {"name", "settings"}
+    common = Connection.model_fields.keys() - {"name", "settings", *Connection.internal}
     settings_type = _settings_type(reading, table.get("vendor"), path)
     settings = None
     if settings_type:
@@ -357,15 +140,3 @@ def _settings_type(reading: Reading, vendor: Any, path: str) -> type[Settings] |
     except ConfigError as error:
         reading.problem(join(path, "vendor"), f"{error}; {error.hint}")
         return None
-
-
-def _secrets(value: Any) -> Iterator[Secret]:
-    match value:
-        case Secret():
-            yield value
-        case BaseModel():
-            for name in type(value).model_fields:
-                yield from _secrets(getattr(value, name))
-        case Mapping():
-            for item in value.values():
-                yield from _secrets(item)

@@ -70,11 +70,11 @@ class Reading:
                 self.problem(join(path, *detail["loc"]), _sentence(detail))
         return value if len(self.problems) == before else None
 
-    def secret(self, value: Any, path: str, *, one_line: bool = True) -> SecretStr:
-        """Return the secret that `value` refers to; after a problem, a stand-in."""
+    def secret(self, value: Any, path: str, *, one_line: bool = True, header: bool = False) -> SecretStr:
+        """Return the secret that `value` refers to, such as a `header` can carry; after a problem, a stand-in."""
 
         def fetch() -> str:
-            return _usable(self._fetch(value), one_line=one_line)
+            return _usable(self._fetch(value), one_line=one_line, header=header)
 
         try:
             secret = fetch()
@@ -87,12 +87,12 @@ class Reading:
         return Secret(secret, origin=f"the environment variable {value['env']}")
 
     def _prepared(self, model: type[BaseModel], table: Table, path: str) -> Table:
-        prepared = self.known(table, model.model_fields, path)
+        prepared = self.known(table, model.model_fields.keys() - getattr(model, "internal", frozenset()), path)
         for key, value in prepared.items():
             types = _types(model.model_fields[key].annotation)
             nested = next((item for item in types if isinstance(item, type) and issubclass(item, BaseModel)), None)
-            if SecretStr in types:
-                prepared[key] = self.secret(value, join(path, key))
+            if SecretStr in types and not (str in types and isinstance(value, str)):
+                prepared[key] = self.secret(value, join(path, key), header=True)
             elif nested and isinstance(value, dict):
                 prepared[key] = self._prepared(nested, value, join(path, key))
         return prepared
@@ -163,7 +163,9 @@ def _secret_file(path: Path) -> str:
     return text
 
 
-def _usable(secret: str, *, one_line: bool) -> str:
+def _usable(secret: str, *, one_line: bool, header: bool) -> str:
+    if header and secret != secret.strip():
+        raise ValueError("the secret begins or ends with a blank, which no HTTP header carries")
     if one_line and not (secret.isascii() and secret.isprintable()):
         raise ValueError("the secret must be one line of printable ASCII")
     return secret

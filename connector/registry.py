@@ -4,13 +4,14 @@
 """
 
 import ssl
-from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
 import httpx
 
-from connector.errors import BrokerFatal, ConfigError, RegistryUnavailable
+from connector import http
+from connector.errors import BrokerFatal, RegistryUnavailable
+from connector.outbound import Proxy
 
 _UNAUTHORIZED: Final = {401, 403}
 _INCOMPATIBLE: Final = 409
@@ -28,21 +29,18 @@ class Registry:
         url: str,
         *,
         credentials: tuple[str, str] | None = None,
-        ca: Path | None = None,
+        proxy: Proxy | None = None,
+        context: ssl.SSLContext | None = None,
         timeout: float = 10.0,
     ) -> None:
-        try:
-            verify: Any = ssl.create_default_context(cafile=ca) if ca else True
-        except (OSError, ssl.SSLError) as error:
-            raise ConfigError(f"[kafka] registry: ca = {ca} is no file of PEM certificates", hint=str(error)) from error
         self._url = url
         self._client = httpx.Client(
             auth=credentials,
-            verify=verify,
             timeout=timeout,
+            transport=http.Transport(timeout, proxy=proxy, context=context),
+            trust_env=False,
             # Requests are rare: no connection waits for the next one, and none is left open behind us.
-            limits=httpx.Limits(max_keepalive_connections=0),
-            headers={"Accept": "application/vnd.schemaregistry.v1+json, application/json"},
+            headers={"Accept": "application/vnd.schemaregistry.v1+json, application/json", "Connection": "close"},
         )
 
     def register(self, subject: str, schema: str) -> int:

@@ -1,5 +1,6 @@
 """Source: sends a vendor's requests, bounds and maps what comes back, follows pages. Never retries by itself."""
 
+import codecs
 import queue
 import ssl
 import threading
@@ -10,7 +11,7 @@ from typing import Final
 
 import httpx
 
-from connector import __version__
+from connector import __version__, http
 from connector.errors import (
     CheckpointRejected,
     ForeignUrl,
@@ -19,6 +20,7 @@ from connector.errors import (
     WalkBroken,
 )
 from connector.model import Checkpoint, Frame, SyncPage
+from connector.outbound import Proxy
 from connector.vendors import Vendor
 
 Transport = httpx.BaseTransport
@@ -37,7 +39,8 @@ def ignore(_items: int, _bytes: int, _seconds: float) -> None:
 class Source:
     """Pages of one connection.
 
-    `transport` replaces the network; `stop` ends walks early, at a page boundary; `observe` is told of each page.
+    `transport` replaces the network, which is asked by `proxy` where there is one, and believed where a certificate in
+    `context` vouches for it; `stop` ends walks early, at a page boundary; `observe` is told of each page.
     `waiting_since` is when the request under way began, on the monotonic clock, None between requests.
     """
 
@@ -50,6 +53,8 @@ class Source:
         stop: threading.Event | None = None,
         observe: Observer = ignore,
         transport: Transport | None = None,
+        proxy: Proxy | None = None,
+        context: ssl.SSLContext | None = None,
     ) -> None:
         self.vendor = vendor
         self._timeout = timeout
@@ -58,11 +63,14 @@ class Source:
         self._observe = observe
         self._origin = httpx.URL(vendor.base_url)
         self.waiting_since: float | None = None
+        self._closed = False
+        self._transport = transport or http.Transport(_SLOWEST * timeout, proxy=proxy, context=context)
         # Redirects are refused, not followed: the credential goes to the configured host only.
         self._client = httpx.Client(
-            transport=transport,
+            transport=self._transport,
             timeout=timeout,
             follow_redirects=False,
+            trust_env=False,
             headers={"User-Agent": f"contentwire/{__version__}", "Accept": "*/*", "Accept-Encoding": "gzip"},
         )
 
@@ -84,6 +92,10 @@ class Source:
                 ahead.put(_END)
             except BaseException as error:  # noqa: BLE001  handed over to the thread that reads
                 ahead.put(error)
+            finally:
+                if self._closed:
+                    # What was opened by a request that was under way when the source was closed.
+                    self._transport.close()
 
         # A daemon: a hanging request must not hold up the end of the process.
         threading.Thread(target=look_ahead, daemon=True, name="look-ahead").start()
@@ -120,13 +132,14 @@ class Source:
             raise self._unavailable(f"did not answer within {self._timeout:.0f} s", error) from error
         except httpx.DecodingError as error:
             raise self._unavailable("sent a body that cannot be decompressed", error) from error
-        except (httpx.HTTPError, httpx.StreamError, ssl.SSLError) as error:
+        except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, ssl.SSLError) as error:
             raise self._unavailable("could not be reached or broke off", error) from error
         finally:
             self.waiting_since = None
 
     def close(self) -> None:
         """Let go of connections."""
+        self._closed = True
         self._client.close()
 
     def _fetch(self, checkpoint: Checkpoint) -> Frame:
@@ -160,6 +173,8 @@ class Source:
             inflate.end()
         finally:
             streamed.close()
+        if body.startswith(codecs.BOM_UTF8):
+            del body[: len(codecs.BOM_UTF8)]
         # The body is decoded: what described its encoding must not be applied again.
         headers = [(name, value) for name, value in streamed.headers.multi_items() if name not in _TRANSFER_HEADERS]
         return httpx.Response(streamed.status_code, headers=headers, content=bytes(body), request=request)
@@ -214,17 +229,24 @@ class _Inflate:
     """
 
     def __init__(self, encoding: str) -> None:
-        if encoding.strip().lower() not in ("", "identity", "gzip"):
+        if encoding.strip().lower() not in ("", "identity", "gzip", "x-gzip"):
             raise httpx.DecodingError("compressed otherwise than by gzip")
-        self._gzip = zlib.decompressobj(_GZIP) if encoding.strip().lower() == "gzip" else None
+        self._gzip = zlib.decompressobj(_GZIP) if "gzip" in encoding.lower() else None
 
     def __call__(self, chunk: bytes, limit: int) -> bytes:
         if self._gzip is None:
             return chunk
+        found = b""
         try:
-            return self._gzip.decompress(chunk, limit)
+            while chunk and len(found) < limit:
+                if self._gzip.eof:
+                    # A gzip file is as many members as it likes (RFC 1952).
+                    self._gzip = zlib.decompressobj(_GZIP)
+                found += self._gzip.decompress(chunk, limit - len(found))
+                chunk = self._gzip.unused_data
         except zlib.error as error:
             raise httpx.DecodingError(str(error)) from error
+        return found
 
     def end(self) -> None:
         """Check that the stream was whole."""

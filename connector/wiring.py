@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 
-from connector import __version__
+from connector import __version__, http
 from connector.batch import Assembler, Batch, Policy
 from connector.config import Config, Connection, KafkaConfig
 from connector.envelope import Provenance
@@ -117,6 +117,8 @@ def open_source(
     """Return the source of a connection's pages."""
     return Source(
         vendor,
+        proxy=connection.proxy_to(vendor.base_url),
+        context=http.certificates(connection.ca, connection.outbound),
         timeout=connection.request_timeout,
         max_response_bytes=connection.max_response_bytes,
         stop=stop,
@@ -148,7 +150,12 @@ def registry(kafka: KafkaConfig) -> Registry | None:
     if settings is None:
         return None
     credentials = (settings.user, settings.password.get_secret_value()) if settings.user and settings.password else None
-    return Registry(settings.url, credentials=credentials, ca=settings.ca)
+    return Registry(
+        settings.url,
+        credentials=credentials,
+        proxy=settings.proxy_to(settings.url),
+        context=http.certificates(settings.ca, settings.outbound),
+    )
 
 
 def policy(kafka: KafkaConfig, connection: Connection) -> Policy:

@@ -30,6 +30,7 @@ DELIVERY_PATH = (
     "expansion.py",
     "batch.py",
     "spool.py",
+    "http.py",
     "source.py",
     "publisher.py",
     "kafka/",
@@ -47,9 +48,11 @@ DELIVERY_PATH = (
 SEAMS = {
     "confluent_kafka": ("kafka/", "demo/"),
     "fastavro": ("codec.py",),
-    "httpx": ("source.py", "registry.py", "refusal.py", "vendors/"),
+    "httpcore": ("http.py",),
+    "certifi": ("http.py",),
+    "httpx": ("http.py", "source.py", "registry.py", "refusal.py", "vendors/"),
     "click": ("cli.py",),
-    "pydantic": ("config.py", "configfile.py", "secret.py", "vendors/"),
+    "pydantic": ("config.py", "settings.py", "configfile.py", "secret.py", "vendors/"),
     "prometheus_client": ("metrics.py",),
     "structlog": ("logs.py",),
     "werkzeug": ("server.py", "simulator/"),
@@ -126,18 +129,18 @@ def test_functions_are_small() -> None:
 
 
 def test_the_delivery_path_is_small() -> None:
-    """What an event passes through can be read in an afternoon: at most 3,600 lines of code with the longest vendor."""
+    """What an event passes through can be read in an afternoon: at most 4,200 lines of code with the longest vendor."""
     # What names and creates topics, and what serves operators' commands: no event passes through it.
     rooms = {PACKAGE / "kafka" / f"{name}.py" for name in ("reader", "cluster", "topics", "layout")}
     beside = {*rooms, *(PACKAGE / "vendors").glob("*.py")}
     path_of_one = [path for path in MODULES if within(path, DELIVERY_PATH) and path not in beside]
     longest = max((PACKAGE / "vendors" / f"{name}.py" for name in vendors.names()), key=code_lines)
-    assert sum(map(code_lines, [*path_of_one, PACKAGE / "vendors" / "__init__.py", longest])) <= 3_600
+    assert sum(map(code_lines, [*path_of_one, PACKAGE / "vendors" / "__init__.py", longest])) <= 4_200
 
 
 def test_the_connector_is_small() -> None:
-    """Everything but the simulator and the demo is at most 8,500 lines of code."""
-    assert sum(code_lines(path) for path in MODULES if not within(path, LEAVES)) <= 8_500
+    """Everything but the simulator and the demo is at most 9,500 lines of code."""
+    assert sum(code_lines(path) for path in MODULES if not within(path, LEAVES)) <= 9_500
 
 
 def test_every_module_says_what_lives_in_it() -> None:

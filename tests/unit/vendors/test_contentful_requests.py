@@ -11,8 +11,8 @@ from connector import vendors, webhook
 from connector.errors import (
     ConfigError,
     SourceRejected,
-    StreamStopped,
     SourceUnavailable,
+    StreamStopped,
 )
 from connector.model import Checkpoint
 from connector.vendors.contentful import VENDOR, Contentful, ContentfulSettings
