@@ -41,6 +41,14 @@ def text(name: Name) -> str:
     return (_FOLDER / f"{name}.avsc").read_text(encoding="utf-8")
 
 
+def same(name: Name, schema: str) -> bool:
+    """Return whether a schema's text is ours, however it is written."""
+    try:
+        return bool(to_parsing_canonical_form(json.loads(schema)) == to_parsing_canonical_form(json.loads(text(name))))
+    except Exception:  # noqa: BLE001  whatever a library makes of what is no schema: it is not ours
+        return False
+
+
 @cache
 def _parsed(schema: str) -> Any:
     return parse_schema(_without_logical_types(json.loads(schema)))

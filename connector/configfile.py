@@ -87,9 +87,11 @@ class Reading:
         return Secret(secret, origin=f"the environment variable {value['env']}")
 
     def _prepared(self, model: type[BaseModel], table: Table, path: str) -> Table:
-        prepared = self.known(table, model.model_fields.keys() - getattr(model, "internal", frozenset()), path)
+        internal: frozenset[str] = getattr(model, "internal", frozenset())
+        fields = {field.alias or name: field for name, field in model.model_fields.items() if name not in internal}
+        prepared = self.known(table, fields, path)
         for key, value in prepared.items():
-            types = _types(model.model_fields[key].annotation)
+            types = _types(fields[key].annotation)
             nested = next((item for item in types if isinstance(item, type) and issubclass(item, BaseModel)), None)
             if SecretStr in types and not (str in types and isinstance(value, str)):
                 prepared[key] = self.secret(value, join(path, key), header=True)

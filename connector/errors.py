@@ -7,6 +7,7 @@ ConnectorError
       QuotaExhausted          a used-up plan quota: a long, bounded wait
     BrokerUnavailable       Kafka
     RegistryUnavailable     the schema registry
+      RegistryChanged         recover: it no longer knows the ids that records carry
     LocalTrouble            this machine: descriptors, temporary space, memory of sockets
   StreamStopped           stop this stream, others go on
     SourceRejected          doubt first: the CMS refuses these credentials or this scope (401, 403, 404)
@@ -74,7 +75,7 @@ class Unreachable(ConnectorError):
     `retry_after` is the wait in seconds the other side asked for, or None.
     """
 
-    remedy = "retry"
+    remedy: ClassVar[Remedy] = "retry"
 
     def __init__(self, message: str, *, hint: str = "", retry_after: float | None = None) -> None:
         super().__init__(message, hint=hint)
@@ -95,6 +96,16 @@ class BrokerUnavailable(Unreachable):
 
 class RegistryUnavailable(Unreachable):
     """The schema registry did not answer in time."""
+
+
+class RegistryChanged(RegistryUnavailable):
+    """The registry answers, but an id that records carry means nothing there, or something else.
+
+    Nothing may be published or registered until it is what it was: read back and compare again, without end, for a
+    restored registry heals everything.
+    """
+
+    remedy = "recover"
 
 
 class LocalTrouble(Unreachable):

@@ -28,6 +28,7 @@ _RETRIES: Final = (
     *_POLL_FAILURES,
     "BrokerUnavailable",
     "RegistryUnavailable",
+    "RegistryChanged",
     "LocalTrouble",
     "CheckpointRejected",
     "PageTooLarge",

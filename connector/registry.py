@@ -4,104 +4,214 @@
 """
 
 import ssl
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from urllib.parse import quote
 
 import httpx
+import msgspec
 
 from connector import http
-from connector.errors import BrokerFatal, RegistryUnavailable
+from connector.errors import BrokerFatal, ConnectorError, RegistryUnavailable
 from connector.outbound import Proxy
 
 _UNAUTHORIZED: Final = {401, 403}
 _INCOMPATIBLE: Final = 409
 _SERVER_ERROR: Final = 500
+_PASSING: Final = {408, 425, 429}
+# Confluent's codes: denied for this account, read-only mode. Some registries deny with a 404, so as not to tell what is
+# there; where something was to be registered, that is no absence.
+_DENIED: Final = {40101, 40301, 40303, 42205}
+_HIGHEST_ID: Final = 2**31 - 1
+_LARGEST: Final = 8 * 1024 * 1024
+_CHUNK: Final = 64 * 1024
+_ERROR_BYTES: Final = 64 * 1024
+_BASE_URL: Final = "check that [kafka] registry names the Confluent API's base URL"
+_ADMINISTRATOR: Final = "let somebody who may do it register the schemas: contentwire schemas register"
+
+T = TypeVar("T")
 
 
 class Registry:
     """A schema registry at `url`. Every request is bounded by `timeout`: some registries never answer unknown paths.
 
-    Methods raise `RegistryUnavailable` (try again) or `BrokerFatal` (it refuses).
+    With `may_register` false nothing is ever registered. Answers are believed only as far as they have the shape and
+    range of a registry's. Methods raise `RegistryUnavailable` (try again) or `BrokerFatal` (it refuses).
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  what is beyond the URL are keywords with defaults
         self,
         url: str,
         *,
         credentials: tuple[str, str] | None = None,
         proxy: Proxy | None = None,
         context: ssl.SSLContext | None = None,
+        may_register: bool = True,
         timeout: float = 10.0,
     ) -> None:
         self._url = url
+        self._may_register = may_register
         self._client = httpx.Client(
             auth=credentials,
             timeout=timeout,
             transport=http.Transport(timeout, proxy=proxy, context=context),
             trust_env=False,
             # Requests are rare: no connection waits for the next one, and none is left open behind us.
-            headers={"Accept": "application/vnd.schemaregistry.v1+json, application/json", "Connection": "close"},
+            headers={
+                "Accept": "application/vnd.schemaregistry.v1+json, application/json",
+                # Answers are small, and what is not compressed cannot swell.
+                "Accept-Encoding": "identity",
+                "Connection": "close",
+            },
         )
 
+    def find(self, subject: str, schema: str) -> int | None:
+        """Return the id under which an Avro schema is registered for a subject, None where it is not."""
+        path = f"/subjects/{quote(subject, safe='')}"
+        try:
+            return _id(self._send("POST", path, {"schema": schema}))
+        except _Absent:
+            return None
+
     def register(self, subject: str, schema: str) -> int:
-        """Register an Avro schema under a subject, or find it there; return its id."""
-        answer = self._send("POST", f"/subjects/{quote(subject, safe='')}/versions", {"schema": schema})
-        return int(answer["id"])
+        """Return the id of an Avro schema under a subject; where it is not there yet, register it first.
+
+        Looking up takes no more than the right to read. Raises `BrokerFatal` where it is missing and registering is
+        refused, or not wanted (`register = false`): an administrator has to do it then.
+        """
+        found = self.find(subject, schema)
+        if found is not None:
+            return found
+        if not self._may_register:
+            raise BrokerFatal(
+                f"the schema of {subject} is not registered at {self._url}, and register = false", hint=_ADMINISTRATOR
+            )
+        path = f"/subjects/{quote(subject, safe='')}/versions"
+        return _id(self._send("POST", path, {"schema": schema}, registering=subject))
 
     def schema(self, schema_id: int) -> str:
-        """Return the text of a registered schema."""
-        return str(self._send("GET", f"/schemas/ids/{schema_id}")["schema"])
+        """Return the text of a registered schema; raises `BrokerFatal` where there is none of that id."""
+        found = self.by_id(schema_id)
+        if found is None:
+            raise BrokerFatal(
+                f"the schema registry at {self._url} knows no schema {schema_id}",
+                hint="it was wiped, or is another one than the records were written with: restore it",
+            )
+        return found
+
+    def by_id(self, schema_id: int) -> str | None:
+        """Return the text of a registered schema, None where there is none of that id."""
+        try:
+            answer = self._send("GET", f"/schemas/ids/{schema_id}")
+        except _Absent:
+            return None
+        return _member(answer, "schema", str)
 
     def compatible(self, subject: str, schema: str) -> bool:
         """Tell whether the subject's latest version accepts `schema` as its successor; a new subject accepts any."""
         path = f"/compatibility/subjects/{quote(subject, safe='')}/versions/latest"
-        answer = self._send("POST", path, {"schema": schema}, absent={"is_compatible": True})
-        return bool(answer["is_compatible"])
+        try:
+            return _member(self._send("POST", path, {"schema": schema}), "is_compatible", bool)
+        except _Absent:
+            return True
 
     def subjects(self) -> list[str]:
         """Return the names of all subjects: also the way to see whether the registry answers."""
-        answer: Any = self._send("GET", "/subjects")
-        return list(answer)
+        answer = self._send("GET", "/subjects")
+        if not isinstance(answer, list) or not all(isinstance(name, str) for name in answer):
+            raise _NoRegistry("a list of subjects")
+        return answer
 
     def close(self) -> None:
         """Let go of connections."""
         self._client.close()
 
-    def _send(self, method: str, path: str, body: Any = None, absent: Any = None) -> Any:
+    def _send(self, method: str, path: str, body: Any = None, *, registering: str = "") -> Any:
+        """Return the JSON of an answer; raises `_Absent` for a 404 that says so."""
         try:
-            response = self._client.request(method, self._url + path, json=body)
-        except httpx.HTTPError as error:
+            with self._client.stream(method, self._url + path, json=body) as response:
+                content = self._read(response)
+        except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, OSError) as error:
             raise RegistryUnavailable(
                 f"the schema registry at {self._url} did not answer: {type(error).__name__}: {error}",
                 hint="check [kafka] registry and that it can be reached from here",
             ) from error
-        if response.status_code == httpx.codes.NOT_FOUND and absent is not None:
-            return absent
         if response.is_success:
-            return self._json(response)
-        raise self._refusal(response, path)
+            return self._parsed(content)
+        raise self._refusal(response.status_code, content, path, registering)
 
-    def _json(self, response: httpx.Response) -> Any:
+    def _read(self, response: httpx.Response) -> bytes:
+        if response.headers.get("content-encoding", "identity").lower() != "identity":
+            raise _NoRegistry("an answer as it was asked for, not compressed", self._url)
+        found = bytearray()
+        for chunk in response.iter_raw(_CHUNK):
+            found += chunk
+            if len(found) > _LARGEST:
+                raise _NoRegistry(f"an answer of less than {_LARGEST} bytes", self._url)
+        return bytes(found)
+
+    def _parsed(self, content: bytes) -> Any:
         try:
-            return response.json()
-        except ValueError as error:
-            raise RegistryUnavailable(
-                f"{self._url} answered with something that is not JSON", hint="is the registry's URL complete?"
-            ) from error
+            return msgspec.json.decode(content)
+        except (ValueError, RecursionError) as error:
+            raise _NoRegistry("JSON", self._url) from error
 
-    def _refusal(self, response: httpx.Response, path: str) -> RegistryUnavailable | BrokerFatal:
-        status = response.status_code
-        if status in _UNAUTHORIZED:
-            return BrokerFatal(
-                f"the schema registry at {self._url} refuses the credentials (HTTP {status})",
-                hint="check user and password of [kafka] registry",
-            )
+    def _refusal(self, status: int, content: bytes, path: str, registering: str) -> ConnectorError:
+        code, told = _error(content)
+        said = f"the schema registry at {self._url} answered HTTP {status}{told} to {path}"
+        if status >= _SERVER_ERROR or status in _PASSING:
+            return RegistryUnavailable(said, hint="it is tried again; look at the registry if it lasts")
+        absent = status == httpx.codes.NOT_FOUND
+        if registering and (status in _UNAUTHORIZED or code in _DENIED or (absent and code)):
+            return BrokerFatal(f"{said}: the schema may not be registered", hint=_ADMINISTRATOR)
+        if absent and "denied" not in told:
+            return _Absent(said, hint=_BASE_URL)
+        if absent or status in _UNAUTHORIZED or code in _DENIED:
+            return BrokerFatal(f"{said}: it refuses this account", hint="check user and password of [kafka] registry")
         if status == _INCOMPATIBLE:
             return BrokerFatal(
-                f"the schema registry refuses a schema as incompatible: {path}",
+                f"{said}: the schema is incompatible",
                 hint="an older or newer contentwire registered this subject; use a new prefix, or change its rule",
             )
-        said = f"the schema registry at {self._url} answered HTTP {status} to {path}"
-        if status >= _SERVER_ERROR or status == httpx.codes.TOO_MANY_REQUESTS:
-            return RegistryUnavailable(said, hint="check that [kafka] registry names the Confluent API's base URL")
-        return BrokerFatal(said, hint="check that [kafka] registry names the Confluent API's base URL")
+        return BrokerFatal(said, hint=_BASE_URL)
+
+
+class _Absent(BrokerFatal):
+    """A 404: what was asked for is not there, or the URL is not a registry's."""
+
+
+class _NoRegistry(RegistryUnavailable):
+    """An answer that no registry gives: a proxy, a login page or something hostile has answered."""
+
+    def __init__(self, wanted: str, url: str = "") -> None:
+        super().__init__(
+            f"the schema registry{f' at {url}' if url else ''} answered with something else than {wanted}",
+            hint=f"{_BASE_URL}; is that a registry?",
+        )
+
+
+def _id(answer: Any) -> int:
+    found = _member(answer, "id", int)
+    if not 0 <= found <= _HIGHEST_ID:
+        raise _NoRegistry("an id that its wire format can hold")
+    return found
+
+
+def _member(answer: Any, name: str, kind: type[T]) -> T:
+    found = answer.get(name) if isinstance(answer, dict) else None
+    if type(found) is not kind:
+        raise _NoRegistry(f"an object with {name}")
+    return found
+
+
+def _error(content: bytes) -> tuple[int, str]:
+    """Return the registry's error_code, and its code and message for an operator."""
+    try:
+        found = msgspec.json.decode(content[:_ERROR_BYTES])
+    except (ValueError, RecursionError):
+        return 0, ""
+    if not isinstance(found, dict):
+        return 0, ""
+    code, message = found.get("error_code"), found.get("message")
+    number = code if type(code) is int else 0
+    words = "".join(each if each.isprintable() else " " for each in message[:300]) if isinstance(message, str) else ""
+    return number, f" ({': '.join(filter(None, (str(number or ''), words)))})" if number or words else ""

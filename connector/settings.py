@@ -104,9 +104,10 @@ class _Reached(_Frozen):
 
 
 class Registry(_Reached):
-    """The schema registry (Confluent API)."""
+    """The schema registry (Confluent API). `may_register`: whether schemas that are not there may be registered."""
 
     url: str
+    may_register: bool = Field(default=True, alias="register")
     user: str | None = None
     password: SecretStr | None = None
 

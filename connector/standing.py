@@ -4,7 +4,14 @@ import time
 
 import msgspec
 
-from connector.errors import BrokerUnavailable, ConnectorError, DeletesHeld, StreamStopped, WalkStarved
+from connector.errors import (
+    BrokerUnavailable,
+    ConnectorError,
+    DeletesHeld,
+    RegistryUnavailable,
+    StreamStopped,
+    WalkStarved,
+)
 from connector.model import Checkpoint
 from connector.plan import Parts, Plan
 from connector.status import StreamState, StreamStatus
@@ -79,6 +86,8 @@ def state_of(error: ConnectorError) -> StreamState:
             return "stopped"
         case BrokerUnavailable():
             return "disconnected"
+        case RegistryUnavailable():
+            return "retrying"
     return "recovering" if error.remedy == "recover" else "retrying"
 
 

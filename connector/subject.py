@@ -46,10 +46,16 @@ def register(config: Config, connection: Connection) -> Iterator[tuple[str, int]
 
 
 def check(config: Config, connection: Connection) -> int:
-    """Return how many subjects accept our schemas: all of them, or `BrokerFatal` is raised naming those that do not."""
+    """Return how many subjects hold or accept our schemas: all, or `BrokerFatal` is raised naming those that do not."""
     at = registry(config)
     wanted = list(subjects(config, connection))
-    refusing = [subject for subject, name in wanted if not at.compatible(subject, codec.text(name))]
+    missing = [(subject, name) for subject, name in wanted if at.find(subject, codec.text(name)) is None]
+    if missing and config.kafka.registry and not config.kafka.registry.may_register:
+        raise BrokerFatal(
+            f"register = false, and schemas are missing: {', '.join(subject for subject, _ in missing)}",
+            hint="let somebody who may do it register them: contentwire schemas register",
+        )
+    refusing = [subject for subject, name in missing if not at.compatible(subject, codec.text(name))]
     if refusing:
         raise BrokerFatal(
             f"the schema registry holds incompatible schemas under {', '.join(refusing)}",

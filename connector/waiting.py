@@ -65,7 +65,7 @@ class Waiting:
             return
         self._look(self.parts)
         checkpoint = self.parts.publisher.checkpoint
-        if time.time() - checkpoint.committed_at / 1000 >= self._plan.heartbeat:
+        if checkpoint.committed_at and time.time() - checkpoint.committed_at / 1000 >= self._plan.heartbeat:
             forget = long_dead(self.parts.publisher.index, time.time())
             self.parts.publisher.commit_checkpoint(checkpoint, forget=forget)
 

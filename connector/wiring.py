@@ -153,6 +153,7 @@ def registry(kafka: KafkaConfig) -> Registry | None:
     return Registry(
         settings.url,
         credentials=credentials,
+        may_register=settings.may_register,
         proxy=settings.proxy_to(settings.url),
         context=http.certificates(settings.ca, settings.outbound),
     )

@@ -53,6 +53,13 @@ class Layout(msgspec.Struct, frozen=True, kw_only=True):
         """The topic of dead letters."""
         return f"{self.transactional_id}.dead-letters"
 
+    @property
+    def only_topic(self) -> str | None:
+        """The one changes topic there is, None where the template routes by what an event is of."""
+        if "{entity_type}" in self.topic or "{locale}" in self.topic:
+            return None
+        return self.topic.format(prefix=self.prefix, connection=self.connection)
+
     def changes_topic(self, key: EntityKey) -> str:
         """Return where a key's events go: a function of the key only.
 

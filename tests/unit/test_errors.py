@@ -16,6 +16,7 @@ REMEDIES = {
     "QuotaExhausted": "retry",
     "BrokerUnavailable": "retry",
     "RegistryUnavailable": "retry",
+    "RegistryChanged": "recover",
     "LocalTrouble": "retry",
     "SourceRejected": "doubt",
     "ForeignUrl": "stop_stream",

@@ -1,0 +1,116 @@
+"""A schema registry that does as it is told: it can be wiped, refuse, or answer nonsense, over real sockets."""
+
+import http.server
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Self
+
+
+class ScriptedRegistry:
+    """Confluent's API for subjects and ids. `answers` are given first, one a request: (status, body bytes, headers)."""
+
+    def __init__(self) -> None:
+        self.schemas: dict[int, str] = {}
+        self.subjects: dict[str, list[int]] = {}
+        self.requests: list[tuple[str, str]] = []
+        self.answers: list[tuple[int, bytes, dict[str, str]]] = []
+        self.refusal: tuple[int, dict[str, Any]] | None = None
+        self.url = ""
+        self._next = 1
+
+    def wipe(self) -> tuple[dict[int, str], dict[str, list[int]]]:
+        """Forget everything; return it, for `restore`."""
+        kept = self.schemas, self.subjects
+        self.schemas, self.subjects = {}, {}
+        return kept
+
+    def restore(self, kept: tuple[dict[int, str], dict[str, list[int]]]) -> None:
+        """Know again what was wiped."""
+        self.schemas, self.subjects = kept
+
+    def registered(self) -> list[str]:
+        """Return the subjects that schemas were registered under since the last look."""
+        found = [
+            path.split("/")[2] for method, path in self.requests if method == "POST" and path.endswith("/versions")
+        ]
+        self.requests.clear()
+        return found
+
+    def answer(self, method: str, path: str, body: dict[str, Any]) -> tuple[int, Any]:
+        """Return a status and a JSON value."""
+        parts = path.strip("/").split("/")
+        match method, parts:
+            case "GET", ["schemas", "ids", number]:
+                found = self.schemas.get(int(number))
+                return (
+                    (200, {"schema": found}) if found else (404, {"error_code": 40403, "message": "Schema not found"})
+                )
+            case "GET", ["subjects"]:
+                return 200, sorted(self.subjects)
+            case "POST", ["subjects", subject]:
+                return self._find(subject, body["schema"])
+            case "POST", ["subjects", subject, "versions"]:
+                return self.refusal or (200, {"id": self._register(subject, body["schema"])})
+            case "POST", ["compatibility", "subjects", subject, *_]:
+                missing = (404, {"error_code": 40401, "message": "Subject not found"})
+                return (200, {"is_compatible": True}) if subject in self.subjects else missing
+        return 404, {"error_code": 404, "message": "HTTP 404 Not Found"}
+
+    def _find(self, subject: str, schema: str) -> tuple[int, Any]:
+        if subject not in self.subjects:
+            return 404, {"error_code": 40401, "message": f"Subject '{subject}' not found."}
+        for number in self.subjects[subject]:
+            if json.loads(self.schemas[number]) == json.loads(schema):
+                return 200, {"subject": subject, "version": 1, "id": number, "schema": schema}
+        return 404, {"error_code": 40403, "message": "Schema not found"}
+
+    def _register(self, subject: str, schema: str) -> int:
+        known = [number for number, text in self.schemas.items() if json.loads(text) == json.loads(schema)]
+        number = known[0] if known else self._next
+        self._next = max(self._next, number + 1)
+        self.schemas[number] = schema
+        self.subjects.setdefault(subject, []).append(number)
+        return number
+
+    @contextmanager
+    def serving(self) -> Iterator[Self]:
+        """Serve on loopback; `url` says where."""
+        registry = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                self._serve("GET")
+
+            def do_POST(self) -> None:
+                self._serve("POST")
+
+            def log_message(self, *_: Any) -> None:
+                """Say nothing."""
+
+            def _serve(self, method: str) -> None:
+                body = json.loads(self.rfile.read(int(self.headers.get("Content-Length") or 0)) or b"{}")
+                registry.requests.append((method, self.path))
+                if registry.answers:
+                    status, content, headers = registry.answers.pop(0)
+                else:
+                    status, value = registry.answer(method, self.path, body)
+                    content, headers = json.dumps(value).encode(), {}
+                self.send_response(status)
+                for name, text in {"Content-Type": "application/json", **headers}.items():
+                    self.send_header(name, text)
+                self.send_header("Content-Length", str(len(content)))
+                self.end_headers()
+                self.wfile.write(content)
+
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{server.server_port}"
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
+        thread.start()
+        try:
+            yield self
+        finally:
+            server.shutdown()
+            thread.join(5)
+            server.server_close()

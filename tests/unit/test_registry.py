@@ -1,0 +1,131 @@
+"""The registry client: looks up before it registers, shows what the registry says, and believes no odd answer."""
+
+import gzip
+import json
+from collections.abc import Callable, Iterator
+from contextlib import closing
+
+import pytest
+
+from connector import codec
+from connector.errors import BrokerFatal, RegistryUnavailable
+from connector.registry import Registry
+from tests.schemaregistry import ScriptedRegistry
+
+SCHEMA = codec.text("key")
+
+
+@pytest.fixture
+def scripted() -> Iterator[ScriptedRegistry]:
+    """Give a registry that does as it is told."""
+    with ScriptedRegistry().serving() as serving:
+        yield serving
+
+
+def register(scripted: ScriptedRegistry, *, may_register: bool = True) -> int:
+    """Register the key schema under T-key."""
+    with closing(Registry(scripted.url, may_register=may_register)) as registry:
+        return registry.register("T-key", SCHEMA)
+
+
+def test_what_is_registered_is_looked_up(scripted: ScriptedRegistry) -> None:
+    """An account that may only read needs nothing more, whatever registering would be answered."""
+    number = register(scripted)
+    assert scripted.registered() == ["T-key"]
+    scripted.refusal = 403, {"error_code": 40301, "message": "User is denied operation Write on Subject: T-key"}
+    assert register(scripted) == number
+    assert register(scripted, may_register=False) == number
+    assert scripted.registered() == []
+
+
+REFUSALS = [
+    (403, 40301, "User is denied operation Write on Subject: T-key"),
+    (404, 40403, "User is denied operation Write on Subject: T-key"),
+    (422, 42205, "Subject T-key is in read-only mode"),
+    (401, 40101, "Unauthorized"),
+]
+
+
+@pytest.mark.parametrize(("status", "code", "message"), REFUSALS)
+def test_a_refusal_says_what_the_registry_says(
+    scripted: ScriptedRegistry, status: int, code: int, message: str
+) -> None:
+    """Its code and message, and who can help: nothing about a URL, nothing about a password."""
+    scripted.refusal = status, {"error_code": code, "message": message}
+    with pytest.raises(BrokerFatal) as caught:
+        register(scripted)
+    assert f"{code}: {message}" in str(caught.value)
+    assert "contentwire schemas register" in caught.value.hint
+
+
+def test_register_false_registers_nothing(scripted: ScriptedRegistry) -> None:
+    """What is missing is named, with who can help."""
+    with pytest.raises(BrokerFatal, match="T-key is not registered") as caught:
+        register(scripted, may_register=False)
+    assert "contentwire schemas register" in caught.value.hint
+    assert scripted.registered() == []
+
+
+ODD = [
+    b'{"id": -1}',
+    b'{"id": 2147483648}',
+    b'{"id": null}',
+    b'{"id": true}',
+    b'{"id": 7.0}',
+    b'{"id": "7"}',
+    b"{}",
+    b"[]",
+    b"null",
+    b"7",
+    b"<html>",
+    b"",
+    b'{"id":' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+    b" " * (9 * 1024 * 1024) + b'{"id": 7}',
+]
+
+
+@pytest.mark.parametrize("body", ODD, ids=[str(number) for number in range(len(ODD))])
+def test_no_odd_answer_is_believed(scripted: ScriptedRegistry, body: bytes) -> None:
+    """Ids out of range, other shapes, depth and size: whoever answers so is no registry, and may be one again later."""
+    with closing(Registry(scripted.url)) as registry:
+        asks: list[Callable[[], object]] = [lambda: registry.register("T-key", SCHEMA), lambda: registry.schema(1)]
+        asks += [lambda: registry.compatible("T-key", SCHEMA), *([] if body == b"[]" else [registry.subjects])]
+        for ask in asks:
+            scripted.answers = [(200, body, {})]
+            with pytest.raises(RegistryUnavailable):
+                ask()
+
+
+def test_a_compressed_answer_cannot_swell(scripted: ScriptedRegistry) -> None:
+    """None was asked for: not a byte of it is decompressed."""
+    bomb = gzip.compress(b" " * (64 * 1024 * 1024))
+    scripted.answers = [(200, bomb, {"Content-Encoding": "gzip"})]
+    with closing(Registry(scripted.url)) as registry, pytest.raises(RegistryUnavailable, match="not compressed"):
+        registry.schema(1)
+
+
+@pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503])
+def test_what_can_pass_is_tried_again(scripted: ScriptedRegistry, status: int) -> None:
+    """And the answer's status and message are shown."""
+    scripted.answers = [(status, json.dumps({"error_code": 50003, "message": "forwarding\x1b[2J"}).encode(), {})]
+    with closing(Registry(scripted.url)) as registry, pytest.raises(RegistryUnavailable, match="forwarding") as caught:
+        registry.schema(1)
+    assert str(status) in str(caught.value)
+    assert str(caught.value).isprintable()
+
+
+def test_an_unknown_id_is_told_from_an_outage(scripted: ScriptedRegistry) -> None:
+    """None where the registry says so."""
+    number = register(scripted)
+    with closing(Registry(scripted.url)) as registry:
+        known = registry.by_id(number)
+        assert known is not None
+        assert codec.same("key", known)
+        assert not codec.same("envelope", known)
+        assert registry.by_id(number + 1) is None
+
+
+@pytest.mark.parametrize("text", ["", "nonsense", "[]", "{}", '"string"', '{"type": "record"}', "7"])
+def test_what_is_no_schema_of_ours_is_told(text: str) -> None:
+    """Whatever a registry gives in place of a schema."""
+    assert not codec.same("key", text)
