@@ -10,21 +10,121 @@ from connector.errors import BrokerFatal, BrokerUnavailable, ConfigError, Connec
 Settings = Mapping[str, str]
 T = TypeVar("T")
 
-_REFUSALS: Final = {
-    KafkaError.TOPIC_AUTHORIZATION_FAILED,
-    KafkaError.GROUP_AUTHORIZATION_FAILED,
-    KafkaError.CLUSTER_AUTHORIZATION_FAILED,
-    KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
-    KafkaError.SASL_AUTHENTICATION_FAILED,
-    KafkaError._AUTHENTICATION,  # noqa: SLF001  the client's own error codes begin with an underscore
-    KafkaError._INVALID_ARG,  # noqa: SLF001  as above
-    KafkaError._SSL,  # noqa: SLF001  as above
-    KafkaError._UNSUPPORTED_FEATURE,  # noqa: SLF001  as above
-    KafkaError.UNSUPPORTED_VERSION,
-    KafkaError.POLICY_VIOLATION,
-    KafkaError.TOPIC_EXCEPTION,
-    KafkaError.INVALID_REPLICATION_FACTOR,
-    KafkaError.INVALID_CONFIG,
+_REACH: Final = "check [kafka] bootstrap_servers, that the brokers run and that they can be reached from here"
+_LEADER: Final = "see whether every broker runs: a partition is without a leader, or without enough replicas"
+_INTERNAL: Final = (
+    "if it stays so, the brokers cannot create or reach their internal topics: see their log, "
+    "offsets.topic.replication.factor and transaction.state.log.replication.factor"
+)
+_LOGIN: Final = "check sasl.mechanism, sasl.username and sasl.password in [kafka] client"
+_DELEGATED: Final = "check the delegation token in [kafka] client: it may have expired, or never held here"
+_OLD: Final = "the broker is too old, or switches this off: contentwire needs Kafka 3.6 or newer"
+_RIGHTS: Final = "docs/operations.md lists every ACL: contentwire check names what is missing"
+_LARGE: Final = "raise max.message.bytes of the topic, or lower max_message_bytes in [kafka]"
+_GROUP: Final = "the group belongs to contentwire alone: stop what else has joined it, or take another prefix"
+_CLOCK: Final = (
+    "set this machine's clock: it differs from the brokers' by more than the topic allows "
+    "(message.timestamp.after.max.ms, message.timestamp.before.max.ms)"
+)
+
+# What asking again would not change: the stream stops, and tries again every few minutes all the same.
+_REFUSALS: Final[Mapping[int, str]] = {
+    KafkaError.TOPIC_AUTHORIZATION_FAILED: f"allow Create, Describe, DescribeConfigs, Read and Write on it; {_RIGHTS}",
+    KafkaError.GROUP_AUTHORIZATION_FAILED: f"allow Read on the group <prefix>.connectors; {_RIGHTS}",
+    KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED: (
+        f"allow Describe and Write on the transactional ids under <prefix>.; {_RIGHTS}"
+    ),
+    KafkaError.CLUSTER_AUTHORIZATION_FAILED: f"allow what is refused on the cluster; {_RIGHTS}",
+    KafkaError.DELEGATION_TOKEN_AUTHORIZATION_FAILED: _DELEGATED,
+    KafkaError.DELEGATION_TOKEN_AUTH_DISABLED: _DELEGATED,
+    KafkaError.DELEGATION_TOKEN_EXPIRED: _DELEGATED,
+    KafkaError.DELEGATION_TOKEN_NOT_FOUND: _DELEGATED,
+    KafkaError.DELEGATION_TOKEN_OWNER_MISMATCH: _DELEGATED,
+    KafkaError.DELEGATION_TOKEN_REQUEST_NOT_ALLOWED: _DELEGATED,
+    KafkaError.SASL_AUTHENTICATION_FAILED: _LOGIN,
+    KafkaError.ILLEGAL_SASL_STATE: "check security.protocol and sasl.mechanism in [kafka] client",
+    KafkaError.UNSUPPORTED_SASL_MECHANISM: "set sasl.mechanism in [kafka] client to one that the brokers have enabled",
+    KafkaError.UNSUPPORTED_VERSION: _OLD,
+    KafkaError.UNSUPPORTED_FOR_MESSAGE_FORMAT: "remove message.format.version from the topic: it is older than headers",
+    KafkaError.UNSUPPORTED_COMPRESSION_TYPE: 'set "compression.type" in [kafka] client to one that the brokers know',
+    KafkaError.POLICY_VIOLATION: (
+        "the cluster has a policy for new topics: fit replication_factor, partitions and topic_config in [kafka] to "
+        "it, or let an administrator create the topic as docs/message-contract.md says"
+    ),
+    KafkaError.TOPIC_EXCEPTION: (
+        "Kafka takes no such name, or a topic has it whose name differs in . and _ alone: choose another prefix"
+    ),
+    KafkaError.INVALID_PARTITIONS: "correct partitions in [kafka]",
+    KafkaError.INVALID_REPLICATION_FACTOR: (
+        "set replication_factor in [kafka] to at most the number of brokers (-1: what the brokers have by default), "
+        "and see whether every broker runs"
+    ),
+    KafkaError.INVALID_REPLICA_ASSIGNMENT: "see whether every broker runs",
+    KafkaError.INVALID_CONFIG: "the message names the setting: correct topic_config in [kafka]",
+    KafkaError.INVALID_TRANSACTION_TIMEOUT: (
+        "lower transaction_timeout in [kafka], or raise transaction.max.timeout.ms of the brokers"
+    ),
+    KafkaError.INVALID_SESSION_TIMEOUT: (
+        'set "session.timeout.ms" in [kafka] client between group.min.session.timeout.ms and '
+        "group.max.session.timeout.ms of the brokers"
+    ),
+    KafkaError.INVALID_GROUP_ID: "choose another prefix in [kafka]: the group is <prefix>.connectors",
+    KafkaError.INCONSISTENT_GROUP_PROTOCOL: _GROUP,
+    KafkaError.UNSUPPORTED_ASSIGNOR: _GROUP,
+    KafkaError.GROUP_MAX_SIZE_REACHED: "start fewer processes, or raise group.max.size of the brokers",
+    KafkaError.MSG_SIZE_TOO_LARGE: _LARGE,
+    KafkaError.INVALID_MSG_SIZE: _LARGE,
+    KafkaError.RECORD_LIST_TOO_LARGE: "raise segment.bytes of the topic, or lower max_message_bytes in [kafka]",
+    KafkaError.INVALID_RECORD: "the brokers validate records of this topic: their log says what they miss",
+    KafkaError._AUTHENTICATION: _LOGIN,
+    KafkaError._SSL: (
+        'check "ssl.ca.location" in [kafka] client, that the broker\'s certificate names its host and is valid by this '
+        "machine's clock, and that security.protocol is the listener's"
+    ),
+    KafkaError._INVALID_ARG: "correct [kafka] client: the names and values are librdkafka's",
+    KafkaError._NOT_IMPLEMENTED: "leave this setting out of [kafka] client: the library was built without it",
+    KafkaError._UNSUPPORTED_FEATURE: _OLD,
+}
+
+# What may pass by itself. A code that is in neither table is one of these, and has no hint.
+_TROUBLES: Final[Mapping[int, str]] = {
+    KafkaError.INVALID_TIMESTAMP: _CLOCK,
+    KafkaError.KAFKA_STORAGE_ERROR: "look at the brokers' disks: one is full or broken",
+    KafkaError.LOG_DIR_NOT_FOUND: "look at the brokers' disks: one is full or broken",
+    KafkaError.INVALID_MSG: "records arrive damaged: look at the network and at the brokers' log",
+    KafkaError.NOT_ENOUGH_REPLICAS: _LEADER,
+    KafkaError.NOT_ENOUGH_REPLICAS_AFTER_APPEND: _LEADER,
+    KafkaError.LEADER_NOT_AVAILABLE: _LEADER,
+    KafkaError.REPLICA_NOT_AVAILABLE: _LEADER,
+    KafkaError.LISTENER_NOT_FOUND: "a broker does not offer the listener that bootstrap_servers leads to",
+    KafkaError.COORDINATOR_NOT_AVAILABLE: _INTERNAL,
+    KafkaError.COORDINATOR_LOAD_IN_PROGRESS: _INTERNAL,
+    KafkaError.THROTTLING_QUOTA_EXCEEDED: "a quota of the cluster is used up for now: it is tried again",
+    KafkaError.UNKNOWN: "the brokers' log says what happened",
+    KafkaError.BROKER_NOT_AVAILABLE: _REACH,
+    KafkaError.NETWORK_EXCEPTION: _REACH,
+    KafkaError.REQUEST_TIMED_OUT: _LEADER,
+    KafkaError._RESOLVE: (
+        "a name in [kafka] bootstrap_servers, or one that a broker advertises (advertised.listeners), is not known here"
+    ),
+    KafkaError._TRANSPORT: f"{_REACH}; and that security.protocol is the listener's",
+    KafkaError._ALL_BROKERS_DOWN: _REACH,
+    KafkaError._TIMED_OUT: _REACH,
+    KafkaError._TIMED_OUT_QUEUE: _REACH,
+    KafkaError._MSG_TIMED_OUT: _LEADER,
+    KafkaError._WAIT_COORD: _INTERNAL,
+    KafkaError._CRIT_SYS_RESOURCE: "raise what this machine allows the process: open files, threads, memory",
+    KafkaError._FS: "a file that [kafka] client names cannot be read",
+}
+_SILENCE: Final = {
+    KafkaError.BROKER_NOT_AVAILABLE,
+    KafkaError.NETWORK_EXCEPTION,
+    KafkaError.REQUEST_TIMED_OUT,
+    KafkaError._RESOLVE,
+    KafkaError._TRANSPORT,
+    KafkaError._ALL_BROKERS_DOWN,
+    KafkaError._TIMED_OUT,
+    KafkaError._TIMED_OUT_QUEUE,
 }
 
 
@@ -47,7 +147,7 @@ def cause(error: KafkaException | SystemError) -> KafkaError:
     """
     if isinstance(error, SystemError):
         if not isinstance(error.__cause__, KafkaException):
-            return KafkaError(KafkaError._FATAL, "a fatal error amid delivery reports", fatal=True)  # noqa: SLF001
+            return KafkaError(KafkaError._FATAL, "a fatal error amid delivery reports", fatal=True)
         error = error.__cause__
     inner = error.args[0]
     assert isinstance(inner, KafkaError)
@@ -59,15 +159,22 @@ def describe(error: KafkaError) -> str:
     return f"{error.name()}: {error.str()}"
 
 
+def hint(error: KafkaError) -> str:
+    """Return what to do about an error, by its code; nothing where it only has to be tried again."""
+    code = error.code()
+    return _REFUSALS.get(code) or _TROUBLES.get(code, "")
+
+
+def refused(error: KafkaError) -> bool:
+    """Return whether an error is a refusal, which asking again does not change."""
+    return error.code() in _REFUSALS
+
+
 def unavailable(doing: str, error: KafkaException | KafkaError) -> ConnectorError:
-    """Return what an error outside a transaction means: a refusal for good, or a broker that does not answer now."""
+    """Return what an error outside a transaction means: a refusal for good, or a broker that does not serve us now."""
     inner = cause(error) if isinstance(error, KafkaException) else error
-    if inner.code() in _REFUSALS:
-        return BrokerFatal(
-            f"Kafka refused while {doing}: {describe(inner)}",
-            hint="check the credentials, the ACLs and the security settings in [kafka] client",
-        )
-    return BrokerUnavailable(
-        f"Kafka did not answer while {doing}: {describe(inner)}",
-        hint="check [kafka] bootstrap_servers and that the brokers can be reached from here",
-    )
+    told = f"{doing}: {describe(inner)}"
+    if refused(inner):
+        return BrokerFatal(f"Kafka refused while {told}", hint=hint(inner))
+    how = "did not answer" if inner.code() in _SILENCE else "could not serve us"
+    return BrokerUnavailable(f"Kafka {how} while {told}", hint=hint(inner))

@@ -39,9 +39,12 @@ _FENCED: Final = {
 _CONSEQUENCES: Final = {
     KafkaError._PURGE_QUEUE,  # noqa: SLF001  as above
     KafkaError._PURGE_INFLIGHT,  # noqa: SLF001  as above
+    KafkaError._INVALID_DIFFERENT_RECORD,  # noqa: SLF001  as above
     KafkaError._STATE,  # noqa: SLF001  as above
 }
-_TOO_LARGE: Final = {KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.RECORD_LIST_TOO_LARGE}
+_LONGEST_SOCKET_MS: Final = 300_000  # the client's bound
+_ABOVE_MS: Final = 100
+_LONGEST_COMMIT: Final = (_LONGEST_SOCKET_MS - _ABOVE_MS) / 1000
 _UNPROVEN: Final = KafkaError(KafkaError._FAIL, "reported as delivered without an offset")  # noqa: SLF001  as above
 _GONE: Final = {
     KafkaError.UNKNOWN_TOPIC_OR_PART,
@@ -143,7 +146,7 @@ class Transactions:
     def _end(self) -> None:
         try:
             # Not -1: without a broker that waits without end. What goes on in the background ends with the producer.
-            self._producer.commit_transaction(self._timeout)
+            self._producer.commit_transaction(min(self._timeout, _LONGEST_COMMIT))
             self._producer.poll(0)
         except (KafkaException, SystemError) as error:
             inner = cause_of(error)
@@ -162,7 +165,7 @@ class Transactions:
         if error.code() in _FENCED or error.fatal():
             return Fenced(f"fenced in a transaction: {describe(error)}")
         try:
-            self._producer.abort_transaction(self._timeout)
+            self._producer.abort_transaction(min(self._timeout, _LONGEST_COMMIT))
             self._producer.poll(0)
         except (KafkaException, SystemError) as unclean:
             inner = cause_of(unclean)
@@ -210,15 +213,12 @@ class _CoordinatorLog:
 
 def _meaning(error: KafkaError) -> ConnectorError:
     """Return what the cause of a clean abort means."""
-    if error.code() in _TOO_LARGE:
-        return BrokerFatal(
-            f"the broker refuses a record as too large: {describe(error)}",
-            hint="raise max.message.bytes of the topic, or lower max_message_bytes in [kafka]",
-        )
     if error.code() in _GONE:
         return TransactionAborted(f"a topic is gone: {describe(error)}")
     refusal = unavailable("publishing", error)
-    return refusal if isinstance(refusal, BrokerFatal) else TransactionAborted(f"aborted: {describe(error)}")
+    if isinstance(refusal, BrokerFatal):
+        return refusal
+    return TransactionAborted(f"aborted: {describe(error)}", hint=refusal.hint)
 
 
 def _settings(client: Settings, transactional_id: str, timeout: float, max_message_bytes: int) -> dict[str, Any]:
@@ -235,7 +235,7 @@ def _settings(client: Settings, transactional_id: str, timeout: float, max_messa
         "message.timeout.ms": milliseconds * 3 // 4,
         # Above the commit's own limit, or a request that times out would be retried inside it. The client allows no
         # more than this.
-        "socket.timeout.ms": milliseconds + 100,
+        "socket.timeout.ms": min(milliseconds + _ABOVE_MS, _LONGEST_SOCKET_MS),
         "max.in.flight.requests.per.connection": 1,
         "message.max.bytes": max_message_bytes,
         "partitioner": "murmur2_random",
