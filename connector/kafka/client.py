@@ -75,7 +75,6 @@ _REFUSALS: Final[Mapping[int, str]] = {
     KafkaError.MSG_SIZE_TOO_LARGE: _LARGE,
     KafkaError.INVALID_MSG_SIZE: _LARGE,
     KafkaError.RECORD_LIST_TOO_LARGE: "raise segment.bytes of the topic, or lower max_message_bytes in [kafka]",
-    KafkaError.INVALID_RECORD: "the brokers validate records of this topic: their log says what they miss",
     KafkaError._AUTHENTICATION: _LOGIN,
     KafkaError._SSL: (
         'check "ssl.ca.location" in [kafka] client, that the broker\'s certificate names its host and is valid by this '
@@ -89,6 +88,8 @@ _REFUSALS: Final[Mapping[int, str]] = {
 # What may pass by itself. A code that is in neither table is one of these, and has no hint.
 _TROUBLES: Final[Mapping[int, str]] = {
     KafkaError.INVALID_TIMESTAMP: _CLOCK,
+    # The client says this of several records with a wrong timestamp in one batch, too.
+    KafkaError.INVALID_RECORD: f"{_CLOCK}; or the brokers validate records of this topic: their log says what they miss",
     KafkaError.KAFKA_STORAGE_ERROR: "look at the brokers' disks: one is full or broken",
     KafkaError.LOG_DIR_NOT_FOUND: "look at the brokers' disks: one is full or broken",
     KafkaError.INVALID_MSG: "records arrive damaged: look at the network and at the brokers' log",

@@ -50,6 +50,7 @@ FOR_GOOD = {
 # What passes by itself, or once a machine works again: never a reason to stop.
 PASSING = {
     "INVALID_TIMESTAMP": "clock",
+    "INVALID_RECORD": "clock",
     "KAFKA_STORAGE_ERROR": "disk",
     "NOT_ENOUGH_REPLICAS": "broker",
     "NOT_ENOUGH_REPLICAS_AFTER_APPEND": "broker",

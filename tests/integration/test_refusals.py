@@ -1,0 +1,87 @@
+"""What a real broker refuses, and what an operator is told: the setting that is to be corrected, and no other."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from confluent_kafka import Producer
+from confluent_kafka.admin import AdminClient
+
+from connector.demo.broker import Broker
+from connector.kafka.layout import Layout
+from connector.kafka.store import KafkaStore
+from connector.simulator import Simulator
+from tests.command import Workplace, following
+from tests.following import Following
+from tests.topics import create
+
+ONCE = ("run", "--until-caught-up", "--timeout", "5", "--log-level", "error")
+HOURS_MS = 2 * 3600 * 1000
+
+Place = Callable[..., Workplace]
+
+
+@pytest.fixture
+def place(tmp_path: Path, simulator: Simulator, kafka: Broker, prefix: str) -> Place:
+    """Make a workplace that follows one CMS, with further lines in `[kafka]`."""
+
+    def make(lines: str = "") -> Workplace:
+        return following(tmp_path, simulator, ["contentful"], bootstrap=kafka.bootstrap, prefix=prefix, kafka=lines)
+
+    return make
+
+
+REFUSED = {
+    "INVALID_REPLICATION_FACTOR": ("replication_factor = 3", "set replication_factor in [kafka]"),
+    "INVALID_CONFIG": ('topic_config = { "nonsense" = "1" }', "correct topic_config in [kafka]"),
+    "INVALID_SESSION_TIMEOUT": (
+        'client = { "session.timeout.ms" = 3600000, "max.poll.interval.ms" = 3600000 }',
+        '"session.timeout.ms" in [kafka] client',
+    ),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_a_refused_setting_is_named(place: Place, name: str) -> None:
+    """The broker's own words, the setting that is meant, and nothing about credentials."""
+    lines, told = REFUSED[name]
+    ended = place(lines).run(*ONCE)
+    assert ended.code == 1
+    assert name in ended.err
+    assert told in ended.err
+    assert "credentials" not in ended.err
+
+
+def test_a_name_that_collides_is_told(place: Place, admin: AdminClient) -> None:
+    """Kafka takes `a.b` and `a_b` for the same metric: whoever has the other name is in the way."""
+    workplace = place()
+    taken = f"{workplace.prefix}_contentful_state"
+    create(admin, taken, 1)
+    ended = workplace.run(*ONCE)
+    assert ended.code == 1
+    assert f"collides with existing topic: {taken}" in ended.err
+    assert "choose another prefix" in ended.err
+
+
+class Ahead(Producer):
+    """A producer on a machine whose clock is two hours ahead."""
+
+    def produce(self, *arguments: Any, **options: Any) -> None:
+        """Produce, in the future."""
+        super().produce(*arguments, **options, timestamp=round(time.time() * 1000) + HOURS_MS)
+
+
+def test_a_clock_that_is_ahead_is_told_and_passes(kafka: Broker, layout: Layout, simulator: Simulator) -> None:
+    """Kafka refuses what is an hour ahead: the hint names the clock; once it is right, the stream goes on."""
+    producers: list[type[Producer]] = [Ahead]
+    following = Following(
+        simulator, "contentful", lambda: KafkaStore(kafka.client, layout, producer=producers[-1]), page_size=100
+    )
+    with following.once(give_up_after=2) as follower:
+        assert follower.join(30)
+    assert (follower.outcome, follower.status.state) == ("unreachable", "retrying")
+    assert "set this machine's clock" in follower.status.hint
+    producers.append(Producer)
+    following.become_current()
