@@ -89,7 +89,7 @@ _REFUSALS: Final[Mapping[int, str]] = {
 _TROUBLES: Final[Mapping[int, str]] = {
     KafkaError.INVALID_TIMESTAMP: _CLOCK,
     # The client says this of several records with a wrong timestamp in one batch, too.
-    KafkaError.INVALID_RECORD: f"{_CLOCK}; or the brokers validate records of this topic: their log says what they miss",
+    KafkaError.INVALID_RECORD: f"{_CLOCK}; or the brokers validate records of this topic: see their log",
     KafkaError.KAFKA_STORAGE_ERROR: "look at the brokers' disks: one is full or broken",
     KafkaError.LOG_DIR_NOT_FOUND: "look at the brokers' disks: one is full or broken",
     KafkaError.INVALID_MSG: "records arrive damaged: look at the network and at the brokers' log",

@@ -70,7 +70,7 @@ class Ahead(Producer):
 
     def produce(self, *arguments: Any, **options: Any) -> None:
         """Produce, in the future."""
-        super().produce(*arguments, **options, timestamp=round(time.time() * 1000) + HOURS_MS)
+        super().produce(*arguments, **{**options, "timestamp": round(time.time() * 1000) + HOURS_MS})
 
 
 def test_a_clock_that_is_ahead_is_told_and_passes(kafka: Broker, layout: Layout, simulator: Simulator) -> None:
