@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple, get_args
 
 import msgspec
 
-from connector import codec, envelope
+from connector import codec, content, envelope
 from connector.checkpoint import CHECKPOINT_KEY, encode_checkpoint
 from connector.codec import Framing
 from connector.envelope import Event, Headers, Op, Origin, Provenance
@@ -19,12 +19,16 @@ from connector.expansion import expand
 from connector.index import Index, IndexEntry
 from connector.model import ALL_LOCALES, Change, Checkpoint, DeadLetter, EntityKey, EntityType, SyncPage
 from connector.timestamp import micros
+from connector.verdict import Judged, Standpoint, skip_reason
 
 # What publishing finds out, whatever a page's checkpoint says of it.
 _FINDINGS = ("sequence", "partitions", "topic_ids", "key_schema_id")
 
 # What a record costs beside key, value and headers, rounded up generously (Kafka message format v2).
 _OVERHEAD = 1024
+
+# Dead letters of one batch that are named in the log; of more there is the count.
+_NAMED = 20
 
 
 class Record(NamedTuple):
@@ -47,7 +51,10 @@ class Route(msgspec.Struct, frozen=True):
 
 
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
-    """What an operator chose for a connection; `None` filters let everything through."""
+    """What an operator chose for a connection; `None` filters let everything through.
+
+    `content_members`: the members of `meta` that are content to the connection's vendor.
+    """
 
     entity_types: frozenset[str] | None = None
     content_types: frozenset[str] | None = None
@@ -58,17 +65,23 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     malformed: Literal["dead-letter", "stop"] = "dead-letter"
     oversized: Literal["dead-letter", "stop", "reference"] = "dead-letter"
     republish: Literal["changed", "all"] = "changed"
+    content_members: tuple[str, ...] = ()
     max_message_bytes: int = 8 * 1024 * 1024
     commit_items: int = 10_000
     commit_bytes: int = 64 * 1024 * 1024
 
 
 class Tally(msgspec.Struct):
-    """What a batch contains, for metrics. Dead letters by error; `changed_ms`: the CMS's times of a delta's events."""
+    """What a batch contains, for metrics and the log.
+
+    Dead letters by error; `letters` are the first of them: error, item type, item id, bytes. `changed_ms`: the CMS's
+    times of a delta's events.
+    """
 
     ops: Counter[str] = msgspec.field(default_factory=Counter)
     left_out: Counter[str] = msgspec.field(default_factory=Counter)
     dead_letters: Counter[str] = msgspec.field(default_factory=Counter)
+    letters: list[tuple[str, str | None, str | None, int]] = msgspec.field(default_factory=list)
     locale_mismatches: int = 0
     changed_ms: list[int] = msgspec.field(default_factory=list)
 
@@ -137,6 +150,7 @@ class _Case(NamedTuple):
     known: IndexEntry | None
     origin: Origin
     cause: str
+    content: bytes | None
 
 
 class _Draft:
@@ -175,8 +189,8 @@ class _Draft:
     def add(self, change: Change, origin: Origin, cause: str) -> None:
         """Publish one change of one key, or leave it out where the index already knows better."""
         body = codec.encode_key(change.key)
-        case = _Case(body, change, micros(change.changed_at), self._index.get(body), origin, cause)
-        known = case.known
+        known = self._index.get(body)
+        case = _Case(body, change, micros(change.changed_at), known, origin, cause, self._content(change, known))
         if origin != "reconciled" and not wanted(self._policy, change.key, envelope.content_type(change, known)):
             if known is None or not known.live or known.epoch != self.checkpoint.epoch:
                 self._tally.left_out["filtered"] += 1
@@ -195,6 +209,13 @@ class _Draft:
         if known:
             self._mark_seen(body, known)
 
+    def _content(self, change: Change, known: IndexEntry | None) -> bytes | None:
+        if change.change_type != "published":
+            return None
+        if known and known.digest == change.digest and known.content is not None:
+            return known.content
+        return content.digest(change.fields, change.meta, self._policy.content_members)
+
     def bury(self, letter: DeadLetter, at: Checkpoint) -> None:
         """Add a dead letter; raises `ItemRefused` under the policy `stop`."""
         if self._policy.malformed == "stop" and letter.error == "MalformedItem":
@@ -207,6 +228,8 @@ class _Draft:
         key = f"{letter.item_type or ''}/{letter.item_id or ''}".encode("utf-8", "replace")
         self._append(Record(route.topic, key, route.value.prefix + value, []))
         self._tally.dead_letters[letter.error] += 1
+        if len(self._tally.letters) < _NAMED:
+            self._tally.letters.append((letter.error, letter.item_type, letter.item_id, len(letter.raw)))
         if letter.item_id:
             self._spare(letter.item_id)
 
@@ -244,26 +267,12 @@ class _Draft:
         }
 
     def _superfluous(self, case: _Case) -> str | None:
-        """Say why a change must not be published: `stale`, `repeated`, `unchanged`; None if it must."""
-        change, clock, known = case.change, case.clock, case.known
-        if known is None:
+        if case.known is None:
             return None
-        # After a change of environment or filter, what an earlier epoch knew is no measure of this one's clocks.
-        foreign = self._rebased and known.epoch != self.checkpoint.epoch
-        if clock is not None and known.changed_at is not None and clock < known.changed_at and not foreign:
-            return "stale"
-        same_state = known.live == (change.change_type == "published")
-        if not same_state:
-            return None
-        same_item = known.digest == change.digest and known.change_type == change.change_type
-        if self.checkpoint.phase != "snapshot":
-            return "repeated" if same_item else None
-        if known.epoch != self.checkpoint.epoch and self._asked_anew(change):
-            return None
-        same_clock = clock is not None and clock == known.changed_at
-        same_revision = change.revision is not None and change.revision == known.revision
-        same_version = known.live and same_clock and same_revision and not foreign
-        return "unchanged" if same_item or same_version else None
+        phase, epoch = self.checkpoint.phase, self.checkpoint.epoch
+        at = Standpoint(phase == "snapshot", epoch, self._rebased)
+        anew = self._asked_anew(case.change)
+        return skip_reason(Judged(case.change, case.clock, case.content), case.known, at, republish=anew)
 
     def _asked_anew(self, change: Change) -> bool:
         """Tell whether a snapshot is to publish this whether it changed or not: `all`, or what the request selects."""
@@ -361,6 +370,7 @@ class _Draft:
             digest=change.digest,
             epoch=self.checkpoint.epoch,
             removed_at=None if change.change_type == "published" else self._now_ms,
+            content=case.content if change.change_type == "published" else None,
         )
         self._index.stage(case.body, entry.encode())
 

@@ -5,18 +5,64 @@ import re
 from hashlib import blake2b
 from typing import Any, Final
 
+import msgspec
+
 _NUMBER: Final = re.compile(r"(-?)([0-9]+)(?:\.([0-9]+))?(?:[eE]([+-]?[0-9]+))?")
 _MOST_DIGITS: Final = 4000  # Python converts no longer number
+_SHORT: Final = 17
+_LONG: Final = re.compile(rb"[0-9]{18}")
 
 
 def digest(text: bytes | str | None) -> bytes:
     """Return 16 bytes that are equal for equal content, nothing for None.
 
-    The order of members and the spelling of numbers and strings make no difference; the order of elements and every
-    digit of a number do. Text that is no JSON is equal to itself only.
+    The order of members and the spelling of numbers and strings make no difference; the order of elements, doubled
+    members and every digit of a number do. Text that is no JSON is equal to itself only.
     """
     if text is None:
         return b""
+    found = _quick(text)
+    return _thorough(text) if found is None else found
+
+
+def _quick(text: bytes | str) -> bytes | None:
+    """Return the digest of plain content, None for content that only the thorough reading takes exactly.
+
+    Which of both it is depends on the content alone, never on how it is written: equal texts go the same way.
+    """
+    try:
+        form = _SORTED.encode(_PLAIN.decode(text))
+        written = text if isinstance(text, bytes) else text.encode()
+    except (ValueError, RecursionError):
+        return None
+    # A doubled member is lost by now, and a long number may be spelt in more than one way still.
+    if _LONG.search(form) or _strings(written) != _strings(form):
+        return None
+    return blake2b(form, digest_size=16, person=b"plain").digest()
+
+
+def _strings(written: bytes) -> int:
+    """Return how many quotes begin or end strings."""
+    if b"\\" in written:
+        written = written.replace(b"\\\\", b"")
+        return written.count(b'"') - written.count(b'\\"')
+    return written.count(b'"')
+
+
+def _fraction(text: str) -> int | msgspec.Raw:
+    """Return a number in its one spelling; raises `ValueError` for one that only the thorough reading takes."""
+    kept = _number(text)["number"].partition("e")
+    digits, power = kept[0], int(kept[2] or 0)
+    if digits == "0":
+        return 0
+    if power >= 0 and len(digits) + power <= _SHORT:
+        return int(digits + "0" * power)
+    if power > 0 or not kept[1]:
+        raise ValueError
+    return msgspec.Raw(f"{digits}e{power}".encode())
+
+
+def _thorough(text: bytes | str) -> bytes:
     written = text.decode("utf-8", "surrogatepass") if isinstance(text, bytes) else text
     try:
         form = json.dumps(_DECODER.decode(written))
@@ -49,3 +95,5 @@ def _number(text: str) -> dict[str, str]:
 _DECODER: Final = json.JSONDecoder(
     object_pairs_hook=_object, parse_int=_number, parse_float=_number, parse_constant=_number
 )
+_PLAIN: Final = msgspec.json.Decoder(float_hook=_fraction)
+_SORTED: Final = msgspec.json.Encoder(order="sorted")

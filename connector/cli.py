@@ -157,17 +157,17 @@ def tail_events(  # noqa: PLR0913  an option each
 
 @cli.command()
 @_connection
-@click.option("--deep", is_flag=True, help="Compare the content also where revision and clock are equal.")
+@click.option("--shallow", is_flag=True, help="Believe an equal revision and clock, and compare no content then.")
 @_json
 @_limit
 @_session
-def verify(session: Session, connection: str, *, deep: bool, as_json: bool, limit: int | None) -> int:
+def verify(session: Session, connection: str, *, shallow: bool, as_json: bool, limit: int | None) -> int:
     """Compare what the CMS delivers now with the topics of CONNECTION, key by key. Exit code 1: they differ."""
     loaded, found = session.connection(connection)
     overview.checkpoint(loaded, connection)  # there is nothing to compare before the first run: it says so
     session.log()
     with screen.counting() as progress:
-        report = proof.verify(loaded, found, deep=deep, progress=progress)
+        report = proof.verify(loaded, found, shallow=shallow, progress=progress)
     click.echo(json.dumps(report.facts(limit), indent=2) if as_json else report.text(connection, limit))
     return 0 if report.proven else 1
 

@@ -5,14 +5,14 @@ Kept are digests, never documents: about 1 KiB an entity.
 
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from hashlib import blake2b
 from typing import Any, Final
 
 import msgspec
 
-from connector import canonical
 from connector.batch import Policy, wanted
+from connector.content import digest as content_of
 from connector.errors import CheckpointRejected, PageTooLarge, SourceUnavailable, WalkBroken
 from connector.model import Change, Checkpoint, DeadLetter, EntityKey, SyncPage
 from connector.source import Source
@@ -128,7 +128,7 @@ class Delivered:
         if change.change_type == "published" and wanted(self._policy, key, change.content_type):
             if not self._outdated(key, clock):
                 table = _TABLES.get(key.entity_type) or change.content_type or "_unknown"
-                content = canonical.digest(change.fields)
+                content = content_of(change.fields, change.meta, self._policy.content_members)
                 self.traces[key] = Trace(table, change.revision, clock, content, _item(change))
             return
         for gone in self._meant(change):
@@ -156,8 +156,9 @@ class Delivered:
 class Published:
     """The latest state per key of changes topics, by their decoded records in the order of each partition."""
 
-    def __init__(self, progress: Progress) -> None:
+    def __init__(self, members: Sequence[str], progress: Progress) -> None:
         self.traces: dict[EntityKey, Trace] = {}
+        self._members = members
         self.go_on: dict[tuple[str, int], int] = {}
         self._progress = progress
         self._count = 0
@@ -180,7 +181,7 @@ class Published:
         entity = value if flat else value["after"]
         clock_ms = value["source_ts_ms"] if flat else value["source"]["ts_ms"]
         table = value["table"] if flat else value["source"]["table"]
-        content = canonical.digest(entity["fields"])
+        content = content_of(entity["fields"], entity["meta"], self._members)
         self.traces[key] = Trace(table, entity["revision"], clock_ms * 1000, content, _referenced(entity))
 
 

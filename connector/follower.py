@@ -366,6 +366,10 @@ class Follower:
         self._log.info("committed", events=tally.ops.total(), sequence=batch.checkpoint.sequence)
         if tally.locale_mismatches:
             self._log.warning("removals of a locale that is not live while another is", count=tally.locale_mismatches)
+        for error, item_type, item_id, size in tally.letters:
+            self._log.warning("dead letter", error=error, item_type=item_type, item_id=item_id, bytes=size)
+        if (more := tally.dead_letters.total() - len(tally.letters)) > 0:
+            self._log.warning("dead letters, not named one by one", count=more)
         self._schedule.published(lambda: {decode_key(body).id for body, _ in batch.state[:-1]})
         if self._passing:
             self._progress()

@@ -10,6 +10,9 @@ from connector.model import ALL_LOCALES, EntityKey
 
 VERSION = 1
 
+# Earlier releases end a record before its content, a union: this is its null, not read behind a whole record.
+_NO_CONTENT = b"\0"
+
 # A record begins with its version (one byte up to version 63), then `live`.
 _LIVE_AT = 1
 
@@ -18,6 +21,7 @@ class IndexEntry(msgspec.Struct, frozen=True):
     """What the last change of a key said.
 
     `changed_at` is the CMS's clock in microseconds, None where no change had one; `removed_at` is ours in milliseconds.
+    `content` is a digest of what the entity says (`connector.content`), None where none is known.
     """
 
     live: bool
@@ -29,6 +33,7 @@ class IndexEntry(msgspec.Struct, frozen=True):
     epoch: int
     removed_at: int | None = None
     version: int = VERSION
+    content: bytes | None = None
 
     def encode(self) -> bytes:
         """Return the state record's value."""
@@ -38,7 +43,7 @@ class IndexEntry(msgspec.Struct, frozen=True):
 def decode_entry(value: bytes) -> IndexEntry:
     """Return the entry of a state record; raises `StateTooNew` for a version this release does not know."""
     check_version(value, VERSION)
-    return IndexEntry(**codec.decode("index_entry", value))
+    return IndexEntry(**codec.decode("index_entry", value + _NO_CONTENT))
 
 
 def check_version(value: bytes, known: int) -> None:

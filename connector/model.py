@@ -146,6 +146,16 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
             identity=identity or self.identity,
         )
 
+    def look_twice(self) -> "Checkpoint":
+        """Return the start of a second walk of the same snapshot, where no delta can tell what the first one missed."""
+        wishes = {} if self.request is None else msgspec.json.decode(self.request)
+        request = msgspec.json.encode({**wishes, "second_look": True}).decode()
+        return msgspec.structs.replace(self, cursor=None, phase="snapshot", page=0, walk_open=False, request=request)
+
+    def looked_twice(self) -> "Checkpoint | None":
+        """Return the reconciliation that follows a second walk, None where it was the first one."""
+        return msgspec.structs.replace(self, phase="reconciling") if self.asks("second_look") else None
+
     def settled(self) -> "Checkpoint":
         """Return the end of a snapshot: wishes are fulfilled, topics of a former configuration no longer ours."""
         ours = {topic: count for topic, count in self.partitions.items() if self.topic_ids.get(topic) != FORMER_TOPIC}
@@ -175,6 +185,7 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
     def restart(self, *, page_size: int | None = None) -> "Checkpoint":
         """Return the start of a new snapshot: a new epoch; the sequence goes on. A whole walk has published."""
         wishes = {} if self.request is None else msgspec.json.decode(self.request)
+        wishes.pop("second_look", None)
         if self.phase != "snapshot":
             wishes.pop("republish", None)
         return msgspec.structs.replace(

@@ -42,9 +42,9 @@ class Runner:
             # The walk before it may lie far behind, in an earlier process: what happened since is still to be read.
             return False
         if checkpoint.phase == "catching_up" and not self._source.vendor.follows:
-            # Nothing can be caught up with, so nothing may be concluded to have vanished either.
-            self._publisher.commit_checkpoint(checkpoint.settled())
-            return True
+            # Nothing can be caught up with: what moved between pages while they were read is found by reading again.
+            self._publisher.commit_checkpoint(checkpoint.looked_twice() or checkpoint.look_twice())
+            return False
         walk = self._source.walk(checkpoint)
         if checkpoint.phase == "snapshot":
             for page in walk:

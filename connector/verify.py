@@ -24,19 +24,25 @@ Kind = Literal["missing", "stale", "extra"]
 HEADERS: Final = ("kind", "table", "type", "id", "locale", "revision in the CMS", "in the topic")
 COUNTS: Final = ("table", "equal", "missing", "stale", "extra")
 
+_BY_NAME: Final = 10  # entities that a command names one by one
+_MANY: Final = 20  # deletes that reconciliation may hold back
 _MARGIN: Final = 5.0  # seconds that a walk may take beyond the poll interval
 _LOOKS: Final = 10  # within that time
 _STORM: Final = 4  # times that time is waited for a key that does not come to rest
 
 
 class Difference(msgspec.Struct, frozen=True):
-    """One key on which the CMS and the topic disagree: `missing` and `stale` in the topic, or `extra` there."""
+    """One key on which the CMS and the topic disagree: `missing` and `stale` in the topic, or `extra` there.
+
+    `older`: what the CMS delivers is older than what the topic holds, as after a restored backup.
+    """
 
     kind: Kind
     key: EntityKey
     table: str
     cms_revision: int | None
     topic_revision: int | None
+    older: bool = False
 
     def row(self) -> tuple[object, ...]:
         """Return what `HEADERS` names."""
@@ -81,8 +87,21 @@ class Report(msgspec.Struct, frozen=True):
         if aside := self.unreadable + self.set_aside:
             remarks.append(f"{aside} items are dead letters instead: contentwire dead-letters {connection}")
         if found:
-            remarks.append(f"  -> if the stream is running and current: contentwire snapshot {connection}")
+            remarks.append(f"  -> if the stream is running and current: {' '.join(self.command(connection))}")
         return remarks
+
+    def command(self, connection: str) -> list[str]:
+        """Return the command that mends every difference, once the stream has obeyed it.
+
+        What is missing or stale is published again whatever the stream believes to have published, and with everything
+        else where it is older than that; what is too much vanishes by reconciliation, for many keys with consent.
+        """
+        again = sorted({each.key.id for each in self.differences if each.kind != "extra"})
+        extra = sum(1 for each in self.differences if each.kind == "extra")
+        everything = len(again) > _BY_NAME or any(each.older for each in self.differences)
+        chosen = ["--all"] if everything else [part for each in again for part in ("--entity", each)]
+        consent = ["--allow-deletes"] if extra >= _MANY else []
+        return ["contentwire", "snapshot", connection, *chosen, *consent]
 
     def facts(self, limit: int | None) -> dict[str, Any]:
         """Return everything, ready for JSON, with at most `limit` differences."""
@@ -93,14 +112,14 @@ class Report(msgspec.Struct, frozen=True):
 
 
 class Comparison:
-    """Compares both sides, and again what differed. `deep` asks for equal content even of an equal revision."""
+    """Compares both sides, and again what differed. `shallow` believes an equal revision and clock."""
 
-    def __init__(self, delivered: Delivered, published: Published, *, deep: bool) -> None:
+    def __init__(self, delivered: Delivered, published: Published, *, shallow: bool) -> None:
         self.differences: dict[EntityKey, Difference] = {}
         self.equal: Counter[str] = Counter()
         self._delivered = delivered
         self._published = published
-        self._deep = deep
+        self._shallow = shallow
 
     def look(
         self, keys: Collection[EntityKey], former: Mapping[EntityKey, Trace | None] = MappingProxyType({})
@@ -160,12 +179,13 @@ class Comparison:
             return Difference("extra", key, theirs.table, None, theirs.revision)
         if theirs is None:
             return Difference("missing", key, ours.table, ours.revision, None)
-        if _agree(ours, theirs, deep=self._deep):
+        if _agree(ours, theirs, shallow=self._shallow):
             return None
-        return Difference("stale", key, ours.table, ours.revision, theirs.revision)
+        older = None not in (ours.clock, theirs.clock) and (ours.clock or 0) // 1000 < (theirs.clock or 0) // 1000
+        return Difference("stale", key, ours.table, ours.revision, theirs.revision, older)
 
 
-def verify(config: Config, connection: Connection, *, deep: bool, progress: Progress) -> Report:
+def verify(config: Config, connection: Connection, *, shallow: bool, progress: Progress) -> Report:
     """Compare what the CMS delivers with what consumers hold.
 
     Keys that differ are looked at again until the stream has had time for its next walk: both sides may have changed
@@ -174,10 +194,11 @@ def verify(config: Config, connection: Connection, *, deep: bool, progress: Prog
     vendor = vendors.find(connection.vendor)(connection.name, connection.settings)
     source = wiring.open_source(connection, vendor)
     start = Checkpoint(stream=connection.name, page_size=connection.settings.page_size or 100)
-    delivered = Delivered(source, wiring.policy(config.kafka, connection), start, progress)
-    published = Published(progress)
+    policy = wiring.policy(config.kafka, connection)
+    delivered = Delivered(source, policy, start, progress)
+    published = Published(policy.content_members, progress)
     events = partial(tail.events, config, connection, from_beginning=True, until_end=True)
-    comparison = Comparison(delivered, published, deep=deep)
+    comparison = Comparison(delivered, published, shallow=shallow)
     try:
         delivered.read()
         published.take(events(go_on=published.go_on))
@@ -195,10 +216,10 @@ def verify(config: Config, connection: Connection, *, deep: bool, progress: Prog
     return Report(dict(sorted(comparison.equal.items())), differences, len(delivered.unreadable), aside)
 
 
-def _agree(ours: Trace, theirs: Trace, *, deep: bool) -> bool:
-    """Equal means the same revision and clock, or the same content; of a reference, the very item it stands for."""
+def _agree(ours: Trace, theirs: Trace, *, shallow: bool) -> bool:
+    """Equal means the same content; of a reference, the very item it stands for."""
     same_content = theirs.item == ours.item if theirs.item else theirs.content == ours.content
-    if same_content or deep or None in (ours.revision, ours.clock):
+    if same_content or not shallow or None in (ours.revision, ours.clock):
         return same_content
     return (ours.revision, _millis(ours.clock)) == (theirs.revision, _millis(theirs.clock))
 

@@ -174,6 +174,7 @@ def policy(kafka: KafkaConfig, connection: Connection) -> Policy:
         max_message_bytes=kafka.max_message_bytes,
         commit_items=kafka.commit_items,
         commit_bytes=kafka.commit_bytes,
+        content_members=find(connection.vendor).content_members,
     )
 
 

@@ -85,6 +85,9 @@ class Vendor(Protocol):
     localized: ClassVar[bool]
     """Whether an item is of one locale; else one item carries them all, and no filter can leave one out."""
 
+    content_members: ClassVar[tuple[str, ...]]
+    """The members of an item beside its fields that are content: no clocks, revisions or links to where it lives."""
+
     entity_types: ClassVar[frozenset[EntityType]]
     """The kinds of entities that the API can tell of."""
 

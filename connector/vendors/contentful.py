@@ -100,6 +100,7 @@ class Contentful:
     settings_type: ClassVar[type[Settings]] = ContentfulSettings
     newest_first: ClassVar[bool] = True
     localized: ClassVar[bool] = False
+    content_members: ClassVar[tuple[str, ...]] = ("metadata",)
     entity_types: ClassVar[frozenset[EntityType]] = frozenset({"entry", "asset"})
 
     def __init__(self, connection: str, settings: Settings) -> None:

@@ -116,6 +116,7 @@ class Contentstack:
     settings_type: ClassVar[type[Settings]] = ContentstackSettings
     newest_first: ClassVar[bool] = True
     localized: ClassVar[bool] = True
+    content_members: ClassVar[tuple[str, ...]] = ()
     entity_types: ClassVar[frozenset[EntityType]] = frozenset({"entry", "asset", "content_type"})
 
     def __init__(self, connection: str, settings: Settings) -> None:

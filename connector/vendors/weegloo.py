@@ -93,6 +93,7 @@ class Weegloo:
     settings_type: ClassVar[type[Settings]] = WeeglooSettings
     newest_first: ClassVar[bool] = False
     localized: ClassVar[bool] = False
+    content_members: ClassVar[tuple[str, ...]] = ("metadata",)
     entity_types: ClassVar[frozenset[EntityType]] = frozenset({"entry", "asset", "content_type"})
 
     def __init__(self, connection: str, settings: Settings) -> None:

@@ -174,7 +174,7 @@ class Deployment:
     def differences(self, vendor: str) -> int:
         """Return on how many keys `contentwire verify` sees the CMS and the topic disagree."""
         config = self.config()
-        report = verify(config, config.connections[vendor], deep=False, progress=lambda *_: None)
+        report = verify(config, config.connections[vendor], shallow=False, progress=lambda *_: None)
         return len(report.differences)
 
     def snapshot_all(self, vendor: str) -> None:

@@ -107,7 +107,7 @@ def test_a_current_stream_equals_its_cms(
     simulator.churn(20)
     assert workplace.run(*ONCE).code == 0
     for vendor in VENDORS:
-        for options in ((), ("--deep",)):
+        for options in ((), ("--shallow",)):
             report = verified(workplace, vendor, *options)
             assert (report["proven"], report["differences"]) == (True, [])
             assert sum(row["equal"] for row in report["counts"]) > 10
@@ -130,11 +130,11 @@ def test_a_missing_a_stale_and_an_extra_key_are_told(
     )
     produce(kafka, topic, extra, forged(held[stale][1], {"table": "ghost"}, id="nowhere"))
     before = untouched(kafka, prefix, "contentful")
-    report = verified(workplace, "contentful", code=1)
+    report = verified(workplace, "contentful", "--shallow", code=1)
     found = {each["key"]["id"]: each["kind"] for each in report["differences"]}
     assert found == {missing: "missing", stale: "stale", "nowhere": "extra"}
     assert {"table": "ghost", "equal": 0, "missing": 0, "stale": 0, "extra": 1} in report["counts"]
-    deep = workplace.run("verify", "contentful", "--deep", "--limit", "99")
+    deep = workplace.run("verify", "contentful", "--limit", "99")
     assert deep.code == 1
     told = [line.split() for line in deep.out.splitlines()]
     assert ["stale", tampered] in [[line[0], line[3]] for line in told if len(line) > 5]

@@ -191,7 +191,8 @@ class StreamMachine(RuleBasedStateMachine):
         self.follower = Follower(plan, self.following.metrics, once=True, give_up_after=PATIENCE)
         self.follower.start()
         assert self.follower.join(PATIENCE), self.follower.status
-        assert self.follower.status.state in {"running", "recovering", "retrying", "walk_starved"}, self.follower.status
+        states = {"running", "recovering", "retrying", "disconnected", "walk_starved"}
+        assert self.follower.status.state in states, self.follower.status
         return self.follower
 
     def _dies(self, *, visible: bool) -> CommitFault:

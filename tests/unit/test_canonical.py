@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.canonical import digest
+from connector.canonical import _thorough, digest
 
 DEEP = 490
 SAME = [
@@ -91,3 +91,38 @@ def test_a_number_of_any_length_takes_linear_time() -> None:
     huge = "1e" + "9" * 1_000_000
     assert digest(huge) != digest(huge[:-1])
     assert digest(f'{{"a": {huge}, "b": 1}}') == digest(f'{{"b": 1.0, "a": {huge}}}')
+
+
+PAIRS = [
+    *SAME,
+    *DIFFERENT,
+    ('{"a\\"b": "x\\\\"}', '{"a\\u0022b":"x\\u005c"}'),
+    ("1e17", "100000000000000000"),
+    ("1e18", "1" + "0" * 18),
+]
+
+
+@pytest.mark.parametrize(("one", "other"), PAIRS)
+def test_the_quick_reading_agrees_with_the_thorough_one(one: str, other: str) -> None:
+    """Two texts are equal to the one exactly where they are to the other."""
+    assert (digest(one) == digest(other)) == (_thorough(one) == _thorough(other))
+
+
+NUMBERS = st.from_regex(r"-?(0|[1-9][0-9]{0,20})(\.[0-9]{1,20})?([eE][+-]?[0-9]{1,3})?", fullmatch=True)
+
+
+@given(NUMBERS, NUMBERS, st.sampled_from([0, 1, 5, 20]))
+def test_numbers_are_equal_by_their_value(one: str, other: str, shift: int) -> None:
+    """Whatever their spelling: the quick reading agrees with the thorough one, of a number and of its shifted self."""
+    for left, right in ((one, other), (one, f"{one}0" if "." in one and "e" not in one.lower() else one)):
+        assert (digest(f"[{left}]") == digest(f"[{right}]")) == (_thorough(f"[{left}]") == _thorough(f"[{right}]"))
+    if "e" not in one.lower():
+        spelt = f"{one}.{'0' * shift}" if shift and "." not in one else f"{one}e0"
+        assert digest(one) == digest(spelt)
+
+
+@given(VALUES, VALUES)
+def test_values_are_equal_to_both_readings_or_to_neither(one: object, other: object) -> None:
+    """Any two values."""
+    left, right = json.dumps(one), json.dumps(other)
+    assert (digest(left) == digest(right)) == (_thorough(left) == _thorough(right))

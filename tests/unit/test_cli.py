@@ -26,7 +26,7 @@ CONTRACT = {
     "run": {"until_caught_up", "timeout", "log_format", "log_level"},
     "status": {"as_json"},
     "tail": {"connection", "from_beginning", "until_end", "as_json", "limit"},
-    "verify": {"connection", "deep", "as_json", "limit"},
+    "verify": {"connection", "shallow", "as_json", "limit"},
     "dead-letters": {"connection", "as_json", "limit"},
     "snapshot": {"connection", "everything", "allow_deletes"},
     "pause": {"connection"},

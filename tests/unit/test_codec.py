@@ -88,7 +88,7 @@ def test_longs_are_written_as_specified(number: int) -> None:
     """Numbers of every length, both signs."""
     entry = index_entry(revision=number)
     body = avro_spec.long(1) + b"\x01" + avro_spec.string("published") + b"\x00" + b"\x02" + avro_spec.long(number)
-    assert codec.encode("index_entry", entry) == body + b"\x00" + bytes(16) + b"\x02" + b"\x00"
+    assert codec.encode("index_entry", entry) == body + b"\x00" + bytes(16) + b"\x02" + b"\x00" + b"\x00"
 
 
 def test_a_timestamp_stays_a_number() -> None:
@@ -107,6 +107,7 @@ def index_entry(**members: Any) -> dict[str, Any]:
         "digest": bytes(16),
         "epoch": 1,
         "removed_at": None,
+        "content": None,
     }
     return {"version": 1, "live": True, "change_type": "published", "removed_at": None, **unset, **members}
 

@@ -135,6 +135,7 @@ PAGE = b'{"items":[],"nextSyncUrl":"https://x/?sync_token=t"}'
         ("identity", b"\xef\xbb\xbf" + PAGE),
         ("gzip", gzip.compress(b"") + gzip.compress(PAGE)),
     ],
+    ids=["two members", "x-gzip", "mark in gzip", "mark", "empty member"],
 )
 def test_what_gateways_make_of_a_body_is_read(encoding: str, body: bytes) -> None:
     """Several members, the old name of gzip, a byte order mark before the JSON."""

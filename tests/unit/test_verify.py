@@ -74,14 +74,14 @@ def entry(change: Change, *, flat: bool = False, **members: Any) -> Entry:
 
 def held(*entries: Entry) -> Published:
     """Return the topic's side with these records."""
-    side = Published(quiet)
+    side = Published((), quiet)
     side.take(entries)
     return side
 
 
 def compared(ours: Delivered, theirs: Published, *, deep: bool = False) -> list[tuple[str, str]]:
     """Return the differences: kind and id."""
-    comparison = Comparison(ours, theirs, deep=deep)
+    comparison = Comparison(ours, theirs, shallow=not deep)
     comparison.look_at_all()
     return sorted((each.kind, each.key.id) for each in comparison.differences.values())
 
@@ -182,7 +182,7 @@ def test_each_kind_of_difference_is_found() -> None:
     ours = given(published("same"), published("missing"), published("stale", 2, fields=b'{"title":"new"}'))
     theirs = held(entry(published("same")), entry(published("stale", 1)), entry(published("extra")))
     assert compared(ours, theirs) == [("extra", "extra"), ("missing", "missing"), ("stale", "stale")]
-    comparison = Comparison(ours, theirs, deep=False)
+    comparison = Comparison(ours, theirs, shallow=True)
     comparison.look_at_all()
     assert dict(comparison.equal) == {"post": 1}
 
@@ -242,7 +242,7 @@ def test_what_nobody_can_read_is_not_gone(delivered: Reading, simulator: Simulat
     side = delivered("contentful")
     side.read()
     assert side.unreadable == {"bad1"}
-    comparison = Comparison(side, held(entry(published("bad1"))), deep=False)
+    comparison = Comparison(side, held(entry(published("bad1"))), shallow=True)
     comparison.look([entry_key("bad1")])
     assert comparison.differences == {}
 
@@ -261,7 +261,7 @@ def test_what_became_readable_again_is_compared_again(delivered: Reading, simula
 def test_an_item_among_the_dead_letters_is_set_aside() -> None:
     """A key whose present item was too large is known to be absent; one with another item is still a difference."""
     ours = given(published("e1"), published("e2"))
-    comparison = Comparison(ours, held(), deep=False)
+    comparison = Comparison(ours, held(), shallow=True)
     comparison.look_at_all()
     assert comparison.set_aside({published("e1").digest}) == 1
     assert [key.id for key in comparison.differences] == ["e2"]
@@ -270,7 +270,7 @@ def test_an_item_among_the_dead_letters_is_set_aside() -> None:
 def test_another_look_resolves_and_counts() -> None:
     """A key that agrees by now is equal, one that left both sides is neither; nothing is counted twice."""
     ours, theirs = given(published("e1"), published("e2")), held()
-    comparison = Comparison(ours, theirs, deep=False)
+    comparison = Comparison(ours, theirs, shallow=True)
     comparison.look_at_all()
     theirs.take([entry(published("e1"))])
     ours.traces.pop(entry_key("e2"))
@@ -284,7 +284,7 @@ def test_a_topic_that_goes_on_is_compared_as_it_was_before_the_cms_was_read() ->
     ours, theirs = given(published("e1", 2)), held(entry(published("e1", 2)))
     before = dict(theirs.traces)
     theirs.take([entry(published("e1", 3, fields=b'{"title":"newer"}'))])
-    comparison = Comparison(ours, theirs, deep=False)
+    comparison = Comparison(ours, theirs, shallow=True)
     comparison.look([entry_key()])
     assert list(comparison.differences) == [entry_key()]
     comparison.look([entry_key()], before)
@@ -293,7 +293,7 @@ def test_a_topic_that_goes_on_is_compared_as_it_was_before_the_cms_was_read() ->
 
 def test_a_report_counts_by_table() -> None:
     """Each table has its equal, missing, stale and extra keys, also where none is equal; --limit bounds the rest."""
-    comparison = Comparison(given(published("e1")), held(entry(published("e2")), entry(published("e3"))), deep=False)
+    comparison = Comparison(given(published("e1")), held(entry(published("e2")), entry(published("e3"))), shallow=True)
     comparison.look_at_all()
     report = Report({"page": 4}, tuple(comparison.differences.values()), unreadable=1, set_aside=2)
     assert report.counts() == [("page", 4, 0, 0, 0), ("post", 0, 1, 0, 2)]

@@ -1,0 +1,76 @@
+"""A Contentful space that serves what a test says: an initial page, deltas as they are released, and refusals."""
+
+import http.server
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Self
+
+
+class ScriptedCms:
+    """One space. `initial` are the items of a snapshot; `release` gives the next delta.
+
+    `refusals` are answered first, one a request: (status, headers, body). `accepted`: the tokens that are not refused
+    with 401, None for any.
+    """
+
+    def __init__(self, initial: list[Any]) -> None:
+        self.initial = initial
+        self.refusals: list[tuple[int, dict[str, str], bytes]] = []
+        self.accepted: set[str] | None = None
+        self.requests: list[str] = []
+        self.url = ""
+        self._deltas: list[list[Any]] = []
+
+    def release(self, items: list[Any]) -> None:
+        """Let the next delta hold these items."""
+        self._deltas.append(items)
+
+    def answer(self, path: str, token: str) -> tuple[int, dict[str, str], bytes]:
+        """Return the status, headers and body of an answer."""
+        self.requests.append(path)
+        if self.refusals:
+            return self.refusals.pop(0)
+        if self.accepted is not None and token not in self.accepted:
+            return 401, {}, b'{"sys":{"type":"Error","id":"AccessTokenInvalid"}}'
+        if "/sync" not in path:
+            return 200, {}, b'{"items":[]}'
+        seen = int(path.partition("sync_token=d")[2] or 0)
+        items = self.initial if "initial=true" in path else [one for delta in self._deltas[seen:] for one in delta]
+        body = {
+            "sys": {"type": "Array"},
+            "items": items,
+            "nextSyncUrl": f"{self.url}/x?sync_token=d{len(self._deltas)}",
+        }
+        return 200, {}, json.dumps(body).encode()
+
+    @contextmanager
+    def serving(self) -> Iterator[Self]:
+        """Serve on loopback; `url` says where."""
+        cms = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                token = self.headers.get("Authorization", "").removeprefix("Bearer ")
+                status, headers, body = cms.answer(self.path, token)
+                self.send_response(status)
+                for name, text in {"Content-Type": "application/json", **headers}.items():
+                    self.send_header(name, text)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_: Any) -> None:
+                """Say nothing."""
+
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{server.server_port}"
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
+        thread.start()
+        try:
+            yield self
+        finally:
+            server.shutdown()
+            thread.join(5)
+            server.server_close()
