@@ -21,10 +21,11 @@ __all__ = ["Config", "Connection", "KafkaConfig", "Registry", "ServerConfig", "l
 _SCALAR = str | bool | int | float
 
 
-def load(path: Path, environ: Mapping[str, str]) -> Config:
+def load(path: Path, environ: Mapping[str, str], *, cms: bool = True) -> Config:
     """Return the configuration in `path`, its secrets fetched from `environ` and files.
 
-    Relative paths in it are relative to its folder. Raises `ConfigError` whose `problems` lists every finding.
+    Relative paths in it are relative to its folder. Without `cms`, secrets of connections that cannot be had are no
+    problem: using one is. Raises `ConfigError` whose `problems` lists every finding.
     """
     reading = Reading(path.parent, environ)
     document = reading.known(parse(path), Config.model_fields, "")
@@ -32,7 +33,9 @@ def load(path: Path, environ: Mapping[str, str]) -> Config:
     for problem in problems:
         reading.problem("environment", problem)
     kafka = _kafka(reading, document.get("kafka", {}), outside)
+    reading.lenient = not cms
     connections = _connections(reading, document.get("connections", {}), outside)
+    reading.lenient = False
     server = reading.model(ServerConfig, document["server"], "server") if "server" in document else None
     if kafka:
         for problem in topictemplate.collisions(kafka.topic, kafka.prefix, tuple(connections)):

@@ -10,7 +10,7 @@ from pydantic import BaseModel, SecretStr, ValidationError
 from pydantic_core import ErrorDetails
 
 from connector.errors import ConfigError
-from connector.secret import Secret
+from connector.secret import Missing, Secret
 
 FILE_BYTES = 1024 * 1024
 SECRET_BYTES = 64 * 1024
@@ -35,14 +35,15 @@ def parse(path: Path) -> Table:
 class Reading:
     """One attempt at reading a file: goes on after a problem, so that all of them can be told at once.
 
-    Relative paths in the file are relative to `folder`. `problems` are lines `path: what is wrong`; no secret value
-    and no value of an unknown key ever stands in them.
+    Relative paths in the file are relative to `folder`. While `lenient`, a secret that cannot be had is `Missing`.
+    `problems` are lines `path: what is wrong`; no secret value and no value of an unknown key ever stands in them.
     """
 
     def __init__(self, folder: Path, environ: Mapping[str, str]) -> None:
         self.folder = folder
         self.environ = environ
         self.problems: list[str] = []
+        self.lenient = False
 
     def problem(self, path: str, text: str) -> None:
         """Take down one problem."""
@@ -79,6 +80,8 @@ class Reading:
         try:
             secret = fetch()
         except ValueError as error:
+            if self.lenient and isinstance(value, dict):
+                return Missing(f"{path}: {error}")
             self.problem(path, str(error))
             return SecretStr("unresolved")
         match value:

@@ -1,41 +1,67 @@
 """Where every configured stream stands, as Kafka knows it: its last checkpoint, and who owns it. Changes nothing."""
 
+import time
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final, Literal
 
 import msgspec
 
 from connector import peers, wiring
-from connector.config import Config
-from connector.errors import ConnectorError
+from connector.config import Config, Connection
+from connector.errors import ConfigError, ConnectorError
 from connector.kafka.cluster import Cluster, Member
 from connector.model import Checkpoint
+from connector.report import OwnerReport
 from connector.screen import moment
+from connector.status import HALTED
 
-HEADERS = ("connection", "phase", "events", "epoch", "last commit", "owner", "asked")
+_LOOK_AGAIN: Final = 0.5
+HEADERS = ("connection", "state", "phase", "events", "last commit", "dead letters", "owner", "what is wrong")
 
 
 class Stream(msgspec.Struct, frozen=True):
-    """One stream: `checkpoint` None means that nothing was ever committed, `owner` None that no process follows it."""
+    """One stream: `checkpoint` None means that nothing was ever committed, `owner` None that no process follows it.
+
+    `report` is the last word of whoever owned it last, None where nobody has said anything yet.
+    """
 
     connection: str
     vendor: str
     checkpoint: Checkpoint | None
     owner: Member | None
+    report: OwnerReport | None = None
+
+    @property
+    def state(self) -> str:
+        """What is known of it: paused by an operator, followed by nobody, or as its owner said."""
+        if self.checkpoint and self.checkpoint.asks("paused"):
+            return "paused"
+        if self.owner is None:
+            return "not followed"
+        return self.report.state if self.report else "unknown"
+
+    @property
+    def stopped(self) -> bool:
+        """Whether it waits for an operator: by the last word of its owner, or of the last one that it had."""
+        return self.state != "paused" and self.report is not None and self.report.state in HALTED
 
     def row(self) -> tuple[object, ...]:
         """Return what `HEADERS` names."""
         owner = f"{self.owner.client_id} at {self.owner.host}" if self.owner else "nobody"
-        at = self.checkpoint
+        at, said = self.checkpoint, self.report or OwnerReport()
+        state = said.state if self.stopped else self.state
+        wrong = "; ".join(filter(None, (said.error, said.hint))) if self.state != "paused" else ""
         if at is None:
-            return (self.connection, "never run", "", "", "", owner, "")
-        phase = "paused" if at.asks("paused") else at.phase
-        return (self.connection, phase, at.sequence, at.epoch, moment(at.committed_at), owner, at.request)
+            return (self.connection, state, "never run", "", "", said.dead_letters or "", owner, wrong)
+        asked = f"asked: {at.request}" if at.request and self.state != "paused" else ""
+        wrong = "; ".join(filter(None, (wrong, asked)))
+        letters = said.dead_letters or ""
+        return (self.connection, state, at.phase, at.sequence, moment(at.committed_at), letters, owner, wrong)
 
     def facts(self) -> dict[str, Any]:
         """Return everything, ready for JSON."""
         facts: dict[str, Any] = msgspec.to_builtins(self)
-        return facts
+        return {**facts, "state": self.state, "stopped": self.stopped}
 
 
 def streams(config: Config) -> Iterator[Stream]:
@@ -47,13 +73,18 @@ def streams(config: Config) -> Iterator[Stream]:
     for connection in config.connections.values():
         topic = wiring.layout(config.kafka, connection).state_topic
         checkpoint = cluster.last_checkpoint(topic) if topic in topics else None
-        yield Stream(connection.name, connection.vendor, checkpoint, owners.get(topic))
+        report = cluster.last_report(topic) if topic in topics else None
+        yield Stream(connection.name, connection.vendor, checkpoint, owners.get(topic), report)
 
 
 def warnings(config: Config) -> Iterator[tuple[str, str]]:
     """Yield a message and a hint for each running process that follows something else than this configuration says."""
+    try:
+        signature = wiring.signature(config)
+    except ConfigError:
+        return  # a secret that says which stack is meant is not at hand here: nothing can be compared
     members = Cluster(config.kafka.properties()).members(f"{config.kafka.prefix}.connectors")
-    for member in peers.differing([member for member, _ in members], wiring.signature(config)):
+    for member in peers.differing([member for member, _ in members], signature):
         yield f"{member.client_id} at {member.host} follows another configuration than this one", peers.HINT
 
 
@@ -66,3 +97,30 @@ def checkpoint(config: Config, connection: str) -> Checkpoint:
             f"{connection}: has no checkpoint yet", hint="it gets one with its first `contentwire run`"
         )
     return stream.checkpoint
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """What became of a stream that was asked to go on: it works, it has stopped, or nobody has said either yet."""
+
+    kind: Literal["running", "stopped", "unanswered", "unowned"]
+    message: str
+    hint: str = ""
+
+
+def outcome(config: Config, connection: Connection, since_ms: int, timeout: float) -> Outcome:
+    """Wait for what a stream's owner says after `since_ms`: until it works or stops, for `timeout` seconds at most."""
+    cluster = Cluster(config.kafka.properties())
+    topic = wiring.layout(config.kafka, connection).state_topic
+    if not any(topic in topics for _, topics in cluster.members(f"{config.kafka.prefix}.connectors")):
+        return Outcome("unowned", f"{connection.name}: no process follows it now; the next contentwire run will")
+    ends_at = time.monotonic() + timeout
+    said: OwnerReport | None = None
+    while time.monotonic() < ends_at:
+        said = cluster.last_report(topic)
+        if said and said.reported_at > since_ms and said.state in ("running", "paused", "finished"):
+            return Outcome("running", f"{connection.name}: {said.state}, says {said.owner}")
+        if said and said.reported_at > since_ms and said.state in HALTED:
+            return Outcome("stopped", f"{connection.name}: {said.state}: {said.error}", said.hint)
+        time.sleep(_LOOK_AGAIN)
+    heard = said if said and said.reported_at > since_ms else OwnerReport(error="its owner has not said anything yet")
+    return Outcome("unanswered", f"{connection.name}: not running after {timeout:.0f} s: {heard.error}", heard.hint)

@@ -4,6 +4,8 @@ from collections.abc import Callable
 
 from pydantic import SecretStr
 
+from connector.errors import ConfigError
+
 
 class Secret(SecretStr):
     """The text of a secret, masked in `repr`. `origin` names where it came from: a file or an environment variable.
@@ -42,3 +44,15 @@ class Secret(SecretStr):
         changed = found != self._secret_value
         self._secret_value = found
         return changed
+
+
+class Missing(Secret):
+    """A secret that could not be had and is not needed, as long as nobody asks for it."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__("", origin="")
+        self._problem = problem
+
+    def get_secret_value(self) -> str:
+        """Raise `ConfigError`: whoever asks does need it."""
+        raise ConfigError(self._problem, hint="this command needs the secret; correct the file, or the environment")

@@ -30,15 +30,15 @@ class Session:
         self.sink = logs.configure(sys.stderr, json=json, level=level, secrets=self.mask)
         return self.sink
 
-    def config(self) -> Config:
-        """Load the configuration; raises `ConfigError`."""
-        loaded = config.load(self.path, self.environ)
+    def config(self, *, cms: bool = True) -> Config:
+        """Load the configuration; raises `ConfigError`. Without `cms`, secrets of CMSs need not be there."""
+        loaded = config.load(self.path, self.environ, cms=cms)
         self.mask.learn(loaded.secrets())
         return loaded
 
-    def connection(self, name: str) -> tuple[Config, Connection]:
+    def connection(self, name: str, *, cms: bool = True) -> tuple[Config, Connection]:
         """Load the configuration and find a connection in it; raises `ConfigError`."""
-        loaded = self.config()
+        loaded = self.config(cms=cms)
         if name not in loaded.connections:
             raise ConfigError(
                 f"{self.path}: there is no connection {name!r}", hint=f"there are: {', '.join(loaded.connections)}"

@@ -24,7 +24,7 @@ from connector import http, outbound, topictemplate
 from connector.errors import ConfigError
 from connector.model import EntityType
 from connector.outbound import Outbound, Proxy
-from connector.secret import Secret
+from connector.secret import Missing, Secret
 from connector.vendors import Settings
 
 _BROKER = r"([A-Z_]+://)?(\[[0-9A-Fa-f:.]+\]|[^\s/:\[\]]+)(:\d{1,5})?"
@@ -284,6 +284,8 @@ class Config(_Frozen):
 def secrets_of(value: Any) -> Iterator[Secret]:
     """Yield every secret within a configuration value."""
     match value:
+        case Missing():
+            return
         case Secret():
             yield value
         case BaseModel():

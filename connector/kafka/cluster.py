@@ -13,6 +13,7 @@ from connector.errors import BrokerFatal, BrokerUnavailable, ConnectorError
 from connector.kafka import state
 from connector.kafka.client import Settings, create, unavailable
 from connector.model import Checkpoint
+from connector.report import REPORT_KEY, OwnerReport, decode_report
 
 _REACHES: Final = (100, 10_000)  # records from the end; a checkpoint is the last record of each transaction
 
@@ -70,6 +71,22 @@ class Cluster:
             if found or not start:
                 break
         return decode_checkpoint(found[-1]) if found and found[-1] else None
+
+    def last_report(self, topic: str) -> OwnerReport | None:
+        """Return what a stream's owner last said of it; None if none has within what was written lately."""
+        end = self._stable_end(topic)
+        found: list[bytes] = []
+
+        def apply(key: bytes, value: bytes | None) -> None:
+            if key == REPORT_KEY and value:
+                found.append(value)
+
+        for reach in _REACHES:
+            start = max(end - reach, 0)
+            state.read(self._client, topic, range(start, end), apply, self._timeout)
+            if found or not start:
+                break
+        return decode_report(found[-1]) if found else None
 
     def _stable_end(self, topic: str) -> int:
         partition = TopicPartition(topic, 0)

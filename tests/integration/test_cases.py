@@ -1,6 +1,8 @@
 """Inputs from the field, each with what was expected: `tests/cases/NN-name`, on the real broker, as users run it."""
 
 import json
+import signal
+import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,7 +11,8 @@ from typing import Any
 import pytest
 
 from connector.demo.broker import Broker
-from tests.command import Workplace
+from tests.cms import eventually
+from tests.command import COMMAND, Workplace
 from tests.scriptedcms import ScriptedCms
 
 CASES = Path(__file__).parents[1] / "cases"
@@ -150,3 +153,209 @@ def advice(told: str) -> list[str]:
     """Return the arguments of the command that `verify` gives."""
     (line,) = [line for line in told.splitlines() if "contentwire snapshot" in line]
     return line.partition("contentwire ")[2].split()
+
+
+def revisions(workplace: Workplace) -> list[int]:
+    """Return the revisions published so far."""
+    events = workplace.lines("tail", "blog", "--from-beginning", "--until-end", "--json")
+    return [each["value"]["after"]["revision"] for each in events if each["value"]]
+
+
+def test_01_a_log_that_nobody_reads_costs_no_stream(place: Place) -> None:
+    """The reader of stderr is gone: both deltas are published all the same."""
+    initial, first, second = (each["items"] for each in case("01-log-sink-gone/pages.json"))
+    with served(initial) as cms:
+        workplace = place(cms)
+        child = subprocess.Popen(
+            [*COMMAND, "run"], cwd=workplace.folder, env=workplace._environ(), stderr=subprocess.PIPE
+        )
+        assert child.stderr
+        try:
+            eventually(lambda: len(cms.requests) > 3, within=30)
+            child.stderr.close()
+            cms.release(first)
+            eventually(lambda: revisions(workplace) == [1, 2], within=30)
+            cms.release(second)
+            eventually(lambda: revisions(workplace) == [1, 2, 3], within=30)
+        finally:
+            child.send_signal(signal.SIGTERM)
+        assert child.wait(20) == 143
+
+
+def test_01_a_full_log_disk_costs_no_stream(place: Place) -> None:
+    """No line can be written: everything is published, and the process ends in order."""
+    initial, first, _ = (each["items"] for each in case("01-log-sink-gone/pages.json"))
+    with served(initial) as cms, Path("/dev/full").open("w", encoding="utf-8") as full:
+        workplace = place(cms)
+        child = subprocess.Popen([*COMMAND, "run"], cwd=workplace.folder, env=workplace._environ(), stderr=full)
+        eventually(lambda: len(cms.requests) > 3, within=30)
+        cms.release(first)
+        eventually(lambda: revisions(workplace) == [1, 2], within=30)
+        child.send_signal(signal.SIGTERM)
+        assert child.wait(20) == 143
+
+
+ITEM = "04-changed-under-the-same-version/initial-1.json"
+
+
+@pytest.mark.parametrize("status", [408, 425, 409, 401, 403, 404, 418, 503])
+def test_03_one_passing_refusal_costs_nothing(place: Place, status: int) -> None:
+    """Whatever a gateway, firewall, edge or fresh key makes the API say once: exit 0, everything is published."""
+    with served(case(ITEM)) as cms:
+        cms.refusals = [(status, {"Content-Type": "text/plain"}, b"upstream request timeout")]
+        workplace = place(cms)
+        ended = workplace.run(*ONCE)
+        assert ended.code == 0, ended
+        assert revisions(workplace) == [1]
+
+
+def test_06_a_token_rotated_in_its_file_is_read_again(place: Place) -> None:
+    """The old one is refused, the file holds the new one: the stream never stops, and nobody restarts anything."""
+    with served(case(ITEM)) as cms:
+        workplace = place(cms, token='{ file = "tok" }')
+        token = workplace.folder / "tok"
+        token.write_text("old-token\n")
+        cms.accepted = {"old-token"}
+        with workplace.start("run") as run:
+            eventually(lambda: len(cms.requests) > 3, within=30)
+            cms.accepted = {"new-token"}
+            token.write_text("new-token\n")
+            assert run.said("secrets were read again")
+            cms.release([{**case(ITEM)[0], "sys": {**case(ITEM)[0]["sys"], "revision": 2}}])
+            eventually(lambda: revisions(workplace) == [1, 2], within=30)
+            assert workplace.run("status").code == 0
+            assert "old-token" not in run.ends(signal.SIGTERM).err
+
+
+def test_06_a_stopped_stream_is_visible_and_resumed(place: Place) -> None:
+    """Probes, `status` and its exit code tell it; `resume` waits for what comes of it, and says so by its exit code."""
+    with served(case(ITEM)) as cms:
+        workplace = place(cms, token='{ file = "tok" }', tables="")
+        workplace.edit(r"\Z", '[server]\nlisten = "127.0.0.1:0"\n')
+        (workplace.folder / "tok").write_text("old-token")
+        cms.accepted = {"another"}
+        code = workplace.run(*ONCE).code
+        assert code == 1
+        told = workplace.run("status")
+        assert told.code == 1
+        assert "stopped" in told.out
+        assert "401" in told.out
+        cms.accepted = {"old-token"}
+        assert workplace.run(*ONCE).code == 0
+        assert workplace.run("status").code == 0
+        with workplace.start("run") as run:
+            assert run.said('"recovered"')
+            eventually(lambda: workplace.run("resume", "blog").code == 0, within=60)
+            run.ends(signal.SIGTERM)
+
+
+def test_07_no_place_for_a_large_walk_is_told_and_passes(place: Place) -> None:
+    """No temporary folder: the hint names TMPDIR, and the stream goes on once there is one."""
+    with served(case(ITEM)) as cms:
+        workplace = place(cms, tables="commit_bytes = 16384")
+        assert workplace.run(*ONCE).code == 0
+        (item,) = case(ITEM)
+        large = [
+            {**item, "sys": {**item["sys"], "id": f"e{number}"}, "fields": {"t": {"en-US": "x" * 1000}}}
+            for number in range(60)
+        ]
+        cms.release(large)
+        temporary = workplace.folder / "tmp"
+        workplace.environ["TMPDIR"] = str(temporary)
+        only = f"import tempfile; tempfile._candidate_tempdir_list = lambda: [{str(temporary)!r}]; "
+        program = only + "import sys; sys.argv[0] = 'contentwire'; from connector.__main__ import main; main()"
+        with subprocess.Popen(
+            [COMMAND[0], "-c", program, "run"],
+            cwd=workplace.folder,
+            env=workplace._environ(),
+            stderr=subprocess.PIPE,
+            encoding="utf-8",
+        ) as child:
+            assert child.stderr
+            line = next(line for line in child.stderr if "LocalTrouble" in line)
+            assert "TMPDIR" in line
+            temporary.mkdir()
+            eventually(lambda: len(revisions(workplace)) == 61, within=60)
+            child.send_signal(signal.SIGTERM)
+            child.stderr.read()
+
+
+def test_09_a_secret_with_a_blank_is_a_mistake_of_the_configuration(place: Place) -> None:
+    """Exit 2 with the setting's name, and no request is ever sent; a newline at the end of a file is none."""
+    with served(case(ITEM)) as cms:
+        workplace = place(cms, token='{ file = "tok" }')
+        (workplace.folder / "tok").write_bytes((CASES / "09-secret-with-a-blank" / "tok").read_bytes())
+        ended = workplace.run(*ONCE)
+        assert ended.code == 2
+        assert "connections.blog.token" in ended.err
+        assert "blank" in ended.err
+        assert cms.requests == []
+        (workplace.folder / "tok").write_text("tok-secret-1\n")
+        assert workplace.run(*ONCE).code == 0
+
+
+def test_12_a_filter_that_nothing_can_apply_is_refused(place: Place) -> None:
+    """One item carries every locale: exit 2 with the reason and what to do instead."""
+    line = (CASES / "12-locales-on-contentful" / "connection.toml").read_text().splitlines()[0]
+    with served(case(ITEM)) as cms:
+        ended = place(cms, line).run("check")
+        assert ended.code == 2
+        assert "connections.blog.locales" in ended.out
+        assert "every locale" in ended.out
+
+
+@pytest.mark.parametrize(
+    ("redirection", "arguments", "codes"),
+    [
+        (">&-", "status", {0}),
+        (">&-", "tail blog --from-beginning --until-end", {0}),
+        ("2>&-", "run --until-caught-up", {0}),
+        (">/dev/full", "check", {1}),
+        (">/dev/full", "status", {1}),
+        ("2>/dev/full", "run --until-caught-up", {0}),
+        ("<&- >&- 2>&-", "run --until-caught-up", {0}),
+        ("<&-", "checkpoints reset blog", {2}),
+        (">&- 2>&-", "check", {0}),
+    ],
+)
+def test_14_closed_and_full_outputs_end_nothing_in_a_traceback(
+    place: Place, redirection: str, arguments: str, codes: set[int]
+) -> None:
+    """A command works, or says one line and ends with a code."""
+    with served(case(ITEM)) as cms:
+        workplace = place(cms)
+        assert workplace.run(*ONCE).code == 0
+        ended = subprocess.run(
+            ["/bin/sh", "-c", f"{' '.join(COMMAND)} {arguments} {redirection}"],
+            cwd=workplace.folder,
+            env=workplace._environ(),
+            capture_output=True,
+            encoding="utf-8",
+            timeout=60,
+            check=False,
+        )
+        assert ended.returncode in codes, ended
+        assert "Traceback" not in ended.stderr
+        if ended.returncode == 1:
+            assert len(ended.stderr.splitlines()) == 1
+
+
+def test_commands_need_only_the_secrets_that_they_use(place: Place) -> None:
+    """Looking at a stream takes no credential of its CMS; what does take one says which."""
+    with served(case(ITEM)) as cms:
+        workplace = place(cms)
+        assert workplace.run(*ONCE).code == 0
+        del workplace.environ["T"]
+        for arguments in (
+            ("status",),
+            ("tail", "blog", "--from-beginning", "--until-end"),
+            ("dead-letters", "blog"),
+            ("checkpoints", "show", "blog"),
+            ("checkpoints", "export", "blog"),
+            ("pause", "blog"),
+            ("resume", "blog"),
+        ):
+            ended = workplace.run(*arguments)
+            assert ended.code == 0, (arguments, ended)
+        refused = workplace.run("verify", "blog")
+        assert (refused.code, "environment variable T is not set" in refused.err) == (2, True)

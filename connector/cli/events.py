@@ -1,0 +1,92 @@
+"""Commands to what is published: events, dead letters, their proof, and their schemas."""
+
+import json
+from itertools import islice
+
+import click
+
+from connector import overview, replay, screen, subject, tail
+from connector import verify as proof
+from connector.cli.context import complain, connection_argument, json_option, limit_option, lines, session_of
+from connector.session import Session
+
+
+@click.command(name="tail")
+@connection_argument
+@click.option("--from-beginning", is_flag=True, help="Start with the oldest event that the topics hold.")
+@click.option("--until-end", is_flag=True, help="Stop at the end instead of waiting for more.")
+@json_option
+@limit_option
+@session_of
+def tail_events(  # noqa: PLR0913  an option each
+    session: Session, connection: str, *, from_beginning: bool, until_end: bool, as_json: bool, limit: int | None
+) -> None:
+    """Print decoded events of CONNECTION: op, table, id, locale, revision, freshness; t is a tombstone."""
+    of = session.connection(connection, cms=False)
+    if not tail.topics(*of):
+        complain(session, f"{connection}: there are no events yet", "the first `contentwire run` publishes them")
+    for entry in islice(tail.events(*of, from_beginning=from_beginning, until_end=until_end), limit):
+        click.echo(entry.json() if as_json else entry.event())
+
+
+@click.command()
+@connection_argument
+@click.option("--shallow", is_flag=True, help="Believe an equal revision and clock, and compare no content then.")
+@json_option
+@limit_option
+@session_of
+def verify(session: Session, connection: str, *, shallow: bool, as_json: bool, limit: int | None) -> int:
+    """Compare what the CMS delivers now with the topics of CONNECTION, key by key. Exit code 1: they differ."""
+    loaded, found = session.connection(connection)
+    overview.checkpoint(loaded, connection)  # there is nothing to compare before the first run: it says so
+    session.log()
+    with screen.counting() as progress:
+        report = proof.verify(loaded, found, shallow=shallow, progress=progress)
+    click.echo(json.dumps(report.facts(limit), indent=2) if as_json else report.text(connection, limit))
+    return 0 if report.proven else 1
+
+
+@click.command(name="dead-letters")
+@connection_argument
+@click.option("--replay", "again", is_flag=True, help="Publish those that can be read by now; list the others.")
+@json_option
+@limit_option
+@session_of
+def dead_letters(session: Session, connection: str, *, again: bool, as_json: bool, limit: int | None) -> None:
+    """List the items of CONNECTION that could not be published, the newest last; --json shows their content."""
+    if again:
+        outcome = replay.replay(*session.connection(connection))
+        click.echo(screen.table(replay.HEADERS, [letter.row() for letter in outcome.stays[:limit]]))
+        click.echo(outcome.remark(connection))
+        return
+    letters = tail.newest(tail.dead_letters(*session.connection(connection, cms=False)), limit)
+    if as_json:
+        lines(letter.json() for letter in letters)
+    else:
+        click.echo(screen.table(tail.LETTER_HEADERS, [letter.letter() for letter in letters]))
+
+
+@click.group()
+def schemas() -> None:
+    """Look after the schemas in the registry."""
+
+
+@schemas.command(name="register")
+@session_of
+def register_schemas(session: Session) -> None:
+    """Register the schemas of every connection, as the first run would."""
+    loaded = session.config(cms=False)
+    for connection in loaded.connections.values():
+        lines(f"{name} has id {schema_id}" for name, schema_id in subject.register(loaded, connection))
+
+
+@schemas.command(name="check")
+@session_of
+def check_schemas(session: Session) -> None:
+    """Ask the registry whether it accepts the schemas of every connection; register nothing."""
+    loaded = session.config(cms=False)
+    for connection in loaded.connections.values():
+        click.echo(f"{connection.name}: {subject.check(loaded, connection)} subjects accept the schemas")
+
+
+COMMANDS = (tail_events, verify, dead_letters, schemas)

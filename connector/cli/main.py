@@ -1,0 +1,164 @@
+"""The command line's frame: its options, how it ends, and what becomes of output that cannot be written."""
+
+import contextlib
+import logging
+import os
+import signal
+import sys
+import threading
+import traceback
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, NoReturn
+
+import click
+
+from connector import __version__, doctor, logs, screen
+from connector.cli import events, setup, streams
+from connector.cli.context import complain
+from connector.errors import ConfigError, ConnectorError
+from connector.session import Session
+
+_FAILED: Final = 1
+_INTERRUPTED: Final = 130
+_TERMINATED: Final = 143
+_HUNG_UP: Final = 129
+
+
+class _Cli(click.Group):
+    """Ends quietly where the reader of a pipe has enough."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            result = super().invoke(ctx)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 0
+        return result
+
+
+@click.group(cls=_Cli, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__, prog_name="contentwire")
+@click.option(
+    "--config",
+    "path",
+    envvar="CONTENTWIRE_CONFIG",
+    default="contentwire.toml",
+    show_default=True,
+    show_envvar=True,
+    type=click.Path(path_type=Path),
+    help="The configuration file.",
+)
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+@click.pass_context
+def cli(ctx: click.Context, path: Path, *, debug: bool) -> None:
+    """Change data capture for headless CMSs: their Sync APIs into Kafka, exactly once.
+
+    Exit codes: 0 ok, 1 failed, 2 configuration, 3 broker, registry or CMS not reachable, 130 and 143 by signal.
+    """
+    ctx.obj.path, ctx.obj.debug = path, debug
+
+
+for command in (*setup.COMMANDS, *streams.COMMANDS, *events.COMMANDS):
+    cli.add_command(command)
+
+
+def main() -> NoReturn:
+    """Run the command line and end the process with its exit code."""
+    _reserve_descriptors()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(_TERMINATED))
+    signal.signal(signal.SIGHUP, lambda *_: sys.exit(_HUNG_UP))
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # even if whoever started us ignores it
+    session = Session(Path(), debug=False, environ=os.environ)
+    _catch_the_rest()
+    code = _run(session)
+    if session.sink:
+        session.sink.flush(1.0)
+    # Threads that still hang (a request, a Kafka client) must not hold up the end; every context has been left.
+    os._exit(code)
+
+
+def _run(session: Session) -> int:
+    try:
+        code = cli.main(prog_name="contentwire", standalone_mode=False, obj=session) or 0
+        sys.stdout.flush()
+    except SystemExit as end:
+        code = end.code
+    except click.exceptions.Abort:
+        code = _INTERRUPTED
+    except click.ClickException as error:
+        with contextlib.suppress(OSError):
+            error.show()
+        code = error.exit_code
+    except ConnectorError as error:
+        code = failed(session, error)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            complain(session, f"the output cannot be written: {error.strerror}", "")
+        code = _FAILED
+    except Exception as error:  # noqa: BLE001  the last resort: no secret leaves in a traceback
+        with contextlib.suppress(OSError):
+            click.echo(session.mask("".join(traceback.format_exception(error))), err=True)
+            complain(session, f"unexpected {type(error).__name__}", "this is a bug in contentwire: report it")
+        code = _FAILED
+    with contextlib.suppress(OSError):
+        sys.stdout.flush()
+    with contextlib.suppress(OSError):
+        sys.stderr.flush()
+    return int(code or 0)
+
+
+def failed(session: Session, error: ConnectorError) -> int:
+    """Tell an error, without secrets, and return its exit code."""
+    with contextlib.suppress(OSError):
+        if session.debug:
+            click.echo(session.mask("".join(traceback.format_exception(error))), err=True)
+        complain(session, str(error), error.hint)
+        if isinstance(error, ConfigError) and len(error.problems) > 1:
+            for problem in error.problems:
+                click.echo(session.mask(f"  {screen.plain(problem)}"), err=True)
+    return doctor.exit_code(error)
+
+
+def _reserve_descriptors() -> None:
+    """Open what is closed of the first three: else the next socket would take its place, and be printed into."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+    # Whoever closes an output wants none: a command works as if it were thrown away.
+    sys.stdin = sys.stdin or Path(os.devnull).open(encoding="utf-8")  # noqa: SIM115  for as long as the process
+    sys.stdout = sys.stdout or Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115  as above
+    sys.stderr = sys.stderr or Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115  as above
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            # What a terminal's encoding lacks is shown escaped; a command does not end over it.
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _catch_the_rest() -> None:
+    """Let what nobody caught go through the log, which masks secrets; what nobody can hear of ends nothing."""
+    log = logs.get("process")
+    logging.raiseExceptions = False
+
+    def in_thread(caught: threading.ExceptHookArgs) -> None:
+        if caught.exc_value:
+            name = caught.thread.name if caught.thread else ""
+            log.error("a thread has failed unexpectedly", thread=name, exc_info=caught.exc_value)
+
+    def unraisable(caught: Any) -> None:
+        if caught.exc_value:
+            log.warning("an error could not be raised", exc_info=caught.exc_value)
+
+    def anywhere(_kind: type[BaseException], error: BaseException, _at: TracebackType | None) -> None:
+        log.error("failed unexpectedly", exc_info=error)
+
+    threading.excepthook = in_thread
+    sys.unraisablehook = unraisable
+    sys.excepthook = anywhere
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,98 @@
+"""Commands that begin, examine and run: init, check, run, and the simulated CMSs."""
+
+import contextlib
+import importlib
+import json
+import os
+import sys
+from typing import Any
+
+import click
+import msgspec
+
+from connector import config, doctor, sandbox, screen
+from connector.cli.context import complain, json_option, session_of
+from connector.errors import ConfigError, ConnectorError
+from connector.service import Service
+from connector.session import Session
+
+
+@click.command()
+@click.option("--force", is_flag=True, help="Overwrite an existing file.")
+@session_of
+def init(session: Session, *, force: bool) -> None:
+    """Write a commented sample configuration."""
+    config.write_sample(session.path, overwrite=force)
+    click.echo(f"{session.path} written: name your space and broker in it, then run `contentwire check`")
+
+
+@click.command()
+@json_option
+@session_of
+def check(session: Session, *, as_json: bool) -> int:
+    """Examine configuration, credentials, broker, topics and registry; change nothing."""
+    try:
+        findings = list(doctor.examine(session.config()))
+    except ConfigError as error:
+        findings = doctor.refused(error)
+    if as_json:
+        click.echo(json.dumps([msgspec.to_builtins(finding) for finding in findings], indent=2))
+    else:
+        rows = [(each.verdict, each.subject, each.message, each.hint) for each in findings]
+        click.echo(session.mask(screen.table(("", "what", "found", "what to do"), rows)))
+    return doctor.verdict(findings)
+
+
+@click.command()
+@click.option("--until-caught-up", is_flag=True, help="Make one pass over every stream, then exit.")
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=0),
+    default=60.0,
+    show_default=True,
+    help="Seconds something may stay unreachable before that pass ends.",
+)
+@click.option(
+    "--log-format", type=click.Choice(["auto", "text", "json"]), default="auto", help="Default: by what stderr is."
+)
+@click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]), help="Default: info.")
+@session_of
+def run(session: Session, *, until_caught_up: bool, timeout: float, log_format: str, log_level: str | None) -> int:
+    """Follow every stream of the configuration that this process owns, until a signal."""
+    terminal = any(os.isatty(number) for number in range(3))
+    service = Service(session, once=until_caught_up, give_up_after=timeout, terminal=terminal)
+    live = log_format == "auto" and sys.stderr.isatty()
+    with screen.progress(service.status) if live else contextlib.nullcontext():
+        session.log(
+            json={"auto": None, "text": False, "json": True}[log_format],
+            level=log_level or ("warning" if live else "info"),
+        )
+        code = service.run()
+    for stream in service.unfinished():
+        complain(session, f"{stream.connection}: {stream.error}", stream.hint)
+    return code
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option("--port", type=click.IntRange(0, 65_535), default=8484, show_default=True, help="0 means a free one.")
+@click.option("--seed", type=int, default=1, show_default=True, help="Equal seeds give equal content.")
+@click.option("--entries", type=click.IntRange(min=1), default=300, show_default=True, help="Entries at the start.")
+def simulate(host: str, port: int, seed: int, entries: int) -> None:
+    """Serve simulated CMSs on loopback, and print what to write into a configuration to follow them."""
+    sandbox.serve(host, port, seed=seed, entries=entries, started=lambda each: click.echo(sandbox.instructions(each)))
+
+
+@click.command()
+@click.option("--keep", is_flag=True, help="Leave everything running at the end, until Ctrl-C.")
+@click.option("--entries", type=click.IntRange(min=100), help="Entries at the start.")
+def demo(**options: Any) -> int:
+    """Watch three CMSs flow into a real Kafka, through a crash, and see the proof."""
+    try:
+        live = importlib.import_module("connector.demo.live")
+    except ModuleNotFoundError as error:
+        raise ConnectorError(f"the demo needs {error.name}", hint="pip install 'contentwire[demo]'") from error
+    return int(live.main(**{name: value for name, value in options.items() if value}))
+
+
+COMMANDS = (init, check, run, simulate, demo)

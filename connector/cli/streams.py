@@ -1,0 +1,142 @@
+"""Commands to streams: where they stand, and what they are asked to do."""
+
+import json
+from functools import partial
+from typing import Any
+
+import click
+import msgspec
+
+from connector import overview, screen, takeover
+from connector.cli.context import complain, confirm, connection_argument, json_option, session_of, take_over
+from connector.session import Session
+
+
+@click.command()
+@json_option
+@session_of
+def status(session: Session, *, as_json: bool) -> int:
+    """Show where every stream stands and which process owns it. Exit code 1: one waits for an operator."""
+    loaded = session.config(cms=False)
+    streams = list(overview.streams(loaded))
+    if as_json:
+        click.echo(session.mask(json.dumps([stream.facts() for stream in streams], indent=2)))
+    else:
+        click.echo(session.mask(screen.table(overview.HEADERS, [stream.row() for stream in streams])))
+    for message, hint in overview.warnings(loaded):
+        complain(session, message, hint)
+    return 1 if any(stream.stopped for stream in streams) else 0
+
+
+@click.command()
+@connection_argument
+@click.option("--all", "everything", is_flag=True, help="Publish unchanged entities as well.")
+@click.option("--content-type", "types", multiple=True, help="Publish unchanged entries of this type; repeatable.")
+@click.option("--entity", "ids", multiple=True, help="Publish what has this id though unchanged; repeatable.")
+@click.option("--allow-deletes", is_flag=True, help="Let the reconciliation delete more than max_delete_share.")
+@session_of
+def snapshot(  # noqa: PLR0913  an option each
+    session: Session,
+    connection: str,
+    *,
+    everything: bool,
+    types: tuple[str, ...],
+    ids: tuple[str, ...],
+    allow_deletes: bool,
+) -> None:
+    """Read all of CONNECTION again, publish what changed, delete what vanished. Works on a running stream."""
+    if everything and (types or ids):
+        raise click.UsageError("--all leaves nothing to select: give it alone")
+    anew = "all" if everything else takeover.selected(types, ids)
+    edit = partial(takeover.snapshot, anew=anew, allow_deletes=allow_deletes)
+    take_over(session, connection, edit, "a new snapshot is due")
+
+
+@click.command()
+@connection_argument
+@session_of
+def pause(session: Session, connection: str) -> None:
+    """Let CONNECTION rest until `resume`. Works on a running stream."""
+    take_over(session, connection, takeover.pause, "paused until `contentwire resume`")
+
+
+@click.command()
+@connection_argument
+@session_of
+@click.option("--no-wait", is_flag=True, help="Do not wait for what comes of it.")
+@click.option("--timeout", type=click.FloatRange(min=0), default=60.0, show_default=True, help="Seconds to wait.")
+def resume(session: Session, connection: str, *, no_wait: bool, timeout: float) -> int:
+    """Let a paused or stopped CONNECTION try again, with everything read anew; wait for what comes of it.
+
+    Exit codes: 0 it works (or will, once a process follows it), 1 it has stopped again, 3 it is still trying.
+    """
+    loaded, found = session.connection(connection, cms=False)
+    since_ms = take_over(session, connection, takeover.resume, "asked to go on")
+    if no_wait:
+        return 0
+    came = overview.outcome(loaded, found, since_ms, timeout)
+    if came.kind in ("running", "unowned"):
+        click.echo(session.mask(came.message))
+        return 0
+    complain(session, came.message, came.hint)
+    return 1 if came.kind == "stopped" else 3
+
+
+@click.group()
+def checkpoints() -> None:
+    """Look at and move the resume points of streams."""
+
+
+@checkpoints.command(name="list")
+@json_option
+@click.pass_context
+def list_checkpoints(ctx: click.Context, *, as_json: bool) -> None:
+    """List the last checkpoint of every stream, with its owner."""
+    ctx.forward(status, as_json=as_json)
+
+
+@checkpoints.command()
+@connection_argument
+@session_of
+def show(session: Session, connection: str) -> None:
+    """Show every member of the last checkpoint of CONNECTION."""
+    loaded, _ = session.connection(connection, cms=False)
+    facts = msgspec.to_builtins(overview.checkpoint(loaded, connection))
+    click.echo(screen.table(("member", "value"), facts.items()))
+
+
+@checkpoints.command(name="export")
+@connection_argument
+@session_of
+def export_checkpoint(session: Session, connection: str) -> None:
+    """Print the last checkpoint of CONNECTION as JSON, for `import`."""
+    loaded, _ = session.connection(connection, cms=False)
+    click.echo(takeover.exported(overview.checkpoint(loaded, connection)))
+
+
+@checkpoints.command()
+@connection_argument
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@session_of
+def reset(session: Session, connection: str, *, yes: bool) -> None:
+    """Forget how far CONNECTION has come: a new snapshot. The index stays, and so does what is published."""
+    session.connection(connection, cms=False)
+    if not yes:
+        confirm(f"Read all of {connection} again, from the beginning?")
+    take_over(session, connection, takeover.reset, "a new snapshot is due")
+
+
+@checkpoints.command(name="import")
+@connection_argument
+@click.option("--cursor", help="The vendor's own token to go on from.")
+@click.argument("file", type=click.File("rb"), required=False)
+@session_of
+def import_checkpoint(session: Session, connection: str, cursor: str | None, file: Any) -> None:
+    """Let CONNECTION go on from a vendor's cursor, or from a FILE that `export` wrote (- is stdin)."""
+    if bool(cursor) == bool(file):
+        raise click.UsageError("give either --cursor TOKEN or a FILE")
+    edit = partial(takeover.at_cursor, cursor=cursor) if cursor else takeover.imported(file.read(), file.name)
+    take_over(session, connection, edit, "goes on from the imported cursor")
+
+
+COMMANDS = (status, snapshot, pause, resume, checkpoints)
