@@ -8,7 +8,7 @@ from typing import Any, get_args
 
 from pydantic import SecretStr
 
-from connector import clientsetting, outbound, topictemplate, vendors
+from connector import clientsetting, http, outbound, topictemplate, vendors
 from connector.configfile import Reading, Table, join, kind, parse
 from connector.errors import ConfigError
 from connector.model import EntityType
@@ -29,9 +29,7 @@ def load(path: Path, environ: Mapping[str, str], *, cms: bool = True) -> Config:
     """
     reading = Reading(path.parent, environ)
     document = reading.known(parse(path), Config.model_fields, "")
-    outside, problems = outbound.read(environ)
-    for problem in problems:
-        reading.problem("environment", problem)
+    outside = _outside(reading, environ)
     kafka = _kafka(reading, document.get("kafka", {}), outside)
     reading.lenient = not cms
     connections = _connections(reading, document.get("connections", {}), outside)
@@ -63,6 +61,19 @@ def write_sample(path: Path, *, overwrite: bool) -> None:
         raise ConfigError(
             f"{path}: cannot be written: {error.strerror}", hint="choose another with --config"
         ) from error
+
+
+def _outside(reading: Reading, environ: Mapping[str, str]) -> Outbound:
+    """Return what the environment says of proxies and certificates."""
+    found, problems = outbound.read(environ)
+    for problem in problems:
+        reading.problem("environment", problem)
+    if found.ca_file or found.ca_folders:
+        try:
+            http.certificates(None, found)
+        except ConfigError as error:
+            reading.problem("environment", str(error))
+    return found
 
 
 def _kafka(reading: Reading, table: Any, outside: Outbound) -> KafkaConfig | None:

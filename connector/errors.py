@@ -11,7 +11,7 @@ ConnectorError
     LocalTrouble            this machine: descriptors, temporary space, memory of sockets
   StreamStopped           stop this stream, others go on
     SourceRejected          doubt first: the CMS refuses these credentials or this scope (401, 403, 404)
-    ForeignUrl              a next URL of another host or scheme: the credential never goes there
+    ForeignUrl              a request to another host or scheme than base_url: the credential never goes there
     WalkStarved             a walk was refused again and again midway
     DeletesHeld             reconciliation would delete more than `max_delete_share`
     ItemRefused             a bad item or event under the policy `stop`
@@ -40,9 +40,12 @@ _MACHINE: Final = {
     errno.EMFILE: "raise the limit of open files: ulimit -n, or LimitNOFILE= of the service",
     errno.ENFILE: "the whole machine has no open files left: raise fs.file-max, or find who leaks them",
     errno.ENOSPC: "free some space; TMPDIR names the folder that large walks are kept in",
+    errno.EDQUOT: "raise the quota, or let TMPDIR name another folder for large walks",
+    errno.EIO: "look at the disk; TMPDIR names the folder that large walks are kept in",
     errno.EROFS: "give the process a folder that it can write to: TMPDIR names it",
     errno.ENOENT: "give the process a folder that it can write to: TMPDIR names it",
     errno.EACCES: "give the process a folder that it can write to: TMPDIR names it",
+    errno.ENOBUFS: "give the machine or the container more memory",
     errno.ENOMEM: "give the machine or the container more memory",
 }
 _ANY_MACHINE: Final = "look at this machine's disks, limits and memory; it is tried again"
@@ -109,13 +112,16 @@ class RegistryChanged(RegistryUnavailable):
 
 
 class LocalTrouble(Unreachable):
-    """The operating system refuses this process something that may be had later: descriptors, space, a folder."""
+    """The operating system refuses this process something that may be had later: descriptors, space, a folder.
+
+    The command line ends with 3 for it, as for everything that does not answer; a stream tries again.
+    """
 
     @classmethod
-    def of(cls, error: OSError, hint: str = "") -> "LocalTrouble":
-        """Return what an error of the operating system means to a stream."""
+    def of(cls, error: OSError, wanted: str = "something") -> "LocalTrouble":
+        """Return what an error of the operating system means to a stream, which `wanted` something."""
         what = f"{error.strerror or type(error).__name__}{f': {error.filename}' if error.filename else ''}"
-        return cls(f"this machine refuses something: {what}", hint=hint or _MACHINE.get(error.errno or 0, _ANY_MACHINE))
+        return cls(f"this machine refuses {wanted}: {what}", hint=_MACHINE.get(error.errno or 0, _ANY_MACHINE))
 
 
 class StreamStopped(ConnectorError):
@@ -135,7 +141,7 @@ class SourceRejected(StreamStopped):
 
 
 class ForeignUrl(StreamStopped):
-    """A next URL names another host or scheme than `base_url`; it was not followed."""
+    """A request was to go to another host or scheme than `base_url`; it was not sent."""
 
 
 class WalkStarved(StreamStopped):

@@ -1,47 +1,49 @@
-"""One HTTP exchange at a time, with an end: whatever the other side does, it is over when its time is.
+"""One HTTP exchange at a time, with an end: whatever the other side does, it is over when its time is."""
 
-A time-out of a single read ends nothing for a peer that sends a byte now and then, or one `103 Early Hints` after the
-other. So every wait on the network gets what is left of the whole exchange's time, and none begins when nothing is.
-"""
-
+import errno
+import os
 import ssl
-import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 import certifi
 import httpcore
 import httpx
 
-from connector.errors import ConfigError
+from connector.errors import ConfigError, ConnectorError, LocalTrouble
+from connector.network import Network
 from connector.outbound import Outbound, Proxy
 
-_NO_TIME: Final = 0.001
+# What this machine lacks, whoever it was to connect to.
+_SCARCE: Final = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS}
 
 
 class Transport(httpx.BaseTransport):
-    """Requests of one client, one at a time, each over after `seconds` from its beginning to the last byte.
+    """Requests of one client, one at a time in a thread, each over after `seconds` from its beginning to the last byte.
 
-    Raises httpx's errors; those of a proxy name it. `proxy` is shown in none of them with its credentials.
+    A response is read by the thread that has sent the request. Raises httpx's errors, which name `proxy` without its
+    credentials; `LocalTrouble` where this machine lacks what a connection takes.
     """
 
     def __init__(self, seconds: float, *, proxy: Proxy | None = None, context: ssl.SSLContext | None = None) -> None:
         self._seconds = seconds
-        self._proxy = proxy
-        self._backend = _Backend()
-        common: dict[str, Any] = {"ssl_context": context or certificates(None, Outbound()), "max_connections": 4}
+        self._by = f" (by {proxy})" if proxy else ""
+        self._network = Network()
+        context = context or certificates(None, Outbound())
+        common: dict[str, Any] = {"ssl_context": context, "max_connections": 4, "network_backend": self._network}
         if proxy:
             auth = (proxy.user.encode(), proxy.password.encode()) if proxy.user or proxy.password else None
             common |= {"proxy_url": proxy.url, "proxy_auth": auth}
-            self._pool: httpcore.ConnectionPool = httpcore.HTTPProxy(**common, network_backend=self._backend)
+            common |= {"proxy_ssl_context": context} if proxy.url.startswith("https:") else {}
+            self._pool: httpcore.ConnectionPool = httpcore.HTTPProxy(**common)
         else:
-            self._pool = httpcore.ConnectionPool(**common, network_backend=self._backend)
+            self._pool = httpcore.ConnectionPool(**common)
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request; the response's body is still to be read, within the same time."""
-        self._backend.ends_at = time.monotonic() + self._seconds
+        self._network.begin(self._seconds)
         assert isinstance(request.stream, httpx.SyncByteStream)
         url = request.url
         asked = httpcore.Request(
@@ -55,10 +57,14 @@ class Transport(httpx.BaseTransport):
             answer = self._pool.handle_request(asked)
         assert isinstance(answer.stream, Iterable)
         body = _Body(answer.stream, self._mapped)
+        if self._by and answer.status == httpx.codes.PROXY_AUTHENTICATION_REQUIRED:
+            body.close()
+            raise httpx.ProxyError(f"{answer.status} Proxy Authentication Required{self._by}")
         return httpx.Response(answer.status, headers=answer.headers, stream=body, extensions=answer.extensions)
 
     def close(self) -> None:
-        """Let go of connections; may be repeated."""
+        """Let go of connections, for good: a request that another thread has under way ends now. May be repeated."""
+        self._network.close()
         self._pool.close()
 
     @contextmanager
@@ -67,9 +73,11 @@ class Transport(httpx.BaseTransport):
         try:
             yield
         except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException, httpcore.ProxyError) as error:
-            by = f" (by the proxy {self._proxy.url} from {self._proxy.origin})" if self._proxy else ""
+            for cause in _causes(error):
+                if _scarce(cause):
+                    raise LocalTrouble.of(cause) from error
             raised: type[httpx.TransportError] = getattr(httpx, type(error).__name__)
-            raise raised(f"{error}{by}") from error
+            raise raised(f"{error}{self._by}") from error
         except (httpcore.ConnectionNotAvailable, httpcore.UnsupportedProtocol) as error:
             raise httpx.ConnectError(str(error)) from error
 
@@ -77,17 +85,31 @@ class Transport(httpx.BaseTransport):
 def certificates(ca: Path | None, outbound: Outbound) -> ssl.SSLContext:
     """Return whose certificates are believed: those in `ca`, else the environment's, else the usual ones.
 
-    Raises `ConfigError` where a file of them cannot be used.
+    Raises `ConfigError` that begins with the name of the setting or variable where they cannot be used.
     """
-    file, folder = (ca, None) if ca else (outbound.ca_file, outbound.ca_folder)
-    usual = Path(certifi.where()) if not (file or folder) else None
+    name, file, folders = ("ca", ca, "") if ca else ("SSL_CERT_FILE", outbound.ca_file, outbound.ca_folders)
     try:
-        return ssl.create_default_context(cafile=file or usual, capath=folder)
-    except (OSError, ssl.SSLError) as error:
-        named = f"ca = {ca}" if ca else f"SSL_CERT_FILE = {file}" if file else f"SSL_CERT_DIR = {folder}"
-        raise ConfigError(
-            f"{named} holds no PEM certificates that can be read", hint=error.strerror or str(error)
-        ) from error
+        for folder in filter(None, folders.split(os.pathsep)):
+            # OpenSSL looks for no folder before it needs one.
+            any(Path(folder).iterdir())
+    except OSError as error:
+        raise _unusable("SSL_CERT_DIR", error) from error
+    try:
+        return ssl.create_default_context(cafile=file or (None if folders else certifi.where()), capath=folders or None)
+    except OSError as error:
+        raise _unusable(f"{name}: {file or certifi.where()}", error) from error
+
+
+def advice(error: BaseException, otherwise: str) -> str:
+    """Return what to do about a request that failed: what its error tells, else `otherwise`."""
+    if isinstance(error, httpx.ProxyError):
+        return "check the proxy, and the credentials in its URL"
+    if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in _causes(error)):
+        return (
+            "something that presents its own certificate may be in between: name its authority with ca, SSL_CERT_FILE "
+            "or SSL_CERT_DIR; else the other side's certificate has expired or is another host's"
+        )
+    return otherwise
 
 
 class _Body(httpx.SyncByteStream):
@@ -107,52 +129,25 @@ class _Body(httpx.SyncByteStream):
             self._stream.close()
 
 
-class _Backend(httpcore.NetworkBackend):
-    """The real network, as long as there is time: `ends_at` is on the monotonic clock."""
-
-    def __init__(self) -> None:
-        self.ends_at = 0.0
-        self._network = httpcore.SyncBackend()
-
-    def left(self, timeout: float | None, error: type[httpcore.TimeoutException]) -> float:
-        """Return for how long one wait may last; raises `error` where the exchange is over."""
-        left = self.ends_at - time.monotonic()
-        if left < _NO_TIME:
-            raise error("the exchange as a whole took too long")
-        return left if timeout is None else min(timeout, left)
-
-    def connect_tcp(self, host: str, port: int, timeout: float | None = None, *args: Any, **more: Any) -> Any:
-        """Connect."""
-        allowed = self.left(timeout, httpcore.ConnectTimeout)
-        return _Stream(self._network.connect_tcp(host, port, allowed, *args, **more), self)
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    found: BaseException | None = error
+    while found:
+        yield found
+        # httpcore's pool raises "from None", which hides the cause and keeps it as the context.
+        found = found.__cause__ or found.__context__
 
 
-class _Stream(httpcore.NetworkStream):
-    """A connection whose every wait is bounded by what is left of the exchange."""
+def _unusable(named: str, error: OSError) -> ConnectorError:
+    if _scarce(error):
+        return LocalTrouble.of(error)
+    where = f": {error.filename}" if error.filename else ""
+    return ConfigError(
+        f"{named}{where} holds no certificates that can be read: {error.strerror or error}",
+        hint="name a file of PEM certificates (ca, SSL_CERT_FILE), or a folder of them (SSL_CERT_DIR)",
+    )
 
-    def __init__(self, stream: httpcore.NetworkStream, backend: _Backend) -> None:
-        self._stream = stream
-        self._backend = backend
 
-    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        """Read what is there, or wait for it."""
-        return self._stream.read(max_bytes, self._backend.left(timeout, httpcore.ReadTimeout))
-
-    def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        """Write everything."""
-        self._stream.write(buffer, self._backend.left(timeout, httpcore.WriteTimeout))
-
-    def close(self) -> None:
-        """Close the connection."""
-        self._stream.close()
-
-    def start_tls(
-        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
-    ) -> httpcore.NetworkStream:
-        """Return the connection, encrypted."""
-        left = self._backend.left(timeout, httpcore.ConnectTimeout)
-        return _Stream(self._stream.start_tls(ssl_context, server_hostname, left), self._backend)
-
-    def get_extra_info(self, info: str) -> Any:
-        """Return what the connection knows of itself."""
-        return self._stream.get_extra_info(info)
+def _scarce(error: BaseException) -> TypeGuard[OSError]:
+    """Return whether an error says that this machine lacks something."""
+    # The numbers of TLS errors are others.
+    return isinstance(error, OSError) and not isinstance(error, ssl.SSLError) and error.errno in _SCARCE

@@ -6,41 +6,57 @@ forms that operators write (CIDR, IPv6), and it sends requests to loopback throu
 
 import base64
 import ipaddress
+import re
+import socket
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 import msgspec
 
-_CERTIFICATES: Final = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+_TOKEN: Final = 16
+_NO_PROXY_URL: Final = "is no URL of a proxy like http://proxy.example.com:3128"
 
 
 class Proxy(msgspec.Struct, frozen=True):
-    """A proxy and where it was configured. `url` holds no credentials; `repr` shows none."""
+    """A proxy, and where it was configured. `url` holds no credentials; `str` and `repr` show none."""
 
     origin: str
     url: str
     user: str = ""
-    password: str = msgspec.field(default="")
+    password: str = ""
 
-    def __repr__(self) -> str:
-        return f"Proxy({self.url!r} from {self.origin})"
+    def __str__(self) -> str:
+        return f"the proxy {self.url} from {self.origin}"
+
+    __repr__ = __str__
+
+    def secrets(self) -> Iterator[str]:
+        """Yield what must not be shown, in the forms that URLs and headers make of it."""
+        # Some proxies take a token for the user, and no password; a short one is a name, as common as any word.
+        secret = self.password or (self.user if len(self.user) >= _TOKEN else "")
+        if secret:
+            yield from (secret, quote(secret, safe=""))
+            yield base64.b64encode(f"{self.user}:{self.password}".encode()).decode()
 
 
 class Outbound(msgspec.Struct, frozen=True):
-    """What the environment says: proxies by scheme, what goes without one, and certificates beside the usual ones."""
+    """What the environment says: proxies by scheme, what goes without one, and certificates in place of the usual ones.
+
+    `ca_folders` are separated as in PATH.
+    """
 
     proxies: Mapping[str, Proxy] = {}
     direct: tuple[str, ...] = ()
     ca_file: Path | None = None
-    ca_folder: Path | None = None
+    ca_folders: str = ""
 
     def proxy_for(self, url: str) -> Proxy | None:
         """Return the proxy that a request to `url` takes; loopback is never asked by one."""
         parts = urlsplit(url)
-        host, port = parts.hostname or "", parts.port or _DEFAULT_PORTS.get(parts.scheme, 0)
+        host, port = (parts.hostname or "").rstrip("."), parts.port or _DEFAULT_PORTS.get(parts.scheme, 0)
         if is_loopback(host) or any(_matches(entry, host, port) for entry in self.direct):
             return None
         return self.proxies.get(parts.scheme) or self.proxies.get("all")
@@ -57,56 +73,67 @@ def read(environ: Mapping[str, str]) -> tuple[Outbound, list[str]]:
                 proxies[scheme] = proxy(text, f"the environment variable {name}")
             except ValueError as error:
                 problems.append(f"{name}: {error}")
-    files: dict[str, Path] = {}
-    for name in _CERTIFICATES:
-        if text := environ.get(name, ""):
-            files[name] = Path(text)
-            there = files[name].is_dir() if name == "SSL_CERT_DIR" else files[name].is_file()
-            if not there:
-                problems.append(f"{name}: {text} is no {'folder' if name == 'SSL_CERT_DIR' else 'file'}")
     _, direct = _first(environ, "no_proxy")
-    entries = tuple(entry.strip().lower() for entry in direct.split(",") if entry.strip())
-    return Outbound(proxies, entries, files.get("SSL_CERT_FILE"), files.get("SSL_CERT_DIR")), problems
+    entries = tuple(direct.lower().replace(",", " ").split())
+    ca_file = environ.get("SSL_CERT_FILE")
+    return Outbound(proxies, entries, Path(ca_file) if ca_file else None, environ.get("SSL_CERT_DIR", "")), problems
 
 
 def proxy(text: str, origin: str) -> Proxy:
     """Return the proxy that a URL names, with its credentials apart; raises `ValueError` saying what is wrong."""
     url = text.strip() if "://" in text else f"http://{text.strip()}"
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError:
-        raise ValueError("is no URL of a proxy like http://proxy.example.com:3128") from None
-    if parts.scheme.startswith("socks"):
+    if url.lower().startswith("socks"):
         raise ValueError("names a SOCKS proxy, which is not supported: use one that speaks HTTP")
-    if parts.scheme not in _DEFAULT_PORTS or not parts.hostname or parts.path.strip("/") or parts.query:
-        raise ValueError("is no URL of a proxy like http://proxy.example.com:3128")
-    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-    where = f"{parts.scheme}://{host}:{port or _DEFAULT_PORTS[parts.scheme]}"
-    return Proxy(origin, where, unquote(parts.username or ""), unquote(parts.password or ""))
+    try:
+        parts = checked(url)
+    except ValueError:
+        # Not chained, and not shown: it may hold credentials.
+        raise ValueError(_NO_PROXY_URL) from None
+    if parts.path.strip("/") or parts.query or parts.fragment:
+        raise ValueError(_NO_PROXY_URL)
+    host = parts.hostname or ""
+    host = f"[{host}]" if ":" in host else host.encode("idna").decode()
+    where = f"{parts.scheme}://{host}:{parts.port or _DEFAULT_PORTS[parts.scheme]}"
+    user, password = unquote(parts.username or ""), unquote(parts.password or "")
+    if ":" in user or not f"{user}{password}".isprintable():
+        raise ValueError("holds credentials with a control character, or a user with a colon: no header carries them")
+    return Proxy(origin, where, user, password)
 
 
-def secrets(proxies: Mapping[str, Proxy]) -> Iterator[str]:
-    """Yield what of these proxies must not be shown, in the forms that headers make of it."""
-    for each in proxies.values():
-        if each.password:
-            yield each.password
-            yield base64.b64encode(f"{each.user}:{each.password}".encode()).decode()
+def checked(url: str) -> SplitResult:
+    """Return the parts of an http or https URL whose host and port a request can go to; raises `ValueError`."""
+    parts = urlsplit(url)
+    host, port = parts.hostname or "", parts.port
+    if parts.scheme not in _DEFAULT_PORTS or port == 0 or not url.isprintable() or url.split() != [url]:
+        raise ValueError("is no http or https URL")
+    if not (_is_address(host) or _is_name(host)):
+        raise ValueError("names no host that can exist")
+    return parts
 
 
 def is_loopback(host: str) -> bool:
-    """Return whether a host is this machine itself."""
+    """Return whether a host is this machine itself, however it is written."""
+    name = host.lower().rstrip(".")
+    if name in ("localhost", "localhost.localdomain", "ip6-localhost") or name.endswith(".localhost"):
+        return True
     try:
-        return ipaddress.ip_address(host).is_loopback
+        address = ipaddress.ip_address(name)
     except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
+        try:
+            # 127.1, 2130706433 and 0x7f.1 are 127.0.0.1 to whoever connects.
+            address = ipaddress.IPv4Address(socket.inet_aton(name))
+        except (OSError, UnicodeError):
+            return False
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
+        address = address.ipv4_mapped
+    return address.is_loopback or address.is_unspecified
 
 
 def _first(environ: Mapping[str, str], name: str) -> tuple[str, str]:
-    """Return the variable that counts, and its value: the lower-case one, as everywhere."""
+    """Return the variable that counts, and its value: the lower-case one, as everywhere, even if it is empty."""
     for spelt in (name, name.upper()):
-        if environ.get(spelt):
-            return spelt, environ[spelt]
+        if spelt in environ:
+            return spelt, environ[spelt].strip()
     return name, ""
 
 
@@ -114,14 +141,15 @@ def _matches(entry: str, host: str, port: int) -> bool:
     """Return whether an entry of NO_PROXY means a host: `*`, a name and all below it, an address or a network."""
     if entry == "*":
         return True
+    entry = entry.rpartition("://")[2]
     name, _, wanted = entry.rpartition(":") if _has_port(entry) else (entry, "", "")
     if wanted and wanted != str(port):
         return False
-    name = name.removeprefix("[").removesuffix("]").removeprefix("*")
+    name = name.removeprefix("[").replace("]", "").removeprefix("*")
     try:
         address = ipaddress.ip_address(host)
     except ValueError:
-        bare = name.removeprefix(".")
+        bare = name.strip(".")
         return bool(bare) and (host == bare or host.endswith(f".{bare}"))
     try:
         return address in ipaddress.ip_network(name, strict=False)
@@ -132,3 +160,20 @@ def _matches(entry: str, host: str, port: int) -> bool:
 def _has_port(entry: str) -> bool:
     head, colon, port = entry.rpartition(":")
     return bool(colon) and port.isdigit() and (":" not in head or head.endswith("]"))
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_name(host: str) -> bool:
+    """Return whether DNS can hold a name: letters, digits, - and _ in labels of at most 63; not digits alone."""
+    try:
+        labels = host.removesuffix(".").encode("idna").decode().split(".")
+    except UnicodeError:
+        return False
+    return all(re.fullmatch(r"[A-Za-z0-9_-]+", label) for label in labels) and not labels[-1].isdigit()

@@ -3,6 +3,7 @@
 `confluent-kafka`'s own client pins requirements that package indexes do not always carry; see docs/adr.
 """
 
+import codecs
 import ssl
 from typing import Any, Final, TypeVar
 from urllib.parse import quote
@@ -11,7 +12,7 @@ import httpx
 import msgspec
 
 from connector import http
-from connector.errors import BrokerFatal, ConnectorError, RegistryUnavailable
+from connector.errors import BrokerFatal, ConnectorError, LocalTrouble, RegistryUnavailable
 from connector.outbound import Proxy
 
 _UNAUTHORIZED: Final = {401, 403}
@@ -35,7 +36,8 @@ class Registry:
     """A schema registry at `url`. Every request is bounded by `timeout`: some registries never answer unknown paths.
 
     With `may_register` false nothing is ever registered. Answers are believed only as far as they have the shape and
-    range of a registry's. Methods raise `RegistryUnavailable` (try again) or `BrokerFatal` (it refuses).
+    range of a registry's. Methods raise `RegistryUnavailable` or `LocalTrouble` (try again), or `BrokerFatal` (it
+    refuses).
     """
 
     def __init__(  # noqa: PLR0913  what is beyond the URL are keywords with defaults
@@ -49,6 +51,8 @@ class Registry:
         timeout: float = 10.0,
     ) -> None:
         self._url = url
+        # Who has answered, if not the registry: within TLS it is the registry.
+        self._named = f"{url} (by {proxy})" if proxy and url.startswith("http:") else url
         self._may_register = may_register
         self._client = httpx.Client(
             auth=credentials,
@@ -130,34 +134,36 @@ class Registry:
         try:
             with self._client.stream(method, self._url + path, json=body) as response:
                 content = self._read(response)
-        except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, OSError) as error:
+        except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, ssl.SSLError) as error:
             raise RegistryUnavailable(
                 f"the schema registry at {self._url} did not answer: {type(error).__name__}: {error}",
-                hint="check [kafka] registry and that it can be reached from here",
+                hint=http.advice(error, "check [kafka] registry and that it can be reached from here"),
             ) from error
+        except OSError as error:
+            raise LocalTrouble.of(error) from error
         if response.is_success:
             return self._parsed(content)
         raise self._refusal(response.status_code, content, path, registering)
 
     def _read(self, response: httpx.Response) -> bytes:
         if response.headers.get("content-encoding", "identity").lower() != "identity":
-            raise _NoRegistry("an answer as it was asked for, not compressed", self._url)
+            raise _NoRegistry("an answer as it was asked for, not compressed", self._named)
         found = bytearray()
         for chunk in response.iter_raw(_CHUNK):
             found += chunk
             if len(found) > _LARGEST:
-                raise _NoRegistry(f"an answer of less than {_LARGEST} bytes", self._url)
+                raise _NoRegistry(f"an answer of less than {_LARGEST} bytes", self._named)
         return bytes(found)
 
     def _parsed(self, content: bytes) -> Any:
         try:
-            return msgspec.json.decode(content)
+            return msgspec.json.decode(content.removeprefix(codecs.BOM_UTF8))
         except (ValueError, RecursionError) as error:
-            raise _NoRegistry("JSON", self._url) from error
+            raise _NoRegistry("JSON", self._named) from error
 
     def _refusal(self, status: int, content: bytes, path: str, registering: str) -> ConnectorError:
         code, told = _error(content)
-        said = f"the schema registry at {self._url} answered HTTP {status}{told} to {path}"
+        said = f"the schema registry at {self._named} answered HTTP {status}{told} to {path}"
         if status >= _SERVER_ERROR or status in _PASSING:
             return RegistryUnavailable(said, hint="it is tried again; look at the registry if it lasts")
         absent = status == httpx.codes.NOT_FOUND

@@ -21,7 +21,7 @@ from pydantic import (
 )
 
 from connector import http, outbound, topictemplate
-from connector.errors import ConfigError
+from connector.errors import ConfigError, ConnectorError
 from connector.model import EntityType
 from connector.outbound import Outbound, Proxy
 from connector.secret import Missing, Secret
@@ -44,6 +44,10 @@ def _some(values: tuple[str, ...]) -> tuple[str, ...]:
     if "" in values:
         raise ValueError("must not hold an empty string")
     return tuple(sorted(set(values)))
+
+
+def _is_line(text: str) -> bool:
+    return text.isascii() and text.isprintable()
 
 
 Text = Annotated[str, BeforeValidator(as_text)]
@@ -74,10 +78,24 @@ class _Reached(_Frozen):
 
     def proxy_to(self, url: str) -> Proxy | None:
         """Return the proxy that a request to `url` takes."""
+        own = self._own_proxy()
+        return Outbound({"all": own}).proxy_for(url) if own else self.outbound.proxy_for(url)
+
+    def proxies(self) -> list[Proxy]:
+        """Return every proxy that is known of."""
+        own = self._own_proxy()
+        return [*self.outbound.proxies.values(), *([own] if own else ())]
+
+    def _own_proxy(self) -> Proxy | None:
+        """Return the proxy of the file; raises `ConfigError` where a secret that was read again is none any more."""
         if self.proxy is None:
-            return self.outbound.proxy_for(url)
-        text = self.proxy if isinstance(self.proxy, str) else self.proxy.get_secret_value()
-        return outbound.Outbound({"all": outbound.proxy(text, "the configuration")}).proxy_for(url)
+            return None
+        try:
+            if isinstance(self.proxy, str):
+                return outbound.proxy(self.proxy, "the configuration")
+            return outbound.proxy(self.proxy.get_secret_value(), getattr(self.proxy, "origin", "the configuration"))
+        except ValueError as error:
+            raise ConfigError(f"proxy: {error}", hint="correct the URL of the proxy") from error
 
     @field_validator("proxy")
     @classmethod
@@ -94,12 +112,10 @@ class _Reached(_Frozen):
         if not isinstance(ca, str):
             return ca
         path = Path(info.context or ".") / ca
-        if not path.is_file():
-            raise ValueError(f"{path} is not a file")
         try:
             http.certificates(path, Outbound())
-        except ConfigError as error:
-            raise ValueError(str(error)) from error
+        except ConnectorError as error:
+            raise ValueError(str(error).removeprefix("ca: ")) from error
         return path
 
 
@@ -114,12 +130,22 @@ class Registry(_Reached):
     @field_validator("url")
     @classmethod
     def _http(cls, url: str) -> str:
-        parts = urlsplit(url)
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
-            raise ValueError("must be a URL like https://registry.example.com")
-        if "@" in parts.netloc:
+        if "@" in urlsplit(url).netloc:
             raise ValueError("holds credentials; write them as user and password")
+        try:
+            parts = outbound.checked(url)
+        except ValueError as error:
+            raise ValueError(f"must be a URL like https://registry.example.com: {error}") from None
+        if parts.query or parts.fragment:
+            raise ValueError("must be scheme, host, port and path alone, without a query")
         return url.rstrip("/")
+
+    @field_validator("user")
+    @classmethod
+    def _carried(cls, user: str | None) -> str | None:
+        if user is not None and (not user or user != user.strip() or ":" in user or not _is_line(user)):
+            raise ValueError("must be one line of printable ASCII, without a colon and without blanks at its ends")
+        return user
 
     @model_validator(mode="after")
     def _pair(self) -> "Registry":
@@ -276,8 +302,8 @@ class Config(_Frozen):
             pair = f"{registry.user}:{registry.password.get_secret_value()}"
             found.add(base64.b64encode(pair.encode()).decode())
         for reached in (registry, *self.connections.values()):
-            if reached:
-                found.update(outbound.secrets(reached.outbound.proxies))
+            for proxy in reached.proxies() if reached else ():
+                found.update(proxy.secrets())
         return frozenset(found)
 
 

@@ -7,15 +7,18 @@ import threading
 import time
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Final
 
 import httpx
 
-from connector import __version__, http
+from connector import __version__, http, network
 from connector.errors import (
     CheckpointRejected,
     ForeignUrl,
+    LocalTrouble,
     PageTooLarge,
+    SourceRejected,
     SourceUnavailable,
     WalkBroken,
 )
@@ -62,6 +65,7 @@ class Source:
         self._stop = stop or threading.Event()
         self._observe = observe
         self._origin = httpx.URL(vendor.base_url)
+        self._proxy = proxy
         self.waiting_since: float | None = None
         self._closed = False
         self._transport = transport or http.Transport(_SLOWEST * timeout, proxy=proxy, context=context)
@@ -98,7 +102,7 @@ class Source:
                     self._transport.close()
 
         # A daemon: a hanging request must not hold up the end of the process.
-        threading.Thread(target=look_ahead, daemon=True, name="look-ahead").start()
+        network.start(threading.Thread(target=look_ahead, daemon=True, name="look-ahead"))
         try:
             while (found := self._next(ahead, room)) is not _END:
                 if isinstance(found, BaseException):
@@ -111,21 +115,26 @@ class Source:
     def fetch(self, checkpoint: Checkpoint) -> SyncPage:
         """Return the page after `checkpoint`.
 
-        Raises `SourceUnavailable`, `SourceRejected`, `ForeignUrl`, or `CheckpointRejected` once a probe has shown that
-        credentials and scope are not the reason.
+        Raises `SourceUnavailable`, `LocalTrouble`, `SourceRejected`, or `CheckpointRejected` once a probe has shown
+        that credentials and scope are not the reason.
         """
         return self.vendor.read(self._fetch(checkpoint))
 
     def probe(self) -> None:
         """Return if credentials and scope are right; else raise why not."""
-        self.vendor.probed(self.send(self.vendor.probe()))
+        response = self.send(self.vendor.probe())
+        with self._answered():
+            self.vendor.probed(response)
 
     def send(self, request: httpx.Request) -> httpx.Response:
-        """Return the completely read response; raises `SourceUnavailable` for anything below HTTP."""
+        """Return the completely read response.
+
+        Raises `SourceUnavailable` for anything below HTTP, `LocalTrouble` for what this machine lacks.
+        """
         url = request.url
         if (url.scheme, url.host, url.port) != (self._origin.scheme, self._origin.host, self._origin.port):
             raise ForeignUrl(f"a request to {url.host} was refused: the credential goes to {self._origin.host} only")
-        self.waiting_since = time.monotonic()
+        self.waiting_since = begun_at = time.monotonic()
         try:
             return self._receive(request)
         except httpx.TimeoutException as error:
@@ -134,8 +143,12 @@ class Source:
             raise self._unavailable("sent a body that cannot be decompressed", error) from error
         except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, ssl.SSLError) as error:
             raise self._unavailable("could not be reached or broke off", error) from error
+        except OSError as error:
+            raise LocalTrouble.of(error) from error
         finally:
-            self.waiting_since = None
+            # A request of a walk that was left does not end the wait for the next one.
+            if self.waiting_since == begun_at:
+                self.waiting_since = None
 
     def close(self) -> None:
         """Let go of connections."""
@@ -147,7 +160,8 @@ class Source:
         try:
             response = self.send(self.vendor.request(checkpoint))
             seconds = time.monotonic() - begun_at
-            frame = self.vendor.frame(response, checkpoint)
+            with self._answered():
+                frame = self.vendor.frame(response, checkpoint)
         except CheckpointRejected as rejected:
             if rejected.doubtful:
                 self.probe()
@@ -183,8 +197,20 @@ class Source:
         # The text of transport errors names hosts and ports, never headers or queries.
         return SourceUnavailable(
             f"{self._origin.host} {what}: {type(error).__name__}: {error}",
-            hint="check base_url, the network and the vendor's status page",
+            hint=http.advice(
+                error, f"check {'the proxy, ' if self._proxy else ''}base_url, the network and the vendor's status page"
+            ),
         )
+
+    @contextmanager
+    def _answered(self) -> Iterator[None]:
+        """Name the proxy in what an answer is refused for that it may have given itself."""
+        try:
+            yield
+        except (SourceUnavailable, SourceRejected) as error:
+            if self._proxy and self._origin.scheme == "http":
+                error.args = (f"{error} (by {self._proxy})",)
+            raise
 
     def _frames(self, checkpoint: Checkpoint, room: threading.Semaphore, abandoned: threading.Event) -> Iterator[Frame]:
         """Yield the frames of a walk; each is asked for once there is room for it, none once the walk is abandoned."""
@@ -232,15 +258,20 @@ class _Inflate:
         if encoding.strip().lower() not in ("", "identity", "gzip", "x-gzip"):
             raise httpx.DecodingError("compressed otherwise than by gzip")
         self._gzip = zlib.decompressobj(_GZIP) if "gzip" in encoding.lower() else None
+        self._begun = False
 
     def __call__(self, chunk: bytes, limit: int) -> bytes:
         if self._gzip is None:
             return chunk
         found = b""
+        self._begun = self._begun or bool(chunk)
         try:
             while chunk and len(found) < limit:
                 if self._gzip.eof:
-                    # A gzip file is as many members as it likes (RFC 1952).
+                    # A gzip file is as many members as it likes (RFC 1952), and zeros may fill it up.
+                    chunk = chunk.lstrip(b"\0")
+                    if not chunk:
+                        break
                     self._gzip = zlib.decompressobj(_GZIP)
                 found += self._gzip.decompress(chunk, limit - len(found))
                 chunk = self._gzip.unused_data
@@ -249,6 +280,6 @@ class _Inflate:
         return found
 
     def end(self) -> None:
-        """Check that the stream was whole."""
-        if self._gzip and not self._gzip.eof:
+        """Check that the stream was whole; an answer without a body is."""
+        if self._gzip and self._begun and not self._gzip.eof:
             raise httpx.DecodingError("the compressed body breaks off")

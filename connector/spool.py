@@ -3,10 +3,12 @@
 import tempfile
 from array import array
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import IO, Self
 
 import msgspec
 
+from connector.errors import LocalTrouble
 from connector.model import Change, Checkpoint, DeadLetter, SyncPage
 from connector.timestamp import micros
 
@@ -18,7 +20,7 @@ _NO_CLOCK = -(2**63)
 class Spool:
     """Items of one walk. Up to `memory_bytes` they stay in memory; beyond, all go to an unnamed temporary file.
 
-    Use as a context manager: leaving it removes the file.
+    Use as a context manager: leaving it removes the file. Raises `LocalTrouble` where no file can be made, or written.
     """
 
     def __init__(self, *, newest_first: bool, memory_bytes: int) -> None:
@@ -38,7 +40,9 @@ class Spool:
 
     def __exit__(self, *_: object) -> None:
         if self._file:
-            self._file.close()
+            # What could not be written is not wanted any more.
+            with suppress(OSError):
+                self._file.close()
 
     def add(self, page: SyncPage) -> None:
         """Take in a page, in the order of the walk."""
@@ -75,22 +79,26 @@ class Spool:
             self._write(self._file, item)
 
     def _spill(self) -> None:
-        self._file = tempfile.TemporaryFile(prefix="contentwire-")  # noqa: SIM115  closed by __exit__
+        with _on_disk():
+            self._file = tempfile.TemporaryFile(prefix="contentwire-")  # noqa: SIM115  closed by __exit__
         for item in self._items:
             self._write(self._file, item)
         self._items = []
 
     def _write(self, file: IO[bytes], item: Item) -> None:
         packed = self._encoder.encode(item)
-        self._spans.append((file.tell(), len(packed), isinstance(item, Change)))
-        file.write(packed)
+        with _on_disk():
+            self._spans.append((file.tell(), len(packed), isinstance(item, Change)))
+            file.write(packed)
 
     def _get(self, position: int) -> Item:
         if self._file is None:
             return self._items[position]
         offset, length, is_change = self._spans[position]
-        self._file.seek(offset)
-        packed = self._file.read(length)
+        with _on_disk():
+            # Seeking writes what is still in the buffer.
+            self._file.seek(offset)
+            packed = self._file.read(length)
         return self._change.decode(packed) if is_change else self._letter.decode(packed)
 
     def _oldest_first(self) -> list[int]:
@@ -106,6 +114,14 @@ class Spool:
             effective[position] = latest
         positions.sort(key=effective.__getitem__)
         return positions
+
+
+@contextmanager
+def _on_disk() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise LocalTrouble.of(error, "the temporary file of a large walk") from error
 
 
 def _page(chunk: list[Item], checkpoint: Checkpoint, *, caught_up: bool) -> SyncPage:

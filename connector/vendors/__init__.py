@@ -14,6 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
+from connector import outbound
 from connector.errors import ConfigError, SourceUnavailable
 from connector.model import Checkpoint, EntityKey, EntityType, Frame, SyncPage
 from connector.webhook import WakeUp
@@ -41,10 +42,11 @@ class Settings(BaseModel):
     def _origin(cls, base_url: str | None) -> str | None:
         if base_url is None:
             return None
-        parts = urlsplit(base_url)
-        _ = parts.port  # Raises where it is no port.
-        if parts.scheme not in {"http", "https"} or not parts.hostname or base_url.split() != [base_url]:
-            raise ValueError("base_url must be a URL like https://cdn.example.com")
+        try:
+            parts = outbound.checked(base_url)
+            httpx.URL(base_url)
+        except (ValueError, httpx.InvalidURL) as error:
+            raise ValueError(f"base_url must be a URL like https://cdn.example.com: {error}") from None
         if "@" in parts.netloc or parts.query or parts.fragment:
             raise ValueError("base_url must be scheme, host, port and path alone, without credentials or a query")
         return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"

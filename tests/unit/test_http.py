@@ -1,10 +1,12 @@
-"""HTTP exchanges end in time whatever the peer does, and take the proxy that they should."""
+"""HTTP exchanges end in time whatever the peer does, and what comes of them is read as gateways send it."""
 
-import base64
+import codecs
 import contextlib
+import errno
 import gzip
+import os
+import resource
 import socket
-import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -12,13 +14,10 @@ from pathlib import Path
 
 import httpx
 import pytest
-import trustme
 
-from connector import http, outbound
-from connector.errors import ConfigError, ConnectorError, RegistryUnavailable, SourceUnavailable
+from connector.errors import ConnectorError, LocalTrouble, RegistryUnavailable, SourceRejected, SourceUnavailable
 from connector.http import Transport
 from connector.model import Checkpoint
-from connector.outbound import Outbound, Proxy
 from connector.registry import Registry
 from connector.source import Source
 from tests.rawserver import head, serving
@@ -78,6 +77,93 @@ def test_a_peer_that_never_ends_is_given_up_in_time(peer: Callable[[socket.socke
             registry.schema(1)
         registry.close()
         assert time.monotonic() - begun < 3
+        assert eventually(lambda: not waiting_threads())
+
+
+def waiting_threads() -> list[str]:
+    """Return the threads that ask, or look for a host."""
+    names = [thread.name for thread in threading.enumerate()]
+    return [name for name in names if name in ("look-ahead", "look-up")]
+
+
+def eventually(condition: Callable[[], bool]) -> bool:
+    """Return whether something comes true within a few seconds."""
+    ends_at = time.monotonic() + 5
+    while not condition() and time.monotonic() < ends_at:
+        time.sleep(0.01)
+    return condition()
+
+
+def sockets() -> int:
+    """Return how many sockets this process has open."""
+    found = 0
+    for descriptor in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(OSError):
+            found += str(descriptor.readlink()).startswith("socket:")
+    return found
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="counts descriptors as Linux shows them")
+@pytest.mark.parametrize("peer", PEERS)
+def test_closing_ends_what_is_under_way(peer: Callable[[socket.socket], None]) -> None:
+    """A closed source leaves neither a thread nor a socket behind, however much time its request had left."""
+    asked = threading.Event()
+
+    def told(connection: socket.socket) -> None:
+        asked.set()
+        peer(connection)
+
+    before = sockets()
+    with serving(told) as port:
+        source = Source(contentful(base_url=f"http://127.0.0.1:{port}"), timeout=600)
+        walking = threading.Thread(target=walk, args=(source,))
+        walking.start()
+        assert asked.wait(10)
+        source.close()
+        walking.join(5)
+        assert not walking.is_alive()
+        assert not waiting_threads()
+    assert eventually(lambda: sockets() <= before)
+
+
+def walk(source: Source) -> None:
+    """Walk; whatever comes of it."""
+    with contextlib.suppress(ConnectorError):
+        list(source.walk(START))
+
+
+def test_a_walk_that_was_left_gets_no_more_time_by_the_next_one() -> None:
+    """Each request has its own end: asking again does not prolong what hangs."""
+    answer = threading.Event()
+    asked = 0
+
+    def first_hangs(connection: socket.socket) -> None:
+        nonlocal asked
+        asked += 1
+        if asked == 1:
+            early_hints(connection)
+        head(connection)
+        answer.wait(10)
+        connection.sendall(OK)
+
+    with serving(first_hangs) as port, httpx.Client(transport=Transport(1.0), timeout=60) as client:
+        ended: list[float] = []
+
+        def hang() -> None:
+            with contextlib.suppress(httpx.TimeoutException):
+                client.get(f"http://127.0.0.1:{port}/")
+            ended.append(time.monotonic())
+
+        begun = time.monotonic()
+        left = threading.Thread(target=hang)
+        left.start()
+        assert eventually(lambda: asked == 1)
+        while time.monotonic() - begun < 0.7:
+            time.sleep(0.01)
+        threading.Timer(0.1, answer.set).start()
+        assert client.get(f"http://127.0.0.1:{port}/").text == "hi"
+        left.join(10)
+        assert ended[0] - begun < 1.5
 
 
 def test_a_handshake_that_never_ends_is_given_up_in_time() -> None:
@@ -129,11 +215,12 @@ PAGE = b'{"items":[],"nextSyncUrl":"https://x/?sync_token=t"}'
 @pytest.mark.parametrize(
     ("encoding", "body"),
     [
-        ("gzip", gzip.compress(PAGE[:20]) + gzip.compress(PAGE[20:])),
-        ("x-gzip", gzip.compress(PAGE)),
-        ("X-GZIP", gzip.compress(b"\xef\xbb\xbf" + PAGE)),
-        ("identity", b"\xef\xbb\xbf" + PAGE),
-        ("gzip", gzip.compress(b"") + gzip.compress(PAGE)),
+        pytest.param("gzip", gzip.compress(PAGE[:20]) + gzip.compress(PAGE[20:]), id="two members"),
+        pytest.param("gzip", gzip.compress(b"") + gzip.compress(PAGE), id="an empty member"),
+        pytest.param("gzip", gzip.compress(PAGE) + b"\0" * 512, id="filled up with zeros"),
+        pytest.param("x-gzip", gzip.compress(PAGE), id="the old name"),
+        pytest.param("X-GZIP", gzip.compress(codecs.BOM_UTF8 + PAGE), id="in capitals, with a mark"),
+        pytest.param("identity", codecs.BOM_UTF8 + PAGE, id="a byte order mark"),
     ],
     ids=["two members", "x-gzip", "mark in gzip", "mark", "empty member"],
 )
@@ -150,6 +237,20 @@ def test_what_gateways_make_of_a_body_is_read(encoding: str, body: bytes) -> Non
         (page,) = source.walk(START)
         source.close()
     assert page.checkpoint.cursor == "t"
+
+
+def test_an_error_without_a_body_is_the_error_that_it_is() -> None:
+    """A gateway that announces gzip and sends nothing still says 401."""
+
+    def refuse(connection: socket.socket) -> None:
+        head(connection)
+        connection.sendall(b"HTTP/1.1 401 Unauthorized\r\nContent-Encoding: gzip\r\nContent-Length: 0\r\n\r\n")
+
+    with serving(refuse) as port:
+        source = Source(contentful(base_url=f"http://127.0.0.1:{port}"))
+        with pytest.raises(SourceRejected, match="401"):
+            list(source.walk(START))
+        source.close()
 
 
 def test_members_are_bounded_together() -> None:
@@ -169,160 +270,31 @@ def test_members_are_bounded_together() -> None:
         source.close()
 
 
-@pytest.mark.parametrize(
-    ("environ", "url", "proxy"),
-    [
-        ({"HTTPS_PROXY": "http://p:1"}, "https://cdn.contentful.com", "http://p:1"),
-        ({"https_proxy": "p:1", "HTTPS_PROXY": "http://other:2"}, "https://cdn.contentful.com", "http://p:1"),
-        ({"ALL_PROXY": "http://p:1/"}, "https://cdn.contentful.com", "http://p:1"),
-        ({"HTTP_PROXY": "http://p:1"}, "https://cdn.contentful.com", None),
-        ({"HTTP_PROXY": "http://p:1"}, "http://cms.internal", "http://p:1"),
-        ({"HTTP_PROXY": "http://p:1"}, "http://127.0.0.1:8080", None),
-        ({"ALL_PROXY": "http://p:1"}, "http://[::1]:8080", None),
-        ({"ALL_PROXY": "http://p:1"}, "http://localhost:8080", None),
-        ({"ALL_PROXY": "http://p:1", "NO_PROXY": "*"}, "https://cdn.contentful.com", None),
-        ({"ALL_PROXY": "http://p:1", "NO_PROXY": "contentful.com"}, "https://cdn.contentful.com", None),
-        ({"ALL_PROXY": "http://p:1", "NO_PROXY": ".contentful.com"}, "https://cdn.contentful.com", None),
-        ({"ALL_PROXY": "http://p:1", "NO_PROXY": "*.contentful.com"}, "https://cdn.contentful.com", None),
-        ({"ALL_PROXY": "http://p:1", "NO_PROXY": "tentful.com"}, "https://cdn.contentful.com", "http://p:1"),
-        ({"ALL_PROXY": "http://p:1", "NO_PROXY": "contentful.com:8443"}, "https://cdn.contentful.com", "http://p:1"),
-        ({"ALL_PROXY": "http://p:1", "NO_PROXY": "contentful.com:443"}, "https://cdn.contentful.com", None),
-        ({"ALL_PROXY": "http://p:1", "NO_PROXY": "fe80::/10,10.0.0.0/8"}, "https://[fe80::1]", None),
-        ({"ALL_PROXY": "http://p:1", "NO_PROXY": "fe80::/10, 10.0.0.0/8"}, "https://10.1.2.3", None),
-        ({"ALL_PROXY": "http://p:1", "NO_PROXY": "[fe80::1]:443"}, "https://[fe80::1]", None),
-        ({"ALL_PROXY": "http://p:1", "NO_PROXY": "[::1],10.1.2.3,,%$"}, "https://cms.internal", "http://p:1"),
-    ],
-)
-def test_the_environment_chooses_the_proxy(environ: dict[str, str], url: str, proxy: str | None) -> None:
-    """As operators write it: by scheme, names and their domains, addresses, networks, ports; loopback never."""
-    found, problems = outbound.read(environ)
-    chosen = found.proxy_for(url)
-    assert problems == []
-    assert (chosen and chosen.url) == (proxy and f"{proxy}")
+@contextlib.contextmanager
+def no_descriptors() -> Iterator[None]:
+    """Let this process open nothing."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    lowest = os.dup(0)
+    os.close(lowest)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (lowest, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
-@pytest.mark.parametrize(
-    "environ",
-    [
-        {"ALL_PROXY": "socks5h://p:1080"},
-        {"HTTPS_PROXY": "ftp://p"},
-        {"https_proxy": "http://p:notaport"},
-        {"HTTP_PROXY": "http://"},
-        {"SSL_CERT_FILE": "/nowhere/ca.pem"},
-        {"SSL_CERT_DIR": "/nowhere"},
-    ],
-)
-def test_a_variable_that_cannot_be_used_is_named(environ: dict[str, str]) -> None:
-    """One line that begins with the variable's name."""
-    (name,) = environ
-    _, (problem,) = outbound.read(environ)
-    assert problem.startswith(f"{name}: ")
-
-
-def test_credentials_of_a_proxy_are_not_shown() -> None:
-    """Neither in its URL nor in its repr; what headers make of them is known to be a secret."""
-    found, _ = outbound.read({"ALL_PROXY": "http://me:p%40ss@proxy.example:3128"})
-    (proxy,) = found.proxies.values()
-    assert (proxy.url, proxy.user, proxy.password) == ("http://proxy.example:3128", "me", "p@ss")
-    assert "p@ss" not in repr(found)
-    assert set(outbound.secrets(found.proxies)) == {"p@ss", base64.b64encode(b"me:p@ss").decode()}
-
-
-@pytest.mark.parametrize("content", [b"", b"no certificate"])
-def test_certificates_that_cannot_be_read_are_a_mistake(tmp_path: Path, content: bytes) -> None:
-    """Of the configuration or the environment: named, and no traceback."""
-    file = tmp_path / "ca.pem"
-    file.write_bytes(content)
-    with pytest.raises(ConfigError, match="ca ="):
-        http.certificates(file, Outbound())
-    with pytest.raises(ConfigError, match="SSL_CERT_FILE"):
-        http.certificates(None, Outbound(ca_file=file))
-
-
-class Tunnel:
-    """A proxy that speaks CONNECT, with or without credentials, and remembers what it was asked."""
-
-    def __init__(self, target: int, *, password: str = "") -> None:
-        self.asked: list[bytes] = []
-        self._target = target
-        self._password = password
-
-    def __call__(self, connection: socket.socket) -> None:
-        """Serve a connection."""
-        asked = head(connection)
-        self.asked.append(asked)
-        wanted = base64.b64encode(f"me:{self._password}".encode())
-        if self._password and wanted not in asked:
-            connection.sendall(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n")
-            return
-        connection.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
-        with socket.create_connection(("127.0.0.1", self._target)) as beyond:
-            back = threading.Thread(target=pump, args=(beyond, connection), daemon=True)
-            back.start()
-            pump(connection, beyond)
-            back.join(5)
-
-
-def pump(one: socket.socket, other: socket.socket) -> None:
-    """Pass on everything, until either end is gone."""
-    with contextlib.suppress(OSError):
-        while chunk := one.recv(65_536):
-            other.sendall(chunk)
-        other.shutdown(socket.SHUT_WR)
-
-
-@pytest.fixture
-def cms() -> Iterator[tuple[int, ssl.SSLContext]]:
-    """Give the port of an https server of cms.example, and a context that believes it."""
-    authority = trustme.CA()
-    server, client = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.create_default_context()
-    authority.issue_cert("cms.example").configure_cert(server)
-    authority.configure_trust(client)
-
-    def serve(connection: socket.socket) -> None:
-        with server.wrap_socket(connection, server_side=True) as encrypted:
-            head(encrypted)
-            encrypted.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(PAGE) + PAGE)
-
-    with serving(serve) as port:
-        yield port, client
-
-
-@pytest.mark.parametrize("password", ["", "p@ss"])
-def test_a_page_comes_through_a_proxy(cms: tuple[int, ssl.SSLContext], password: str) -> None:
-    """TLS goes through the tunnel to the CMS itself: the proxy sees a host's name, and no credential of the CMS."""
-    port, context = cms
-    tunnel = Tunnel(port, password=password)
-    with serving(tunnel) as at:
-        proxy = Proxy("HTTPS_PROXY", f"http://127.0.0.1:{at}", "me" if password else "", password)
-        source = Source(contentful(base_url="https://cms.example"), proxy=proxy, context=context)
-        (page,) = source.walk(START)
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_what_this_machine_lacks_is_no_fault_of_the_other_side(host: str) -> None:
+    """Without a free descriptor the hint is about descriptors, and a later try succeeds: source and registry."""
+    with serving(early_hints) as port:
+        source = Source(contentful(base_url=f"http://{host}:{port}"), timeout=1)
+        registry = Registry(f"http://{host}:{port}", timeout=1)
+        for ask in (source.probe, registry.subjects):
+            with no_descriptors(), pytest.raises(LocalTrouble) as caught:
+                ask()
+            assert os.strerror(errno.EMFILE) in str(caught.value)
+            assert "ulimit -n" in caught.value.hint
+        with pytest.raises(RegistryUnavailable):
+            registry.subjects()
         source.close()
-    assert page.checkpoint.cursor == "t"
-    (asked,) = tunnel.asked
-    assert asked.startswith(b"CONNECT cms.example:443 ")
-    assert b"Bearer" not in asked
-
-
-def test_a_proxy_that_refuses_is_named(cms: tuple[int, ssl.SSLContext]) -> None:
-    """By its URL and the variable it comes from, never with its credentials."""
-    port, context = cms
-    with serving(Tunnel(port, password="right")) as at:
-        proxy = Proxy("the environment variable HTTPS_PROXY", f"http://127.0.0.1:{at}", "me", "wrong-secret")
-        source = Source(contentful(base_url="https://cms.example"), proxy=proxy, context=context)
-        with pytest.raises(SourceUnavailable, match="407") as caught:
-            list(source.walk(START))
-        source.close()
-    assert f"127.0.0.1:{at}" in str(caught.value)
-    assert "HTTPS_PROXY" in str(caught.value)
-    assert "wrong-secret" not in str(caught.value)
-
-
-def test_a_proxy_that_hangs_is_given_up_in_time() -> None:
-    """It is part of the exchange, and named."""
-    with serving(silence) as at:
-        proxy = Proxy("HTTPS_PROXY", f"http://127.0.0.1:{at}")
-        source = Source(contentful(base_url="https://cms.example"), proxy=proxy, timeout=0.1)
-        with pytest.raises(SourceUnavailable, match="HTTPS_PROXY"):
-            list(source.walk(START))
-        source.close()
+        registry.close()

@@ -33,6 +33,7 @@ DELIVERY_PATH = (
     "canonical.py",
     "batch.py",
     "spool.py",
+    "network.py",
     "http.py",
     "source.py",
     "publisher.py",
@@ -51,7 +52,7 @@ DELIVERY_PATH = (
 SEAMS = {
     "confluent_kafka": ("kafka/", "demo/"),
     "fastavro": ("codec.py",),
-    "httpcore": ("http.py",),
+    "httpcore": ("http.py", "network.py"),
     "certifi": ("http.py",),
     "httpx": ("http.py", "source.py", "registry.py", "refusal.py", "vendors/"),
     "click": ("cli/",),

@@ -1,0 +1,220 @@
+"""Connections whose every wait ends with the time of the whole exchange: finding the host, TLS, each read and write.
+
+A time-out of a single read ends nothing for a peer that sends a byte now and then, or one `103 Early Hints` after the
+other. So every wait gets what is left of the exchange's time, and none begins when nothing is.
+"""
+
+import contextlib
+import ipaddress
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, Final, TypeVar
+
+import httpcore
+
+from connector.errors import LocalTrouble
+
+_NO_TIME: Final = 0.001
+_ADDRESSES: Final = 8  # of one host that are tried
+_PIECE: Final = 16 * 1024
+
+T = TypeVar("T")
+
+
+class Network(httpcore.NetworkBackend):
+    """The real network. Each thread's exchange has the time that its `begin` gave it. Raises httpcore's errors."""
+
+    def __init__(self) -> None:
+        self._exchange = threading.local()
+        self._closed = False
+        self._sockets = httpcore.SyncBackend()
+        self._look_up: _LookUp | None = None
+
+    def begin(self, seconds: float) -> None:
+        """Give the calling thread's exchange so much time from now on."""
+        self._exchange.ends_at = time.monotonic() + seconds
+
+    def close(self) -> None:
+        """Let no further wait begin."""
+        self._closed = True
+
+    def left(self, timeout: float | None, error: type[httpcore.TimeoutException], *, among: int = 1) -> float:
+        """Return for how long one of `among` waits may last; raises `error` where the exchange is over."""
+        if self._closed:
+            raise httpcore.NetworkError("closed meanwhile")
+        left: float = (self._exchange.ends_at - time.monotonic()) / among
+        if left < _NO_TIME:
+            raise error("the exchange as a whole took too long")
+        return left if timeout is None else min(timeout, left)
+
+    def connect_tcp(self, host: str, port: int, timeout: float | None = None, *args: Any, **more: Any) -> Any:
+        """Connect to the first of a host's addresses that can be reached; each gets its share of the time."""
+        addresses = self._addresses(host, port, timeout)
+        failed: httpcore.NetworkError | httpcore.TimeoutException = httpcore.ConnectError("the host has no address")
+        for tried, address in enumerate(addresses):
+            allowed = self.left(timeout, httpcore.ConnectTimeout, among=len(addresses) - tried)
+            try:
+                return _Stream(self._sockets.connect_tcp(address, port, allowed, *args, **more), self)
+            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+                failed = error
+        raise failed
+
+    def _addresses(self, host: str, port: int, timeout: float | None) -> list[str]:
+        with contextlib.suppress(ValueError):
+            return [str(ipaddress.ip_address(host))]
+        look_up = self._look_up
+        # A look-up that hangs is waited for again: as many of them as tries would be as many threads.
+        if look_up is None or look_up.asked != (host, port) or look_up.done.is_set():
+            look_up = self._look_up = _LookUp(host, port)
+        if not look_up.done.wait(self.left(timeout, httpcore.ConnectTimeout)):
+            raise httpcore.ConnectTimeout("looking up the host's address took too long")
+        return look_up.addresses()
+
+
+class _LookUp:
+    """The search for a host's addresses, in a thread of its own: nothing ends it before the system's resolver does."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self.asked = host, port
+        self.done = threading.Event()
+        self._found: list[str] = []
+        self._error: Exception | None = None
+        start(threading.Thread(target=self._run, daemon=True, name="look-up"))
+
+    def addresses(self) -> list[str]:
+        """Return what was found."""
+        try:
+            if self._error:
+                raise self._error
+        except (OSError, UnicodeError) as error:
+            raise httpcore.ConnectError(str(error)) from error
+        return self._found
+
+    def _run(self) -> None:
+        try:
+            self._found = list(_found(*self.asked))[:_ADDRESSES]
+        # A name that no label of DNS can hold is a `UnicodeError`.
+        except (OSError, UnicodeError) as error:
+            self._error = error
+        finally:
+            self.done.set()
+
+
+class _Stream(httpcore.NetworkStream):
+    """A connection whose every wait is bounded by what is left of the exchange."""
+
+    def __init__(self, stream: httpcore.NetworkStream, network: Network) -> None:
+        self._stream = stream
+        self._network = network
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        """Read what is there, or wait for it."""
+        return self._stream.read(max_bytes, self._network.left(timeout, httpcore.ReadTimeout))
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        """Write everything."""
+        for at in range(0, len(buffer), _PIECE):
+            self._stream.write(buffer[at : at + _PIECE], self._network.left(timeout, httpcore.WriteTimeout))
+
+    def close(self) -> None:
+        """Close the connection; another thread that waits for it notices at once."""
+        with contextlib.suppress(OSError):
+            # Not the method of TLS sockets, which takes the ground from under a thread that reads.
+            socket.socket.shutdown(self._stream.get_extra_info("socket"), socket.SHUT_RDWR)
+        self._stream.close()
+
+    def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> httpcore.NetworkStream:
+        """Return the connection, encrypted."""
+        if self._stream.get_extra_info("ssl_object") is not None:
+            return _Nested(self, ssl_context, server_hostname, timeout)
+        left = self._network.left(timeout, httpcore.ConnectTimeout)
+        return _Stream(self._stream.start_tls(ssl_context, server_hostname, left), self._network)
+
+    def get_extra_info(self, info: str) -> Any:
+        """Return what the connection knows of itself."""
+        return self._stream.get_extra_info(info)
+
+
+class _Nested(httpcore.NetworkStream):
+    """TLS within TLS, as to a CMS by way of an https proxy: a socket knows one layer of it."""
+
+    def __init__(self, stream: _Stream, context: ssl.SSLContext, hostname: str | None, timeout: float | None) -> None:
+        self._stream = stream
+        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=hostname)
+        try:
+            self._drive(self._tls.do_handshake, timeout, httpcore.ConnectError)
+        except BaseException:
+            self.close()
+            raise
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        """Read what is there, or wait for it."""
+        try:
+            return self._drive(lambda: self._tls.read(max_bytes), timeout, httpcore.ReadError)
+        except httpcore.ReadError as error:
+            if isinstance(error.__cause__, ssl.SSLZeroReturnError | ssl.SSLEOFError):
+                return b""
+            raise
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        """Write everything."""
+        while buffer:
+            written = self._drive(lambda: self._tls.write(buffer), timeout, httpcore.WriteError)  # noqa: B023  at once
+            buffer = buffer[written:]
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._stream.close()
+
+    def get_extra_info(self, info: str) -> Any:
+        """Return what the connection knows of itself."""
+        return self._tls if info == "ssl_object" else self._stream.get_extra_info(info)
+
+    def _drive(self, step: Callable[[], T], timeout: float | None, error: type[httpcore.NetworkError]) -> T:
+        """Return what `step` gives, once the connection beneath has carried what it needs."""
+        while True:
+            try:
+                found = step()
+            except ssl.SSLWantReadError:
+                self._flush(timeout)
+                if chunk := self._stream.read(_PIECE, timeout):
+                    self._incoming.write(chunk)
+                else:
+                    self._incoming.write_eof()
+            except ssl.SSLError as failed:
+                raise error(str(failed)) from failed
+            else:
+                self._flush(timeout)
+                return found
+
+    def _flush(self, timeout: float | None) -> None:
+        self._stream.write(self._outgoing.read(), timeout)
+
+
+def start(thread: threading.Thread) -> None:
+    """Start a thread; raises `LocalTrouble` where the system gives none."""
+    try:
+        thread.start()
+    except RuntimeError as error:
+        raise LocalTrouble(
+            "this machine refuses something: a further thread",
+            hint="raise the limit of processes (ulimit -u, pids of the container), or give it more memory",
+        ) from error
+
+
+def _found(host: str, port: int) -> Iterator[str]:
+    try:
+        answers = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except socket.gaierror:
+        # Without a free descriptor no name is found either, and the resolver does not say so: this does.
+        socket.socket().close()
+        raise
+    for family, _, _, _, address in answers:
+        scope = address[3] if family == socket.AF_INET6 and len(address) > 3 else 0  # noqa: PLR2004  the scope's place
+        yield f"{address[0]}%{scope}" if scope else str(address[0])
