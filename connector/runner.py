@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 from itertools import chain
 
 import msgspec
@@ -45,13 +46,14 @@ class Runner:
             # Nothing can be caught up with: what moved between pages while they were read is found by reading again.
             self._publisher.commit_checkpoint(checkpoint.looked_twice() or checkpoint.look_twice())
             return False
-        walk = self._source.walk(checkpoint)
-        if checkpoint.phase == "snapshot":
-            for page in walk:
-                # Encoded page by page while the next one comes; the transaction opens after the last of them.
-                self._publisher.publish(_fill(chain([page], walk), self._bounds))
-        else:
-            self._follow(walk, checkpoint)
+        # Closed whatever happens: an error holds its frames, and a walk in them would go on reading ahead.
+        with closing(self._source.walk(checkpoint)) as walk:
+            if checkpoint.phase == "snapshot":
+                for page in walk:
+                    # Encoded page by page while the next one comes; the transaction opens after the last of them.
+                    self._publisher.publish(_fill(chain([page], walk), self._bounds))
+            else:
+                self._follow(walk, checkpoint)
         return checkpoint.phase == "streaming"
 
     def _follow(self, walk: Iterable[SyncPage], start: Checkpoint) -> None:

@@ -6,7 +6,7 @@ import ssl
 import threading
 import time
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from typing import Final
 
@@ -78,13 +78,14 @@ class Source:
             headers={"User-Agent": f"contentwire/{__version__}", "Accept": "*/*", "Accept-Encoding": "gzip"},
         )
 
-    def walk(self, checkpoint: Checkpoint) -> Iterator[SyncPage]:
+    def walk(self, checkpoint: Checkpoint) -> Generator[SyncPage]:
         """Yield the pages after `checkpoint` until caught up; the next one is on its way while a page is worked on.
 
         The next request leaves before this page's items are read: an API's latency is all that a slow one costs.
 
-        Ends early, without a caught-up page, when `stop` is set. Raises what `fetch` raises; `WalkBroken` in place
-        of `CheckpointRejected` (but `PageTooLarge`) once the walk has given a page, and when a cursor comes back in it.
+        Close a walk that you leave: it reads ahead. It ends early, without a caught-up page, when `stop` is set.
+        Raises what `fetch` raises; `WalkBroken` in place of `CheckpointRejected` (but `PageTooLarge`) once the walk has
+        given a page, and when a cursor comes back in it.
         """
         ahead: queue.SimpleQueue[Frame | BaseException | None] = queue.SimpleQueue()
         room, abandoned = threading.Semaphore(1), threading.Event()

@@ -16,7 +16,7 @@ from connector.runner import Bounds, Runner
 from connector.simulator import Fault, Simulator
 from connector.source import ignore
 from connector.testing import MemoryStore, fail_after_commit, fail_before_commit
-from tests.cms import assert_right
+from tests.cms import assert_right, eventually
 from tests.following import Following
 from tests.published import events
 
@@ -123,6 +123,17 @@ def test_a_transaction_whose_pages_break_off_is_none(
         assert running.checkpoint.cursor is None
         running.become_current()
     assert_right(simulator, name, store.records)
+
+
+def test_a_walk_that_publishing_broke_off_asks_no_further(following: Following, store: MemoryStore) -> None:
+    """What failed leaves no thread that waits to read on, though the error with all its frames is still held."""
+    before = set(threading.enumerate())
+    with session(following, EVERY_PAGE) as running:
+        store.faults.append(fail_before_commit(UnknownOutcome("crash")))
+        with pytest.raises(UnknownOutcome) as held:
+            running.runner.pass_once()
+        eventually(lambda: not [each for each in set(threading.enumerate()) - before if each.name == "look-ahead"])
+    assert str(held.value) == "crash"
 
 
 def test_the_passes_lead_from_snapshot_to_streaming(following: Following) -> None:
