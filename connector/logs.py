@@ -122,6 +122,9 @@ def _route_libraries() -> None:
     # Its INFO lines are request lines, and some request URLs carry a credential.
     for name in ("httpx", "httpcore"):
         logging.getLogger(name).setLevel(logging.WARNING)
+    # Whatever anybody sends to the port would be an error line each.
+    for name in ("waitress", "waitress.queue"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
 def _name(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

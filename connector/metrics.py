@@ -22,6 +22,16 @@ _OUTCOMES: Final[dict[str, Outcome]] = {
     "UnknownOutcome": "unknown",
     "Fenced": "fenced",
 }
+_WEBHOOKS: Final = (
+    "accepted",
+    "repeated",
+    "handed_on",
+    "undelivered",
+    "unconfigured",
+    "unsigned",
+    "expired",
+    "wrong",
+)
 _DEAD_LETTERS: Final = ("MalformedItem", "EventTooLarge")
 _POLL_FAILURES: Final = ("SourceUnavailable", "QuotaExhausted", "SourceRejected")
 _RETRIES: Final = (
@@ -88,6 +98,7 @@ class Metrics:
             "contentwire_lag_seconds", "Since the stream was last known to hold everything that the CMS delivers."
         )
         self._restarts = self._counter("contentwire_stream_restarts", "Streams started again after their thread ended.")
+        self._webhooks = self._counter("contentwire_webhooks", "Webhook calls, by what became of them.", "outcome")
         self._held_deletes = self._gauge("contentwire_held_deletes", "Deletes that wait for an operator's consent.")
         self._freshness = self._histogram(
             "contentwire_freshness_seconds", "From the CMS's publish time to our commit.", _FRESHNESS_BUCKETS
@@ -107,6 +118,7 @@ class Metrics:
             (self._retries, _RETRIES),
             (self._poll_failures, _POLL_FAILURES),
             (self._transactions, get_args(Outcome)),
+            (self._webhooks, _WEBHOOKS),
         )
         unlabelled = (self._pages, self._items, self._bytes, self._stale, self._locale_mismatches, self._walk_restarts)
         for connection in connections:
@@ -181,6 +193,10 @@ class Metrics:
             self._poll_failures.labels(connection, name).inc()
         if outcome := _OUTCOMES.get(name):
             self.transactions(connection, outcome)
+
+    def webhook(self, connection: str, outcome: str) -> None:
+        """Count a webhook call."""
+        self._webhooks.labels(connection, outcome).inc()
 
     def lag(self, connection: str, seconds: float) -> None:
         """Note for how long the stream has not been known to be current."""

@@ -3,6 +3,7 @@
 Safe from any thread; the clock is a parameter.
 """
 
+import math
 import threading
 from collections.abc import Callable, Collection
 
@@ -18,12 +19,16 @@ class Schedule:
         self._monotonic = monotonic
         self._wake_ups: list[float] = []
         self._announced: str | None = None
+        self._polled_at = -math.inf
 
     def wake(self, announced: str | None = None) -> None:
-        """Poll now, and a few times more in the next two minutes, until a change of the id `announced` is published."""
-        now = self._monotonic()
+        """Poll now, and a few times more in the next two minutes, until a change of the id `announced` is published.
+
+        However many calls come, two polls that they ask for are `wake_spacing` seconds apart.
+        """
+        begin = max(self._monotonic(), self._polled_at + self._pace.wake_spacing)
         self._announced = announced
-        self._wake_ups = [now + delay for delay in self._pace.wake_ups]
+        self._wake_ups = [begin + delay for delay in self._pace.wake_ups]
         self.woken.set()
 
     def published(self, ids: Callable[[], Collection[str]]) -> None:
@@ -35,5 +40,6 @@ class Schedule:
         """Return when to poll, on the monotonic clock, if nothing but the interval asks for it at `due`."""
         while self._wake_ups and self._wake_ups[0] <= self._monotonic():
             self._wake_ups.pop(0)
+            self._polled_at = self._monotonic()
             due = 0.0
         return min([due, *self._wake_ups[:1]])

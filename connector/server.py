@@ -5,6 +5,8 @@ import socket
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
+from operator import itemgetter
 from types import TracebackType
 from typing import Protocol, Self
 from wsgiref.types import StartResponse, WSGIEnvironment
@@ -13,18 +15,25 @@ from markupsafe import Markup
 from waitress import wasyncore
 from waitress.server import TcpWSGIServer, create_server
 from waitress.task import ThreadedTaskDispatcher
-from werkzeug.exceptions import HTTPException, NotFound, Unauthorized
+from werkzeug.exceptions import HTTPException, NotFound
 from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Request, Response
 
+from connector import logs
 from connector.errors import ConfigError
-from connector.status import StreamStatus
+from connector.site import Site
+from connector.status import HALTED, StreamStatus
+from connector.webhook import Handled
 
 BODY_BYTES = 1_000_000
 WEDGED_AFTER = 30.0
 """Seconds after which a supervisor loop that has not turned counts as wedged."""
 
 _THREADS = 4
+_CONNECTIONS = 256
+_HEAD_SECONDS = 15.0  # a request has so long to come, head and body
+_MISDIRECTED = 421
+_REFUSED = 400
 _ROUTES = Map(
     [
         Rule("/", endpoint="page", methods=["GET"]),
@@ -58,10 +67,13 @@ class StatusSource(Protocol):
         """Return the connections whose thread has ended and waits to be started again."""
         ...
 
-    def wake(self, connection: str, headers: Mapping[str, str], method: str, path: str, body: bytes) -> bool | None:
-        """Wake the poller of `connection`: None if there is no such connection, False if the call is not authentic.
+    def wake(
+        self, connection: str, headers: Mapping[str, str], method: str, paths: Sequence[str], body: bytes
+    ) -> Handled | None:
+        """Wake the poller of `connection`; None if there is no such connection.
 
-        Header names are in lower case; `path` is as it was sent, with its query.
+        Header names are in lower case; `paths` are the target as it was sent, with its query, and as it may have been
+        before a gateway changed it.
         """
         ...
 
@@ -69,11 +81,10 @@ class StatusSource(Protocol):
 class Server:
     """The operators' port, open between `start` and `stop`, or as a context manager."""
 
-    def __init__(
-        self, host: str, port: int, source: StatusSource, metrics: Callable[[], bytes], content_type: str
-    ) -> None:
-        self._address = (host, port)
-        self._application = _Application(source, metrics, content_type)
+    def __init__(self, site: Site, source: StatusSource, metrics: Callable[[], bytes], content_type: str) -> None:
+        self._address = (site.host, site.port)
+        self._stopping = False
+        self._application = _Application(site, source, metrics, content_type)
         self._sockets: dict[int, wasyncore.dispatcher] = {}
         self._dispatcher = ThreadedTaskDispatcher()
         self._server: TcpWSGIServer | None = None
@@ -109,8 +120,13 @@ class Server:
             ident=None,
             max_request_body_size=BODY_BYTES,
             clear_untrusted_proxy_headers=True,
+            # select() ends the loop for a process with more than 1,024 open files.
+            asyncore_use_poll=True,
+            connection_limit=_CONNECTIONS,
+            cleanup_interval=1,
         )
-        self._thread = threading.Thread(target=self._server.run, name="server", daemon=True)
+        self._server.maintenance = partial(_sweep, self._server)
+        self._thread = threading.Thread(target=self._serve, args=(self._server,), name="server", daemon=True)
         self._thread.start()
         return self
 
@@ -118,11 +134,20 @@ class Server:
         """Finish the answers under way, close the port, and leave no thread behind."""
         if self._server is None or self._thread is None:
             return
+        self._stopping = True
         self._dispatcher.shutdown()
         # Its loop ends when nothing is open any more, and only the loop's own thread may close what it selects on.
         self._server.trigger.pull_trigger(lambda: wasyncore.close_all(self._sockets))
         self._thread.join()
         self._server = self._thread = None
+
+    def _serve(self, server: TcpWSGIServer) -> None:
+        """Answer until `stop`; what ends the loop by accident is logged, and the loop goes on."""
+        while not self._stopping and self._sockets:
+            try:
+                server.run()
+            except Exception as error:  # noqa: BLE001  whatever a request does to the loop, the next one is answered
+                logs.get("server").error("the port's loop has failed and goes on", exc_info=error)
 
     def __enter__(self) -> Self:
         return self.start()
@@ -136,7 +161,8 @@ class Server:
 class _Application:
     """The WSGI application. It logs nothing: bodies and headers of webhooks hold what is not ours."""
 
-    def __init__(self, source: StatusSource, metrics: Callable[[], bytes], content_type: str) -> None:
+    def __init__(self, site: Site, source: StatusSource, metrics: Callable[[], bytes], content_type: str) -> None:
+        self._site = site
         self._source = source
         self._render = metrics
         self._content_type = content_type
@@ -148,7 +174,10 @@ class _Application:
 
     def _answer(self, environ: WSGIEnvironment) -> Response:
         try:
-            endpoint, values = _ROUTES.bind_to_environ(environ).match()
+            endpoint, values = _ROUTES.bind("", path_info=_path(environ)).match(method=environ["REQUEST_METHOD"])
+            # Webhooks come by any name, and authenticate themselves.
+            if endpoint != "webhook" and not self._site.answers_to(environ.get("HTTP_HOST")):
+                return _json({"error": "this host name is not known here: see hosts in [server]"}, _MISDIRECTED)
             response: Response = getattr(self, f"_{endpoint}")(Request(environ), **values)
         except HTTPException as error:
             return error.get_response(environ)
@@ -160,10 +189,13 @@ class _Application:
     def _metrics(self, _request: Request) -> Response:
         return Response(self._render(), content_type=self._content_type)
 
-    def _health(self, _request: Request) -> Response:
+    def _health(self, request: Request) -> Response:
         seconds = self._source.seconds_since_turn()
         dead = list(self._source.dead())
         ok = seconds <= WEDGED_AFTER and not dead
+        if request.args.get("streams") == "all":
+            dead += [each.connection for each in self._source.status() if each.state in HALTED]
+            ok = ok and not dead
         return _json({"ok": ok, "seconds_since_turn": round(seconds, 1), "dead": dead}, 200 if ok else 503)
 
     def _ready(self, _request: Request) -> Response:
@@ -174,12 +206,12 @@ class _Application:
     def _webhook(self, request: Request, connection: str) -> Response:
         headers = {name.lower(): value for name, value in request.headers.items()}
         path = str(request.environ.get("REQUEST_URI") or request.full_path)
-        authentic = self._source.wake(connection, headers, request.method, path, request.get_data())
-        if authentic is None:
+        paths = [path, *([self._site.public_path + path] if self._site.public_path else [])]
+        handled = self._source.wake(connection, headers, request.method, paths, request.get_data())
+        if handled is None:
             raise NotFound
-        if not authentic:
-            raise Unauthorized
-        return _json({"accepted": True}, 202)
+        accepted = handled.status < _REFUSED
+        return _json({"accepted": accepted, "outcome": handled.outcome}, handled.status)
 
 
 def status_page(streams: Sequence[StreamStatus]) -> str:
@@ -209,6 +241,31 @@ def _time(at_ms: int | None) -> str:
     if at_ms is None:
         return ""
     return datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def _path(environ: WSGIEnvironment) -> str:
+    return str(environ.get("PATH_INFO", "")).encode("latin-1", "replace").decode("utf-8", "replace")
+
+
+def _sweep(server: TcpWSGIServer, now: float) -> None:
+    """Close connections whose request does not come: those that take too long, and the oldest where room runs out.
+
+    Runs once a second in the loop's thread, in place of waitress's own sweep, which counts from the last byte on: one
+    byte now and then would keep a connection for ever.
+    """
+    idle = []
+    for channel in list(server.active_channels.values()):
+        if channel.requests or channel.total_outbufs_len:
+            channel.busy_at = now
+            continue
+        since = getattr(channel, "busy_at", channel.creation_time)
+        if now - since > _HEAD_SECONDS:
+            channel.will_close = True
+        else:
+            idle.append((since, channel))
+    crowded = len(idle) - _CONNECTIONS // 2
+    for _, channel in sorted(idle, key=itemgetter(0))[: max(crowded, 0)]:
+        channel.will_close = True
 
 
 def _json(value: object, status: int) -> Response:

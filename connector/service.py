@@ -11,12 +11,14 @@ from typing import Final
 from connector import __version__, limits, logs, peers, wiring
 from connector.config import Config
 from connector.errors import ConfigError, ConnectorError, InternalFailure
+from connector.kafka import handover
 from connector.kafka.cluster import Cluster
 from connector.metrics import CONTENT_TYPE, Metrics
 from connector.server import Server
 from connector.session import Session
 from connector.status import StreamStatus
 from connector.supervisor import Outcome, Supervisor
+from connector.webhook import Handled
 
 _EXIT_CODES: Final = {"current": 0, "stopped": 1, "unreachable": 3, "interrupted": 1}
 _BY_SIGNAL: Final = 128
@@ -74,9 +76,11 @@ class Service:
         """Return the connections whose thread has ended and waits to be started again."""
         return self._supervisor.dead()
 
-    def wake(self, connection: str, headers: Mapping[str, str], method: str, path: str, body: bytes) -> bool | None:
-        """Wake the poller of `connection`: None if there is none, False if the call is not authentic."""
-        return self._supervisor.wake(connection, headers, method, path, body)
+    def wake(
+        self, connection: str, headers: Mapping[str, str], method: str, paths: Sequence[str], body: bytes
+    ) -> Handled | None:
+        """Wake the poller of `connection`; None if there is no such connection."""
+        return self._supervisor.wake(connection, headers, method, paths, body)
 
     def unfinished(self) -> list[StreamStatus]:
         """Return the streams that were not current when the run ended, each with its error."""
@@ -136,7 +140,8 @@ class Service:
         Cluster(self._client, timeout=self._patience).topics()
         self._begun = True
         layouts = [wiring.layout(self._config.kafka, each) for each in self._config.connections.values()]
-        self._outcome = self._supervisor.run(layout.state_spec() for layout in layouts)
+        wake_ups = handover.spec(self._config.kafka.prefix, self._config.kafka.replication_factor)
+        self._outcome = self._supervisor.run((layout.state_spec() for layout in layouts), wake_ups)
         return self._next is not None and not self._received
 
     def _reload(self) -> None:
@@ -162,7 +167,7 @@ class Service:
     def _open_port(self) -> None:
         listen = self._config.server
         if listen and not self._once:
-            self._server = Server(listen.host, listen.port, self, self._metrics.render, CONTENT_TYPE).start()
+            self._server = Server(listen.site(), self, self._metrics.render, CONTENT_TYPE).start()
             logs.get("server").info("listening", host=listen.host, port=self._server.port)
 
     def _look_after_port(self) -> None:

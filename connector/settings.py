@@ -25,6 +25,7 @@ from connector.errors import ConfigError, ConnectorError
 from connector.model import EntityType
 from connector.outbound import Outbound, Proxy
 from connector.secret import Missing, Secret
+from connector.site import Site
 from connector.vendors import Settings
 
 _BROKER = r"([A-Z_]+://)?(\[[0-9A-Fa-f:.]+\]|[^\s/:\[\]]+)(:\d{1,5})?"
@@ -264,9 +265,19 @@ class Connection(_Reached):
 
 
 class ServerConfig(_Frozen):
-    """Where metrics, health, webhooks and the status page listen. Port 0 means any free port."""
+    """Where metrics, health, webhooks and the status page listen. Port 0 means any free port.
+
+    `hosts`: names by which the port is asked for, beside addresses, localhost and the name in `listen`. `public_path`:
+    what a gateway takes off the path of webhook calls before they come here; signatures hold for the whole path.
+    """
 
     listen: str = "127.0.0.1:9464"
+    hosts: Names | None = None
+    public_path: str = Field(default="", pattern=r"^(/[A-Za-z0-9._~/-]*[A-Za-z0-9._~-])?$")
+
+    def site(self) -> Site:
+        """Return what the server has to know."""
+        return Site(self.host, self.port, frozenset(self.hosts or ()), self.public_path)
 
     @field_validator("listen")
     @classmethod

@@ -11,9 +11,12 @@ from typing import Final, Literal
 import msgspec
 
 from connector import logs
+from connector.calls import Calls
 from connector.errors import BrokerFatal, ConnectorError, InternalFailure
 from connector.follower import Follower
+from connector.kafka import handover
 from connector.kafka.client import Settings
+from connector.kafka.handover import Handover
 from connector.kafka.layout import TopicSpec
 from connector.kafka.link import Link
 from connector.kafka.membership import Membership
@@ -21,6 +24,7 @@ from connector.kafka.topics import Topics
 from connector.metrics import Metrics
 from connector.plan import Plan
 from connector.status import HALTED, StreamState, StreamStatus
+from connector.webhook import Handled, Refused, WakeUp
 
 _ANOTHERS: Final = "another process owns the stream", "contentwire status says which: stop it, or let it do the work"
 Outcome = Literal["current", "stopped", "unreachable", "interrupted"]
@@ -59,6 +63,8 @@ class Supervisor:
         self._shown: dict[str, StreamState] = {}
         self._lagged_at = 0.0
         self._link: Link | None = None
+        self._calls = Calls()
+        self._handover: Handover | None = None
         self._stop = threading.Event()
         self._turned_at = self._waited_since = time.monotonic()
         self._gave_up = False
@@ -70,10 +76,11 @@ class Supervisor:
         metrics.born(self._plans)
         self._publish_states()
 
-    def run(self, specs: Iterable[TopicSpec]) -> Outcome:
+    def run(self, specs: Iterable[TopicSpec], wake_ups: TopicSpec | None = None) -> Outcome:
         """Follow until `stop`, or with `once` until every stream is current or cannot become so.
 
-        `specs` are the state topics: they MUST exist before the group is joined. Raises `BrokerUnavailable` or
+        `specs` are the state topics: they MUST exist before the group is joined. `wake_ups` is the topic by which
+        webhook calls are handed on; where it cannot be had, none are. Raises `BrokerUnavailable` or
         `BrokerFatal` if the group cannot be joined.
         """
         topics = Topics(self._client)
@@ -81,7 +88,10 @@ class Supervisor:
             topics.ensure(spec)
         self._waiting, self._waiting_since_ms = "standby", _now_ms()
         membership = Membership(self._client, self._group, self._by_topic, self, failed=self._membership_failed)
-        self._link = Link(self._client, min(self._by_topic), changed=self._link_changed)
+        handed = self._open_handover(topics, wake_ups)
+        self._link = Link(
+            self._client, min(self._by_topic), changed=self._link_changed, wake_ups=handed, heard=self._heard
+        )
         self._link.start()
         membership.start()
         try:
@@ -146,19 +156,69 @@ class Supervisor:
         """Return how long ago the supervisor's loop last turned."""
         return time.monotonic() - self._turned_at
 
-    def wake(self, connection: str, headers: Mapping[str, str], method: str, path: str, body: bytes) -> bool | None:
-        """Wake the poller of `connection`: None if there is none, False if the call is not authentic."""
+    def wake(
+        self, connection: str, headers: Mapping[str, str], method: str, paths: Sequence[str], body: bytes
+    ) -> Handled | None:
+        """Wake the poller of `connection`, wherever it is; None if there is no such connection.
+
+        `paths`: the request target as whoever signed the call may have known it; one that fits is enough.
+        """
         plan = self._plans.get(connection)
         if plan is None:
             return None
-        call = plan.vendor.wake_up(headers, method, path, body, time.time())
-        if call is None:
-            return False
+        found = [plan.vendor.wake_up(headers, method, path, body, time.time()) for path in paths]
+        call = next((each for each in found if isinstance(each, WakeUp)), None)
+        handled = self._refuse(connection, found[0], paths) if call is None else self._pass_on(connection, call)
+        self._metrics.webhook(connection, handled.outcome)
+        return handled
+
+    def _pass_on(self, connection: str, call: WakeUp) -> Handled:
+        if call.once and not self._calls.first(call.once):
+            return Handled("repeated")
         with self._lock:
             follower = self._followers.get(connection)
         if follower:
             follower.wake(call.id)
-        return True
+            return Handled("accepted")
+        if self._handover is None:
+            return Handled("accepted")
+        taken = self._handover.send(handover.Call(connection, call.id))
+        if not taken:
+            self._log.warning("a webhook call could not be handed on to the stream's owner", connection=connection)
+        return Handled("handed_on" if taken else "undelivered")
+
+    def _refuse(self, connection: str, refused: WakeUp | Refused, paths: Sequence[str]) -> Handled:
+        assert isinstance(refused, Refused)
+        if self._calls.tell(connection, refused.reason):
+            facts = {"seconds_off": round(refused.seconds_off)} if refused.reason == "expired" else {}
+            self._log.warning(
+                "a webhook call was refused",
+                connection=connection,
+                reason=refused.reason,
+                paths=[path[:200] for path in paths],
+                hint=_REFUSALS[refused.reason],
+                **facts,
+            )
+        return Handled(refused.reason)
+
+    def _heard(self, value: bytes) -> None:
+        """Heed a call that another process has handed on, if the stream is this one's."""
+        call = handover.read(value)
+        with self._lock:
+            follower = self._followers.get(call.connection) if call else None
+        if call and follower:
+            follower.wake(call.id)
+
+    def _open_handover(self, topics: Topics, wake_ups: TopicSpec | None) -> str | None:
+        if wake_ups is None or self._once:
+            return None
+        try:
+            topics.ensure(wake_ups)
+        except ConnectorError as error:
+            self._log.warning("webhook calls are not handed on", message=str(error), hint=error.hint)
+            return None
+        self._handover = Handover(self._client, wake_ups.name)
+        return wake_ups.name
 
     def _standby(self, plan: Plan) -> StreamStatus:
         error, hint = _ANOTHERS if self._gave_up else ("", "")
@@ -286,6 +346,14 @@ class Supervisor:
                     "a stream is left in the middle of its work: its next owner fences it, and nothing is lost",
                     connection=follower.plan.connection,
                 )
+
+
+_REFUSALS: Final = {
+    "unconfigured": "set webhook_secret for this connection, or remove the webhook",
+    "unsigned": "let the CMS sign its calls, or send the secret in the header X-Contentwire-Secret",
+    "expired": "compare this machine's clock with the CMS's: a signature is good for 30 seconds",
+    "wrong": "compare webhook_secret; where a gateway takes a prefix off the path, set public_path in [server]",
+}
 
 
 class _Revival:

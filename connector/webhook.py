@@ -2,7 +2,7 @@
 
 import hmac
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Literal, Protocol
 
 import msgspec
 
@@ -23,9 +23,49 @@ class Secret(Protocol):
 
 
 class WakeUp(msgspec.Struct, frozen=True):
-    """What an authentic webhook call announces: the entity's id where the body tells it, else None."""
+    """What an authentic webhook call announces: the entity's id where the body tells it, else None.
+
+    `once`: by what a repetition of this very call is recognised, None where nothing in it is unique.
+    """
 
     id: str | None = None
+    once: str | None = None
+
+
+Reason = Literal["unconfigured", "unsigned", "expired", "wrong"]
+
+
+class Refused(msgspec.Struct, frozen=True):
+    """Why a call is not authentic.
+
+    No `webhook_secret` is configured; the call carries no signature or secret; it was signed `seconds_off` seconds
+    before (or, negative, after) our own clock's time; or what it carries does not fit.
+    """
+
+    reason: Reason
+    seconds_off: float = 0.0
+
+
+def by_secret(headers: Mapping[str, str], secret: Secret | None) -> Refused | None:
+    """Return why a call is refused that should carry `secret` in `SECRET_HEADER`, None where it does."""
+    if not (secret and secret.get_secret_value()):
+        return Refused("unconfigured")
+    if not any(name.lower() == SECRET_HEADER.lower() for name in headers):
+        return Refused("unsigned")
+    return None if shares_secret(headers, secret) else Refused("wrong")
+
+
+class Handled(msgspec.Struct, frozen=True):
+    """What became of a call: `accepted`, `repeated`, `handed_on` to the stream's owner, `undelivered`, or refused."""
+
+    outcome: Literal["accepted", "repeated", "handed_on", "undelivered"] | Reason
+
+    @property
+    def status(self) -> int:
+        """The HTTP status to answer with."""
+        if self.outcome == "undelivered":
+            return 503
+        return 202 if self.outcome in ("accepted", "repeated", "handed_on") else 401
 
 
 def shares_secret(headers: Mapping[str, str], secret: Secret | None) -> bool:

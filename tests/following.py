@@ -30,6 +30,7 @@ QUICK = Pace(
     doubt_briefly=0.05,
     doubt_pause=0.01,
     try_again=0.05,
+    wake_spacing=0.0,
     wake_ups=(0.0,),
 )
 PATIENCE = 30.0

@@ -1,6 +1,6 @@
 """`python -m connector.cli`: the program."""
 
-from connector.__main__ import main
+from connector.cli.main import main
 
 if __name__ == "__main__":
     main()

@@ -1,4 +1,6 @@
-"""Whether Kafka answers this process: asked every few seconds, so that an outage is not mistaken for peace.
+"""Whether Kafka answers this process, asked every few seconds: an outage must not be mistaken for peace.
+
+And what other processes hand on: webhook calls for streams that this one owns.
 
 By a metadata request of a consumer, which creates no topic and is no admin request: one of those to a coordinator that
 outlives its broker ends the process (librdkafka issue 4605).
@@ -9,26 +11,35 @@ import time
 from collections.abc import Callable
 from typing import Any, Final
 
-from confluent_kafka import Consumer, KafkaError, KafkaException
+from confluent_kafka import OFFSET_END, Consumer, KafkaError, KafkaException, TopicPartition
 
 from connector.errors import BrokerFatal, ConnectorError
 from connector.kafka.client import Settings, create, unavailable
 
 _TIMEOUT: Final = 5.0
 _PAUSE: Final = 3.0
+_TURN: Final = 0.5
 
 
 class Link:
     """Asks for `topic` from `start` to `stop`, in a thread of its own.
 
     `changed` is told, in that thread, of an error once Kafka does not answer, and of None and the seconds it lasted
-    once it does again.
+    once it does again. `heard` is told of each record of the topic `wake_ups`, from now on.
     """
 
     def __init__(
-        self, client: Settings, topic: str, *, changed: Callable[[ConnectorError | None, float], None]
+        self,
+        client: Settings,
+        topic: str,
+        *,
+        changed: Callable[[ConnectorError | None, float], None],
+        wake_ups: str | None = None,
+        heard: Callable[[bytes], None] = lambda _: None,
     ) -> None:
         self._changed = changed
+        self._wake_ups = wake_ups
+        self._heard = heard
         self.error: ConnectorError | None = None
         self.broken_at: float | None = None
         self._topic = topic
@@ -40,6 +51,8 @@ class Link:
 
     def start(self) -> None:
         """Begin to ask."""
+        if self._wake_ups:
+            self._consumer.assign([TopicPartition(self._wake_ups, 0, OFFSET_END)])
         self._thread.start()
 
     @property
@@ -66,8 +79,19 @@ class Link:
     def _run(self) -> None:
         while not self._stop.is_set():
             self.ask()
-            self._stop.wait(_PAUSE)
+            asked_at = time.monotonic()
+            while not self._stop.is_set() and time.monotonic() - asked_at < _PAUSE:
+                self._listen()
         self._consumer.close()
+
+    def _listen(self) -> None:
+        if self._wake_ups is None:
+            self._stop.wait(_PAUSE)
+            return
+        message = self._consumer.poll(_TURN)
+        value = message.value() if message is not None and message.error() is None else None
+        if isinstance(value, bytes):
+            self._heard(value)
 
     def _broken(self, error: ConnectorError, at: float) -> None:
         self.error = error

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, m
 from connector import outbound
 from connector.errors import ConfigError, SourceUnavailable
 from connector.model import Checkpoint, EntityKey, EntityType, Frame, SyncPage
-from connector.webhook import WakeUp
+from connector.webhook import Refused, WakeUp
 
 
 class Settings(BaseModel):
@@ -162,8 +162,8 @@ class Vendor(Protocol):
         """Return each kind of change that a setting makes the API withhold (deletes above all)."""
         ...
 
-    def wake_up(self, headers: Mapping[str, str], method: str, path: str, body: bytes, now: float) -> WakeUp | None:
-        """Return what a webhook call announces, or None if it is not authentic; never raises on any call.
+    def wake_up(self, headers: Mapping[str, str], method: str, path: str, body: bytes, now: float) -> WakeUp | Refused:
+        """Return what a webhook call announces, or why it is not authentic; never raises on any call.
 
         `path` is the request target as it was received, with its query; `now` is in seconds since 1970.
         """

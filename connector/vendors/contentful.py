@@ -28,7 +28,7 @@ from connector.errors import (
 from connector.model import ALL_LOCALES, Change, Checkpoint, EntityKey, EntityType, Frame, SyncPage
 from connector.refusal import looks_like_a_page, meaning, named, seconds
 from connector.vendors import Loss, Settings, continuation
-from connector.webhook import WakeUp, announced, shares_secret
+from connector.webhook import Refused, WakeUp, announced, by_secret
 
 _HOSTS = {
     ("us", False): "https://cdn.contentful.com",
@@ -46,6 +46,7 @@ _PATHS = {"entry": "entries", "asset": "assets"}
 _CODE = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _RATE_WAIT = 1.0
 _SIGNATURE_AGE = 30.0
+_UNRESERVED = "-_.!~*'()"
 _HINTS = {
     400: "check api_filter and page_size",
     401: "check the token: it must be a delivery token of this space; a new one takes some seconds to work",
@@ -215,13 +216,18 @@ class Contentful:
             found.append(Loss("preview", "one initial sync, and no change and no delete after it"))
         return tuple(found)
 
-    def wake_up(self, headers: Mapping[str, str], method: str, path: str, body: bytes, now: float) -> WakeUp | None:
+    def wake_up(self, headers: Mapping[str, str], method: str, path: str, body: bytes, now: float) -> WakeUp | Refused:
         """Return what a call announces that is signed by Contentful or carries the shared secret."""
-        if not (
-            shares_secret(headers, self._settings.webhook_secret) or self._signed(headers, method, path, body, now)
-        ):
-            return None
-        return WakeUp(id=announced(body, ("sys", "id")))
+        told = announced(body, ("sys", "id"))
+        refused = by_secret(headers, self._settings.webhook_secret)
+        if refused is None:
+            return WakeUp(id=told)
+        if refused.reason == "unconfigured":
+            return refused
+        signed = self._signed(headers, method, path, body, now)
+        if isinstance(signed, Refused):
+            return refused if signed.reason == "unsigned" else signed
+        return WakeUp(id=told, once=signed)
 
     def _get(self, what: str, parameters: Mapping[str, str]) -> httpx.Request:
         path = f"/spaces/{self._settings.space}/environments/{self._settings.environment}/{what}"
@@ -292,8 +298,8 @@ class Contentful:
             marker=raw,
         )
 
-    def _signed(self, headers: Mapping[str, str], method: str, path: str, body: bytes, now: float) -> bool:
-        """Return whether Contentful signed this call with the connection's secret within the last 30 seconds.
+    def _signed(self, headers: Mapping[str, str], method: str, path: str, body: bytes, now: float) -> str | Refused:
+        """Return the signature that Contentful has made of this call, with our secret, in the last 30 seconds.
 
         https://www.contentful.com/developers/docs/webhooks/request-verification/
         """
@@ -301,15 +307,23 @@ class Contentful:
         given = {name.lower(): value.strip() for name, value in headers.items()}
         names = sorted(given.get("x-contentful-signed-headers", "").lower().split(","))
         signed_at = seconds(given.get("x-contentful-timestamp"))
-        if not secret or signed_at is None or "x-contentful-timestamp" not in names:
-            return False
-        if abs(now - signed_at / 1000) > _SIGNATURE_AGE:
-            return False
+        signature = given.get("x-contentful-signature", "")
+        if not signature or signed_at is None or "x-contentful-timestamp" not in names:
+            return Refused("unsigned")
         signed = ";".join(f"{name}:{given.get(name, '')}" for name in names)
-        text = f"{method.upper()}\n{path}\n{signed}\n".encode("utf-8", "surrogatepass") + body
-        expected = hmac.new(secret.encode("utf-8", "surrogatepass"), text, hashlib.sha256).hexdigest()
-        signature = given.get("x-contentful-signature", "").encode("utf-8", "surrogatepass")
-        return hmac.compare_digest(expected.encode(), signature)
+        for spelt in (path, _as_signed(path)):
+            text = f"{method.upper()}\n{spelt}\n{signed}\n".encode("utf-8", "surrogatepass") + body
+            expected = hmac.new(secret.encode("utf-8", "surrogatepass"), text, hashlib.sha256).hexdigest()
+            if hmac.compare_digest(expected.encode(), signature.encode("utf-8", "surrogatepass")):
+                off = now - signed_at / 1000
+                return signature if abs(off) <= _SIGNATURE_AGE else Refused("expired", off)
+        return Refused("wrong")
+
+
+def _as_signed(path: str) -> str:
+    """Return a path as Contentful's own toolkit signs it: the whole query escaped once more."""
+    before, mark, query = path.partition("?")
+    return f"{before}{mark}{quote(query, safe=_UNRESERVED)}"
 
 
 def _content_type(sys: Sys) -> str | None:

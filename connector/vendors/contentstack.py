@@ -18,7 +18,7 @@ from connector.model import ALL_LOCALES, Change, ChangeType, Checkpoint, EntityK
 from connector.refusal import meaning, moment, seconds
 from connector.timestamp import micros
 from connector.vendors import Loss, Settings
-from connector.webhook import WakeUp, announced, shares_secret
+from connector.webhook import Refused, WakeUp, announced, by_secret
 
 _HOSTS = {
     "na": "https://cdn.contentstack.io",
@@ -226,11 +226,11 @@ class Contentstack:
             found.append("start_from: nothing that was last published before that date")
         return tuple(Loss("api_filter", what) for what in found)
 
-    def wake_up(self, headers: Mapping[str, str], method: str, path: str, body: bytes, now: float) -> WakeUp | None:
+    def wake_up(self, headers: Mapping[str, str], method: str, path: str, body: bytes, now: float) -> WakeUp | Refused:
         """Return what a call announces that carries the shared secret. Contentstack's own signature is not checked."""
         del method, path, now
-        if not shares_secret(headers, self._settings.webhook_secret):
-            return None
+        if refused := by_secret(headers, self._settings.webhook_secret):
+            return refused
         return WakeUp(id=announced(body, *(("data", module, "uid") for module in ("entry", "asset", "content_type"))))
 
     def _get(self, what: str, parameters: Mapping[str, str]) -> httpx.Request:

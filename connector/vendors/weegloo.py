@@ -25,7 +25,7 @@ from connector.errors import (
 from connector.model import ALL_LOCALES, Change, Checkpoint, EntityKey, EntityType, Frame, SyncPage
 from connector.refusal import looks_like_a_page, meaning, named, wait
 from connector.vendors import Loss, Settings, continuation
-from connector.webhook import WakeUp, announced, shares_secret
+from connector.webhook import Refused, WakeUp, announced, by_secret
 
 _HOST = "https://cda.weegloo.com"
 _TYPES = ("All", "Content", "Media", "Deletion", "DeletedContent", "DeletedMedia")
@@ -186,11 +186,11 @@ class Weegloo:
             found.append(Loss("api_filter", "content-type: no content of another content type"))
         return tuple(found)
 
-    def wake_up(self, headers: Mapping[str, str], method: str, path: str, body: bytes, now: float) -> WakeUp | None:
+    def wake_up(self, headers: Mapping[str, str], method: str, path: str, body: bytes, now: float) -> WakeUp | Refused:
         """Return what a call announces that carries the shared secret; Weegloo signs none."""
         del method, path, now
-        if not shares_secret(headers, self._settings.webhook_secret):
-            return None
+        if refused := by_secret(headers, self._settings.webhook_secret):
+            return refused
         return WakeUp(id=announced(body, ("sys", "id")))
 
     def _get(self, what: str, parameters: Mapping[str, str]) -> httpx.Request:

@@ -19,6 +19,7 @@ from connector.model import Checkpoint, Frame
 from connector.simulator import Fault, Simulator
 from connector.source import Source
 from connector.vendors import names
+from connector.webhook import WakeUp
 from tests.cms import connect
 
 ROOT = Path(__file__).parents[2]
@@ -113,7 +114,7 @@ BODIES = st.binary(max_size=100) | VALUES.map(lambda value: json.dumps(value).en
 def test_any_webhook_body_wakes(name: str, body: bytes, path: str) -> None:
     """An authentic call with any body wakes; what it announces is a text that logs can carry, or nothing."""
     woken = waker(name).wake_up({"X-Contentwire-Secret": "s3cret"}, "POST", path, body, 0.0)
-    assert woken is not None
+    assert isinstance(woken, WakeUp)
     assert woken.id is None or woken.id.encode()
 
 
@@ -132,7 +133,7 @@ def test_any_webhook_body_wakes(name: str, body: bytes, path: str) -> None:
 def test_a_hostile_webhook_body_wakes_and_announces_nothing(name: str, body: bytes) -> None:
     """Depth bombs, NUL, lone surrogates and endless numbers are neither an error nor an id."""
     woken = waker(name).wake_up({"X-Contentwire-Secret": "s3cret"}, "POST", "/", body, 0.0)
-    assert woken is not None
+    assert isinstance(woken, WakeUp)
     assert woken.id is None
 
 

@@ -13,6 +13,7 @@ from connector import vendors
 from connector.errors import CheckpointRejected, ForeignUrl, SourceRejected, SourceUnavailable
 from connector.model import Checkpoint, SyncPage
 from connector.vendors import Vendor
+from connector.webhook import WakeUp
 
 SETTINGS: dict[str, dict[str, Any]] = {
     "contentful": {"space": "s"},
@@ -187,4 +188,4 @@ def test_any_webhook_call_wakes_or_does_not(name: str, headers: dict[str, str], 
     vendor = vendors.find(name)
     settings = {"token": SecretStr("t"), "webhook_secret": SecretStr("secret"), **SETTINGS[name]}
     woken = vendor("c", vendor.settings_type.model_validate(settings)).wake_up(headers, "POST", path, body, 0.0)
-    assert (woken is not None) == (headers.get("X-Contentwire-Secret") == "secret")
+    assert isinstance(woken, WakeUp) == (headers.get("X-Contentwire-Secret") == "secret")

@@ -200,12 +200,12 @@ def test_any_text_can_be_a_secret(secret: str, around: str) -> None:
 def test_libraries_are_heard_from_warning_up() -> None:
     """Lines of stdlib loggers come out in the same shape, masked, from warning up; broken ones do no harm."""
     stream = configured(SECRET, level="debug")
-    library = logging.getLogger("waitress.queue")
+    library = logging.getLogger("some.library")
     library.info("chatter")
     library.warning("depth %d with %s", 3, SECRET)
     library.warning("%d", "broken")
     first, second = lines(stream)
-    assert (first["event"], first["level"], first["logger"]) == ("depth 3 with ***", "warning", "waitress.queue")
+    assert (first["event"], first["level"], first["logger"]) == ("depth 3 with ***", "warning", "some.library")
     assert second["event"] == "%d"
 
 
@@ -215,7 +215,7 @@ def test_exceptions_of_libraries_keep_their_traceback() -> None:
     try:
         fail("local")
     except RuntimeError:
-        logging.getLogger("waitress").exception("servicing failed")
+        logging.getLogger("some.library").exception("servicing failed")
     assert "ValueError: ***" in lines(stream)[0]["exception"]
 
 

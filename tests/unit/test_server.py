@@ -1,6 +1,10 @@
 """The operators' port: what each path answers, to whom, and that nothing stays behind when it closes."""
 
+import contextlib
+import io
 import json
+import os
+import resource
 import socket
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -9,9 +13,12 @@ from html.parser import HTMLParser
 import httpx
 import pytest
 
+from connector import logs
 from connector.errors import ConfigError
 from connector.server import BODY_BYTES, Server, status_page
+from connector.site import Site
 from connector.status import StreamStatus
+from connector.webhook import Handled
 
 
 class Streams:
@@ -21,7 +28,7 @@ class Streams:
         self.streams: list[StreamStatus] = []
         self.turned = 0.0
         self.ended: list[str] = []
-        self.calls: list[tuple[str, Mapping[str, str], str, str, bytes]] = []
+        self.calls: list[tuple[str, Mapping[str, str], str, Sequence[str], bytes]] = []
 
     def status(self) -> Sequence[StreamStatus]:
         """Return the test's streams."""
@@ -35,10 +42,14 @@ class Streams:
         """Return the test's ended threads."""
         return self.ended
 
-    def wake(self, connection: str, headers: Mapping[str, str], method: str, path: str, body: bytes) -> bool | None:
+    def wake(
+        self, connection: str, headers: Mapping[str, str], method: str, paths: Sequence[str], body: bytes
+    ) -> Handled | None:
         """Accept calls to blog that carry the right secret."""
-        self.calls.append((connection, headers, method, path, body))
-        return None if connection != "blog" else headers.get("x-secret") == "right"
+        self.calls.append((connection, headers, method, paths, body))
+        if connection != "blog":
+            return None
+        return Handled("accepted" if headers.get("x-secret") == "right" else "wrong")
 
 
 @pytest.fixture
@@ -51,7 +62,7 @@ def streams() -> Streams:
 def http(streams: Streams) -> Iterator[httpx.Client]:
     """A client of a running server."""
     with (
-        Server("127.0.0.1", 0, streams, lambda: b"up 1\n", "text/plain; version=1.0.0; charset=utf-8") as server,
+        Server(Site("127.0.0.1", 0), streams, lambda: b"up 1\n", "text/plain; version=1.0.0; charset=utf-8") as server,
         httpx.Client(base_url=f"http://127.0.0.1:{server.port}", trust_env=False, timeout=10) as client,
     ):
         yield client
@@ -111,8 +122,8 @@ def test_an_authentic_webhook_wakes_its_connection(http: httpx.Client, streams: 
     """The supervisor gets all that a signature may cover: method, raw path with query, headers, exact body."""
     answer = http.post("/webhooks/blog?a=%2F&b=1", content=b'{ "x" : 1 }', headers={"X-Secret": "right"})
     assert answer.status_code == 202
-    ((connection, headers, method, path, body),) = streams.calls
-    assert (connection, method, path, body) == ("blog", "POST", "/webhooks/blog?a=%2F&b=1", b'{ "x" : 1 }')
+    ((connection, headers, method, paths, body),) = streams.calls
+    assert (connection, method, paths, body) == ("blog", "POST", ["/webhooks/blog?a=%2F&b=1"], b'{ "x" : 1 }')
     assert headers["x-secret"] == "right"
 
 
@@ -221,7 +232,7 @@ def test_a_failing_source_is_a_500_without_its_reason(http: httpx.Client, stream
 def test_stopping_closes_the_port_and_leaves_no_thread() -> None:
     """After stop the port is free again and every thread that served it has ended."""
     before = set(threading.enumerate())
-    server = Server("127.0.0.1", 0, Streams(), lambda: b"", "text/plain").start()
+    server = Server(Site("127.0.0.1", 0), Streams(), lambda: b"", "text/plain").start()
     port = server.port
     with httpx.Client(trust_env=False) as client:
         client.get(f"http://127.0.0.1:{port}/healthz")
@@ -238,7 +249,7 @@ def test_a_port_in_use_is_named_with_the_way_out() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(ConfigError, match=rf"cannot open 127\.0\.0\.1:{port}: Address already in use") as caught:
-            Server("127.0.0.1", port, Streams(), lambda: b"", "text/plain").start()
+            Server(Site("127.0.0.1", port), Streams(), lambda: b"", "text/plain").start()
     assert "server.listen" in caught.value.hint
 
 
@@ -247,3 +258,97 @@ def test_nothing_of_a_webhook_is_logged(http: httpx.Client, caplog: pytest.LogCa
     caplog.set_level("DEBUG", logger="waitress")
     http.post("/webhooks/blog", content=json.dumps({"field": "confidential"}), headers={"X-Secret": "confidential"})
     assert not [record for record in caplog.records if "confidential" in record.getMessage() and record.name[0] == "w"]
+
+
+@pytest.mark.parametrize(
+    ("host", "answered"),
+    [
+        ("127.0.0.1", True),
+        ("127.0.0.1:9464", True),
+        ("10.1.2.3:9464", True),
+        ("[::1]:9464", True),
+        ("[fe80::1]", True),
+        ("localhost", True),
+        ("LOCALHOST:9464", True),
+        ("metrics.example.com", True),
+        ("metrics.example.com.:80", True),
+        ("evil.example", False),
+        ("127.0.0.1.evil.example", False),
+        ("localhost.evil.example:9464", False),
+        ("metrics.example.com@evil.example", False),
+        ("0x7f.1", False),
+    ],
+)
+def test_only_known_names_are_answered(host: str, *, answered: bool) -> None:
+    """A name that was pointed at this address reads nothing; addresses, localhost and configured names do."""
+    assert Site("127.0.0.1", 1, frozenset({"Metrics.example.com"})).answers_to(host) is answered
+
+
+def test_a_rebound_name_reads_nothing(http: httpx.Client, streams: Streams) -> None:
+    """Neither the page nor health nor metrics; a webhook authenticates itself, and no host is none of a browser's."""
+    for path in ("/", "/metrics", "/healthz", "/readyz"):
+        answer = http.get(path, headers={"Host": "evil.example"})
+        assert (answer.status_code, "blog" in answer.text) == (421, False)
+    answer = http.post("/webhooks/blog", headers={"Host": "hooks.example", "X-Secret": "right"})
+    assert answer.status_code == 202
+    assert len(streams.calls) == 1
+
+
+def test_a_dead_thread_and_a_stopped_stream_are_visible_to_probes(http: httpx.Client, streams: Streams) -> None:
+    """Health is red while a thread is dead; the strict question and readiness see stopped streams as well."""
+    assert http.get("/healthz").status_code == 200
+    streams.ended = ["blog"]
+    answer = http.get("/healthz")
+    assert (answer.status_code, answer.json()["dead"]) == (503, ["blog"])
+    streams.ended = []
+    streams.streams = [stream(state="stopped", owned=True, phase="streaming", error="401", committed_at_ms=1)]
+    assert http.get("/healthz").status_code == 200
+    assert http.get("/healthz?streams=all").status_code == 503
+    answer = http.get("/readyz")
+    assert (answer.status_code, answer.json()["waiting"]) == (503, {"blog": "401"})
+
+
+def test_idle_half_requests_starve_nobody() -> None:
+    """More of them than the port has room for: health is answered within a few seconds all the same."""
+    with Server(Site("127.0.0.1", 0), Streams(), lambda: b"", "text/plain") as server:
+        halves = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(400)]
+        for each in halves:
+            each.sendall(b"GET /healthz HTTP/1.1\r\nX: ")
+        with httpx.Client(trust_env=False) as client:
+            assert client.get(f"http://127.0.0.1:{server.port}/healthz", timeout=10).status_code == 200
+        for each in halves:
+            each.close()
+
+
+def test_the_port_answers_beyond_the_reach_of_select() -> None:
+    """A process of many streams has more than 1,024 files open: the loop goes on."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 4096), hard))
+    opened = [os.open(os.devnull, os.O_RDONLY) for _ in range(1100)]
+    try:
+        with Server(Site("127.0.0.1", 0), Streams(), lambda: b"", "text/plain") as server:
+            for _ in range(3):
+                with httpx.Client(trust_env=False) as client:
+                    assert client.get(f"http://127.0.0.1:{server.port}/healthz", timeout=10).status_code == 200
+            assert server.alive
+    finally:
+        for each in opened:
+            os.close(each)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+@pytest.mark.parametrize("line", [b"\x00\x01\x02\r\n\r\n", b"GET\r\n\r\n", b"GET / HTTP/9.9.9\r\n\r\n", b"G" * 300_000])
+def test_nonsense_is_no_line_in_the_log(line: bytes) -> None:
+    """Whoever can reach the port cannot fill the log."""
+    stream = io.StringIO()
+    logs.configure(stream, json=True, level="info", secrets=[])
+    with Server(Site("127.0.0.1", 0), Streams(), lambda: b"", "text/plain") as server:
+        with socket.create_connection(("127.0.0.1", server.port)) as connection, contextlib.suppress(OSError):
+            connection.sendall(line)
+            connection.shutdown(socket.SHUT_WR)
+            while connection.recv(65_536):
+                pass
+        with httpx.Client(trust_env=False) as client:
+            assert client.get(f"http://127.0.0.1:{server.port}/healthz").status_code == 200
+    logs.configure(io.StringIO(), json=True, level="info", secrets=[])
+    assert stream.getvalue() == ""

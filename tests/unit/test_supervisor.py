@@ -1,5 +1,18 @@
 """The process as it sees itself before it has joined anything."""
 
+import hashlib
+import hmac
+import io
+import json
+import time
+from pathlib import Path
+
+import pytest
+
+from connector import logs
+from connector.calls import Calls
+from connector.kafka import handover
+from connector.kafka.handover import Call
 from connector.metrics import Metrics
 from connector.simulator import Simulator
 from connector.supervisor import Supervisor
@@ -13,3 +26,105 @@ def test_before_kafka_has_answered_nobody_is_said_to_own_a_stream() -> None:
         plan = Following(simulator, "contentful", MemoryStore).plan()
     (status,) = Supervisor([plan], {}, "contentwire", Metrics()).status()
     assert (status.state, status.owned) == ("connecting", False)
+
+
+SECRET = "s" * 64
+
+
+def supervisor(simulator: Simulator) -> Supervisor:
+    """Return a process with one stream, which it does not own, and a webhook secret."""
+    plan = Following(simulator, "contentful", MemoryStore, webhook_secret=SECRET).plan()
+    return Supervisor([plan], {}, "contentwire", Metrics())
+
+
+def signed(path: str, body: bytes = b"{}", at: float | None = None) -> dict[str, str]:
+    """Return the headers of a call that Contentful has signed for a path."""
+    stamp = str(round((time.time() if at is None else at) * 1000))
+    headers = {"x-contentful-signed-headers": "x-contentful-timestamp", "x-contentful-timestamp": stamp}
+    text = f"POST\n{path}\nx-contentful-timestamp:{stamp}\n".encode() + body
+    return headers | {"x-contentful-signature": hmac.new(SECRET.encode(), text, hashlib.sha256).hexdigest()}
+
+
+def test_a_signed_call_is_accepted_once() -> None:
+    """Whoever has seen it cannot use it again; a call with a shared secret has nothing unique in it."""
+    with Simulator(entries=1).serving() as simulator:
+        process = supervisor(simulator)
+        headers, paths = signed("/webhooks/blog"), ["/webhooks/blog"]
+        outcomes = [process.wake("blog", headers, "POST", paths, b"{}") for _ in range(3)]
+        assert [each and (each.outcome, each.status) for each in outcomes] == [
+            ("accepted", 202),
+            ("repeated", 202),
+            ("repeated", 202),
+        ]
+        shared = {"X-Contentwire-Secret": SECRET}
+        assert [str(process.wake("blog", shared, "POST", paths, b"{}")) for _ in range(2)] == [
+            "Handled(outcome='accepted')"
+        ] * 2
+        assert process.wake("other", shared, "POST", paths, b"{}") is None
+
+
+def test_a_path_that_a_gateway_has_cut_is_still_the_signed_one() -> None:
+    """The public path is tried beside the one that came in."""
+    with Simulator(entries=1).serving() as simulator:
+        headers = signed("/cms/webhooks/blog?a=b")
+        paths = ["/webhooks/blog?a=b", "/cms/webhooks/blog?a=b"]
+        handled = supervisor(simulator).wake("blog", headers, "POST", paths, b"{}")
+        assert handled
+        assert handled.outcome == "accepted"
+
+
+@pytest.mark.parametrize(
+    ("headers", "reason", "told"),
+    [
+        ({}, "unsigned", "X-Contentwire-Secret"),
+        ({"X-Contentwire-Secret": "no"}, "wrong", "public_path"),
+        (signed("/elsewhere"), "wrong", "public_path"),
+        (signed("/webhooks/blog", at=time.time() - 7200), "expired", "clock"),
+    ],
+)
+def test_a_refused_call_leaves_a_trace(headers: dict[str, str], reason: str, told: str, tmp_path: Path) -> None:
+    """A count by its reason, and one line a minute with what to do, however many calls come."""
+    stream = io.StringIO()
+    logs.configure(stream, json=True, level="info", secrets=[SECRET])
+    with Simulator(entries=1).serving() as simulator:
+        process = supervisor(simulator)
+        handled = [process.wake("blog", headers, "POST", ["/webhooks/blog"], b"{}") for _ in range(50)]
+        assert {each and (each.outcome, each.status) for each in handled} == {(reason, 401)}
+        labels = {"connection": "blog", "outcome": reason}
+        assert process._metrics.registry.get_sample_value("contentwire_webhooks_total", labels) == 50
+    (line,) = [json.loads(line) for line in stream.getvalue().splitlines()]
+    assert (line["level"], line["reason"], told in line["hint"]) == ("warning", reason, True)
+    assert ("seconds_off" in line) == (reason == "expired")
+    assert tmp_path.exists()
+
+
+def test_the_memory_of_calls_is_bounded() -> None:
+    """However many different ones come."""
+    calls = Calls()
+    assert all(calls.first(str(number)) for number in range(20_000))
+    assert len(calls._seen) <= 10_000
+    assert not calls.first("19999")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        b"",
+        b"null",
+        b"[]",
+        b"{}",
+        b'{"connection": 7}',
+        b"\xff",
+        b"[" * 100_000,
+        b'{"connection": "' + b"x" * 9000 + b'"}',
+    ],
+)
+def test_what_others_write_into_the_topic_of_calls_wakes_nobody(value: bytes) -> None:
+    """Neither an error nor a call."""
+    assert handover.read(value) is None
+
+
+def test_a_call_is_read_as_it_was_written() -> None:
+    """With and without an id; members of a later release are no reason to lose it."""
+    assert handover.read(b'{"connection": "blog", "id": "e1", "later": 1}') == Call("blog", "e1")
+    assert handover.read(b'{"connection": "blog"}') == Call("blog")

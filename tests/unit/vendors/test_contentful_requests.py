@@ -193,15 +193,31 @@ def signed(
     return {name.title(): value for name, value in headers.items()} | {"X-Contentful-Signature": signature}
 
 
-def woken(headers: dict[str, str], body: bytes = BODY, secret: str | None = SECRET) -> webhook.WakeUp | None:
+def woken(
+    headers: dict[str, str], body: bytes = BODY, secret: str | None = SECRET, path: str = "/webhooks/blog"
+) -> webhook.WakeUp | webhook.Refused:
     """Return what a call to the webhook wakes."""
     vendor = contentful(webhook_secret=SecretStr(secret) if secret is not None else None)
-    return vendor.wake_up(headers, "POST", "/webhooks/blog", body, NOW)
+    return vendor.wake_up(headers, "POST", path, body, NOW)
 
 
 def test_a_signed_call_wakes() -> None:
     """A fresh signature over method, path, signed headers and body is authentic, and the body tells the id."""
-    assert woken(signed()) == woken(signed(names=NAMES[::-1])) == webhook.WakeUp(id="e1")
+    for headers in (signed(), signed(names=NAMES[::-1])):
+        assert woken(headers) == webhook.WakeUp(id="e1", once=headers["X-Contentful-Signature"])
+
+
+def test_a_query_is_signed_as_it_is_or_escaped_once_more() -> None:
+    """Contentful's own toolkit escapes the whole query before it signs."""
+    for spelt in ("/webhooks/blog?env=prod", "/webhooks/blog?env%3Dprod"):
+        assert isinstance(woken(signed(path=spelt), path="/webhooks/blog?env=prod"), webhook.WakeUp)
+    assert woken(signed(path="/webhooks/blog?env=other"), path="/webhooks/blog?env=prod") == webhook.Refused("wrong")
+
+
+@pytest.mark.parametrize("off", [31.0, 7200.0, -7200.0])
+def test_a_clock_that_is_off_is_told_from_a_wrong_secret(off: float) -> None:
+    """By how much: whose clock it is, an operator can see."""
+    assert woken(signed(at=NOW - off)) == webhook.Refused("expired", off)
 
 
 def test_a_shared_secret_wakes() -> None:
@@ -230,13 +246,13 @@ def test_a_shared_secret_wakes() -> None:
 )
 def test_any_other_call_does_not_wake(headers: dict[str, str]) -> None:
     """Unsigned, stale, altered or wrongly signed calls are nothing."""
-    assert woken(headers) is None
+    assert isinstance(woken(headers), webhook.Refused)
 
 
 @pytest.mark.parametrize("secret", [None, ""])
 def test_without_a_secret_nothing_is_authentic(secret: str | None) -> None:
     """No secret is not the empty secret."""
-    assert woken({"X-Contentwire-Secret": ""} | signed(secret=""), secret=secret) is None
+    assert woken({"X-Contentwire-Secret": ""} | signed(secret=""), secret=secret) == webhook.Refused("unconfigured")
 
 
 @pytest.mark.parametrize("body", [b"", b"\xff", b"[]", b"{}", b'{"sys":1}', b'{"sys":{"id":{}}}', b"[" * 100_000])

@@ -162,4 +162,5 @@ def test_a_call_with_the_secret_wakes(body: bytes, found: str | None) -> None:
 def test_any_other_call_does_not_wake(headers: dict[str, str], secret: str | None) -> None:
     """A wrong secret, none in the call or none configured: nothing is authentic."""
     vendor = contentstack(webhook_secret=SecretStr(secret) if secret is not None else None)
-    assert vendor.wake_up(headers, "POST", "/", b"{}", 0.0) is None
+    reason: webhook.Reason = "unconfigured" if not secret else "wrong" if headers else "unsigned"
+    assert vendor.wake_up(headers, "POST", "/", b"{}", 0.0) == webhook.Refused(reason)

@@ -315,4 +315,5 @@ def test_only_the_shared_secret_wakes(secret: str | None, given: str | None) -> 
     vendor = weegloo(webhook_secret=SecretStr(secret) if secret is not None else None)
     headers = {"X-Contentwire-Secret": given} if given is not None else {}
     woken = vendor.wake_up(headers, "POST", "/", b'{"sys":{"id":"c1"}}', 0.0)
-    assert woken == (webhook.WakeUp(id="c1") if secret == given == "s3cret" else None)
+    reason: webhook.Reason = "unconfigured" if not secret else "unsigned" if given is None else "wrong"
+    assert woken == (webhook.WakeUp(id="c1") if secret == given == "s3cret" else webhook.Refused(reason))

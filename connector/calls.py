@@ -1,0 +1,35 @@
+"""What is remembered of webhook calls: which were accepted, so that each is once, and of which a refusal was told."""
+
+import threading
+import time
+from typing import Final
+
+_REMEMBERED: Final = 120.0  # seconds; a signature is good for less
+_MOST: Final = 10_000
+_TOLD_AGAIN: Final = 60.0
+
+
+class Calls:
+    """The memory of one process. Safe from any thread; bounded, whatever comes."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._seen: dict[str, float] = {}
+        self._told: dict[tuple[str, str], float] = {}
+
+    def first(self, once: str) -> bool:
+        """Return whether a call is seen for the first time."""
+        now = time.monotonic()
+        with self._lock:
+            while self._seen and (len(self._seen) >= _MOST or now - next(iter(self._seen.values())) > _REMEMBERED):
+                del self._seen[next(iter(self._seen))]
+            return self._seen.setdefault(once, now) == now
+
+    def tell(self, connection: str, reason: str) -> bool:
+        """Return whether a refusal is worth a line: one a minute for each connection and reason."""
+        now = time.monotonic()
+        with self._lock:
+            if now - self._told.get((connection, reason), -_TOLD_AGAIN) < _TOLD_AGAIN:
+                return False
+            self._told[connection, reason] = now
+            return True

@@ -1,0 +1,56 @@
+"""When a stream polls: after its interval, and in the wake of webhook calls, however many there are."""
+
+from connector.plan import Pace
+from connector.schedule import Schedule
+
+
+class Clock:
+    """A clock that a test moves."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        """Return the time."""
+        return self.now
+
+
+def polls(schedule: Schedule, clock: Clock, seconds: float, *, calls: bool) -> int:
+    """Return how many polls come of so many seconds, with a call every hundredth of one."""
+    found, until = 0, clock.now + seconds
+    while clock.now < until:
+        if calls:
+            schedule.wake("e1")
+        found += schedule.next_poll(1e9) <= clock.now
+        clock.now += 0.01
+    return found
+
+
+def test_a_flood_of_calls_makes_few_polls() -> None:
+    """Two polls that calls ask for are apart, and the first one comes at once."""
+    clock = Clock()
+    schedule = Schedule(Pace(wake_spacing=3.0, wake_ups=(0.0, 5.0)), clock)
+    schedule.wake()
+    assert schedule.next_poll(1e9) <= clock.now
+    assert polls(schedule, clock, 60, calls=True) <= 21
+
+
+def test_after_the_last_call_polls_end() -> None:
+    """The wake-ups of the last call, and no more."""
+    clock = Clock()
+    schedule = Schedule(Pace(wake_spacing=3.0, wake_ups=(0.0, 5.0)), clock)
+    polls(schedule, clock, 10, calls=True)
+    assert polls(schedule, clock, 60, calls=False) == 2
+    assert schedule.next_poll(500.0) == 500.0
+
+
+def test_the_announced_change_ends_the_polls() -> None:
+    """What was waited for is published."""
+    clock = Clock()
+    schedule = Schedule(Pace(wake_ups=(0.0, 5.0, 20.0)), clock)
+    schedule.wake("e1")
+    assert schedule.next_poll(1e9) <= clock.now
+    schedule.published(lambda: ["other"])
+    assert schedule.next_poll(1e9) == clock.now + 5
+    schedule.published(lambda: ["e1"])
+    assert schedule.next_poll(1e9) == 1e9
