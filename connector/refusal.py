@@ -1,18 +1,22 @@
 """What an answer other than 200 means, whichever vendor gives it: by its status, and what likely is behind it. Pure."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
-from typing import Final
+from typing import Any, Final
 
 import httpx
 
+from connector import rawjson
 from connector.errors import ConnectorError, SourceRejected, SourceUnavailable
 
 _DOUBTED: Final = {401, 403, 404}
 _LONGEST_WAIT: Final = 86_400.0
 _ERROR_BYTES: Final = 64 * 1024
+_STRUCTURED: Final = ("errors", "details")
+_SENTENCES: Final = ("message", "error_message", "reason", "suggestion")
+_NAMES: Final = frozenset({"name", "path", "field", "param", "parameter", "property"})
 _SERVER: Final = "nothing to do at first: it is tried again; if it lasts, see the vendor's status page"
 _HINTS: Final = {
     408: _SERVER,
@@ -66,11 +70,51 @@ def seconds(text: str | None) -> float | None:
 
 
 def named(response: httpx.Response, parameters: Iterable[str]) -> str | None:
-    """Return which of these parameters an error body speaks of, if it names one, however it spells them."""
-    text = re.sub(rb"[^a-z]", b"", response.content[:_ERROR_BYTES].lower())
+    """Return which of these parameters an error body complains about, None where it tells of none.
+
+    Structured parts come first: the members of `errors` and `details`, whatever their shape, then what a sentence says.
+    """
+    try:
+        body = rawjson.value(response.content) if len(response.content) <= _ERROR_BYTES else None
+    except ValueError:
+        return None
+    if not isinstance(body, dict):
+        return None
+    marks = {mark for part in _STRUCTURED for node in rawjson.walk({"": body.get(part)}) for mark in _marks(node)}
+    said = " ".join(text for part in _SENTENCES if isinstance(text := body.get(part), str))
     # The longest first: one name is the end of another.
     names = sorted(parameters, key=len, reverse=True)
-    return next((name for name in names if re.sub("[^a-z]", "", name.lower()).encode() in text), None)
+    return next((name for name in names if _marked(name, marks)), None) or next(
+        (name for name in names if _spoken_of(name, said)), None
+    )
+
+
+def _marks(node: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what an object may name a parameter by: its members' names, and the values of those that hold names."""
+    yield from node
+    for member in _NAMES.intersection(node):
+        values = node[member] if isinstance(node[member], list) else [node[member]]
+        yield from (part for value in values if isinstance(value, str) for part in re.split(r"[./]", value))
+
+
+def _marked(name: str, marks: Iterable[str]) -> bool:
+    plain = _letters(name)
+    # One common word is no name within another one; `content_type` within `unknownContentType` is.
+    compound = plain != name
+    return any(plain in _letters(mark) if compound else plain == _letters(mark) for mark in marks)
+
+
+def _spoken_of(name: str, said: str) -> bool:
+    word = re.sub("[-_]", "[-_ ]?", name)
+    if "_" in name or "-" in name:
+        return re.search(rf"\b{word}\b", said, re.IGNORECASE) is not None
+    # A common word has to be spoken of as a parameter.
+    told = rf"(?<!content[-_ ])\b{word}\b(?:=| parameter| is\b| must\b)|parameter:? {word}\b|[\"'`]{word}[\"'`]"
+    return re.search(told, said, re.IGNORECASE) is not None
+
+
+def _letters(text: str) -> str:
+    return re.sub("[^a-z]", "", text.lower())
 
 
 def looks_like_a_page(response: httpx.Response) -> bool:

@@ -252,9 +252,9 @@ class Contentful:
         if token and status in (400, 404, 410, 422) and not looks_like_a_page(response):
             # No answer to a bad token is documented, and a revoked access looks the same.
             raise CheckpointRejected(f"{told} to a sync token", doubtful=True)
-        if status in (400, 422) and (parameter := named(response, self._settings.api_filter)):
-            parameter = f"api_filter.{parameter}"
-            raise SourceRejected(f"{told}: it refuses {parameter}", hint=f"correct {parameter} of this connection")
+        if status in (400, 422) and not token and (parameter := named(response, {*self._settings.api_filter, "limit"})):
+            setting = "page_size" if parameter == "limit" else f"api_filter.{parameter}"
+            raise SourceRejected(f"{told}: it refuses {setting}", hint=f"correct {setting} of this connection")
         raise refused
 
     def _change(self, raw: bytes) -> Change:

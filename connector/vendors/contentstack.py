@@ -41,17 +41,19 @@ _ITEMS: dict[str, tuple[EntityType, ChangeType]] = {
 }
 _REMOVALS = {kind for kind, (_, change_type) in _ITEMS.items() if change_type != "published"}
 _PAGE = "pagination_token:"
-_INVALID_PARAMETERS = 141
+_INVALID_PARAMETERS, _UNKNOWN_CONTENT_TYPE = 141, 118
 _ASSETS = "sys_assets"
 _CREDENTIALS = "check api_key, token, environment, branch and region: the token belongs to one environment"
+_REFUSED = f"{_CREDENTIALS}; api_filter may be refused as well"
 _HINTS = {
-    400: _CREDENTIALS,
+    400: _REFUSED,
     401: f"{_CREDENTIALS}; a new token takes some seconds to work",
     403: f"{_CREDENTIALS}; a firewall in between may refuse as well",
     404: _CREDENTIALS,
-    422: _CREDENTIALS,
+    422: _REFUSED,
 }
-_SETTINGS = {"access_token": "token", "api_key": "api_key", "branch": "branch", "environment": "environment"}
+_SETTINGS = {name: name for name in ("api_key", "branch", "environment")}
+_SETTINGS |= {"access_token": "token", "limit": "page_size"}
 
 HeaderText = Annotated[str, Field(pattern=r"^[!-~]+$")]
 Name = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]+$")]
@@ -270,7 +272,9 @@ class Contentstack:
         tokens = fields & {"sync_token", "pagination_token"}
         if token and code == _INVALID_PARAMETERS and tokens:
             raise CheckpointRejected(f"{told}: the {min(tokens)} is not valid")
-        if named := sorted(fields & {*self._settings.api_filter}):
+        if code == _UNKNOWN_CONTENT_TYPE:
+            fields |= {"content_type_uid"}
+        if not token and (named := sorted(fields & {*self._settings.api_filter})):
             raise SourceRejected(
                 f"{told}: it refuses api_filter.{named[0]}", hint=f"correct api_filter.{named[0]} of this connection"
             )

@@ -323,24 +323,6 @@ def test_a_told_wait_is_read_in_either_form(headers: dict[str, str], seconds: fl
     assert refused.retry_after == seconds
 
 
-@pytest.mark.parametrize(
-    ("body", "parameter"),
-    [
-        ({"details": {"errors": [{"name": "unknownContentType", "value": "DOESNOTEXIST"}]}}, "content_type"),
-        ({"message": "The content_type query is invalid."}, "content_type"),
-        ({"details": {"errors": [{"path": ["type"]}]}}, "type"),
-    ],
-)
-def test_a_refused_filter_is_named(body: dict[str, Any], parameter: str) -> None:
-    """The parameter that the API complains about, not the credentials."""
-    vendor = contentful(api_filter={"type": "Entry", "content_type": "DOESNOTEXIST"})
-    response = httpx.Response(400, json={"sys": {"type": "Error", "id": "InvalidQuery"}, **body})
-    with pytest.raises(SourceRejected, match=rf"api_filter\.{parameter}$") as caught:
-        vendor.page(response, START)
-    assert "token" not in caught.value.hint
-    assert "DOESNOTEXIST" not in str(caught.value)
-
-
 @pytest.mark.parametrize("status", [401, 403])
 def test_refused_credentials_stop_the_stream_in_a_delta_too(status: int) -> None:
     """401 and 403 are about the credential, never about the cursor; the hint says what to check."""

@@ -221,6 +221,8 @@ def test_a_refused_filter_is_named() -> None:
     body = {"sys": {"type": "Unprocessable", "code": "WGL422001"}, "reason": "unknown content-type"}
     with pytest.raises(SourceRejected, match=r"api_filter\.content-type$"):
         vendor.page(httpx.Response(422, json=body), START)
+    with pytest.raises(SourceRejected, match=r"for space tcq4V2Xb$"):
+        vendor.page(httpx.Response(422, json=body | {"reason": "the plan has ended"}), START)
 
 
 @pytest.mark.parametrize(
