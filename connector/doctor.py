@@ -12,6 +12,7 @@ from connector.kafka.cluster import Cluster
 from connector.kafka.layout import Layout
 from connector.kafka.topics import Topics, first_seen
 from connector.model import Checkpoint
+from connector.registry import Registry
 from connector.tail import changes_pattern
 from connector.vendors import Vendor, find
 
@@ -63,19 +64,21 @@ def examine(config: Config) -> Iterator[Finding]:
     broker = _finding("broker", lambda: f"{len(cluster.topics())} topics at {config.kafka.bootstrap_servers}")
     yield broker
     registry = wiring.registry(config.kafka)
-    registered = False
+    answers = True
     if registry:
         found = _finding("registry", lambda: f"{len(registry.subjects())} subjects in the schema registry")
-        registered = found.verdict == "ok"
+        answers = found.verdict == "ok"
         yield found
     else:
         yield Finding("registry", "ok", "none is configured: events carry Avro's single-object encoding")
     for connection in config.connections.values():
-        yield from _connection(config, connection, cluster if broker.verdict == "ok" else None, registered=registered)
+        yield from _connection(
+            config, connection, cluster if broker.verdict == "ok" else None, registry if answers else "silent"
+        )
 
 
 def _connection(
-    config: Config, connection: Connection, cluster: Cluster | None, *, registered: bool
+    config: Config, connection: Connection, cluster: Cluster | None, registry: Registry | Literal["silent"] | None
 ) -> Iterator[Finding]:
     try:
         vendor = find(connection.vendor)(connection.name, connection.settings)
@@ -88,10 +91,29 @@ def _connection(
         yield Finding(f"{connection.name}: {loss.setting}", "warning", loss.what, hint)
     if cluster:
         yield from _topics(config, connection, vendor, cluster)
-    if registered:
-        yield _finding(
-            f"{connection.name}: schemas", lambda: f"{subject.check(config, connection)} subjects accept them"
-        )
+    if registry == "silent":
+        return
+    if cluster:
+        yield _finding(f"{connection.name}: keys", lambda: subject.compare(config, connection, registry))
+    if registry:
+        yield _schemas(config, connection, registry)
+
+
+def _schemas(config: Config, connection: Connection, registry: Registry) -> Finding:
+    about = f"{connection.name}: schemas"
+    try:
+        subjects, missing = subject.accepted(config, connection, registry)
+    except ConnectorError as error:
+        return failure(about, error)
+    if missing < subjects:
+        later = "; the others will be when they are used first" if missing else ""
+        return Finding(about, "ok", f"{subjects - missing} of {subjects} are registered{later}")
+    return Finding(
+        about,
+        "warning",
+        f"none of {subjects} is registered yet, and whether this account may do it cannot be tried",
+        "the first run registers them; if it may not: contentwire schemas register, by somebody who may",
+    )
 
 
 def _probe(connection: Connection, vendor: Vendor) -> str:

@@ -241,7 +241,7 @@ class Follower:
 
     def _reopen(self, error: ConnectorError) -> None:
         self._publisher.close()
-        self._pause(error, state_of(error))
+        self._retry(error)
 
     def _report(self, error: ConnectorError) -> None:
         """Log what is new: trouble that lasts is said once, and being taken over is no trouble."""

@@ -22,6 +22,7 @@ _PASSING: Final = {408, 425, 429}
 # Confluent's codes: denied for this account, read-only mode. Some registries deny with a 404, so as not to tell what is
 # there; where something was to be registered, that is no absence.
 _DENIED: Final = {40101, 40301, 40303, 42205}
+_NOT_FOUND: Final = range(40400, 40500)
 _HIGHEST_ID: Final = 2**31 - 1
 _LARGEST: Final = 8 * 1024 * 1024
 _CHUNK: Final = 64 * 1024
@@ -71,10 +72,8 @@ class Registry:
     def find(self, subject: str, schema: str) -> int | None:
         """Return the id under which an Avro schema is registered for a subject, None where it is not."""
         path = f"/subjects/{quote(subject, safe='')}"
-        try:
-            return _id(self._send("POST", path, {"schema": schema}))
-        except _Absent:
-            return None
+        answer = self._look_up("POST", path, {"schema": schema})
+        return None if answer is None else _id(answer[0])
 
     def register(self, subject: str, schema: str) -> int:
         """Return the id of an Avro schema under a subject; where it is not there yet, register it first.
@@ -104,19 +103,14 @@ class Registry:
 
     def by_id(self, schema_id: int) -> str | None:
         """Return the text of a registered schema, None where there is none of that id."""
-        try:
-            answer = self._send("GET", f"/schemas/ids/{schema_id}")
-        except _Absent:
-            return None
-        return _member(answer, "schema", str)
+        answer = self._look_up("GET", f"/schemas/ids/{schema_id}")
+        return None if answer is None else _member(answer[0], "schema", str)
 
     def compatible(self, subject: str, schema: str) -> bool:
         """Tell whether the subject's latest version accepts `schema` as its successor; a new subject accepts any."""
         path = f"/compatibility/subjects/{quote(subject, safe='')}/versions/latest"
-        try:
-            return _member(self._send("POST", path, {"schema": schema}), "is_compatible", bool)
-        except _Absent:
-            return True
+        answer = self._look_up("POST", path, {"schema": schema})
+        return answer is None or _member(answer[0], "is_compatible", bool)
 
     def subjects(self) -> list[str]:
         """Return the names of all subjects: also the way to see whether the registry answers."""
@@ -129,8 +123,18 @@ class Registry:
         """Let go of connections."""
         self._client.close()
 
+    def _look_up(self, method: str, path: str, body: Any = None) -> tuple[Any] | None:
+        """Return the answer, None where the registry says that there is nothing; raises as `_send` does else."""
+        try:
+            return (self._send(method, path, body),)
+        except _Absent as absent:
+            if not absent.told:
+                # A gateway's page tells nothing of what is behind it: a registry lists its subjects.
+                self.subjects()
+            return None
+
     def _send(self, method: str, path: str, body: Any = None, *, registering: str = "") -> Any:
-        """Return the JSON of an answer; raises `_Absent` for a 404 that says so."""
+        """Return the JSON of an answer; raises `_Absent` for a 404."""
         try:
             with self._client.stream(method, self._url + path, json=body) as response:
                 content = self._read(response)
@@ -169,8 +173,8 @@ class Registry:
         absent = status == httpx.codes.NOT_FOUND
         if registering and (status in _UNAUTHORIZED or code in _DENIED or (absent and code)):
             return BrokerFatal(f"{said}: the schema may not be registered", hint=_ADMINISTRATOR)
-        if absent and "denied" not in told:
-            return _Absent(said, hint=_BASE_URL)
+        if absent and " denied " not in told:
+            return _Absent(said, told=code in _NOT_FOUND)
         if absent or status in _UNAUTHORIZED or code in _DENIED:
             return BrokerFatal(f"{said}: it refuses this account", hint="check user and password of [kafka] registry")
         if status == _INCOMPATIBLE:
@@ -182,7 +186,11 @@ class Registry:
 
 
 class _Absent(BrokerFatal):
-    """A 404: what was asked for is not there, or the URL is not a registry's."""
+    """A 404: what was asked for is not there, as a registry has `told`; else the URL may be none of a registry's."""
+
+    def __init__(self, message: str, *, told: bool) -> None:
+        super().__init__(message, hint=_BASE_URL)
+        self.told = told
 
 
 class _NoRegistry(RegistryUnavailable):

@@ -6,6 +6,8 @@ from typing import get_args
 from connector import codec, tail, wiring
 from connector.config import Config, Connection
 from connector.errors import BrokerFatal, ConfigError
+from connector.kafka.cluster import Cluster
+from connector.kafka.schemas import check_recorded
 from connector.model import ALL_LOCALES, EntityKey, EntityType
 from connector.registry import Registry
 
@@ -39,15 +41,44 @@ def subjects(config: Config, connection: Connection) -> Iterator[tuple[str, code
 
 
 def register(config: Config, connection: Connection) -> Iterator[tuple[str, int]]:
-    """Register the schemas of a connection; yield each subject with its schema's id."""
+    """Register the schemas of a connection; yield each subject with its schema's id.
+
+    Raises what `compare` raises, before anything is registered.
+    """
     at = registry(config)
+    compare(config, connection, at)
     for subject, name in subjects(config, connection):
         yield subject, at.register(subject, codec.text(name))
 
 
 def check(config: Config, connection: Connection) -> int:
-    """Return how many subjects hold or accept our schemas: all, or `BrokerFatal` is raised naming those that do not."""
+    """Return how many subjects hold or accept our schemas: all. Raises what `compare` and `accepted` raise."""
     at = registry(config)
+    compare(config, connection, at)
+    return accepted(config, connection, at)[0]
+
+
+def compare(config: Config, connection: Connection, at: Registry | None) -> str:
+    """Return that keys are written as before, in a sentence.
+
+    Raises `RegistryChanged` or `KeySchemaChanged` where they would not be: what is registered then would get in the way
+    of a restored registry. Needs the broker, for the stream's checkpoint.
+    """
+    topic = wiring.layout(config.kafka, connection).state_topic
+    cluster = Cluster(config.kafka.properties())
+    checkpoint = cluster.last_checkpoint(topic) if topic in cluster.topics() else None
+    if checkpoint is None or not checkpoint.key_schema_id.framing:
+        return "none were written yet"
+    check_recorded(at, checkpoint.key_schema_id, connection.name)
+    return f"written with the schema {checkpoint.key_schema_id.id}, as before"
+
+
+def accepted(config: Config, connection: Connection, at: Registry) -> tuple[int, int]:
+    """Return how many subjects hold or accept our schemas: all; and how many of them are still to be registered.
+
+    Raises `BrokerFatal`, naming them, where some do not accept theirs, or where theirs are missing and may not be
+    registered. Whether a registry lets this account register cannot be told without doing it.
+    """
     wanted = list(subjects(config, connection))
     missing = [(subject, name) for subject, name in wanted if at.find(subject, codec.text(name)) is None]
     if missing and config.kafka.registry and not config.kafka.registry.may_register:
@@ -61,4 +92,4 @@ def check(config: Config, connection: Connection) -> int:
             f"the schema registry holds incompatible schemas under {', '.join(refusing)}",
             hint="something else has registered there; use another prefix, or remove those subjects",
         )
-    return len(wanted)
+    return len(wanted), len(missing)

@@ -6,16 +6,16 @@ from collections.abc import Sequence
 from connector import codec
 from connector.batch import Batch, Record, Route
 from connector.checkpoint import CHECKPOINT_KEY, decode_checkpoint
-from connector.codec import Framing
-from connector.errors import Fenced, RegistryChanged, RegistryUnavailable, TopicMismatch, UnknownOutcome
+from connector.errors import Fenced, TopicMismatch, UnknownOutcome
 from connector.index import VERSION as INDEX_VERSION
 from connector.index import Index, check_version
 from connector.kafka import state
 from connector.kafka.client import Settings
 from connector.kafka.layout import Layout
+from connector.kafka.schemas import Schemas
 from connector.kafka.topics import Seen, Topics, check_key_schema, first_seen, vouched
 from connector.kafka.transaction import REAL_PRODUCER, ProducerFactory, Transactions
-from connector.model import Checkpoint, EntityKey, KeySchemaId
+from connector.model import Checkpoint, EntityKey
 from connector.registry import Registry
 from connector.report import REPORT_KEY, OwnerReport, decode_report, encode_report
 
@@ -42,14 +42,10 @@ class KafkaStore:
     ) -> None:
         self._client = client
         self._layout = layout
-        self._registry = registry
         self._producer = producer
         self._topics = Topics(client)
         self._routes: dict[str, Route] = {}
-        self._framings: dict[str, tuple[codec.Name, Framing]] = {}
-        self._verify_every = verify_every
-        self._verified_at = time.monotonic()
-        self._compared = False
+        self._schemas = Schemas(registry, layout.connection, verify_every=verify_every)
         self._checkpoint: Checkpoint | None = None
         self._report = OwnerReport()
         self._transactions: Transactions | None = None
@@ -60,7 +56,7 @@ class KafkaStore:
     def recover(self, index: Index) -> Checkpoint | None:
         """Fence, ask where the state ends, read to there. Later recoveries read on from the last committed offset."""
         self.close()
-        self._left, self._compared = None, False
+        self._left = None
         state_id = self._topics.ensure(self._layout.state_spec()).topic_id
         if self._state_id not in (None, state_id):
             raise self._lost(index)
@@ -82,6 +78,9 @@ class KafkaStore:
 
     def commit(self, batch: Batch) -> None:
         """Commit a batch in one transaction."""
+        if batch.records:
+            # A stream that is busy has no time to look around.
+            self._schemas.verify()
         self._transact(batch.records, batch.state)
         self._checkpoint = batch.checkpoint
 
@@ -120,6 +119,7 @@ class KafkaStore:
 
         The one topic of a stream whose template names nothing of a key is there from the start, for who subscribes.
         """
+        self._schemas.verify()
         if only := self._layout.only_topic:
             self.route_to(only)
         for topic in vouched(checkpoint):
@@ -129,7 +129,7 @@ class KafkaStore:
 
     def uprooted(self) -> bool:
         """Tell whether a topic that the checkpoint vouches for seems to be another one now."""
-        self._verify_framings()
+        self._schemas.verify()
         state = {self._layout.state_topic: Seen(1, self._state_id)}
         return self._topics.changed(state | vouched(self._checkpoint))
 
@@ -171,38 +171,9 @@ class KafkaStore:
         value = self._framing(f"{topic}-value", layout.value_schema)
         return Route(topic, key, value, seen.partitions, seen.topic_id)
 
-    def _framing(self, subject: str, schema: codec.Name) -> Framing:
-        """Return how a schema is framed; a registry is asked once a process, so that its outage stops no recovery."""
-        if self._registry is None:
-            return codec.single_object(schema)
-        if subject not in self._framings:
-            self._compare_recorded(self._registry)
-            framing = codec.confluent(self._registry.register(subject, codec.text(schema)))
-            self._framings[subject] = schema, framing
-        return self._framings[subject][1]
-
-    def _compare_recorded(self, registry: Registry) -> None:
-        """Before anything is registered: the registry must know the schema that the stream's keys were written with."""
+    def _framing(self, subject: str, name: codec.Name) -> codec.Framing:
         recorded = self._checkpoint.key_schema_id if self._checkpoint else None
-        if not self._compared and recorded and recorded.framing == "confluent":
-            _verify(registry, recorded.id, "key")
-        elif not self._compared and recorded:
-            check_key_schema(recorded, KeySchemaId("confluent", "of the registry's"), self._layout.connection)
-        self._compared = True
-
-    def _verify_framings(self) -> None:
-        """From time to time: the ids in use must still mean what they did. A registry that is silent proves nothing."""
-        if self._registry is None or time.monotonic() - self._verified_at < self._verify_every:
-            return
-        self._verified_at = time.monotonic()
-        try:
-            for schema, framing in self._framings.values():
-                _verify(self._registry, framing.schema_id.id, schema)
-        except RegistryChanged:
-            self._framings, self._routes = {}, {}
-            raise
-        except RegistryUnavailable:
-            return
+        return self._schemas.framing(subject, name, recorded)
 
     def _lost(self, index: Index) -> TopicMismatch:
         """Forget what was read from another topic: what a command writes into this one is then read as a whole."""
@@ -234,13 +205,3 @@ class KafkaStore:
         # Opened anew against the recovered checkpoint: a recreated topic or schema is noticed then.
         self._routes = {}
         return self._checkpoint
-
-
-def _verify(registry: Registry, schema_id: str, name: codec.Name) -> None:
-    known = registry.by_id(int(schema_id))
-    if known is None or not codec.same(name, known):
-        what = "nothing" if known is None else "another schema"
-        raise RegistryChanged(
-            f"the schema registry has {what} under the id {schema_id}, which records of this stream carry",
-            hint="it was wiped, or is another one: restore it, and the stream goes on; or take another prefix",
-        )

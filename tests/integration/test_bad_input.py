@@ -209,11 +209,10 @@ def test_a_wrong_scope_stops_the_stream(place: Following) -> None:
     workplace = place("contentful", "weegloo")
     workplace.edit('space = "cf.*"', 'space = "elsewhere"')
     _says(workplace.run(*ONCE), 1, "contentful: ", "404", "elsewhere")
-    phases = {
-        each["connection"]: each["checkpoint"]["phase"]
-        for each in workplace.value("status", "--json")
-        if each["checkpoint"]
-    }
+    status = workplace.run("status", "--json")
+    assert status.code == 1
+    streams = json.loads(status.out)
+    phases = {each["connection"]: each["checkpoint"]["phase"] for each in streams if each["checkpoint"]}
     assert phases == {"weegloo": "streaming"}
 
 

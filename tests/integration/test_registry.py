@@ -2,9 +2,12 @@
 
 from collections.abc import Iterator
 
+import msgspec
 import pytest
 
+from connector import codec
 from connector.demo.broker import Broker
+from connector.follower import Follower
 from connector.kafka.layout import Layout
 from connector.kafka.store import KafkaStore
 from connector.registry import Registry
@@ -87,6 +90,88 @@ def test_an_outage_of_the_registry_stops_nothing(
         simulator.edit(simulator.ids()[0])
         eventually(lambda: follower.status.sequence == sequence + 1)
         assert follower.status.state == "running"
+
+
+def test_a_registry_that_lost_the_schema_of_values_is_noticed(
+    simulator: Simulator, following: Following, scripted: ScriptedRegistry
+) -> None:
+    """Every id in use is compared, not only that of keys; what is lost is not registered under another id."""
+    with following.running() as follower:
+        eventually(lambda: follower.status.phase == "streaming")
+        sequence = follower.status.sequence
+        (value,) = (number for number, text in scripted.schemas.items() if codec.same("envelope", text))
+        scripted.registered()
+        lost, kept = scripted.schemas.pop(value), dict(scripted.subjects)
+        scripted.subjects = {name: ids for name, ids in kept.items() if value not in ids}
+        eventually(lambda: follower.status.state == "retrying")
+        assert f"nothing under the id {value}" in follower.status.error
+        simulator.edit(simulator.ids()[0])
+        eventually(lambda: len(scripted.requests) > 6)
+        assert scripted.registered() == []
+        assert follower.status.sequence == sequence
+        scripted.schemas[value], scripted.subjects = lost, kept
+        eventually(lambda: follower.status.sequence == sequence + 1)
+
+
+def test_nothing_is_registered_for_a_new_topic_in_a_wiped_registry(
+    simulator: Simulator, kafka: Broker, layout: Layout, scripted: ScriptedRegistry
+) -> None:
+    """Before it registers, a stream compares what it has in use, however lately that was done."""
+    for each in simulator.ids("asset"):
+        simulator.delete(each)
+    routed = msgspec.structs.replace(layout, topic="{prefix}.{connection}.{entity_type}.{locale}")
+    following = Following(simulator, NAME, lambda: KafkaStore(kafka.client, routed, Registry(scripted.url)))
+    with following.running() as follower:
+        eventually(lambda: follower.status.phase == "streaming")
+        scripted.registered()
+        scripted.wipe()
+        simulator.publish(kind="asset")
+        eventually(lambda: follower.status.state == "retrying")
+        assert "nothing under the id" in follower.status.error
+        assert scripted.registered() == []
+
+
+def test_a_busy_stream_compares_too(simulator: Simulator, following: Following, scripted: ScriptedRegistry) -> None:
+    """Events are committed only under ids that were compared a short while ago, though nothing is waited for."""
+    with following.running(poll_interval=0.0) as follower:
+        eventually(lambda: follower.status.phase == "streaming")
+        scripted.wipe()
+
+        def noticed() -> bool:
+            simulator.edit(simulator.ids()[0])
+            return "nothing under the id" in follower.status.error
+
+        eventually(noticed)
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [(403, b'{"error_code": 40301, "message": "denied"}'), (401, b""), (404, b"<html>no such backend</html>")],
+)
+def test_a_refusal_to_compare_stops_nothing(
+    simulator: Simulator, following: Following, scripted: ScriptedRegistry, status: int, body: bytes
+) -> None:
+    """A gateway's page, or an expired password, does not say that an id means something else."""
+    with following.running() as follower:
+        eventually(lambda: follower.status.phase == "streaming")
+        sequence = follower.status.sequence
+        scripted.requests.clear()
+        scripted.answers = [(status, body, {})] * 10_000
+        eventually(lambda: len(scripted.requests) > 3)
+        simulator.edit(simulator.ids()[0])
+        eventually(lambda: follower.status.sequence == sequence + 1)
+        assert follower.status.state == "running"
+
+
+def test_a_pass_ends_where_the_registry_stays_wiped(following: Following, scripted: ScriptedRegistry) -> None:
+    """`run --until-caught-up` has a time-out for this, too."""
+    following.become_current()
+    scripted.wipe()
+    follower = Follower(following.plan(), following.metrics, once=True, give_up_after=0.3)
+    follower.start()
+    assert follower.join(20)
+    assert follower.outcome == "unreachable"
+    assert "nothing under the id" in follower.status.error
 
 
 def test_the_changes_topic_is_there_from_the_start(kafka: Broker, layout: Layout) -> None:

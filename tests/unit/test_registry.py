@@ -129,3 +129,49 @@ def test_an_unknown_id_is_told_from_an_outage(scripted: ScriptedRegistry) -> Non
 def test_what_is_no_schema_of_ours_is_told(text: str) -> None:
     """Whatever a registry gives in place of a schema."""
     assert not codec.same("key", text)
+
+
+PAGES = [
+    b"<html>404 page not found</html>",
+    b"default backend - 404",
+    b"",
+    b"[]",
+    b'{"error_code": 404, "message": "HTTP 404 Not Found"}',
+    b'{"status": 404, "title": "Not Found"}',
+]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_gateways_404_is_no_registrys(scripted: ScriptedRegistry, page: bytes) -> None:
+    """It says nothing of schemas and ids; what is registered is told by whoever lists its subjects."""
+    with closing(Registry(scripted.url)) as registry:
+        asks: list[Callable[[], object]] = [
+            lambda: registry.by_id(1),
+            lambda: registry.find("T-key", SCHEMA),
+            lambda: registry.compatible("T-key", SCHEMA),
+            lambda: registry.register("T-key", SCHEMA),
+        ]
+        for ask in asks:
+            scripted.answers = [(404, page, {}), (404, page, {})]
+            with pytest.raises(BrokerFatal, match="/subjects") as caught:
+                ask()
+            assert "base URL" in caught.value.hint
+        assert scripted.registered() == []
+        # A registry that gives no codes.
+        for ask, found in zip(asks, [None, None, True], strict=False):
+            scripted.answers = [(404, page, {})]
+            assert ask() is found
+
+
+def test_a_denied_look_up_is_no_absence(scripted: ScriptedRegistry) -> None:
+    """Nothing is registered for an account that may not even look; a subject may be called what it likes."""
+    denied = {"error_code": 40403, "message": "User is denied operation Read on Subject: T-key"}
+    scripted.answers = [(404, json.dumps(denied).encode(), {})]
+    with closing(Registry(scripted.url)) as registry:
+        with pytest.raises(BrokerFatal, match="refuses this account"):
+            registry.register("T-key", SCHEMA)
+        assert scripted.registered() == []
+        assert registry.find("denied.blog.changes-key", SCHEMA) is None
+        missing = {"error_code": 40401, "message": "Subject 'denied.blog.changes-key' not found."}
+        scripted.answers = [(404, json.dumps(missing).encode(), {})]
+        assert registry.find("denied.blog.changes-key", SCHEMA) is None

@@ -1,0 +1,133 @@
+"""Commands against a registry that may only be read, was wiped, or is another one: the real command and broker."""
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from connector import codec
+from connector.demo.apicurio import Apicurio
+from connector.demo.broker import Broker
+from connector.registry import Registry
+from connector.simulator import Simulator
+from tests.command import Workplace, following
+from tests.schemaregistry import ScriptedRegistry
+
+ONCE = ("run", "--until-caught-up", "--timeout", "2", "--log-level", "error")
+CASE = Path(__file__).parents[1] / "cases" / "08-registry-read-only" / "exchanges.json"
+REFUSALS = [each for each in json.loads(CASE.read_text(encoding="utf-8")) if each["status"] >= 400]
+
+Place = Callable[..., Workplace]
+
+
+@pytest.fixture
+def place(tmp_path: Path, simulator: Simulator, kafka: Broker, prefix: str) -> Place:
+    """Make a workplace that follows Contentful, with a registry."""
+
+    def make(url: str, more: str = "") -> Workplace:
+        lines = f'registry = {{ url = "{url}"{more} }}'
+        return following(tmp_path, simulator, ["contentful"], bootstrap=kafka.bootstrap, prefix=prefix, kafka=lines)
+
+    return make
+
+
+@pytest.fixture
+def scripted() -> Iterator[ScriptedRegistry]:
+    """Give a registry that can be wiped."""
+    with ScriptedRegistry().serving() as serving:
+        yield serving
+
+
+def findings(workplace: Workplace) -> dict[str, dict[str, Any]]:
+    """Return what `check` finds, by what it looked at."""
+    return {each["subject"]: each for each in json.loads(workplace.run("check", "--json").out)}
+
+
+@pytest.mark.parametrize("refusal", REFUSALS, ids=[str(each["status"]) for each in REFUSALS])
+def test_08_a_registry_that_may_only_be_read(place: Place, scripted: ScriptedRegistry, refusal: dict[str, Any]) -> None:
+    """Case 08: `check` tells beforehand, a run shows the registry's words, and what an administrator did suffices."""
+    scripted.refusal = refusal["status"], refusal["body"]
+    workplace = place(scripted.url)
+    told = findings(workplace)["contentful: schemas"]
+    assert told["verdict"] == "warning"
+    assert "whether this account may" in told["message"]
+    refused = workplace.run(*ONCE)
+    assert refused.code == 1
+    assert refusal["body"]["message"] in refused.err
+    assert "contentwire schemas register" in refused.err
+    scripted.refusal = None
+    assert workplace.run("schemas", "register").code == 0
+    scripted.refusal = refusal["status"], refusal["body"]
+    scripted.registered()
+    told = findings(workplace)["contentful: schemas"]
+    assert told["verdict"] == "ok"
+    assert "3 of 3 are registered" in told["message"]
+    assert workplace.run(*ONCE).code == 0
+    assert scripted.registered() == []
+
+
+def test_an_account_that_may_not_register_uses_what_an_administrator_did(
+    place: Place, registry: str, prefix: str
+) -> None:
+    """On the real registry: missing schemas are named and stay missing; registered ones are used, however written."""
+    readers = place(registry, ", register = false")
+    topic = f"{prefix}.contentful.changes"
+    told = findings(readers)["contentful: schemas"]
+    assert told["verdict"] == "failed"
+    assert f"{topic}-key" in told["message"]
+    refused = readers.run(*ONCE)
+    assert refused.code == 1
+    assert "register = false" in refused.err
+    assert "contentwire schemas register" in refused.err
+    at = Registry(registry)
+    assert not [name for name in at.subjects() if name.startswith(prefix)]
+    # As other tools write it.
+    spaced = json.dumps(json.loads(codec.text("envelope")), indent=4)
+    number = at.register(f"{topic}-value", spaced)
+    readers.edit(", register = false", "")
+    assert readers.run("schemas", "register").code == 0
+    readers.edit(r"registry = \{ (.*) \}", r"registry = { \1, register = false }")
+    assert findings(readers)["contentful: schemas"]["verdict"] == "ok"
+    assert readers.run(*ONCE).code == 0
+    entry = readers.lines("tail", "contentful", "--from-beginning", "--until-end", "--json")[0]
+    assert entry["value"]["op"] == "r"
+    assert at.find(f"{topic}-value", codec.text("envelope")) == number
+
+
+def test_commands_against_another_registry_register_nothing(
+    place: Place, simulator: Simulator, registry: str, prefix: str
+) -> None:
+    """Two real registries, the second without what the first knows: each command tells it, and leaves it empty."""
+    workplace = place(registry)
+    assert workplace.run(*ONCE).code == 0
+    assert findings(workplace)["contentful: keys"]["verdict"] == "ok"
+    simulator.edit(simulator.ids()[0])
+    with Apicurio() as another:
+        workplace.edit(registry, another.url)
+        told = findings(workplace)["contentful: keys"]
+        assert told["verdict"] == "failed"
+        assert "the schema registry has nothing under the id" in told["message"]
+        for command in (ONCE, ("schemas", "register"), ("schemas", "check")):
+            ended = workplace.run(*command)
+            assert ended.code == 3, ended
+            assert "nothing under the id" in ended.err
+            assert "restore it" in ended.err
+        assert httpx.get(f"{another.url}/subjects", trust_env=False).json() == []
+        workplace.edit(another.url, registry)
+    assert workplace.run(*ONCE).code == 0
+    entries = workplace.lines("tail", "contentful", "--from-beginning", "--until-end", "--json")
+    assert "u" in {each["value"]["op"] for each in entries}
+
+
+def test_check_finds_a_registry_that_came_later(place: Place, registry: str) -> None:
+    """Keys are framed one way for ever: the command tells what the run would stop at."""
+    workplace = place(registry)
+    workplace.edit(r"registry = \{.*\}", "")
+    assert workplace.run(*ONCE).code == 0
+    workplace.edit(r"\[kafka\]", f'[kafka]\nregistry = {{ url = "{registry}" }}')
+    told = findings(workplace)["contentful: keys"]
+    assert told["verdict"] == "failed"
+    assert "were written as single-object" in told["message"]
