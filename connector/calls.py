@@ -25,6 +25,11 @@ class Calls:
                 del self._seen[next(iter(self._seen))]
             return self._seen.setdefault(once, now) == now
 
+    def forget(self, once: str | None) -> None:
+        """Let a call that could not be heeded count when it comes again: who sent it is told to repeat it."""
+        with self._lock:
+            self._seen.pop(once or "", None)
+
     def tell(self, connection: str, reason: str) -> bool:
         """Return whether a refusal is worth a line: one a minute for each connection and reason."""
         now = time.monotonic()

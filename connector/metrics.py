@@ -48,6 +48,9 @@ _RETRIES: Final = (
     "Fenced",
     "UnknownOutcome",
 )
+REFUSALS: Final = ("malformed", "too_large", "overdue", "crowded", "host")
+"""Why a peer of the port got no proper answer."""
+
 _FRESHNESS_BUCKETS = (0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800, 3600, 21_600, 86_400)
 _TRANSACTION_BUCKETS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20)
 _PAGE_BUCKETS = (0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30)
@@ -100,6 +103,14 @@ class Metrics:
         self._restarts = self._counter("contentwire_stream_restarts", "Streams started again after their thread ended.")
         self._webhooks = self._counter("contentwire_webhooks", "Webhook calls, by what became of them.", "outcome")
         self._held_deletes = self._gauge("contentwire_held_deletes", "Deletes that wait for an operator's consent.")
+        self._refusals = Counter(
+            "contentwire_port_refusals",
+            "Peers of the port that got no proper answer.",
+            ["reason"],
+            registry=self.registry,
+        )
+        for reason in REFUSALS:
+            self._refusals.labels(reason)
         self._freshness = self._histogram(
             "contentwire_freshness_seconds", "From the CMS's publish time to our commit.", _FRESHNESS_BUCKETS
         )
@@ -197,6 +208,10 @@ class Metrics:
     def webhook(self, connection: str, outcome: str) -> None:
         """Count a webhook call."""
         self._webhooks.labels(connection, outcome).inc()
+
+    def refused(self, reason: str) -> None:
+        """Count a peer of the port that got no proper answer, by one of `REFUSALS`."""
+        self._refusals.labels(reason).inc()
 
     def lag(self, connection: str, seconds: float) -> None:
         """Note for how long the stream has not been known to be current."""

@@ -2,25 +2,20 @@
 
 import json
 import socket
-import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from functools import partial
-from operator import itemgetter
 from types import TracebackType
 from typing import Protocol, Self
 from wsgiref.types import StartResponse, WSGIEnvironment
 
 from markupsafe import Markup
-from waitress import wasyncore
-from waitress.server import TcpWSGIServer, create_server
-from waitress.task import ThreadedTaskDispatcher
-from werkzeug.exceptions import HTTPException, NotFound
+from werkzeug.exceptions import HTTPException, InternalServerError, NotFound
 from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Request, Response
 
 from connector import logs
 from connector.errors import ConfigError
+from connector.listener import Listener
 from connector.site import Site
 from connector.status import HALTED, StreamStatus
 from connector.webhook import Handled
@@ -29,9 +24,6 @@ BODY_BYTES = 1_000_000
 WEDGED_AFTER = 30.0
 """Seconds after which a supervisor loop that has not turned counts as wedged."""
 
-_THREADS = 4
-_CONNECTIONS = 256
-_HEAD_SECONDS = 15.0  # a request has so long to come, head and body
 _MISDIRECTED = 421
 _REFUSED = 400
 _ROUTES = Map(
@@ -79,28 +71,36 @@ class StatusSource(Protocol):
 
 
 class Server:
-    """The operators' port, open between `start` and `stop`, or as a context manager."""
+    """The operators' port, open between `start` and `stop`, or as a context manager.
 
-    def __init__(self, site: Site, source: StatusSource, metrics: Callable[[], bytes], content_type: str) -> None:
+    `refused` is told why a peer got no proper answer: one of the metrics' `REFUSALS`.
+    """
+
+    def __init__(
+        self,
+        site: Site,
+        source: StatusSource,
+        metrics: Callable[[], bytes],
+        content_type: str,
+        *,
+        refused: Callable[[str], None] = lambda _reason: None,
+    ) -> None:
         self._address = (site.host, site.port)
-        self._stopping = False
-        self._application = _Application(site, source, metrics, content_type)
-        self._sockets: dict[int, wasyncore.dispatcher] = {}
-        self._dispatcher = ThreadedTaskDispatcher()
-        self._server: TcpWSGIServer | None = None
-        self._thread: threading.Thread | None = None
+        self._refused = refused
+        self._application = _Application(site, source, metrics, content_type, refused)
+        self._listener: Listener | None = None
 
     @property
     def port(self) -> int:
         """The port that is open; where port 0 was asked for, the one that was found."""
-        if self._server is None:
+        if self._listener is None:
             raise RuntimeError("the server has not been started")
-        return int(self._server.effective_port)
+        return self._listener.port
 
     @property
     def alive(self) -> bool:
-        """Whether its thread still answers."""
-        return self._thread is not None and self._thread.is_alive()
+        """Whether the port is open and still answers."""
+        return self._listener is not None and self._listener.alive
 
     def start(self) -> Self:
         """Open the port and answer from now on; raises `ConfigError` if it cannot be opened."""
@@ -111,43 +111,15 @@ class Server:
         except OSError as error:
             hint = "choose another address as server.listen, or stop what listens there"
             raise ConfigError(f"server.listen: cannot open {host}:{port}: {error.strerror}", hint=hint) from error
-        self._dispatcher.set_thread_count(_THREADS)
-        self._server = create_server(
-            self._application,
-            map=self._sockets,
-            _dispatcher=self._dispatcher,
-            sockets=[listening],
-            ident=None,
-            max_request_body_size=BODY_BYTES,
-            clear_untrusted_proxy_headers=True,
-            # select() ends the loop for a process with more than 1,024 open files.
-            asyncore_use_poll=True,
-            connection_limit=_CONNECTIONS,
-            cleanup_interval=1,
-        )
-        self._server.maintenance = partial(_sweep, self._server)
-        self._thread = threading.Thread(target=self._serve, args=(self._server,), name="server", daemon=True)
-        self._thread.start()
+        self._listener = Listener(self._application, listening, BODY_BYTES, self._refused)
+        self._listener.start()
         return self
 
     def stop(self) -> None:
         """Finish the answers under way, close the port, and leave no thread behind."""
-        if self._server is None or self._thread is None:
-            return
-        self._stopping = True
-        self._dispatcher.shutdown()
-        # Its loop ends when nothing is open any more, and only the loop's own thread may close what it selects on.
-        self._server.trigger.pull_trigger(lambda: wasyncore.close_all(self._sockets))
-        self._thread.join()
-        self._server = self._thread = None
-
-    def _serve(self, server: TcpWSGIServer) -> None:
-        """Answer until `stop`; what ends the loop by accident is logged, and the loop goes on."""
-        while not self._stopping and self._sockets:
-            try:
-                server.run()
-            except Exception as error:  # noqa: BLE001  whatever a request does to the loop, the next one is answered
-                logs.get("server").error("the port's loop has failed and goes on", exc_info=error)
+        if self._listener:
+            self._listener.stop()
+            self._listener = None
 
     def __enter__(self) -> Self:
         return self.start()
@@ -161,8 +133,16 @@ class Server:
 class _Application:
     """The WSGI application. It logs nothing: bodies and headers of webhooks hold what is not ours."""
 
-    def __init__(self, site: Site, source: StatusSource, metrics: Callable[[], bytes], content_type: str) -> None:
+    def __init__(
+        self,
+        site: Site,
+        source: StatusSource,
+        metrics: Callable[[], bytes],
+        content_type: str,
+        refused: Callable[[str], None],
+    ) -> None:
         self._site = site
+        self._refused = refused
         self._source = source
         self._render = metrics
         self._content_type = content_type
@@ -177,10 +157,14 @@ class _Application:
             endpoint, values = _ROUTES.bind("", path_info=_path(environ)).match(method=environ["REQUEST_METHOD"])
             # Webhooks come by any name, and authenticate themselves.
             if endpoint != "webhook" and not self._site.answers_to(environ.get("HTTP_HOST")):
+                self._refused("host")
                 return _json({"error": "this host name is not known here: see hosts in [server]"}, _MISDIRECTED)
             response: Response = getattr(self, f"_{endpoint}")(Request(environ), **values)
         except HTTPException as error:
             return error.get_response(environ)
+        except Exception as error:  # noqa: BLE001  a bug behind one answer is told, and the port goes on
+            logs.get("server").error("a request could not be answered", exc_info=error)
+            return InternalServerError().get_response(environ)
         return response
 
     def _page(self, _request: Request) -> Response:
@@ -245,27 +229,6 @@ def _time(at_ms: int | None) -> str:
 
 def _path(environ: WSGIEnvironment) -> str:
     return str(environ.get("PATH_INFO", "")).encode("latin-1", "replace").decode("utf-8", "replace")
-
-
-def _sweep(server: TcpWSGIServer, now: float) -> None:
-    """Close connections whose request does not come: those that take too long, and the oldest where room runs out.
-
-    Runs once a second in the loop's thread, in place of waitress's own sweep, which counts from the last byte on: one
-    byte now and then would keep a connection for ever.
-    """
-    idle = []
-    for channel in list(server.active_channels.values()):
-        if channel.requests or channel.total_outbufs_len:
-            channel.busy_at = now
-            continue
-        since = getattr(channel, "busy_at", channel.creation_time)
-        if now - since > _HEAD_SECONDS:
-            channel.will_close = True
-        else:
-            idle.append((since, channel))
-    crowded = len(idle) - _CONNECTIONS // 2
-    for _, channel in sorted(idle, key=itemgetter(0))[: max(crowded, 0)]:
-        channel.will_close = True
 
 
 def _json(value: object, status: int) -> Response:

@@ -167,7 +167,9 @@ class Service:
     def _open_port(self) -> None:
         listen = self._config.server
         if listen and not self._once:
-            self._server = Server(listen.site(), self, self._metrics.render, CONTENT_TYPE).start()
+            self._server = Server(
+                listen.site(), self, self._metrics.render, CONTENT_TYPE, refused=self._metrics.refused
+            ).start()
             logs.get("server").info("listening", host=listen.host, port=self._server.port)
 
     def _look_after_port(self) -> None:

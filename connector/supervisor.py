@@ -184,6 +184,7 @@ class Supervisor:
             return Handled("accepted")
         taken = self._handover.send(handover.Call(connection, call.id))
         if not taken:
+            self._calls.forget(call.once)
             self._log.warning("a webhook call could not be handed on to the stream's owner", connection=connection)
         return Handled("handed_on" if taken else "undelivered")
 

@@ -31,7 +31,8 @@ def read(value: bytes) -> Call | None:
     """Return the call that a record is, None for anything else that somebody has written there."""
     try:
         return msgspec.json.decode(value, type=Call) if len(value) <= _LONGEST else None
-    except msgspec.DecodeError:
+    except (ValueError, RecursionError):
+        # Bytes that are no UTF-8, and members that are nested too deep, are no DecodeError.
         return None
 
 

@@ -1,0 +1,251 @@
+"""The operators' port as its peers see it: waitress with deadlines, bounds for each client, and room kept for probes.
+
+What a peer does wrong is counted and costs no log line; what goes wrong in the loop itself ends no port in silence.
+"""
+
+import errno
+import logging
+import socket
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from typing import Any, Final
+
+from waitress import wasyncore
+from waitress.adjustments import Adjustments
+from waitress.channel import HTTPChannel
+from waitress.parser import HTTPRequestParser
+from waitress.server import TcpWSGIServer
+from waitress.task import ThreadedTaskDispatcher
+from waitress.utilities import BadRequest
+
+from connector import logs
+
+REQUEST_SECONDS: Final = 10.0
+"""What a request may take from its first byte (or from the connection) to its last."""
+
+CONNECTIONS: Final = 256
+OF_A_CLIENT: Final = 128
+
+_ANSWER_SECONDS: Final = 30.0
+_IDLE_SECONDS: Final = 75.0
+_TURN: Final = 1.0
+_PAUSE: Final = 0.2
+_MOST_OF_AN_ANSWER: Final = 256 * 1024**2
+_FAILURES: Final = 10  # of the loop in a row: then it is no passing one
+_NO_ROOM: Final = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
+_LANES: Final = {"/healthz": 1, "/readyz": 1, "/webhooks/": 2, "/": 2}
+"""How many threads answer what begins with this: no flood of one kind keeps another kind waiting."""
+
+# What peers do is no event of ours; this logger belongs to no tree and writes nowhere.
+_SILENT: Final = logging.Logger("peers", logging.CRITICAL + 1)  # noqa: LOG001  as said
+
+
+class Listener:
+    """Answers from `socket` by `application`, in threads of its own, between `start` and `stop`.
+
+    `refused` is told, from any thread, why a peer got no proper answer: `malformed`, `too_large`, `overdue`, `crowded`.
+    """
+
+    def __init__(
+        self, application: Any, listening: socket.socket, body_bytes: int, refused: Callable[[str], None]
+    ) -> None:
+        self._log = logs.get("server")
+        self._sockets: dict[int, Any] = {}
+        self._lanes = {path: _lane() for path in _LANES}
+        for path, threads in _LANES.items():
+            self._lanes[path].set_thread_count(threads)
+        adjustments = Adjustments(
+            sockets=[listening],
+            ident=None,
+            max_request_body_size=body_bytes,
+            # Never by way of a file: a full disk is what a probe has to tell of.
+            inbuf_overflow=2 * body_bytes,
+            outbuf_overflow=_MOST_OF_AN_ANSWER,
+            clear_untrusted_proxy_headers=True,
+            log_socket_errors=False,
+        )
+        self._door = _Door(
+            application,
+            self._sockets,
+            _sock=listening,
+            dispatcher=self._lanes["/"],
+            adj=adjustments,
+            bind_socket=False,
+            sockinfo=(listening.family, listening.type, listening.proto, listening.getsockname()),
+        )
+        self._door.lanes, self._door.refused = self._lanes, refused
+        self.port = int(self._door.effective_port)
+        self._thread = threading.Thread(target=self._run, name="server", daemon=True)
+
+    @property
+    def alive(self) -> bool:
+        """Whether the port is open and its thread answers."""
+        return self._thread.is_alive() and self._door in self._sockets.values()
+
+    def start(self) -> None:
+        """Answer from now on."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Finish the answers under way, close the port, and leave no thread behind."""
+        for lane in self._lanes.values():
+            lane.shutdown()
+        # Its loop ends when nothing is open any more, and only the loop's own thread may close what it polls.
+        self._door.trigger.pull_trigger(lambda: wasyncore.close_all(self._sockets))
+        self._thread.join()
+
+    def _run(self) -> None:
+        failures = 0
+        while self._sockets:
+            try:
+                # Not select: it fails from the descriptor 1024 on.
+                wasyncore.poll2(_TURN if self._door.readable() else _PAUSE, self._sockets)
+                self._door.look_around()
+                failures = 0
+            except Exception as error:
+                failures += 1
+                self._log.error("the port's loop has failed", failures=failures, exc_info=error)
+                if failures >= _FAILURES:
+                    wasyncore.close_all(self._sockets, ignore_all=True)
+                    raise
+                self._door.drop_all()
+                time.sleep(0.1 * failures)
+
+
+class _Channel(HTTPChannel):  # type: ignore[misc]  # untyped
+    """A connection: `since` is when what it is in the middle of began."""
+
+    logger = _SILENT
+    request: Any = None
+    since = 0.0
+    heard = False
+
+    def received(self, data: bytes) -> bool:
+        if self.request is None:
+            self.since = time.monotonic()
+        self.heard = True
+        try:
+            return bool(super().received(data))
+        except Exception:  # noqa: BLE001  what the parser stumbles over is malformed as well
+            self._refuse()
+            return False
+
+    def _refuse(self) -> None:
+        refused = HTTPRequestParser(self.adj)
+        refused.error, refused.completed, refused.connection_close = BadRequest("malformed request"), True, True
+        with self.requests_lock:
+            self.request = None
+            self.requests.append(refused)
+            first = len(self.requests) == 1
+        if first:
+            self.server.add_task(self)
+
+    def service(self) -> None:
+        super().service()
+        self.since = time.monotonic()
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether a request is due: its first of all, or the rest of one."""
+        return self.request is not None or not self.heard
+
+    def overdue(self, now: float) -> bool:
+        """Return whether the peer has had time enough; while we are at work on an answer it has."""
+        if self.requests:
+            return False
+        if self.total_outbufs_len:
+            return now - self.since > _ANSWER_SECONDS
+        return now - self.since > (REQUEST_SECONDS if self.unfinished else _IDLE_SECONDS)
+
+    def handle_error(self) -> None:
+        self.server.refused("malformed")
+        self.handle_close()
+
+
+class _Door(TcpWSGIServer):  # type: ignore[misc]  # untyped
+    """The listening socket and its connections; all but `add_task` in the loop's thread."""
+
+    logger = _SILENT
+    channel_class = _Channel
+    lanes: dict[str, ThreadedTaskDispatcher]
+    refused: Callable[[str], None]
+    _full_until = 0.0
+    _looked_at = 0.0
+
+    def readable(self) -> bool:
+        return self.accepting and time.monotonic() >= self._full_until
+
+    def handle_accept(self) -> None:
+        try:
+            connection, address = self.socket.accept()
+        except OSError as error:
+            if error.errno in _NO_ROOM and not self._make_room():
+                # Else the loop would spin: the connection stays in the queue.
+                self._full_until = time.monotonic() + _PAUSE
+            return
+        try:
+            if not self._admit(address[0]):
+                connection.close()
+                return
+            self.set_socket_options(connection)
+            _Channel(self, connection, address, self.adj, map=self._map).since = time.monotonic()
+        except OSError:
+            # It has been reset in the meantime.
+            connection.close()
+
+    def add_task(self, task: _Channel) -> None:
+        request = task.requests[0]
+        if request.error is not None:
+            self.refused("too_large" if request.error.code in (413, 431) else "malformed")
+        path = getattr(request, "path", "/")
+        self.lanes[next((each for each in self.lanes if path.startswith(each)), "/")].add_task(task)
+
+    def look_around(self) -> None:
+        """Close what is overdue, once a second."""
+        now = time.monotonic()
+        if now - self._looked_at < _TURN:
+            return
+        self._looked_at = now
+        for channel in [each for each in self.active_channels.values() if each.overdue(now)]:
+            if channel.unfinished:
+                self.refused("overdue")
+            channel.handle_close()
+
+    def drop_all(self) -> None:
+        """Close every connection: one of them may be what the loop fails on."""
+        for channel in list(self.active_channels.values()):
+            channel.handle_close()
+
+    def handle_error(self) -> None:
+        """Go on: closing the port, as is usual, would leave the process without one."""
+        logs.get("server").error("accepting a connection has failed", exc_info=True)
+        self._full_until = time.monotonic() + _PAUSE
+
+    def maintenance(self, now: float) -> None:
+        """Leave it to `look_around`."""
+
+    def _admit(self, client: str) -> bool:
+        """Return whether there is room for one more of `client`, made where there is none."""
+        taken = sum(channel.addr[0] == client for channel in self.active_channels.values())
+        if taken >= OF_A_CLIENT:
+            return self._make_room(client)
+        return len(self.active_channels) < CONNECTIONS or self._make_room()
+
+    def _make_room(self, client: str | None = None) -> bool:
+        """Close what has kept us waiting longest, of `client` or of whoever holds most; return whether there is any."""
+        waiting = [channel for channel in self.active_channels.values() if not channel.requests]
+        held = Counter(channel.addr[0] for channel in waiting)
+        self.refused("crowded")
+        if not held or (client and not held[client]):
+            return False
+        of_whom = client or held.most_common(1)[0][0]
+        min((each for each in waiting if each.addr[0] == of_whom), key=lambda each: each.since).handle_close()
+        return True
+
+
+def _lane() -> ThreadedTaskDispatcher:
+    lane = ThreadedTaskDispatcher()
+    lane.logger = lane.queue_logger = _SILENT
+    return lane

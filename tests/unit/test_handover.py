@@ -1,0 +1,40 @@
+"""Webhook calls that are handed on: what of the topic is believed, and that a call is never taken for nothing."""
+
+import pytest
+
+from connector.calls import Calls
+from connector.kafka.handover import Call, read
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        b"",
+        b"\xff",
+        b'{"connection":"\xff"}',
+        b'{"connection":1}',
+        b'{"connection":"blog","id":{}}',
+        b'{"connection":"blog","id":"\\ud800"}',
+        b'{"connection":"blog","x":' + b"[" * 3000,
+        b'{"connection":"blog","id":"' + b"x" * 5000 + b'"}',
+        b"null",
+        b"[]",
+    ],
+)
+def test_what_others_write_into_the_topic_is_no_call(value: bytes) -> None:
+    """Whoever may write there can neither end the thread that listens nor wake anything with it."""
+    assert read(value) is None
+
+
+def test_a_call_is_read_as_it_was_written() -> None:
+    """Members that a later release adds are left alone."""
+    assert read(b'{"connection":"blog","id":"e1","later":[1]}') == Call("blog", "e1")
+
+
+def test_a_call_that_could_not_be_heeded_counts_when_it_is_repeated() -> None:
+    """Its sender is told to repeat it, and may send the very same call again."""
+    calls = Calls()
+    assert calls.first("signature")
+    assert not calls.first("signature")
+    calls.forget("signature")
+    assert calls.first("signature")
