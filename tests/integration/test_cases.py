@@ -1,65 +1,21 @@
 """Inputs from the field, each with what was expected: `tests/cases/NN-name`, on the real broker, as users run it."""
 
-import hmac
-import json
 import signal
-import socket
 import subprocess
-import time
-import urllib.error
-import urllib.request
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from connector.demo.broker import Broker
 from tests.cms import eventually
-from tests.command import COMMAND, Workplace
-from tests.scriptedcms import ScriptedCms
-
-CASES = Path(__file__).parents[1] / "cases"
-ONCE = ("run", "--until-caught-up", "--log-level", "error")
-
-Place = Callable[..., Workplace]
-
-
-def case(name: str) -> Any:
-    """Return the JSON of a case's file."""
-    return json.loads((CASES / name).read_text(encoding="utf-8"))
-
-
-@contextmanager
-def served(items: list[Any]) -> Iterator[ScriptedCms]:
-    """Serve a space with these items."""
-    with ScriptedCms(items).serving() as cms:
-        yield cms
+from tests.command import COMMAND
+from tests.scripted import CASES, ITEM, ONCE, Place, case, placing, revisions, rows, served
 
 
 @pytest.fixture
 def place(tmp_path: Path, kafka: Broker, prefix: str) -> Place:
-    """Make a workplace that follows a scripted space as `blog`."""
-
-    def make(cms: ScriptedCms, *lines: str, token: str = '{ env = "T" }', tables: str = "") -> Workplace:
-        workplace = Workplace(tmp_path, {"T": "tok-secret-1"}, prefix)
-        workplace.write(
-            f'[kafka]\nbootstrap_servers = "{kafka.bootstrap}"\nprefix = "{prefix}"\n{tables}\n[connections.blog]\n'
-            f'vendor = "contentful"\nspace = "sp"\ntoken = {token}\nbase_url = "{cms.url}"\npoll_interval = 0.2\n'
-            + "\n".join(lines)
-            + "\n"
-        )
-        return workplace
-
-    return make
-
-
-def rows(workplace: Workplace) -> list[tuple[str, dict[str, Any]]]:
-    """Return the op and the fields of every event so far, oldest first."""
-    events = workplace.lines("tail", "blog", "--from-beginning", "--until-end", "--json")
-    values = [each["value"] for each in events if each["value"]]
-    return [(each["op"], json.loads((each["after"] or each["before"])["fields"] or "{}")) for each in values]
+    """Give what makes a workplace."""
+    return placing(tmp_path, kafka.bootstrap, prefix)
 
 
 def test_04_content_that_changed_under_the_same_version_is_published_by_a_snapshot(place: Place) -> None:
@@ -160,12 +116,6 @@ def advice(told: str) -> list[str]:
     return line.partition("contentwire ")[2].split()
 
 
-def revisions(workplace: Workplace) -> list[int]:
-    """Return the revisions published so far."""
-    events = workplace.lines("tail", "blog", "--from-beginning", "--until-end", "--json")
-    return [each["value"]["after"]["revision"] for each in events if each["value"]]
-
-
 def test_01_a_log_that_nobody_reads_costs_no_stream(place: Place) -> None:
     """The reader of stderr is gone: both deltas are published all the same."""
     initial, first, second = (each["items"] for each in case("01-log-sink-gone/pages.json"))
@@ -198,9 +148,6 @@ def test_01_a_full_log_disk_costs_no_stream(place: Place) -> None:
         eventually(lambda: revisions(workplace) == [1, 2], within=30)
         child.send_signal(signal.SIGTERM)
         assert child.wait(20) == 143
-
-
-ITEM = "04-changed-under-the-same-version/initial-1.json"
 
 
 @pytest.mark.parametrize("status", [408, 425, 409, 401, 403, 404, 418, 503])
@@ -364,87 +311,3 @@ def test_commands_need_only_the_secrets_that_they_use(place: Place) -> None:
             assert ended.code == 0, (arguments, ended)
         refused = workplace.run("verify", "blog")
         assert (refused.code, "environment variable T is not set" in refused.err) == (2, True)
-
-
-def free_port() -> int:
-    """Return a port that nobody listens at."""
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        return int(found.getsockname()[1])
-
-
-def called(port: int, path: str, headers: dict[str, str]) -> int:
-    """Return the status that a webhook call is answered with."""
-    request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", b"{}", headers, method="POST")
-    try:
-        with urllib.request.urlopen(request, timeout=10) as answer:
-            return int(answer.status)
-    except urllib.error.HTTPError as refused:
-        return refused.code
-
-
-def signature(path: str) -> dict[str, str]:
-    """Return headers as Contentful's toolkit makes them, built without the code under test."""
-    stamp = str(time.time_ns() // 1_000_000)
-    text = f"POST\n{path}\nx-contentful-timestamp:{stamp}\n".encode() + b"{}"
-    signed = hmac.new(b"s" * 64, text, "sha256").hexdigest()
-    names = {"x-contentful-signed-headers": "x-contentful-timestamp", "x-contentful-timestamp": stamp}
-    return {**names, "x-contentful-signature": signed}
-
-
-def test_10_a_webhook_behind_a_gateway_wakes(place: Place) -> None:
-    """A query is signed escaped, a prefix that a gateway takes off is configured, and refusals leave a trace."""
-    with served(case(ITEM)) as cms:
-        workplace, port = place(cms, 'webhook_secret = { env = "W" }'), free_port()
-        workplace.environ["W"] = "s" * 64
-        workplace.edit(r"\Z", f'[server]\nlisten = "127.0.0.1:{port}"\npublic_path = "/cms"\n')
-        with workplace.start("run") as run:
-            assert run.said('"recovered"')
-            assert called(port, "/webhooks/blog?env=prod", signature("/webhooks/blog?env%3Dprod")) == 202
-            assert called(port, "/webhooks/blog", signature("/cms/webhooks/blog")) == 202
-            assert called(port, "/webhooks/blog", signature("/other/webhooks/blog")) == 401
-            assert run.said("a webhook call was refused")
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
-                assert 'contentwire_webhooks_total{connection="blog",outcome="wrong"} 1.0' in answer.read().decode()
-            run.ends(signal.SIGTERM)
-
-
-def test_a_webhook_is_handed_on_to_the_owner(place: Place) -> None:
-    """A load balancer sends calls to any process: the stream's owner polls at once, and publishes what is new."""
-    with served(case(ITEM)) as cms:
-        workplace, ports = place(cms, 'webhook_secret = { env = "W" }'), (free_port(), free_port())
-        workplace.environ["W"] = "s" * 64
-        workplace.edit(r"poll_interval = 0\.2", "poll_interval = 3600")
-        workplace.edit(r"\Z", f'[server]\nlisten = "127.0.0.1:{ports[0]}"\n')
-        with workplace.start("run") as owner:
-            assert owner.said('"committed"')
-            workplace.edit(f":{ports[0]}", f":{ports[1]}")
-            with workplace.start("run") as other:
-                assert other.said('"listening"')
-                shared = {"X-Contentwire-Secret": "s" * 64}
-                eventually(lambda: called(ports[1], "/webhooks/blog", shared) == 202, within=30)
-                cms.release([{**case(ITEM)[0], "sys": {**case(ITEM)[0]["sys"], "revision": 2}}])
-                eventually(
-                    lambda: called(ports[1], "/webhooks/blog", shared) and revisions(workplace) == [1, 2], within=60
-                )
-                with urllib.request.urlopen(f"http://127.0.0.1:{ports[1]}/metrics", timeout=10) as answer:
-                    told = answer.read().decode()
-                assert 'contentwire_webhooks_total{connection="blog",outcome="handed_on"} 0.0' not in told
-                other.ends(signal.SIGTERM)
-            owner.ends(signal.SIGTERM)
-
-
-def test_sighup_reloads_or_says_why_not(place: Place) -> None:
-    """What cannot be used is refused with a line, and the former configuration goes on; what can is followed."""
-    with served(case(ITEM)) as cms:
-        workplace = place(cms)
-        with workplace.start("run") as run:
-            assert run.said('"recovered"')
-            before = workplace.path.read_text()
-            workplace.write("nonsense = [")
-            run.child.send_signal(signal.SIGHUP)
-            assert run.said("configuration not reloaded")
-            workplace.write(before.replace("poll_interval = 0.2", 'poll_interval = 0.3\ncontent_types = ["other"]'))
-            run.child.send_signal(signal.SIGHUP)
-            assert run.said('"configuration reloaded"')
-            eventually(lambda: [op for op, _ in rows(workplace)] == ["r", "d"], within=60)
-            assert run.ends(signal.SIGTERM).code == 143

@@ -1,0 +1,103 @@
+"""The only broker is gone for a while, under two processes that share the streams: both live, and both say so."""
+
+import json
+import signal
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from connector.demo.broker import Kafka
+from connector.simulator import Simulator
+from tests.cms import eventually
+from tests.command import Running, Workplace, following
+from tests.ports import free_port
+
+VENDORS = ("contentful", "contentstack", "weegloo")
+PATIENCE = 90.0
+
+
+def asked(port: int, path: str) -> tuple[int, Any]:
+    """Return the status and JSON that a process answers."""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=10) as answer:
+            return answer.status, json.load(answer)
+    except urllib.error.HTTPError as refused:
+        return refused.code, json.load(refused)
+    except urllib.error.URLError:
+        return 0, None  # it has not opened its port yet
+
+
+def states(port: int) -> set[str]:
+    """Return the states that a process's metric says its streams are in."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
+        lines = answer.read().decode().splitlines()
+    told = [line for line in lines if line.startswith("contentwire_stream_state{") and line.endswith(" 1.0")]
+    return {line.partition('state="')[2].partition('"')[0] for line in told}
+
+
+@pytest.fixture
+def simulator() -> Iterator[Simulator]:
+    """Give a served simulator."""
+    with Simulator(entries=30).serving() as serving:
+        yield serving
+
+
+def workplaces(folder: Path, simulator: Simulator, broker: Kafka, prefix: str) -> list[tuple[Workplace, int]]:
+    """Return two places with one configuration but for their ports."""
+    made = []
+    for name in ("one", "two"):
+        place, port = folder / name, free_port()
+        place.mkdir()
+        workplace = following(place, simulator, VENDORS, bootstrap=broker.bootstrap, prefix=prefix)
+        workplace.edit(r"\Z", f'\n[server]\nlisten = "127.0.0.1:{port}"\n')
+        made.append((workplace, port))
+    return made
+
+
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize(
+    ("seconds", "times"),
+    [
+        (15, 1),
+        pytest.param(40, 5, marks=pytest.mark.faults),
+        pytest.param(120, 5, marks=pytest.mark.faults),
+    ],
+)
+def test_an_outage_ends_no_process_and_is_no_peace(
+    own_kafka: Kafka, prefix: str, tmp_path: Path, simulator: Simulator, *, seconds: int, times: int
+) -> None:
+    """Every stream is `disconnected` meanwhile, for probes and metrics too; afterwards `verify` proves all of them."""
+    places = workplaces(tmp_path, simulator, own_kafka, prefix)
+    ports = [port for _, port in places]
+    with ExitStack() as stack:
+        running: list[Running] = [stack.enter_context(each.start("run")) for each, _ in places]
+        for _ in range(times):
+            eventually(lambda: all(asked(port, "/readyz")[0] == 200 for port in ports), within=PATIENCE)
+            eventually(lambda: states(ports[0]) | states(ports[1]) == {"running", "standby"}, within=PATIENCE)
+            own_kafka.kill()
+            gone_at = time.monotonic()
+            eventually(lambda: states(ports[0]) == states(ports[1]) == {"disconnected"}, within=30)
+            for port in ports:
+                status, told = asked(port, "/readyz")
+                assert (status, set(told["waiting"])) == (503, set(VENDORS))
+                assert all("did not answer" in why for why in told["waiting"].values())
+                assert asked(port, "/healthz")[0] == 200
+            simulator.churn(5)
+            time.sleep(max(seconds - (time.monotonic() - gone_at), 0))  # the fault itself, not a synchronisation
+            own_kafka.start()
+        eventually(lambda: all(asked(port, "/readyz")[0] == 200 for port in ports), within=PATIENCE)
+        eventually(lambda: states(ports[0]) | states(ports[1]) == {"running", "standby"}, within=PATIENCE)
+        for vendor in VENDORS:
+            proof = places[0][0].run("verify", vendor)
+            assert proof.code == 0, proof
+        ended = [each.ends(signal.SIGTERM) for each in running]
+    assert [each.code for each in ended] == [143, 143]
+    for each in ended:
+        assert each.err.count("Kafka does not answer") >= times
+        assert "Kafka answers again" in each.err
