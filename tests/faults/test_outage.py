@@ -7,6 +7,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,11 @@ def simulator() -> Iterator[Simulator]:
     """Give a served simulator."""
     with Simulator(entries=30).serving() as serving:
         yield serving
+
+
+def known(workplace: Workplace, vendor: str) -> bool:
+    """Return whether a stream's checkpoint can be seen."""
+    return workplace.run("checkpoints", "show", vendor).code == 0
 
 
 def workplaces(folder: Path, simulator: Simulator, broker: Kafka, prefix: str) -> list[tuple[Workplace, int]]:
@@ -94,6 +100,8 @@ def test_an_outage_ends_no_process_and_is_no_peace(
         eventually(lambda: all(asked(port, "/readyz")[0] == 200 for port in ports), within=PATIENCE)
         eventually(lambda: states(ports[0]) | states(ports[1]) == {"running", "standby"}, within=PATIENCE)
         for vendor in VENDORS:
+            # A broker that has just started lists its topics one by one.
+            eventually(partial(known, places[0][0], vendor), within=PATIENCE)
             proof = places[0][0].run("verify", vendor)
             assert proof.code == 0, proof
         ended = [each.ends(signal.SIGTERM) for each in running]
