@@ -16,8 +16,9 @@ import httpx
 import pytest
 
 from connector.errors import ConnectorError, LocalTrouble, RegistryUnavailable, SourceRejected, SourceUnavailable
-from connector.http import Transport
+from connector.http import Transport, certificates
 from connector.model import Checkpoint
+from connector.outbound import Outbound
 from connector.registry import Registry
 from connector.source import Source
 from tests.cms import eventually
@@ -290,3 +291,9 @@ def test_what_this_machine_lacks_is_no_fault_of_the_other_side(host: str) -> Non
             registry.subjects()
         source.close()
         registry.close()
+
+
+def test_certificates_that_cannot_be_opened_for_now_are_no_mistake() -> None:
+    """Without a free descriptor nothing can be said about a file."""
+    with no_descriptors(), pytest.raises(LocalTrouble):
+        certificates(None, Outbound())

@@ -26,6 +26,7 @@ from connector.model import Checkpoint, SyncPage
 from connector.simulator import Fault, Simulator
 from connector.source import Source
 from tests.cms import connect, eventually, requests
+from tests.loopback import Loopback
 
 START = Checkpoint(stream="blog")
 TOO_BIG = '{"sys":{"type":"Error","id":"BadRequest"},"message":"Response size too big. Maximum 7340032B."}'
@@ -176,6 +177,31 @@ def test_a_foreign_next_url_is_never_followed(simulator: Simulator, source: Sour
         simulator.push_fault(NAME, Fault("foreign_next_url", to=elsewhere.url()))
         assert list(source.walk(START))[-1].caught_up
         assert elsewhere.requests(NAME) == []
+
+
+class Gateway(Loopback):
+    """Passes on what is below its path, and refuses all else."""
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Answer as the CMS behind it does, whose URLs know nothing of the gateway."""
+        assert request.url.raw_path.startswith(b"/cms/v%31/")
+        inner = request.url.copy_with(host="cms.example", raw_path=request.url.raw_path.removeprefix(b"/cms/v%31"))
+        return super().handle_request(httpx.Request(request.method, inner, headers=request.headers))
+
+
+@pytest.mark.parametrize("name", vendors.names())
+def test_a_gateway_may_have_a_path(simulator: Simulator, opened: Callable[..., Source], name: str) -> None:
+    """Every request goes below it, whatever host next URLs name; it is no part of what a cursor belongs to."""
+    behind = connect(simulator, name, page_size=4, base_url="https://gateway.example/cms/v%31/")
+    direct = connect(simulator, name, page_size=4)
+    source = opened(behind, transport=Gateway(simulator))
+    source.probe()
+    pages = list(source.walk(START))
+    assert len(pages) > 1
+    assert pages == list(opened(direct).walk(START))
+    assert behind.scope == direct.scope
+    key = pages[0].changes[0].key
+    assert behind.locate(key, "page").startswith("https://gateway.example/cms/v%31/")
 
 
 @pytest.mark.parametrize("url", ["http://localhost:{port}/", "https://127.0.0.1:{port}/", "http://127.0.0.1:1/"])

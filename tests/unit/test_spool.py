@@ -1,11 +1,15 @@
 """The spool: oldest first whatever the walk's order, in memory or in a file; only the last page moves the cursor."""
 
+import tempfile
 from itertools import pairwise
+from pathlib import Path
+from typing import IO
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from connector.errors import LocalTrouble
 from connector.model import Change, Checkpoint, DeadLetter, SyncPage
 from connector.spool import Spool
 from tests.values import page, published, removed
@@ -137,3 +141,27 @@ def test_leaving_the_spool_removes_its_file() -> None:
         assert file
         assert not file.closed
     assert file.closed
+
+
+def test_without_a_temporary_folder_the_walk_is_worth_a_retry(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """As with a read-only root: what is missing is told, with the variable that names another folder."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
+    with pytest.raises(LocalTrouble, match=r"temporary file of a large walk: No such file") as caught:
+        spooled(*walk(published("e1", 1)), memory_bytes=0)
+    assert "TMPDIR" in caught.value.hint
+    (tmp_path / "gone").mkdir()
+    assert order(spooled(*walk(published("e1", 1)), memory_bytes=0)) == ["e1"]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs the device that is always full")
+@pytest.mark.parametrize("items", [1, 5000])
+def test_a_full_disk_is_worth_a_retry(monkeypatch: pytest.MonkeyPatch, items: int) -> None:
+    """Wherever it shows, while the walk is taken in or given back: nothing but this comes out of it."""
+
+    def on_full_disk(**_: object) -> IO[bytes]:
+        return Path("/dev/full").open("w+b")
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", on_full_disk)
+    with pytest.raises(LocalTrouble, match="No space left") as caught:
+        spooled(*walk(*[published(f"e{number}", 1) for number in range(items)]), memory_bytes=0)
+    assert "TMPDIR" in caught.value.hint
