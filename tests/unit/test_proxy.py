@@ -170,7 +170,9 @@ def slow_refusal(connection: socket.socket) -> None:
 def slow_handshake(connection: socket.socket) -> None:
     """Open the tunnel, and send a record of the handshake within it that never ends."""
     head(connection)
-    connection.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n\x16\x03\x03\x40\x00\x02")
+    connection.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+    connection.recv(65_536)
+    connection.sendall(b"\x16\x03\x03\x40\x00\x02")
     while True:
         connection.sendall(b"\0")
         time.sleep(0.02)
