@@ -18,6 +18,7 @@ from connector.vendors import Settings
 
 __all__ = ["Config", "Connection", "KafkaConfig", "Registry", "ServerConfig", "load", "sample", "write_sample"]
 
+_ENVIRONMENT = "environment"
 _SCALAR = str | bool | int | float
 
 
@@ -41,7 +42,9 @@ def load(path: Path, environ: Mapping[str, str], *, cms: bool = True) -> Config:
     if kafka is None or reading.problems:
         count = len(reading.problems)
         told = reading.problems[0] if count == 1 else f"{count} problems"
-        raise ConfigError(f"{path}: {told}", hint="correct the file", problems=tuple(reading.problems))
+        outer = all(problem.startswith(_ENVIRONMENT) for problem in reading.problems)
+        hint = "correct the variable" if outer else "correct the file"
+        raise ConfigError(f"{path}: {told}", hint=hint, problems=tuple(reading.problems))
     return Config(kafka=kafka, connections=connections, server=server)
 
 
@@ -67,12 +70,12 @@ def _outside(reading: Reading, environ: Mapping[str, str]) -> Outbound:
     """Return what the environment says of proxies and certificates."""
     found, problems = outbound.read(environ)
     for problem in problems:
-        reading.problem("environment", problem)
+        reading.problem(_ENVIRONMENT, problem)
     if found.ca_file or found.ca_folders:
         try:
             http.certificates(None, found)
         except ConfigError as error:
-            reading.problem("environment", str(error))
+            reading.problem(_ENVIRONMENT, str(error))
     return found
 
 

@@ -3,6 +3,7 @@
 import base64
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, ClassVar, Literal
@@ -83,9 +84,12 @@ class _Reached(_Frozen):
         return Outbound({"all": own}).proxy_for(url) if own else self.outbound.proxy_for(url)
 
     def proxies(self) -> list[Proxy]:
-        """Return every proxy that is known of."""
-        own = self._own_proxy()
-        return [*self.outbound.proxies.values(), *([own] if own else ())]
+        """Return every proxy that is known of; one that cannot be used now is none."""
+        found = [*self.outbound.proxies.values()]
+        with suppress(ConfigError):
+            if own := self._own_proxy():
+                found.append(own)
+        return found
 
     def _own_proxy(self) -> Proxy | None:
         """Return the proxy of the file; raises `ConfigError` where a secret that was read again is none any more."""
@@ -103,7 +107,7 @@ class _Reached(_Frozen):
     def _usable(cls, proxy: str | SecretStr | None) -> str | SecretStr | None:
         if isinstance(proxy, str) and "@" in proxy:
             raise ValueError("holds credentials; write the whole URL as a secret, { env = … } or { file = … }")
-        if proxy is not None:
+        if proxy is not None and not isinstance(proxy, Missing):
             outbound.proxy(proxy if isinstance(proxy, str) else proxy.get_secret_value(), "")
         return proxy
 

@@ -100,6 +100,26 @@ def test_a_proxy_that_was_rotated_into_nonsense_is_a_mistake_that_is_named(tmp_p
     with pytest.raises(ConfigError, match=r"^proxy: is no URL of a proxy") as caught:
         connection.proxy_to("https://cms.example")
     assert "new-secret" not in str(caught.value)
+    # What is masked is asked for by every stream, also by those that have nothing to do with this one.
+    assert "nonsense://new-secret" in loaded.secrets()
+
+
+def test_a_command_that_asks_no_cms_needs_no_proxy_to_it(tmp_path: Path) -> None:
+    """Like every secret of a connection: what is not used may be missing."""
+    text = KAFKA + BLOG + 'proxy = { env = "P" }\n'
+    with pytest.raises(ConfigError):
+        load(tmp_path, text, {})
+    loaded = config.load(tmp_path / "contentwire.toml", ENVIRON, cms=False)
+    assert loaded.secrets() == set(ENVIRON.values())
+    with pytest.raises(ConfigError, match=r"^connections.blog.proxy: the environment variable P is not set"):
+        loaded.connections["blog"].proxy_to("https://cms.example")
+
+
+def test_a_wrong_variable_is_not_hinted_to_be_in_the_file(tmp_path: Path) -> None:
+    """Nothing in the file has to be corrected."""
+    with pytest.raises(ConfigError) as caught:
+        load(tmp_path, KAFKA + BLOG, {"ALL_PROXY": "socks5://p"})
+    assert caught.value.hint == "correct the variable"
 
 
 def test_a_file_may_end_in_a_newline(tmp_path: Path) -> None:
