@@ -215,3 +215,18 @@ def test_a_vendor_is_known_in_its_own_file_alone(vendor: str) -> None:
 def test_every_name_of_the_delivery_path_exists() -> None:
     """The list that the size is counted over does not outlive the files it names."""
     assert [one for one in DELIVERY_PATH if not (PACKAGE / one).exists()] == []
+
+
+def test_no_following_process_asks_a_coordinator() -> None:
+    """An admin request to a coordinator that outlives its broker ends the process: only commands of their own ask."""
+    coordinated = {"describe_consumer_groups", "list_consumer_group_offsets", "delete_consumer_groups"}
+    coordinated |= {"alter_consumer_group_offsets", "describe_transactions", "members"}
+    following = ["service.py", "supervisor.py", "follower.py", "waiting.py", "publisher.py", "wiring.py"]
+    following += ["kafka/store.py", "kafka/topics.py", "kafka/link.py", "kafka/membership.py", "kafka/handover.py"]
+    asking = {
+        place(path): {node.attr for node in ast.walk(tree(path)) if isinstance(node, ast.Attribute)} & coordinated
+        for path in MODULES
+        if within(path, following)
+    }
+    assert len(asking) == len(following)
+    assert {name: found for name, found in asking.items() if found} == {}

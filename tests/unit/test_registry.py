@@ -4,10 +4,11 @@ import gzip
 import json
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
-from connector import codec
+from connector import codec, config, wiring
 from connector.errors import BrokerFatal, RegistryUnavailable
 from connector.registry import Registry
 from tests.schemaregistry import ScriptedRegistry
@@ -43,6 +44,7 @@ REFUSALS = [
     (404, 40403, "User is denied operation Write on Subject: T-key"),
     (422, 42205, "Subject T-key is in read-only mode"),
     (401, 40101, "Unauthorized"),
+    (404, 40401, "Subject not found"),
 ]
 
 
@@ -175,3 +177,17 @@ def test_a_denied_look_up_is_no_absence(scripted: ScriptedRegistry) -> None:
         missing = {"error_code": 40401, "message": "Subject 'denied.blog.changes-key' not found."}
         scripted.answers = [(404, json.dumps(missing).encode(), {})]
         assert registry.find("denied.blog.changes-key", SCHEMA) is None
+
+
+def test_a_slash_at_the_end_of_the_url_does_not_matter(scripted: ScriptedRegistry, tmp_path: Path) -> None:
+    """As the configuration reads it: no request has two of them in a row."""
+    path = tmp_path / "contentwire.toml"
+    path.write_text(
+        f'[kafka]\nbootstrap_servers = "localhost:9092"\nregistry = {{ url = "{scripted.url}//" }}\n'
+        '[connections.blog]\nvendor = "contentful"\nspace = "s"\ntoken = { env = "T" }\n'
+    )
+    registry = wiring.registry(config.load(path, {"T": "t0ken-secret"}).kafka)
+    assert registry
+    with closing(registry):
+        registry.register("T-key", SCHEMA)
+    assert all("//" not in path for _, path in scripted.requests)
