@@ -4,7 +4,7 @@ UV := .bootstrap/bin/uv
 RUN := $(UV) run --frozen --all-extras
 
 .DEFAULT_GOAL := help
-.PHONY: help setup format check test test-unit faults soak demo bench
+.PHONY: help setup format check audit test test-unit faults soak demo bench
 
 help:  ## Show this help.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,6 +25,9 @@ check: setup  ## Lint, types, layers.
 	@$(RUN) ruff check .
 	@$(RUN) mypy
 	@$(RUN) lint-imports
+
+audit: setup  ## Look the locked dependencies up among known vulnerabilities; needs the package index's advisories.
+	@$(UV) export --quiet --frozen --all-extras --no-dev --no-emit-project | $(UV) tool run pip-audit --no-deps --disable-pip --requirement /dev/stdin
 
 test: setup  ## Run every test, on a real Kafka and a real registry.
 	@# What fails beside another worker is run once more, alone: a defect fails again, a starved machine does not.
