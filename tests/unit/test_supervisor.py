@@ -4,6 +4,7 @@ import hashlib
 import hmac
 import io
 import json
+import threading
 import time
 from pathlib import Path
 
@@ -14,9 +15,11 @@ from connector.calls import Calls
 from connector.kafka import handover
 from connector.kafka.handover import Call
 from connector.metrics import Metrics
+from connector.plan import Hooks, Parts
 from connector.simulator import Simulator
-from connector.supervisor import Supervisor
+from connector.supervisor import Supervisor, _Revival
 from connector.testing import MemoryStore
+from tests.cms import eventually
 from tests.following import Following
 
 
@@ -128,3 +131,59 @@ def test_a_call_is_read_as_it_was_written() -> None:
     """With and without an id; members of a later release are no reason to lose it."""
     assert handover.read(b'{"connection": "blog", "id": "e1", "later": 1}') == Call("blog", "e1")
     assert handover.read(b'{"connection": "blog"}') == Call("blog")
+
+
+def test_a_stream_whose_thread_has_ended_is_started_again() -> None:
+    """Noticed at the next turn, `stopped` and red meanwhile, counted, and followed again after a pause."""
+    store, failures = MemoryStore(connection="blog"), [ZeroDivisionError()]
+    with Simulator(entries=3).serving() as simulator:
+        following = Following(simulator, "contentful", lambda: store)
+
+        def opened(stop: threading.Event, hooks: Hooks) -> Parts:
+            if failures:
+                raise failures.pop()
+            return following.parts(stop, hooks)
+
+        process = Supervisor([following.plan(open=opened)], {}, "contentwire", Metrics())
+        process.assigned(frozenset({"state"}))
+        eventually(process.dead)
+        process._revive()
+        (status,) = process.status()
+        assert (process.dead(), status.state) == (["blog"], "stopped")
+
+        def revived() -> bool:
+            process._revive()
+            return process.status()[0].phase == "streaming"
+
+        eventually(revived)
+        assert process.dead() == []
+        restarts = process._metrics.registry.get_sample_value(
+            "contentwire_stream_restarts_total", {"connection": "blog"}
+        )
+        assert restarts == 1
+        process.revoked(frozenset({"state"}), lost=False)
+
+
+def test_ends_that_follow_each_other_are_paused_for_longer() -> None:
+    """One second, two, four, up to five minutes; after five quiet minutes it begins anew."""
+    revival, now, pauses = _Revival(), 1000.0, []
+    for _ in range(12):
+        pauses.append(revival.ended(now))
+        now += pauses[-1] + 1
+    assert pauses == [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300, 300]
+    assert revival.ended(now + 1000) == 1
+
+
+def test_every_count_begins_at_zero() -> None:
+    """Who counts increases must not miss the first one: of dead letters, refusals, failures and webhook calls."""
+    with Simulator(entries=1).serving() as simulator:
+        process = supervisor(simulator)
+    for name, label, value in (
+        ("contentwire_dead_letters_total", "error", "MalformedItem"),
+        ("contentwire_retries_total", "error", "BrokerUnavailable"),
+        ("contentwire_poll_failures_total", "error", "SourceRejected"),
+        ("contentwire_transactions_total", "outcome", "aborted"),
+        ("contentwire_webhooks_total", "outcome", "wrong"),
+        ("contentwire_events_total", "op", "d"),
+    ):
+        assert process._metrics.registry.get_sample_value(name, {"connection": "blog", label: value}) == 0
