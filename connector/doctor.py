@@ -1,11 +1,11 @@
 """Examines a configuration against the world before anything is published: changes nothing, says what to do next."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Literal
 
 import msgspec
 
-from connector import subject, wiring
+from connector import subject, trial, unused, wiring
 from connector.config import Config, Connection
 from connector.errors import ConfigError, ConnectorError, InternalFailure, TopicMismatch, Unreachable
 from connector.kafka.cluster import Cluster
@@ -14,7 +14,7 @@ from connector.kafka.topics import Topics, first_seen
 from connector.model import Checkpoint
 from connector.registry import Registry
 from connector.tail import changes_pattern
-from connector.vendors import Vendor, find
+from connector.vendors import Remark, Vendor, find
 
 Verdict = Literal["ok", "warning", "failed"]
 
@@ -69,6 +69,8 @@ def examine(config: Config) -> Iterator[Finding]:
         found = _finding("registry", lambda: f"{len(registry.subjects())} subjects in the schema registry")
         answers = found.verdict == "ok"
         yield found
+        assert config.kafka.registry
+        yield from remarked("registry", unused.of_registry(config.kafka.registry))
     else:
         yield Finding("registry", "ok", "none is configured: events carry Avro's single-object encoding")
     for connection in config.connections.values():
@@ -85,10 +87,11 @@ def _connection(
     except ConfigError as error:
         yield failure(connection.name, error)
         return
-    yield _finding(f"{connection.name}: credentials", lambda: _probe(connection, vendor))
-    for loss in vendor.losses():
-        hint = "leave it out to see every delete; content_types and entity_types filter without losing one"
-        yield Finding(f"{connection.name}: {loss.setting}", "warning", loss.what, hint)
+    accepted = _finding(f"{connection.name}: credentials", lambda: trial.probe(connection, vendor))
+    yield accepted
+    yield from remarked(connection.name, [*vendor.losses(), *unused.of_connection(config, connection)])
+    if accepted.verdict == "ok" and connection.snapshot_mode != "never" and trial.concerns(connection):
+        yield from _first_page(config, connection, vendor)
     if cluster:
         yield from _topics(config, connection, vendor, cluster)
     if registry == "silent":
@@ -116,13 +119,22 @@ def _schemas(config: Config, connection: Connection, registry: Registry) -> Find
     )
 
 
-def _probe(connection: Connection, vendor: Vendor) -> str:
-    source = wiring.open_source(connection, vendor)
+def _first_page(config: Config, connection: Connection, vendor: Vendor) -> Iterator[Finding]:
+    about = f"{connection.name}: {', '.join(trial.concerns(connection))}"
     try:
-        source.probe()
-    finally:
-        source.close()
-    return f"accepted by {vendor.base_url}"
+        found, remarks = trial.first_page(config, connection, vendor)
+    except ConnectorError as error:
+        yield failure(about, error)
+        return
+    yield from remarked(connection.name, remarks)
+    if not remarks:
+        yield Finding(about, "ok", found)
+
+
+def remarked(of: str, remarks: Iterable[Remark]) -> Iterator[Finding]:
+    """Yield a warning for each remark on a setting."""
+    for setting, what, hint in remarks:
+        yield Finding(f"{of}: {setting}", "warning", what, hint)
 
 
 def _topics(config: Config, connection: Connection, vendor: Vendor, cluster: Cluster) -> Iterator[Finding]:
@@ -140,6 +152,8 @@ def _topics(config: Config, connection: Connection, vendor: Vendor, cluster: Clu
     at = Topics(config.kafka.properties())
     yield _finding(topics, lambda: _inspect(at, layout, names, checkpoint))
     yield from unknown(at, layout, names.keys() - (checkpoint.partitions.keys() if checkpoint else set()))
+    if existing := [name for name in names if changes_pattern(layout).fullmatch(name)]:
+        yield from _differing(at, connection.name, existing, config.kafka.topic_config)
     if changed:
         yield Finding(
             f"{connection.name}: checkpoint",
@@ -147,6 +161,22 @@ def _topics(config: Config, connection: Connection, vendor: Vendor, cluster: Clu
             "the configuration changed what is followed: the next run takes a new snapshot",
             "if that is not wanted, restore space, environment, filters and topic template",
         )
+
+
+def _differing(topics: Topics, of: str, names: Iterable[str], wanted: Mapping[str, str]) -> Iterator[Finding]:
+    """Yield a warning for each topic that was created before `topic_config` said what it says now."""
+    for name in sorted(names):
+        try:
+            found = topics.differing(name, wanted)
+        except ConnectorError as error:
+            yield failure(f"{of}: topic_config", error)
+            continue
+        if found:
+            told = ", ".join(f"{setting} = {value}" for setting, value in sorted(found.items()))
+            config = ",".join(f"{setting}={wanted[setting]}" for setting in sorted(found))
+            command = f"kafka-configs --alter --topic {name} --add-config {config}"
+            hint = f"topic_config is for topics that are created: {command}, or correct topic_config"
+            yield Finding(f"{of}: topic_config", "warning", f"topic {name} has {told}", hint)
 
 
 def _inspect(topics: Topics, layout: Layout, names: dict[str, int], checkpoint: Checkpoint | None) -> str:

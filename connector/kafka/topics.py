@@ -149,6 +149,11 @@ class Topics:
             self._check_settings(spec)
         return found
 
+    def differing(self, name: str, wanted: Mapping[str, str]) -> dict[str, str]:
+        """Return which of these settings a topic that is there has otherwise, and how."""
+        actual = self._config(name) if wanted else {}
+        return {each: actual[each] for each in wanted if each in actual and actual[each] != wanted[each]}
+
     def _create(self, spec: TopicSpec) -> Seen:
         topic = NewTopic(spec.name, spec.partitions, spec.replication_factor, config=dict(spec.config))
         try:

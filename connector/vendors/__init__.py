@@ -7,7 +7,7 @@ and read responses, and raise the taxonomy of `connector.errors`.
 import importlib
 import ipaddress
 import pkgutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import ClassVar, NamedTuple, Protocol
 from urllib.parse import parse_qs, urlsplit
 
@@ -18,6 +18,14 @@ from connector import outbound
 from connector.errors import ConfigError, SourceUnavailable
 from connector.model import Checkpoint, EntityKey, EntityType, Frame, SyncPage
 from connector.webhook import Refused, WakeUp
+
+
+class Remark(NamedTuple):
+    """What an operator should know of `setting`: a sentence, and what to do about it."""
+
+    setting: str
+    what: str
+    hint: str = "leave it out to see every delete; content_types and entity_types filter without losing one"
 
 
 class Settings(BaseModel):
@@ -58,19 +66,19 @@ class Settings(BaseModel):
             raise ValueError("base_url would send the token unencrypted; use https, or set allow_http = true")
         return self
 
+    def unused(self) -> Iterator[Remark]:
+        """Yield each setting that is written but can have no effect beside the others; vendors add their own."""
+        if self.base_url and "region" in self.model_fields_set:
+            yield Remark("region", "has no effect beside base_url", "leave one of the two out")
+        if self.allow_http and not (self.base_url or "").startswith("http:"):
+            yield Remark("allow_http", "has no effect: requests go out by https", "leave allow_http out")
+
 
 def _is_loopback(host: str) -> bool:
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
-
-
-class Loss(NamedTuple):
-    """What the API withholds because of `setting`: a sentence."""
-
-    setting: str
-    what: str
 
 
 class Vendor(Protocol):
@@ -123,7 +131,7 @@ class Vendor(Protocol):
     def request(self, checkpoint: Checkpoint) -> httpx.Request:
         """Return the request for the page after `checkpoint`; without a cursor, the one that starts a snapshot.
 
-        Raises `SourceRejected` where the API has no such request.
+        Raises `StreamStopped` where the API has no such request.
         """
         ...
 
@@ -158,7 +166,7 @@ class Vendor(Protocol):
         """Return if the probe succeeded; else raise as `page` does."""
         ...
 
-    def losses(self) -> tuple[Loss, ...]:
+    def losses(self) -> tuple[Remark, ...]:
         """Return each kind of change that a setting makes the API withhold (deletes above all)."""
         ...
 

@@ -27,7 +27,7 @@ from connector.errors import (
 )
 from connector.model import ALL_LOCALES, Change, Checkpoint, EntityKey, EntityType, Frame, SyncPage
 from connector.refusal import looks_like_a_page, meaning, named, seconds
-from connector.vendors import Loss, Settings, continuation
+from connector.vendors import Remark, Settings, continuation
 from connector.webhook import Refused, WakeUp, announced, by_secret
 
 _HOSTS = {
@@ -201,19 +201,20 @@ class Contentful:
         """Return if credentials, space and environment are right; else raise as `page` does."""
         self._refuse(response, token=False)
 
-    def losses(self) -> tuple[Loss, ...]:
+    def losses(self) -> tuple[Remark, ...]:
         """Return what the filter, or the Preview API, withholds."""
         kind = self._settings.api_filter.get("type", "all")
         found = []
         if kind in ("Entry", "Asset"):
             other = "assets" if kind == "Entry" else "entries"
-            found.append(Loss("api_filter", f"type = {kind}: no {other}, and no delete or unpublish of anything"))
+            found.append(Remark("api_filter", f"type = {kind}: no {other}, and no delete or unpublish of anything"))
         if kind.startswith("Delet"):
-            found.append(Loss("api_filter", f"type = {kind}: nothing that is published, no delete of any other kind"))
+            found.append(Remark("api_filter", f"type = {kind}: nothing that is published, no delete of any other kind"))
         if "content_type" in self._settings.api_filter:
-            found.append(Loss("api_filter", "content_type: no entry of another content type"))
+            found.append(Remark("api_filter", "content_type: no entry of another content type"))
         if self._settings.preview:
-            found.append(Loss("preview", "one initial sync, and no change and no delete after it"))
+            hint = 'set snapshot_mode = "initial_only", or follow the published content with preview = false'
+            found.append(Remark("preview", "one initial sync, and no change and no delete after it", hint))
         return tuple(found)
 
     def wake_up(self, headers: Mapping[str, str], method: str, path: str, body: bytes, now: float) -> WakeUp | Refused:

@@ -17,7 +17,7 @@ from connector.errors import CheckpointRejected, ConnectorError, MalformedItem, 
 from connector.model import ALL_LOCALES, Change, ChangeType, Checkpoint, EntityKey, EntityType, Frame, Scope, SyncPage
 from connector.refusal import meaning, moment, seconds
 from connector.timestamp import micros
-from connector.vendors import Loss, Settings
+from connector.vendors import Remark, Settings
 from connector.webhook import Refused, WakeUp, announced, by_secret
 
 _HOSTS = {
@@ -45,12 +45,9 @@ _INVALID_PARAMETERS, _UNKNOWN_CONTENT_TYPE = 141, 118
 _ASSETS = "sys_assets"
 _CREDENTIALS = "check api_key, token, environment, branch and region: the token belongs to one environment"
 _REFUSED = f"{_CREDENTIALS}; api_filter may be refused as well"
-_HINTS = {
-    400: _REFUSED,
+_HINTS = dict.fromkeys((400, 404, 422), _REFUSED) | {
     401: f"{_CREDENTIALS}; a new token takes some seconds to work",
     403: f"{_CREDENTIALS}; a firewall in between may refuse as well",
-    404: _CREDENTIALS,
-    422: _REFUSED,
 }
 _SETTINGS = {name: name for name in ("api_key", "branch", "environment")}
 _SETTINGS |= {"access_token": "token", "limit": "page_size"}
@@ -86,6 +83,14 @@ class ContentstackSettings(Settings):
         if "start_from" in api_filter and micros(api_filter["start_from"]) is None:
             raise ValueError('start_from must be an ISO date like "2024-05-01T00:00:00.000Z"')
         return api_filter | ({"type": ",".join(types)} if "type" in api_filter else {})
+
+    def unused(self) -> Iterator[Remark]:
+        """Yield also the scope of deletes that the filter withholds."""
+        yield from super().unused()
+        if self.entry_deleted_scope == "entry" and "entry_deleted" not in self.api_filter.get("type", "entry_deleted"):
+            yield Remark(
+                "entry_deleted_scope", "has no effect: api_filter lets no entry_deleted through", "leave it out"
+            )
 
 
 class Item(msgspec.Struct, gc=False):
@@ -214,7 +219,7 @@ class Contentstack:
         """Return if stack, environment, branch and token are right; else raise as `page` does."""
         self._refuse(response, token=False)
 
-    def losses(self) -> tuple[Loss, ...]:
+    def losses(self) -> tuple[Remark, ...]:
         """Return what the filter withholds, for the life of the token it made."""
         api_filter = self._settings.api_filter
         found = []
@@ -226,7 +231,7 @@ class Contentstack:
             found.append("locale: nothing that is published to, or removed from, another locale")
         if "start_from" in api_filter:
             found.append("start_from: nothing that was last published before that date")
-        return tuple(Loss("api_filter", what) for what in found)
+        return tuple(Remark("api_filter", what) for what in found)
 
     def wake_up(self, headers: Mapping[str, str], method: str, path: str, body: bytes, now: float) -> WakeUp | Refused:
         """Return what a call announces that carries the shared secret. Contentstack's own signature is not checked."""
@@ -249,7 +254,9 @@ class Contentstack:
         status = response.status_code
         if status == httpx.codes.OK:
             return
-        refused = meaning(response, f"Contentstack answered {status} for {self._where}", _HINTS)
+        refused = meaning(
+            response, f"Contentstack answered {status} for environment {self._settings.environment}", _HINTS
+        )
         if status == httpx.codes.TOO_MANY_REQUESTS and isinstance(refused, SourceUnavailable):
             refused.retry_after = refused.retry_after or _wait(response.headers)
         # The body may tell a bad token or a refused parameter, under whatever status.
@@ -261,14 +268,11 @@ class Contentstack:
             raise refused
         self._reject(response, token=token, otherwise=refused)
 
-    @property
-    def _where(self) -> str:
-        return f"environment {self._settings.environment}"
-
     def _reject(self, response: httpx.Response, *, token: bool, otherwise: ConnectorError | None = None) -> NoReturn:
         """Raise what an error body means: the same code stands for bad tokens, parameters and credentials."""
         code, fields = _error(response.content)
-        told = f"Contentstack answered {response.status_code} (error_code {code}) for {self._where}"
+        where = f"for environment {self._settings.environment}"
+        told = f"Contentstack answered {response.status_code} (error_code {code}) {where}"
         tokens = fields & {"sync_token", "pagination_token"}
         if token and code == _INVALID_PARAMETERS and tokens:
             raise CheckpointRejected(f"{told}: the {min(tokens)} is not valid")

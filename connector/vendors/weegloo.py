@@ -24,7 +24,7 @@ from connector.errors import (
 )
 from connector.model import ALL_LOCALES, Change, Checkpoint, EntityKey, EntityType, Frame, SyncPage
 from connector.refusal import looks_like_a_page, meaning, named, wait
-from connector.vendors import Loss, Settings, continuation
+from connector.vendors import Remark, Settings, continuation
 from connector.webhook import Refused, WakeUp, announced, by_secret
 
 _HOST = "https://cda.weegloo.com"
@@ -174,16 +174,16 @@ class Weegloo:
         """Return if space and token are right; else raise as `page` does."""
         self._refuse(response, token=False)
 
-    def losses(self) -> tuple[Loss, ...]:
+    def losses(self) -> tuple[Remark, ...]:
         """Return what the filter withholds."""
         kind = self._settings.api_filter.get("type", "All")
         found = []
         if kind in ("Content", "Media"):
-            found.append(Loss("api_filter", f"type = {kind}: no delete or unpublish of anything"))
+            found.append(Remark("api_filter", f"type = {kind}: no delete or unpublish of anything"))
         if kind.startswith("Delet"):
-            found.append(Loss("api_filter", f"type = {kind}: nothing that is published, no delete of any other kind"))
+            found.append(Remark("api_filter", f"type = {kind}: nothing that is published, no delete of any other kind"))
         if "content-type" in self._settings.api_filter:
-            found.append(Loss("api_filter", "content-type: no content of another content type"))
+            found.append(Remark("api_filter", "content-type: no content of another content type"))
         return tuple(found)
 
     def wake_up(self, headers: Mapping[str, str], method: str, path: str, body: bytes, now: float) -> WakeUp | Refused:

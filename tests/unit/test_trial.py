@@ -1,0 +1,97 @@
+"""`check` asks the CMS what a first run would ask, and finds what a run would meet."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from connector import trial
+from connector.config import Config, Connection, load
+from connector.errors import SourceRejected
+from connector.vendors import Vendor, find
+from tests.scriptedcms import ScriptedCms
+
+ENTRY = {
+    "sys": {
+        "id": "e1",
+        "type": "Entry",
+        "revision": 1,
+        "updatedAt": "2024-05-01T10:00:00.000Z",
+        "contentType": {"sys": {"type": "Link", "linkType": "ContentType", "id": "page"}},
+    },
+    "fields": {},
+}
+FILTER = 'api_filter = { type = "Entry", content_type = "nope" }'
+REFUSED = {"sys": {"type": "Error", "id": "InvalidQuery"}, "details": {"errors": [{"name": "unknownContentType"}]}}
+
+
+@pytest.fixture(name="cms")
+def _cms() -> Iterator[ScriptedCms]:
+    with ScriptedCms([ENTRY]).serving() as cms:
+        yield cms
+
+
+def configured(tmp_path: Path, cms: ScriptedCms, *lines: str) -> tuple[Config, Connection, Vendor]:
+    """Return a configuration that follows the scripted space, and its parts."""
+    path = tmp_path / "contentwire.toml"
+    text = '[kafka]\nbootstrap_servers = "k:9092"\n[connections.c]\nvendor = "contentful"\nspace = "s"\n'
+    path.write_text(text + f'token = {{ env = "T" }}\nbase_url = "{cms.url}"\n' + "\n".join(lines))
+    config = load(path, {"T": "t"})
+    connection = config.connections["c"]
+    return config, connection, find("contentful")("c", connection.settings)
+
+
+def test_a_filter_that_the_api_refuses_is_found(tmp_path: Path, cms: ScriptedCms) -> None:
+    """The probe knows nothing of the filter: only the request that a run begins with does."""
+    config, connection, vendor = configured(tmp_path, cms, FILTER)
+    assert trial.concerns(connection) == ["api_filter"]
+    assert trial.probe(connection, vendor)
+    cms.refusals = [(400, {}, json.dumps(REFUSED).encode())]
+    with pytest.raises(SourceRejected, match=r"it refuses api_filter\.content_type$"):
+        trial.first_page(config, connection, vendor)
+    assert "content_type=nope" in cms.requests[-1]
+
+
+def test_a_filter_that_matches_nothing_is_told(tmp_path: Path, cms: ScriptedCms) -> None:
+    """Some APIs answer an unknown type with an empty page."""
+    cms.initial = []
+    _, (remark,) = trial.first_page(*configured(tmp_path, cms, FILTER))
+    assert remark.setting == "api_filter"
+    assert trial.first_page(*configured(tmp_path, cms))[1] == []
+
+
+@pytest.mark.parametrize(
+    ("line", "named"),
+    [
+        ('content_types = ["pages"]', "content_types"),
+        ('content_types = ["page", "other"]', None),
+        ('entity_types = ["asset"]', "entity_types"),
+        ('entity_types = ["entry"]', None),
+    ],
+)
+def test_a_choice_that_leaves_nothing_is_told(tmp_path: Path, cms: ScriptedCms, line: str, named: str | None) -> None:
+    """A type that is misspelt publishes nothing, in silence."""
+    found, remarks = trial.first_page(*configured(tmp_path, cms, line))
+    assert found == "an initial sync is answered with 1 items at first"
+    assert [remark.setting for remark in remarks] == ([named] if named else [])
+
+
+def test_items_that_cannot_be_understood_are_told(tmp_path: Path, cms: ScriptedCms) -> None:
+    """Before they become dead letters, or stop the stream."""
+    cms.initial = [ENTRY, {"sys": {"type": "Hologram", "id": "h1"}}]
+    for line, follows in (("", "would become dead letters"), ('malformed = "stop"', "would stop the stream")):
+        _, (remark,) = trial.first_page(*configured(tmp_path, cms, line))
+        assert (remark.setting, follows in remark.what) == ("malformed", True)
+
+
+def test_one_refusal_is_doubted(tmp_path: Path, cms: ScriptedCms, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A key that was just made works some seconds later; a second refusal in a row is believed."""
+    monkeypatch.setattr(trial, "_MOMENT", 0.0)
+    _, connection, vendor = configured(tmp_path, cms)
+    cms.refusals = [(401, {}, b"{}")]
+    assert trial.probe(connection, vendor)
+    cms.refusals = [(401, {}, b"{}"), (401, {}, b"{}")]
+    with pytest.raises(SourceRejected):
+        trial.probe(connection, vendor)
+    assert cms.refusals == []

@@ -1,0 +1,75 @@
+"""Settings that nothing can come of: each is named, and none that has an effect."""
+
+from pathlib import Path
+
+import pytest
+
+from connector import unused
+from connector.config import load
+
+BLOG = 'vendor = "contentful"\nspace = "s"\ntoken = { env = "T" }\n'
+SHOP = 'vendor = "contentstack"\napi_key = { env = "T" }\nenvironment = "e"\ntoken = { env = "T" }\n'
+
+
+def found(tmp_path: Path, connection: str, *, kafka: str = "", tables: str = "") -> set[str]:
+    """Return the names of the settings that have no effect."""
+    path = tmp_path / "contentwire.toml"
+    path.write_text(f'[kafka]\nbootstrap_servers = "k:9092"\n{kafka}\n[connections.c]\n{connection}\n{tables}')
+    config = load(path, {"T": "t"})
+    remarks = list(unused.of_connection(config, config.connections["c"]))
+    if config.kafka.registry:
+        remarks += unused.of_registry(config.kafka.registry)
+    assert all(each.what and each.hint for each in remarks)
+    return {each.setting for each in remarks}
+
+
+@pytest.mark.parametrize(
+    ("lines", "named"),
+    [
+        (BLOG + 'region = "eu"\nbase_url = "https://proxy.example.com"', {"region"}),
+        (BLOG + "allow_http = true", {"allow_http"}),
+        (BLOG + 'allow_http = true\nbase_url = "https://proxy.example.com"', {"allow_http"}),
+        (BLOG + 'entity_types = ["entry", "content_type"]', {"entity_types"}),
+        (BLOG + 'entity_types = ["asset"]\ncontent_types = ["page"]', {"content_types"}),
+        (BLOG + 'webhook_secret = { env = "T" }', {"webhook_secret"}),
+        (BLOG + 'snapshot_mode = "initial_only"\npoll_interval = 5', {"poll_interval"}),
+        (
+            BLOG + 'snapshot_mode = "never"\nrepublish = "all"\nmax_delete_share = 1.0',
+            {"republish", "max_delete_share"},
+        ),
+        (BLOG + 'base_url = "http://127.0.0.1:1"\nproxy = "http://p.example.com:3128"', {"proxy"}),
+        (SHOP + 'entry_deleted_scope = "entry"\napi_filter = { type = "entry_published" }', {"entry_deleted_scope"}),
+    ],
+)
+def test_a_setting_without_effect_is_named(tmp_path: Path, lines: str, named: set[str]) -> None:
+    """What is written and ignored misleads whoever reads it."""
+    assert found(tmp_path, lines) == named
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        BLOG,
+        BLOG + 'region = "eu"\npage_size = 50\npoll_interval = 5',
+        BLOG + 'allow_http = true\nbase_url = "http://cms.example.com"',
+        BLOG + 'entity_types = ["entry", "asset"]\ncontent_types = ["page"]',
+        BLOG + 'base_url = "https://cms.example.com"\nproxy = "http://p.example.com:3128"',
+        BLOG + 'snapshot_mode = "when_needed"\nrepublish = "all"',
+        SHOP + 'entity_types = ["entry", "content_type"]\nlocales = ["de"]',
+        SHOP + 'entry_deleted_scope = "entry"\napi_filter = { type = "entry_published,entry_deleted" }',
+    ],
+)
+def test_a_setting_with_an_effect_is_not(tmp_path: Path, lines: str) -> None:
+    """A warning that is no reason to worry trains people to look away."""
+    assert found(tmp_path, lines) == set()
+
+
+def test_a_port_for_webhooks_uses_their_secret(tmp_path: Path) -> None:
+    """With the table, the secret has its use."""
+    assert found(tmp_path, BLOG + 'webhook_secret = { env = "T" }', tables="[server]\n") == set()
+
+
+def test_the_registry_has_such_settings_too(tmp_path: Path) -> None:
+    """Loopback is never asked by a proxy."""
+    registry = 'registry = { url = "http://localhost:8081", proxy = "http://p.example.com:3128" }'
+    assert found(tmp_path, BLOG, kafka=registry) == {"proxy"}
