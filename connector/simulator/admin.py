@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
 _METHODS = (
     "ids", "publish", "edit", "unpublish", "delete", "delete_content_type", "release", "churn", "skew_clock",
-    "swap_environment", "set_mode", "expire_cursors", "push_fault", "faults", "clear_faults", "on_page", "truth",
-    "changes", "requests", "clear_requests", "connection",
+    "swap_environment", "set_mode", "set_quirks", "expire_cursors", "push_fault", "faults", "clear_faults", "on_page",
+    "truth", "changes", "requests", "clear_requests", "connection",
 )  # fmt: skip
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 

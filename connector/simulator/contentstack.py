@@ -1,7 +1,7 @@
 """Contentstack's Content Delivery API: sync and content types."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, ClassVar
 
 import msgspec
@@ -40,6 +40,8 @@ _TYPES = (
 )
 _FILTERS = ("type", "content_type_uid", "locale", "start_from", "limit")
 _MAX_LIMIT = 100
+# Of a cursor: removals from before this position of the feed are still to be told.
+_OLDER = "older"
 _HOUR = 3_600_000
 _USER = "bltsimulateduser01"
 _INVALID = "Failed to fetch items. Please try again with valid parameters."
@@ -47,12 +49,17 @@ _encode = msgspec.json.Encoder(decimal_format="number").encode
 
 
 class Contentstack(FrontEnd):
-    """Newest first, one item per entity and locale published to, a cursor bound to stack, environment and branch."""
+    """Newest first, one item per entity and locale published to, a cursor bound to stack, environment and branch.
+
+    Quirks: `older_removals`: the first delta after an initial sync also tells removals from before it, of what may be
+    live again. `own_page_size`: `limit` is not honoured.
+    """
 
     name = "contentstack"
     # As the vendor's guide warns: who publishes during a walk makes it start over.
     mode: Mode = "refuse"
     page_size = 100
+    known_quirks = frozenset({"older_removals", "own_page_size"})
     cursor_params: ClassVar[tuple[str, ...]] = ("pagination_token", "sync_token")
 
     def owns(self, path: str) -> bool:
@@ -99,10 +106,6 @@ class Contentstack(FrontEnd):
     def _initial(self, filters: dict[str, str]) -> Cursor:
         if not set(filters.get("type", _TYPES[0]).split(",")) <= set(_TYPES):
             raise _refusal(422, 141, _INVALID, type="is not valid.")
-        known = {"sys_assets", *map(_uid, self.store.types)}
-        if filters.get("content_type_uid", "sys_assets") not in known:
-            message = "The Content Type was not found. Please try again."
-            raise _refusal(422, 118, message, uid="is not valid.")
         try:
             int(filters.get("limit", "1"))
             milliseconds(filters.get("start_from", "2018-08-14"))
@@ -114,14 +117,31 @@ class Contentstack(FrontEnd):
     def page(self, cursor: Cursor, request: Request) -> Page:
         """Count at the start of a walk: every page of it tells the same total."""
         if cursor.before is None:
-            matching = filter(self.accepts(cursor), self.feed.newest_first(cursor.since, len(self.feed)))
+            walk = msgspec.structs.replace(cursor, before=len(self.feed))
+            matching = filter(self.accepts(cursor), self.entries(walk))
             cursor = msgspec.structs.replace(cursor, total=sum(1 for _ in matching))
         return super().page(cursor, request)
 
     def limit(self, cursor: Cursor, request: Request) -> int:
         """At most 100, by the request or the initial one."""
+        if "own_page_size" in self.quirks:
+            return self.page_size
         wanted = request.params.get("limit") or cursor.param("limit") or ""
         return max(1, min(int(wanted), _MAX_LIMIT)) if wanted.isdecimal() else self.page_size
+
+    def entries(self, cursor: Cursor) -> Iterator[Entry]:
+        """With what was removed before an initial sync, for the delta that tells it."""
+        before = cursor.before or 0
+        return self.feed.newest_first(cursor.since, before, removals=int(cursor.param(_OLDER) or 0))
+
+    def after_walk(self, cursor: Cursor, *, changed: bool) -> Cursor:
+        """The first delta after an initial sync may begin before it."""
+        query = tuple(pair for pair in cursor.query if pair[0] != _OLDER)
+        if cursor.initial and "older_removals" in self.quirks:
+            query = (*query, (_OLDER, str(cursor.start)))
+            return Cursor(cursor.scope, query, 0, generation=self.generation)
+        told = changed or cursor.param(_OLDER) is not None
+        return super().after_walk(msgspec.structs.replace(cursor, query=query), changed=told)
 
     def accepts(self, cursor: Cursor) -> Callable[[Entry], bool]:
         """Without `type`, an initial sync brings what is published, and its deltas bring everything."""
@@ -129,11 +149,13 @@ class Contentstack(FrontEnd):
         types = set(wanted.split(",")) if wanted else set(_PUBLISHED if cursor.initial else _TYPES)
         content_type, locale = cursor.param("content_type_uid"), cursor.param("locale")
         from_ = milliseconds(cursor.param("start_from") or "1970-01-01")
+        older = int(cursor.param(_OLDER) or 0)
         return lambda entry: (
             entry.label in types
             and entry.at >= from_
             and content_type in (None, _content_type_uid(entry.version))
             and (locale is None or entry.locale in ("", locale))
+            and (entry.position >= older or not entry.live)
         )
 
     def expand(self, change: Change) -> None:
@@ -216,10 +238,25 @@ class Contentstack(FrontEnd):
         return _response(200, b'{"items":' + json_array(page.items) + b"," + tail[1:])
 
     def other(self, request: Request) -> Response:
-        """The content types of the stack."""
+        """The content types of the stack; one entry or asset, as it is delivered in a locale."""
         self.authorise(request)
-        if request.path != "/v3/content_types":
-            raise _refusal(404, 141, "The requested object doesn't exist.")
+        match request.path.removeprefix("/v3/").split("/"):
+            case ["content_types"]:
+                return self._content_types(request)
+            case ["content_types", content_type, "entries", uid]:
+                return self._single("entry", uid, content_type, request)
+            case ["assets", uid]:
+                return self._single("asset", uid, "sys_assets", request)
+        raise _refusal(404, 141, "The requested object doesn't exist.")
+
+    def _single(self, kind: str, uid: str, content_type: str, request: Request) -> Response:
+        locale = request.params.get("locale", DEFAULT_LOCALE).lower()
+        found = self.feed.latest((kind, uid, locale))
+        if found is None or not found.live or _content_type_uid(found.version) != content_type:
+            raise _refusal(404, 141, "The requested object doesn't exist.", uid="is not valid.")
+        return _response(200, _encode({kind: msgspec.Raw(self._data(found))}))
+
+    def _content_types(self, request: Request) -> Response:
         skip, limit = int(request.params.get("skip", 0)), int(request.params.get("limit", 100))
         types = [_content_type(each) for each in self.store.types.values()]
         return _response(200, _encode({"content_types": types[skip : skip + limit], "count": len(types)}))

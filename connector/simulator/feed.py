@@ -25,11 +25,15 @@ class Entry(msgspec.Struct, gc=False):
 
 
 class Feed:
-    """Entries by ever-growing positions; an entry vanishes when its key gets a newer one."""
+    """Entries by ever-growing positions; an entry vanishes when its key gets a newer one.
+
+    What was removed once can still be asked for (`removals`), though it may be live again.
+    """
 
     def __init__(self) -> None:
         self._entries: list[Entry | None] = []
         self._latest: dict[Key, int] = {}
+        self._removals: dict[int, Entry] = {}
 
     def __len__(self) -> int:
         """The position that the next entry gets."""
@@ -45,12 +49,23 @@ class Feed:
         """Forget `key` without a trace."""
         position = self._latest.pop(key, None)
         if position is not None:
+            if (entry := self._entries[position]) and not entry.live:
+                self._removals[position] = entry
             self._entries[position] = None
 
-    def newest_first(self, since: int, before: int) -> Iterator[Entry]:
-        """Yield the entries from `since` on and before `before`, the newest first."""
+    def latest(self, key: Key) -> Entry | None:
+        """Return the latest state of a key."""
+        position = self._latest.get(key)
+        return None if position is None else self._entries[position]
+
+    def newest_first(self, since: int, before: int, *, removals: int = 0) -> Iterator[Entry]:
+        """Yield the entries from `since` on and before `before`, the newest first.
+
+        Before the position `removals` also those that vanished since, if they told a removal.
+        """
         for position in range(min(before, len(self._entries)) - 1, since - 1, -1):
-            if entry := self._entries[position]:
+            entry = self._entries[position] or (self._removals.get(position) if position < removals else None)
+            if entry:
                 yield entry
 
     def oldest_first(self, since: int = 0) -> Iterator[Entry]:

@@ -3,7 +3,7 @@
 import importlib
 import pkgutil
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
 from typing import ClassVar, Literal
 
@@ -43,10 +43,13 @@ class FrontEnd(ABC):
     name: ClassVar[str]
     cursor_params: ClassVar[tuple[str, ...]]
     mode: Mode = "shift"
+    # What the vendor has been seen to do, though its documents do not say so, by the names of switches.
+    known_quirks: ClassVar[frozenset[str]] = frozenset()
     page_size: int
 
     def __init__(self, store: Store) -> None:
         self.generation = 0
+        self.quirks: frozenset[str] = frozenset()
         self._seal = Seal(f"{store.seed}:{self.name}")
         self.serve_from(store)
 
@@ -83,7 +86,7 @@ class FrontEnd(ABC):
         opens = cursor.before is None
         here = msgspec.structs.replace(cursor, start=len(self.feed), before=len(self.feed)) if opens else cursor
         limit = self.limit(cursor, request)
-        matching = filter(self.accepts(cursor), self.feed.newest_first(here.since, here.before or 0))
+        matching = filter(self.accepts(cursor), self.entries(here))
         entries = tuple(islice(matching, limit))
         more = next(matching, None) is not None
         delivered = here.delivered + len(entries)
@@ -97,6 +100,10 @@ class FrontEnd(ABC):
             opens=opens,
             limit=limit,
         )
+
+    def entries(self, cursor: Cursor) -> Iterator[Entry]:
+        """Yield what is still to come of a walk, the newest first, before the cursor's filter."""
+        return self.feed.newest_first(cursor.since, cursor.before or 0)
 
     def after_walk(self, cursor: Cursor, *, changed: bool) -> Cursor:
         """Return the cursor of the next delta: an empty walk leads to where it started."""

@@ -179,6 +179,14 @@ class Simulator:
         with self._lock:
             self._stage(vendor).front_end.mode = mode
 
+    def set_quirks(self, vendor: str, quirks: Sequence[str]) -> None:
+        """Let a vendor do from now on what it has been seen to do; its `known_quirks` say what there is."""
+        with self._lock:
+            front_end = self._stage(vendor).front_end
+            if unknown := sorted(set(quirks) - front_end.known_quirks):
+                raise LookupError(f"no quirk {unknown[0]!r}; there are {', '.join(sorted(front_end.known_quirks))}")
+            front_end.quirks = frozenset(quirks)
+
     def expire_cursors(self, vendor: str | None = None) -> None:
         """Refuse every cursor handed out so far."""
         with self._lock:

@@ -133,7 +133,7 @@ def test_type_is_a_frozen_list(simulator: Simulator) -> None:
 
 
 def test_content_type_uid_is_frozen(simulator: Simulator) -> None:
-    """Only entries of that type, and its deletion."""
+    """Only entries of that type, and its deletion; of a type that is not there nothing, without an error."""
     token = caught_up(simulator, content_type_uid="blog_post")
     edited = simulator.ids(content_type="blogPost")[0]
     simulator.edit(edited)
@@ -141,8 +141,7 @@ def test_content_type_uid_is_frozen(simulator: Simulator) -> None:
     assert {item["data"]["uid"] for item in items(simulator, sync_token=token)} == {edited}
     simulator.delete_content_type("blogPost")
     assert [item["type"] for item in items(simulator, sync_token=token)] == ["content_type_deleted"]
-    error = json.loads(ask(simulator, init="true", content_type_uid="dream").body)
-    assert error["error_code"] == 118
+    assert items(simulator, init="true", content_type_uid="dream") == []
 
 
 def test_locale_is_frozen(simulator: Simulator) -> None:
@@ -332,3 +331,44 @@ def test_content_types_are_listed(simulator: Simulator) -> None:
     assert listing["count"] == 4
     types = {field["data_type"] for each in listing["content_types"] for field in each["schema"]}
     assert types == {"text", "number", "isodate", "boolean", "file", "link", "reference", "group", "blocks", "json"}
+
+
+def test_the_first_delta_may_tell_older_removals(simulator: Simulator) -> None:
+    """By switch, once: also of what is live again; later deltas tell what is new."""
+    simulator.set_quirks("contentstack", ["older_removals"])
+    again, gone = simulator.ids()[:2]
+    simulator.unpublish(again, locale="de-DE")
+    simulator.edit(again, locales=["de-DE"])
+    simulator.delete(gone, locale="en-US")
+    token = caught_up(simulator)
+    simulator.edit(gone, locales=["de-DE"])
+    *_, last = walk(simulator, sync_token=token)
+    first = [told(item) for item in items(simulator, sync_token=token)]
+    assert first[:3] == [
+        ("entry_published", gone, first[0][2]),
+        ("entry_deleted", gone, "en-us"),
+        ("entry_unpublished", again, "de-de"),
+    ]
+    assert all("published" not in event.split("_") for event, _, _ in first[1:])
+    assert items(simulator, sync_token=last["sync_token"]) == []
+
+
+def test_limit_may_not_be_honoured(simulator: Simulator) -> None:
+    """By switch."""
+    simulator.set_quirks("contentstack", ["own_page_size"])
+    assert len(body(ask(simulator, init="true", limit="5"))["items"]) == 100
+    with pytest.raises(LookupError, match="older_removals, own_page_size"):
+        simulator.set_quirks("contentstack", ["another"])
+
+
+def test_one_entry_or_asset_is_delivered_by_its_uid(simulator: Simulator) -> None:
+    """In a locale; what is not published there, or is of another content type, is not there."""
+    gone, kept = simulator.ids(content_type="blogPost")[:2]
+    simulator.unpublish(gone, locale="de-DE")
+    entry = {item["data"]["uid"]: item["data"] for item in items(simulator, init="true", locale="de-de")}[kept]
+    path = "/v3/content_types/blog_post/entries"
+    assert body(ask(simulator, AUTHORISED, f"{path}/{kept}", locale="de-de"))["entry"] == entry
+    assert ask(simulator, AUTHORISED, f"{path}/{gone}", locale="de-de").status == 404
+    assert ask(simulator, AUTHORISED, f"/v3/content_types/author/entries/{kept}").status == 404
+    asset = simulator.ids("asset")[0]
+    assert body(ask(simulator, AUTHORISED, f"/v3/assets/{asset}"))["asset"]["uid"] == asset
