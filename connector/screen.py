@@ -2,20 +2,22 @@
 
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from typing import Final
 
 from rich import box
-from rich.console import Console
+from rich.cells import cell_len, set_cell_size
+from rich.console import Console, ConsoleOptions, RenderResult
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
 from connector import logs
-from connector.status import StreamStatus
+from connector.status import HALTED, StreamStatus
 
-_STYLES = {
+_STYLES: Final = {
     "ok": "green",
     "running": "green",
     "warning": "yellow",
@@ -26,17 +28,82 @@ _STYLES = {
     "walk_starved": "red",
     "deletes_held": "red",
 }
-_FEW = 4  # columns that hold sentences; of more, all but the last hold words
-_WIDE = 10_000  # a pipe has no edge to wrap at
-_BETWEEN_LINES = 10.0  # seconds from one log line to the next of the same kind
+_SENTENCE: Final = 24  # cells: what is longer is folded, and never to less than this
+_BETWEEN: Final = 3  # cells from one column to the next
+_BETWEEN_LINES: Final = 10.0  # seconds from one log line to the next of the same kind
 
 
 def table(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """Return rows below their headers: drawn on a terminal, aligned plain text elsewhere."""
-    console = Console() if sys.stdout.isatty() else Console(width=_WIDE, no_color=True)
+    """Return rows below their headers: as `Rows` draws them on a terminal, one line a row elsewhere."""
+    drawn = Rows(headers, rows)
+    if not sys.stdout.isatty():
+        return drawn.lines()
+    console = Console()
     with console.capture() as capture:
-        console.print(_table(headers, rows, ruled=console.is_terminal))
+        console.print(drawn)
     return "\n".join(line.rstrip() for line in capture.get().splitlines())
+
+
+class Rows:
+    """Rows of text on a terminal, of which nothing is ever cut off, however narrow it is.
+
+    Columns of sentences are folded. Where that leaves too little of them, the columns called by `spare` are left out,
+    and at last each row becomes a block with a line for each cell.
+    """
+
+    def __init__(
+        self, headers: Sequence[str], rows: Iterable[Sequence[object]], *, spare: Collection[str] = ()
+    ) -> None:
+        self._headers = headers
+        self._rows = [[plain(cell) for cell in row] for row in rows]
+        self._spare = spare
+
+    def lines(self) -> str:
+        """Return the rows as aligned text without an edge."""
+        every = range(len(self._headers))
+        widths = [self._width(at) for at in every]
+        lines = [[*self._headers], *self._rows]
+        padded = [[set_cell_size(line[at], widths[at]) for at in every] for line in lines]
+        return "\n".join(" ".join(cells).rstrip() for cells in padded)
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Draw them as wide as there is room."""
+        every = range(len(self._headers))
+        for shown in (every, [at for at in every if self._headers[at] not in self._spare]):
+            folded = {at for at in shown if self._is_sentence(at)}
+            taken = sum(self._width(at) for at in shown if at not in folded) + _BETWEEN * (len(shown) - 1)
+            room = options.max_width - taken
+            if room >= sum(min(self._width(at), _SENTENCE) for at in folded):
+                yield self._table(shown, folded)
+                return
+        yield from self._blocks()
+
+    def _table(self, shown: Sequence[int], folded: Collection[int]) -> Table:
+        drawn = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold")
+        for at in shown:
+            drawn.add_column(self._headers[at], no_wrap=at not in folded, overflow="fold")
+        for row in self._rows:
+            drawn.add_row(*(_styled(row[at]) for at in shown))
+        return drawn
+
+    def _blocks(self) -> Iterator[Table | Text]:
+        margin = max(map(cell_len, self._headers))
+        for number, row in enumerate(self._rows):
+            block = Table.grid(padding=(0, 2))
+            block.add_column(min_width=margin, overflow="fold", style="bold")
+            block.add_column(overflow="fold")
+            for header, cell in zip(self._headers, row, strict=True):
+                if cell:
+                    block.add_row(Text(header), _styled(cell))
+            if number:
+                yield Text()
+            yield block
+
+    def _width(self, at: int) -> int:
+        return max(map(cell_len, (self._headers[at], *(row[at] for row in self._rows))))
+
+    def _is_sentence(self, at: int) -> bool:
+        return any(cell_len(row[at]) > _SENTENCE for row in self._rows)
 
 
 def plain(value: object) -> str:
@@ -62,7 +129,7 @@ def progress(streams: Callable[[], Sequence[StreamStatus]]) -> Iterator[None]:
 def counting() -> Iterator[Callable[[str, int], None]]:
     """Give a function to tell what is being done, and how much so far: a line on the terminal, log lines elsewhere."""
     if sys.stderr.isatty():
-        with Console(stderr=True).status("") as status:
+        with Console(stderr=True).status("", spinner="line") as status:
             yield lambda what, count: status.update(Text(f"{plain(what)}: {count:,}"))
         return
     log = logs.get("progress")
@@ -76,9 +143,11 @@ def counting() -> Iterator[Callable[[str, int], None]]:
     yield tell
 
 
-def _progress(streams: Sequence[StreamStatus]) -> Table:
+def _progress(streams: Sequence[StreamStatus]) -> Rows:
     headers = ("connection", "state", "phase", "page", "events", "freshness", "what is wrong")
-    return _table(headers, map(_row, streams), ruled=True)
+    # Who waits for an operator stands first: a low terminal cuts off what is below.
+    ordered = sorted(streams, key=lambda stream: stream.state not in HALTED)
+    return Rows(headers, map(_row, ordered), spare=("phase", "page", "freshness"))
 
 
 def _row(stream: StreamStatus) -> tuple[object, ...]:
@@ -93,12 +162,5 @@ def _row(stream: StreamStatus) -> tuple[object, ...]:
     )
 
 
-def _table(headers: Sequence[str], rows: Iterable[Sequence[object]], *, ruled: bool) -> Table:
-    drawn = Table(box=box.SIMPLE_HEAD if ruled else None, pad_edge=False, header_style="bold")
-    *narrow, last = headers
-    for header in narrow:
-        drawn.add_column(header, no_wrap=not ruled or len(headers) > _FEW)
-    drawn.add_column(last)
-    for row in rows:
-        drawn.add_row(*(Text(cell, style=_STYLES.get(cell, "")) for cell in map(plain, row)))
-    return drawn
+def _styled(cell: str) -> Text:
+    return Text(cell, style=_STYLES.get(cell, ""))

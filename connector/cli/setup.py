@@ -39,7 +39,7 @@ def check(session: Session, *, as_json: bool) -> int:
         click.echo(json.dumps([msgspec.to_builtins(finding) for finding in findings], indent=2))
     else:
         rows = [(each.verdict, each.subject, each.message, each.hint) for each in findings]
-        click.echo(session.mask(screen.table(("", "what", "found", "what to do"), rows)))
+        click.echo(session.mask(screen.table(("verdict", "what", "found", "what to do"), rows)))
     return doctor.verdict(findings)
 
 
