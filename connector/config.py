@@ -2,7 +2,7 @@
 
 import importlib.resources
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, get_args
 
@@ -22,19 +22,24 @@ _ENVIRONMENT = "environment"
 _SCALAR = str | bool | int | float
 
 
-def load(path: Path, environ: Mapping[str, str], *, cms: bool = True) -> Config:
+def load(
+    path: Path, environ: Mapping[str, str], *, cms: Collection[str] | None = None, registry: bool = True
+) -> Config:
     """Return the configuration in `path`, its secrets fetched from `environ` and files.
 
-    Relative paths in it are relative to its folder. Without `cms`, secrets of connections that cannot be had are no
-    problem: using one is. Raises `ConfigError` whose `problems` lists every finding.
+    Relative paths in it are relative to its folder. `cms` are the connections whose CMS will be talked to, None means
+    all; `registry` says whether the registry will be. Secrets for others that cannot be had are no problem: using one
+    is. Raises `ConfigError` whose `problems` lists every finding.
     """
-    reading = Reading(path.parent, environ)
-    document = reading.known(parse(path), Config.model_fields, "")
+    found = parse(path)
+    tables = found.get("connections")
+    silent = () if cms is None or not isinstance(tables, dict) else tables.keys() - set(cms)
+    unused = (*(join("connections", name) for name in silent), *(() if registry else ("kafka.registry",)))
+    reading = Reading(path.parent, environ, unused)
+    document = reading.known(found, Config.model_fields, "")
     outside = _outside(reading, environ)
     kafka = _kafka(reading, document.get("kafka", {}), outside)
-    reading.lenient = not cms
     connections = _connections(reading, document.get("connections", {}), outside)
-    reading.lenient = False
     server = reading.model(ServerConfig, document["server"], "server") if "server" in document else None
     if kafka:
         for problem in topictemplate.collisions(kafka.topic, kafka.prefix, tuple(connections)):

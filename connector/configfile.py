@@ -35,15 +35,16 @@ def parse(path: Path) -> Table:
 class Reading:
     """One attempt at reading a file: goes on after a problem, so that all of them can be told at once.
 
-    Relative paths in the file are relative to `folder`. While `lenient`, a secret that cannot be had is `Missing`.
+    Relative paths in the file are relative to `folder`. A secret under one of the paths `unused` that cannot be had is
+    no problem, but `Missing`.
     `problems` are lines `path: what is wrong`; no secret value and no value of an unknown key ever stands in them.
     """
 
-    def __init__(self, folder: Path, environ: Mapping[str, str]) -> None:
+    def __init__(self, folder: Path, environ: Mapping[str, str], unused: Collection[str] = ()) -> None:
         self.folder = folder
         self.environ = environ
         self.problems: list[str] = []
-        self.lenient = False
+        self._unused = unused
 
     def problem(self, path: str, text: str) -> None:
         """Take down one problem."""
@@ -80,7 +81,7 @@ class Reading:
         try:
             secret = fetch()
         except ValueError as error:
-            if self.lenient and isinstance(value, dict):
+            if isinstance(value, dict) and any(path.startswith(f"{each}.") for each in self._unused):
                 return Missing(f"{path}: {error}")
             self.problem(path, str(error))
             return SecretStr("unresolved")

@@ -48,7 +48,7 @@ class Rows:
     """Rows of text on a terminal, of which nothing is ever cut off, however narrow it is.
 
     Columns of sentences are folded. Where that leaves too little of them, the columns called by `spare` are left out,
-    and at last each row becomes a block with a line for each cell.
+    and at last each row becomes a block in which each cell has lines of its own.
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class Rows:
             if room >= sum(min(self._width(at), _SENTENCE) for at in folded):
                 yield self._table(shown, folded)
                 return
-        yield from self._blocks()
+        yield from self._blocks(options.max_width)
 
     def _table(self, shown: Sequence[int], folded: Collection[int]) -> Table:
         drawn = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold")
@@ -86,15 +86,18 @@ class Rows:
             drawn.add_row(*(_styled(row[at]) for at in shown))
         return drawn
 
-    def _blocks(self) -> Iterator[Table | Text]:
+    def _blocks(self, width: int) -> Iterator[Table | Text]:
         margin = max(map(cell_len, self._headers))
+        beside = width >= 2 * margin + _BETWEEN
         for number, row in enumerate(self._rows):
-            block = Table.grid(padding=(0, 2))
-            block.add_column(min_width=margin, overflow="fold", style="bold")
+            block = Table.grid(padding=(0, 2 if beside else 0))
+            block.add_column(min_width=margin if beside else None, overflow="fold", style="bold")
             block.add_column(overflow="fold")
             for header, cell in zip(self._headers, row, strict=True):
-                if cell:
+                if cell and beside:
                     block.add_row(Text(header), _styled(cell))
+                elif cell:
+                    block.add_row(Text(f"{header}: ").append_text(_styled(cell)))
             if number:
                 yield Text()
             yield block

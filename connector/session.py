@@ -1,7 +1,7 @@
 """What every command starts from: the options before it, and the configuration they lead to."""
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from connector import config, logs
@@ -30,15 +30,15 @@ class Session:
         self.sink = logs.configure(sys.stderr, json=json, level=level, secrets=self.mask)
         return self.sink
 
-    def config(self, *, cms: bool = True) -> Config:
-        """Load the configuration; raises `ConfigError`. Without `cms`, secrets of CMSs need not be there."""
-        loaded = config.load(self.path, self.environ, cms=cms)
+    def config(self, *, cms: Collection[str] | None = None, registry: bool = True) -> Config:
+        """Load the configuration; raises `ConfigError`. Which secrets have to be there, `config.load` says."""
+        loaded = config.load(self.path, self.environ, cms=cms, registry=registry)
         self.mask.learn(loaded.secrets())
         return loaded
 
-    def connection(self, name: str, *, cms: bool = True) -> tuple[Config, Connection]:
-        """Load the configuration and find a connection in it; raises `ConfigError`."""
-        loaded = self.config(cms=cms)
+    def connection(self, name: str, *, cms: bool = True, registry: bool = True) -> tuple[Config, Connection]:
+        """Load the configuration and find a connection in it, whose CMS is talked to or not; raises `ConfigError`."""
+        loaded = self.config(cms=(name,) if cms else (), registry=registry)
         if name not in loaded.connections:
             raise ConfigError(
                 f"{self.path}: there is no connection {name!r}", hint=f"there are: {', '.join(loaded.connections)}"

@@ -313,7 +313,7 @@ class Config(_Frozen):
         """Return every secret value, so that logs can leave them out, and what headers make of them."""
         found = {secret.get_secret_value() for secret in secrets_of(self)}
         registry = self.kafka.registry
-        if registry and registry.user and registry.password:
+        if registry and registry.user and registry.password and not isinstance(registry.password, Missing):
             pair = f"{registry.user}:{registry.password.get_secret_value()}"
             found.add(base64.b64encode(pair.encode()).decode())
         for reached in (registry, *self.connections.values()):

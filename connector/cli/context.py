@@ -1,5 +1,6 @@
 """What commands share: their arguments, and how they speak to a person."""
 
+import contextlib
 import sys
 from collections.abc import Iterable
 from typing import Final
@@ -16,11 +17,22 @@ limit_option: Final = click.option("--limit", type=click.IntRange(min=1), help="
 session_of: Final = click.make_pass_decorator(Session)
 
 
+def say(session: Session, text: str) -> None:
+    """Print to standard output, without secrets: what every command but `checkpoints export` says goes through here."""
+    click.echo(session.mask(text))
+
+
+def warn(session: Session, text: str) -> None:
+    """Print to standard error, without secrets. Nobody may be able to hear it: that changes no outcome."""
+    with contextlib.suppress(OSError):
+        click.echo(session.mask(text), err=True)
+
+
 def complain(session: Session, message: str, hint: str) -> None:
-    """Say what is wrong, and what is next, on standard error: without secrets."""
-    click.echo(session.mask(f"contentwire: {screen.plain(message)}"), err=True)
+    """Say what is wrong, and what is next."""
+    warn(session, f"contentwire: {screen.plain(message)}")
     if hint:
-        click.echo(session.mask(f"  -> {screen.plain(hint)}"), err=True)
+        warn(session, f"  -> {screen.plain(hint)}")
 
 
 def confirm(question: str) -> None:
@@ -31,14 +43,14 @@ def confirm(question: str) -> None:
         raise ConnectorError("nothing was changed")
 
 
-def lines(found: Iterable[str]) -> None:
+def lines(session: Session, found: Iterable[str]) -> None:
     """Print lines as they come."""
     for line in found:
-        click.echo(line)
+        say(session, line)
 
 
 def take_over(session: Session, connection: str, edit: takeover.Edit, done: str) -> int:
     """Let a command edit a stream's checkpoint; say where the stream stands, and return when that was committed."""
     checkpoint = takeover.take_over(*session.connection(connection, cms=False), edit)
-    click.echo(f"{connection}: {done} (epoch {checkpoint.epoch}, after event {checkpoint.sequence})")
+    say(session, f"{connection}: {done} (epoch {checkpoint.epoch}, after event {checkpoint.sequence})")
     return checkpoint.committed_at

@@ -7,7 +7,7 @@ import click
 
 from connector import overview, replay, screen, subject, tail
 from connector import verify as proof
-from connector.cli.context import complain, connection_argument, json_option, limit_option, lines, session_of
+from connector.cli.context import complain, connection_argument, json_option, limit_option, lines, say, session_of
 from connector.session import Session
 
 
@@ -26,7 +26,7 @@ def tail_events(  # noqa: PLR0913  an option each
     if not tail.topics(*of):
         complain(session, f"{connection}: there are no events yet", "the first `contentwire run` publishes them")
     for entry in islice(tail.events(*of, from_beginning=from_beginning, until_end=until_end), limit):
-        click.echo(entry.json() if as_json else entry.event())
+        say(session, entry.json() if as_json else entry.event())
 
 
 @click.command()
@@ -42,7 +42,7 @@ def verify(session: Session, connection: str, *, shallow: bool, as_json: bool, l
     session.log()
     with screen.counting() as progress:
         report = proof.verify(loaded, found, shallow=shallow, progress=progress)
-    click.echo(json.dumps(report.facts(limit), indent=2) if as_json else report.text(connection, limit))
+    say(session, json.dumps(report.facts(limit), indent=2) if as_json else report.text(connection, limit))
     return 0 if report.proven else 1
 
 
@@ -55,15 +55,15 @@ def verify(session: Session, connection: str, *, shallow: bool, as_json: bool, l
 def dead_letters(session: Session, connection: str, *, again: bool, as_json: bool, limit: int | None) -> None:
     """List the items of CONNECTION that could not be published, the newest last; --json shows their content."""
     if again:
-        outcome = replay.replay(*session.connection(connection))
-        click.echo(screen.table(replay.HEADERS, [letter.row() for letter in outcome.stays[:limit]]))
-        click.echo(outcome.remark(connection))
+        outcome = replay.replay(*session.connection(connection, cms=False))
+        say(session, screen.table(replay.HEADERS, [letter.row() for letter in outcome.stays[:limit]]))
+        say(session, outcome.remark(connection))
         return
     letters = tail.newest(tail.dead_letters(*session.connection(connection, cms=False)), limit)
     if as_json:
-        lines(letter.json() for letter in letters)
+        lines(session, (letter.json() for letter in letters))
     else:
-        click.echo(screen.table(tail.LETTER_HEADERS, [letter.letter() for letter in letters]))
+        say(session, screen.table(tail.LETTER_HEADERS, [letter.letter() for letter in letters]))
 
 
 @click.group()
@@ -75,18 +75,18 @@ def schemas() -> None:
 @session_of
 def register_schemas(session: Session) -> None:
     """Register the schemas of every connection, as the first run would."""
-    loaded = session.config(cms=False)
+    loaded = session.config(cms=())
     for connection in loaded.connections.values():
-        lines(f"{name} has id {schema_id}" for name, schema_id in subject.register(loaded, connection))
+        lines(session, (f"{name} has id {schema_id}" for name, schema_id in subject.register(loaded, connection)))
 
 
 @schemas.command(name="check")
 @session_of
 def check_schemas(session: Session) -> None:
     """Ask the registry whether it accepts the schemas of every connection; register nothing."""
-    loaded = session.config(cms=False)
+    loaded = session.config(cms=())
     for connection in loaded.connections.values():
-        click.echo(f"{connection.name}: {subject.check(loaded, connection)} subjects accept the schemas")
+        say(session, f"{connection.name}: {subject.check(loaded, connection)} subjects accept the schemas")
 
 
 COMMANDS = (tail_events, verify, dead_letters, schemas)

@@ -7,6 +7,7 @@ import signal
 import sys
 import threading
 import traceback
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, NoReturn
@@ -15,8 +16,8 @@ import click
 
 from connector import __version__, doctor, logs, screen
 from connector.cli import events, setup, streams
-from connector.cli.context import complain
-from connector.errors import ConfigError, ConnectorError
+from connector.cli.context import complain, warn
+from connector.errors import ConfigError, ConnectorError, LocalTrouble
 from connector.session import Session
 
 _FAILED: Final = 1
@@ -28,14 +29,26 @@ _HUNG_UP: Final = 129
 class _Cli(click.Group):
     """Ends quietly where the reader of a pipe has enough."""
 
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        with _until_enough():
+            return super().make_context(*args, **kwargs)
+
     def invoke(self, ctx: click.Context) -> Any:
-        try:
+        with _until_enough():
             result = super().invoke(ctx)
             sys.stdout.flush()
-        except BrokenPipeError:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return 0
-        return result
+            return result
+
+
+@contextlib.contextmanager
+def _until_enough() -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError as error:
+        if not isinstance(_output_error(), BrokenPipeError):
+            raise LocalTrouble.of(error) from error
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
 
 
 @click.group(cls=_Cli, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -94,13 +107,10 @@ def _run(session: Session) -> int:
     except ConnectorError as error:
         code = failed(session, error)
     except OSError as error:
-        with contextlib.suppress(OSError):
-            complain(session, f"the output cannot be written: {error.strerror}", "")
-        code = _FAILED
+        code = failed(session, _meaning(error))
     except Exception as error:  # noqa: BLE001  the last resort: no secret leaves in a traceback
-        with contextlib.suppress(OSError):
-            click.echo(session.mask("".join(traceback.format_exception(error))), err=True)
-            complain(session, f"unexpected {type(error).__name__}", "this is a bug in contentwire: report it")
+        warn(session, "".join(traceback.format_exception(error)))
+        complain(session, f"unexpected {type(error).__name__}", "this is a bug in contentwire: report it")
         code = _FAILED
     with contextlib.suppress(OSError):
         sys.stdout.flush()
@@ -111,14 +121,29 @@ def _run(session: Session) -> int:
 
 def failed(session: Session, error: ConnectorError) -> int:
     """Tell an error, without secrets, and return its exit code."""
-    with contextlib.suppress(OSError):
-        if session.debug:
-            click.echo(session.mask("".join(traceback.format_exception(error))), err=True)
-        complain(session, str(error), error.hint)
-        if isinstance(error, ConfigError) and len(error.problems) > 1:
-            for problem in error.problems:
-                click.echo(session.mask(f"  {screen.plain(problem)}"), err=True)
+    if session.debug:
+        warn(session, "".join(traceback.format_exception(error)))
+    complain(session, str(error), error.hint)
+    if isinstance(error, ConfigError) and len(error.problems) > 1:
+        for problem in error.problems:
+            warn(session, f"  {screen.plain(problem)}")
     return doctor.exit_code(error)
+
+
+def _output_error() -> OSError | None:
+    """Return why standard output cannot be written: what it could not take is still there, and fails again."""
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        return error
+    return None
+
+
+def _meaning(error: OSError) -> ConnectorError:
+    """Return what an error of the operating system means that nobody expected."""
+    if again := _output_error():
+        return ConnectorError(f"the output cannot be written: {again.strerror}")
+    return LocalTrouble.of(error)
 
 
 def _reserve_descriptors() -> None:
@@ -127,7 +152,7 @@ def _reserve_descriptors() -> None:
         try:
             os.fstat(number)
         except OSError:
-            os.open(os.devnull, os.O_RDWR)
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
     # Whoever closes an output wants none: a command works as if it were thrown away.
     sys.stdin = sys.stdin or Path(os.devnull).open(encoding="utf-8")  # noqa: SIM115  for as long as the process
     sys.stdout = sys.stdout or Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115  as above

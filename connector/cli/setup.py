@@ -11,7 +11,7 @@ import click
 import msgspec
 
 from connector import config, doctor, sandbox, screen
-from connector.cli.context import complain, json_option, session_of
+from connector.cli.context import complain, json_option, say, session_of
 from connector.errors import ConfigError, ConnectorError
 from connector.service import Service
 from connector.session import Session
@@ -36,10 +36,10 @@ def check(session: Session, *, as_json: bool) -> int:
     except ConfigError as error:
         findings = doctor.refused(error)
     if as_json:
-        click.echo(json.dumps([msgspec.to_builtins(finding) for finding in findings], indent=2))
+        say(session, json.dumps([msgspec.to_builtins(finding) for finding in findings], indent=2))
     else:
         rows = [(each.verdict, each.subject, each.message, each.hint) for each in findings]
-        click.echo(session.mask(screen.table(("verdict", "what", "found", "what to do"), rows)))
+        say(session, screen.table(("verdict", "what", "found", "what to do"), rows))
     return doctor.verdict(findings)
 
 

@@ -1,6 +1,7 @@
 """Commands to streams: where they stand, and what they are asked to do."""
 
 import json
+import sys
 from functools import partial
 from typing import Any
 
@@ -8,7 +9,7 @@ import click
 import msgspec
 
 from connector import overview, screen, takeover
-from connector.cli.context import complain, confirm, connection_argument, json_option, session_of, take_over
+from connector.cli.context import complain, confirm, connection_argument, json_option, say, session_of, take_over
 from connector.session import Session
 
 
@@ -17,12 +18,12 @@ from connector.session import Session
 @session_of
 def status(session: Session, *, as_json: bool) -> int:
     """Show where every stream stands and which process owns it. Exit code 1: one waits for an operator."""
-    loaded = session.config(cms=False)
+    loaded = session.config(cms=(), registry=False)
     streams = list(overview.streams(loaded))
     if as_json:
-        click.echo(session.mask(json.dumps([stream.facts() for stream in streams], indent=2)))
+        say(session, json.dumps([stream.facts() for stream in streams], indent=2))
     else:
-        click.echo(session.mask(screen.table(overview.HEADERS, [stream.row() for stream in streams])))
+        say(session, screen.table(overview.HEADERS, [stream.row() for stream in streams]))
     for message, hint in overview.warnings(loaded):
         complain(session, message, hint)
     return 1 if any(stream.stopped for stream in streams) else 0
@@ -76,7 +77,7 @@ def resume(session: Session, connection: str, *, no_wait: bool, timeout: float) 
         return 0
     came = overview.outcome(loaded, found, since_ms, timeout)
     if came.kind in ("running", "unowned"):
-        click.echo(session.mask(came.message))
+        say(session, came.message)
         return 0
     complain(session, came.message, came.hint)
     return 1 if came.kind == "stopped" else 3
@@ -100,17 +101,17 @@ def list_checkpoints(ctx: click.Context, *, as_json: bool) -> None:
 @session_of
 def show(session: Session, connection: str) -> None:
     """Show every member of the last checkpoint of CONNECTION."""
-    loaded, _ = session.connection(connection, cms=False)
+    loaded, _ = session.connection(connection, cms=False, registry=False)
     facts = msgspec.to_builtins(overview.checkpoint(loaded, connection))
-    click.echo(screen.table(("member", "value"), facts.items()))
+    say(session, screen.table(("member", "value"), facts.items()))
 
 
 @checkpoints.command(name="export")
 @connection_argument
 @session_of
 def export_checkpoint(session: Session, connection: str) -> None:
-    """Print the last checkpoint of CONNECTION as JSON, for `import`."""
-    loaded, _ = session.connection(connection, cms=False)
+    """Print the last checkpoint of CONNECTION as JSON, for `import`. It holds the cursor: see who may read it."""
+    loaded, _ = session.connection(connection, cms=False, registry=False)
     click.echo(takeover.exported(overview.checkpoint(loaded, connection)))
 
 
@@ -128,13 +129,18 @@ def reset(session: Session, connection: str, *, yes: bool) -> None:
 
 @checkpoints.command(name="import")
 @connection_argument
-@click.option("--cursor", help="The vendor's own token to go on from.")
+@click.option("--cursor", metavar="TOKEN", help="The vendor's own token to go on from; - reads it from stdin.")
 @click.argument("file", type=click.File("rb"), required=False)
 @session_of
 def import_checkpoint(session: Session, connection: str, cursor: str | None, file: Any) -> None:
     """Let CONNECTION go on from a vendor's cursor, or from a FILE that `export` wrote (- is stdin)."""
     if bool(cursor) == bool(file):
         raise click.UsageError("give either --cursor TOKEN or a FILE")
+    if cursor == "-":
+        # What stands on a command line can be read by everybody on the machine, and stays in a shell's history.
+        cursor = sys.stdin.readline().strip()
+        if not cursor:
+            raise click.UsageError("there is no cursor on standard input")
     edit = partial(takeover.at_cursor, cursor=cursor) if cursor else takeover.imported(file.read(), file.name)
     take_over(session, connection, edit, "goes on from the imported cursor")
 

@@ -4,8 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from connector import config, vendors
 from connector.configfile import Reading
+from connector.errors import ConfigError
 from connector.secret import Secret
+from connector.session import Session
 
 
 def referred(folder: Path, value: dict[str, str]) -> Secret:
@@ -48,3 +51,70 @@ def test_an_environment_is_read_once(tmp_path: Path) -> None:
     held = referred(tmp_path, {"env": "T"})
     assert (held.rotates, held.refresh(), held.get_secret_value()) == (False, False, "from-env")
     assert held.origin == "the environment variable T"
+
+
+TWO = """
+[kafka]
+bootstrap_servers = "b:9092"
+registry = { url = "http://127.0.0.1:1", user = "u", password = { env = "REGISTRY" } }
+client = { "sasl.password" = { env = "KAFKA" } }
+
+[connections.blog]
+vendor = "contentful"
+space = "s1"
+token = { env = "BLOG" }
+proxy = { env = "PROXY" }
+
+[connections.shop]
+vendor = "contentstack"
+api_key = { file = "key" }
+token = { env = "SHOP" }
+environment = "e"
+"""
+
+
+def missing(folder: Path, environ: dict[str, str], **uses: object) -> list[str]:
+    """Return which settings a configuration of two connections cannot be loaded without."""
+    path = folder / "contentwire.toml"
+    path.write_text(TWO)
+    try:
+        loaded = config.load(path, environ, **uses)  # type: ignore[arg-type]  the names are those of its parameters
+    except ConfigError as error:
+        return [problem.partition(":")[0] for problem in error.problems]
+    assert loaded.secrets() == set(environ.values())
+    return []
+
+
+def test_only_secrets_that_are_used_have_to_be_there(tmp_path: Path) -> None:
+    """Kafka's always; a CMS's, with its proxy, where it is talked to, and so the registry's."""
+    kafka = {"KAFKA": "kafka-secret"}
+    assert missing(tmp_path, {}, cms=(), registry=False) == ['kafka.client."sasl.password"']
+    assert missing(tmp_path, kafka, cms=(), registry=False) == []
+    assert missing(tmp_path, kafka, cms=()) == ["kafka.registry.password"]
+    blog, shop = (
+        ["connections.blog.proxy", "connections.blog.token"],
+        ["connections.shop.api_key", "connections.shop.token"],
+    )
+    assert sorted(missing(tmp_path, kafka, cms=("blog",), registry=False)) == blog
+    assert sorted(missing(tmp_path, kafka, registry=False)) == [*blog, *shop]
+
+
+def test_a_secret_that_is_missing_is_never_sent(tmp_path: Path) -> None:
+    """Whoever asks for it is told which setting and variable it is."""
+    path = tmp_path / "contentwire.toml"
+    path.write_text(TWO)
+    session = Session(path, debug=False, environ={"KAFKA": "kafka-secret"})
+    _, blog = session.connection("blog", cms=False, registry=False)
+    vendor = vendors.find("contentful")("blog", blog.settings)
+    with pytest.raises(ConfigError, match=r"connections\.blog\.token: the environment variable BLOG is not set"):
+        vendor.probe()
+    with pytest.raises(ConfigError, match=r"connections\.blog\.proxy: the environment variable PROXY is not set"):
+        blog.proxy_to("https://cdn.contentful.com")
+
+
+def test_a_literal_is_refused_also_where_it_is_not_used(tmp_path: Path) -> None:
+    """A secret in the file is a mistake for every command."""
+    path = tmp_path / "contentwire.toml"
+    path.write_text(TWO.replace('{ env = "BLOG" }', '"literal"'))
+    with pytest.raises(ConfigError, match=r"connections\.blog\.token: a secret is never written into the file"):
+        config.load(path, {"KAFKA": "k"}, cms=(), registry=False)
