@@ -1,5 +1,6 @@
 """Secrets in files: read again when asked, and never lost to a file that is just being replaced."""
 
+from collections.abc import Collection
 from pathlib import Path
 
 import pytest
@@ -73,12 +74,14 @@ environment = "e"
 """
 
 
-def missing(folder: Path, environ: dict[str, str], **uses: object) -> list[str]:
+def missing(
+    folder: Path, environ: dict[str, str], *, cms: Collection[str] | None = None, registry: bool = True
+) -> list[str]:
     """Return which settings a configuration of two connections cannot be loaded without."""
     path = folder / "contentwire.toml"
     path.write_text(TWO)
     try:
-        loaded = config.load(path, environ, **uses)  # type: ignore[arg-type]  the names are those of its parameters
+        loaded = config.load(path, environ, cms=cms, registry=registry)
     except ConfigError as error:
         return [problem.partition(":")[0] for problem in error.problems]
     assert loaded.secrets() == set(environ.values())
