@@ -109,7 +109,7 @@ def test_a_command_that_asks_no_cms_needs_no_proxy_to_it(tmp_path: Path) -> None
     text = KAFKA + BLOG + 'proxy = { env = "P" }\n'
     with pytest.raises(ConfigError):
         load(tmp_path, text, {})
-    loaded = config.load(tmp_path / "contentwire.toml", ENVIRON, cms=False)
+    loaded = config.load(tmp_path / "contentwire.toml", ENVIRON, cms=())
     assert loaded.secrets() == set(ENVIRON.values())
     with pytest.raises(ConfigError, match=r"^connections.blog.proxy: the environment variable P is not set"):
         loaded.connections["blog"].proxy_to("https://cms.example")
