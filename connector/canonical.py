@@ -55,7 +55,7 @@ def _fraction(text: str) -> int | msgspec.Raw:
     digits, power = kept[0], int(kept[2] or 0)
     if digits == "0":
         return 0
-    if power >= 0 and len(digits) + power <= _SHORT:
+    if power >= 0 and len(digits.lstrip("-")) + power <= _SHORT:
         return int(digits + "0" * power)
     if power > 0 or not kept[1]:
         raise ValueError

@@ -126,7 +126,7 @@ class Delivered:
         self.unreadable.discard(change.key.id)
         key, clock = change.key, micros(change.changed_at)
         if change.change_type == "published" and wanted(self._policy, key, change.content_type):
-            if not self._outdated(key, clock):
+            if not self._outdated(key, clock, change.revision):
                 table = _TABLES.get(key.entity_type) or change.content_type or "_unknown"
                 content = content_of(change.fields, change.meta, self._policy.content_members)
                 self.traces[key] = Trace(table, change.revision, clock, content, _item(change))
@@ -137,9 +137,14 @@ class Delivered:
                 if clock is not None:
                     self._removed_at[gone] = clock
 
-    def _outdated(self, key: EntityKey, clock: int | None) -> bool:
-        """Tell whether something newer is known: items move between pages while they are read."""
+    def _outdated(self, key: EntityKey, clock: int | None, revision: int | None = None) -> bool:
+        """Tell whether something newer is known: items move between pages while they are read.
+
+        A published state with an older clock but a higher `revision` than the one known is newer.
+        """
         known = self.traces.get(key)
+        if known and None not in (revision, known.revision) and (revision or 0) > (known.revision or 0):
+            return False
         latest = known.clock if known else self._removed_at.get(key)
         return clock is not None and latest is not None and clock < latest
 

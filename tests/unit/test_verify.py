@@ -162,6 +162,14 @@ def test_an_older_repetition_never_wins() -> None:
     assert given(removed(second=1), published(second=1)).traces.keys() == {entry_key()}
 
 
+def test_a_higher_revision_with_an_older_clock_wins_as_in_the_stream() -> None:
+    """Between published states only: against a removal the clock decides."""
+    older_clock = published(revision=3, changed_at=clock(1))
+    assert given(published(second=2, revision=2), older_clock).traces[entry_key()].revision == 3
+    assert given(older_clock, published(second=2, revision=2)).traces[entry_key()].revision == 2
+    assert given(removed(second=2), older_clock).traces == {}
+
+
 def test_an_entity_that_leaves_the_filter_is_gone() -> None:
     """Published under another content type it is no longer wanted, though it was."""
     side = given(published("e1"))
