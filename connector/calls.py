@@ -23,7 +23,10 @@ class Calls:
         with self._lock:
             while self._seen and (len(self._seen) >= _MOST or now - next(iter(self._seen.values())) > _REMEMBERED):
                 del self._seen[next(iter(self._seen))]
-            return self._seen.setdefault(once, now) == now
+            if once in self._seen:
+                return False
+            self._seen[once] = now
+            return True
 
     def forget(self, once: str | None) -> None:
         """Let a call that could not be heeded count when it comes again: who sent it is told to repeat it."""

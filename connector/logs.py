@@ -134,7 +134,9 @@ def _name(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Mutabl
 
 def _escape(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """Escape what could move a terminal's cursor or hide text; a traceback keeps its lines."""
-    return {key: _printable(value, keep="\n\t" if key == "exception" else "") for key, value in event.items()}
+    return {
+        _printable(key): _printable(value, keep="\n\t" if key == "exception" else "") for key, value in event.items()
+    }
 
 
 def _printable(value: Any, keep: str = "") -> Any:

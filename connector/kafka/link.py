@@ -45,7 +45,12 @@ class Link:
         self._topic = topic
         self._seen: list[KafkaError] = []
         self._stop = threading.Event()
-        settings: Any = {**client, "group.id": "contentwire-link", "error_cb": self._seen.append}
+        settings: Any = {
+            **client,
+            "group.id": "contentwire-link",
+            "enable.auto.commit": False,
+            "error_cb": self._seen.append,
+        }
         self._consumer: Consumer = create(Consumer, settings)
         self._thread = threading.Thread(target=self._run, name="kafka-link", daemon=True)
 

@@ -47,6 +47,7 @@ _CODE = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _RATE_WAIT = 1.0
 _SIGNATURE_AGE = 30.0
 _UNRESERVED = "-_.!~*'()"
+_URI = f";,/?:@&=+$#{_UNRESERVED}"
 _HINTS = {
     400: "check api_filter and page_size",
     401: "check the token: it must be a delivery token of this space; a new one takes some seconds to work",
@@ -312,7 +313,7 @@ class Contentful:
         if not signature or signed_at is None or "x-contentful-timestamp" not in names:
             return Refused("unsigned")
         signed = ";".join(f"{name}:{given.get(name, '')}" for name in names)
-        for spelt in (path, _as_signed(path)):
+        for spelt in (path, *_as_signed(path)):
             text = f"{method.upper()}\n{spelt}\n{signed}\n".encode("utf-8", "surrogatepass") + body
             expected = hmac.new(secret.encode("utf-8", "surrogatepass"), text, hashlib.sha256).hexdigest()
             if hmac.compare_digest(expected.encode(), signature.encode("utf-8", "surrogatepass")):
@@ -321,10 +322,11 @@ class Contentful:
         return Refused("wrong")
 
 
-def _as_signed(path: str) -> str:
-    """Return a path as Contentful's own toolkit signs it: the whole query escaped once more."""
+def _as_signed(path: str) -> tuple[str, str]:
+    """Return a path as it is signed: the query escaped once more, and by Contentful's toolkit all of that again."""
     before, mark, query = path.partition("?")
-    return f"{before}{mark}{quote(query, safe=_UNRESERVED)}"
+    escaped = f"{before}{mark}{quote(query, safe=_UNRESERVED)}"
+    return escaped, quote(escaped, safe=_URI)
 
 
 def _content_type(sys: Sys) -> str | None:

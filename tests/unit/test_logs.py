@@ -227,3 +227,15 @@ def test_request_lines_of_the_http_client_never_appear() -> None:
     with httpx.Client(transport=transport) as client:
         client.get("http://cms.example/?access_token=unknown-to-us")
     assert stream.getvalue() == ""
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_no_part_of_a_line_can_move_a_cursor(terminal: bool) -> None:  # noqa: FBT001  # parametrized
+    """Names of facts, the logger's name, what is nested and the event itself are escaped as values are."""
+    stream = Terminal() if terminal else io.StringIO()
+    bad = "\x1b]0;\x07\x9b\u202e\n\r"
+    logs.configure(stream, json=False, level="info", secrets=[])
+    logs.get(f"name{bad}").info(f"event{bad}", **{f"fact{bad}": f"value{bad}", "nested": [{bad: bad}]})
+    assert stream.getvalue().count("\n") == 1
+    without_colours = re.sub(r"\x1b\[[0-9;]*m", "", stream.getvalue())
+    assert without_colours.rstrip("\n").isprintable()

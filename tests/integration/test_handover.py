@@ -1,0 +1,44 @@
+"""Webhook calls between processes, on the real broker: what one writes all others hear, and nothing is committed."""
+
+import threading
+
+from confluent_kafka import Consumer, TopicPartition
+
+from connector.demo.broker import Broker
+from connector.kafka import handover
+from connector.kafka.handover import Call, Handover
+from connector.kafka.link import Link
+from connector.kafka.topics import Topics
+
+
+def test_what_one_process_writes_every_other_hears(kafka: Broker, prefix: str) -> None:
+    """Those who listen are in no group and leave no offset behind, and stop within seconds."""
+    client = dict(kafka.client)
+    spec = handover.spec(prefix, 1)
+    Topics(client).ensure(spec)
+    heard = [(threading.Event(), list[bytes]()) for _ in range(2)]
+
+    def listen(event: threading.Event, values: list[bytes]) -> Link:
+        def took(value: bytes) -> None:
+            values.append(value)
+            event.set()
+
+        return Link(client, spec.name, changed=lambda _error, _seconds: None, wake_ups=spec.name, heard=took)
+
+    links = [listen(event, values) for event, values in heard]
+    for link in links:
+        link.start()
+    writer = Handover(client, spec.name)
+    for event, values in heard:
+        # Who listens from the end on may not be there yet.
+        while not event.wait(0.5):
+            assert writer.send(Call("blog", "e1"))
+        assert handover.read(values[0]) == Call("blog", "e1")
+    for link in links:
+        assert link.alive
+        link.stop(10)
+        assert not link.alive
+    consumer = Consumer({**client, "group.id": "contentwire-link"})
+    (committed,) = consumer.committed([TopicPartition(spec.name, 0)], timeout=10)
+    consumer.close()
+    assert committed.offset < 0
