@@ -159,10 +159,14 @@ class Delivered:
 
 
 class Published:
-    """The latest state per key of changes topics, by their decoded records in the order of each partition."""
+    """The latest state per key of changes topics, by their decoded records in the order of each partition.
+
+    `removed`: the CMS's clock of each removal, in microseconds, None where compaction has left its tombstone alone.
+    """
 
     def __init__(self, members: Sequence[str], progress: Progress) -> None:
         self.traces: dict[EntityKey, Trace] = {}
+        self.removed: dict[EntityKey, int | None] = {}
         self._members = members
         self.go_on: dict[tuple[str, int], int] = {}
         self._progress = progress
@@ -179,12 +183,18 @@ class Published:
         self._progress("read from the topic", self._count)
 
     def _apply(self, key: EntityKey, value: Mapping[str, Any] | None) -> None:
-        if value is None or value["op"] == "d":
+        if value is None:
             self.traces.pop(key, None)
+            self.removed.setdefault(key, None)
             return
         flat = "source" not in value
-        entity = value if flat else value["after"]
         clock_ms = value["source_ts_ms"] if flat else value["source"]["ts_ms"]
+        if value["op"] == "d":
+            self.traces.pop(key, None)
+            self.removed[key] = clock_ms * 1000
+            return
+        self.removed.pop(key, None)
+        entity = value if flat else value["after"]
         table = value["table"] if flat else value["source"]["table"]
         content = content_of(entity["fields"], entity["meta"], self._members)
         self.traces[key] = Trace(table, entity["revision"], clock_ms * 1000, content, _referenced(entity))

@@ -34,7 +34,8 @@ _STORM: Final = 4  # times that time is waited for a key that does not come to r
 class Difference(msgspec.Struct, frozen=True):
     """One key on which the CMS and the topic disagree: `missing` and `stale` in the topic, or `extra` there.
 
-    `older`: what the CMS delivers is older than what the topic holds, as after a restored backup.
+    `older`: what the CMS delivers is older than what the topic holds, or than the removal of what is missing, as after
+    a restored backup.
     """
 
     kind: Kind
@@ -178,11 +179,18 @@ class Comparison:
                 return None
             return Difference("extra", key, theirs.table, None, theirs.revision)
         if theirs is None:
-            return Difference("missing", key, ours.table, ours.revision, None)
+            return Difference("missing", key, ours.table, ours.revision, None, self._came_back_older(key, ours))
         if _agree(ours, theirs, shallow=self._shallow):
             return None
         older = None not in (ours.clock, theirs.clock) and (ours.clock or 0) // 1000 < (theirs.clock or 0) // 1000
         return Difference("stale", key, ours.table, ours.revision, theirs.revision, older)
+
+    def _came_back_older(self, key: EntityKey, ours: Trace) -> bool:
+        """Tell whether the stream may take the entity for stale, by the clock of a removal that it has published."""
+        if key not in self._published.removed or ours.clock is None:
+            return False
+        removed_at = self._published.removed[key]
+        return removed_at is None or ours.clock // 1000 < removed_at // 1000
 
 
 def verify(config: Config, connection: Connection, *, shallow: bool, progress: Progress) -> Report:

@@ -110,6 +110,24 @@ def test_04_a_restored_backup_is_mended_by_the_command_that_verify_gives(place: 
         assert workplace.run("verify", "blog").code == 0
 
 
+def test_04_an_entity_that_came_back_older_than_its_removal_is_mended_by_that_command(place: Place) -> None:
+    """A backup from before the removal: only the removal's clock tells that the stream would take it for stale."""
+    (item,) = case("04-changed-under-the-same-version/initial-1.json")
+    gone = {"sys": {"id": "a", "type": "DeletedEntry", "revision": 1, "deletedAt": "2024-09-01T10:00:00.000Z"}}
+    with served([item]) as cms:
+        workplace = place(cms)
+        assert workplace.run(*ONCE).code == 0
+        cms.release([gone])
+        assert workplace.run(*ONCE).code == 0
+        cms.release([])
+        told = workplace.run("verify", "blog")
+        assert (told.code, advice(told.out)) == (1, ["snapshot", "blog", "--all"])
+        assert workplace.run(*advice(told.out)).code == 0
+        assert workplace.run(*ONCE).code == 0
+        mended = workplace.run("verify", "blog")
+        assert mended.code == 0, mended
+
+
 def advice(told: str) -> list[str]:
     """Return the arguments of the command that `verify` gives."""
     (line,) = [line for line in told.splitlines() if "contentwire snapshot" in line]

@@ -206,6 +206,22 @@ def test_removed_keys_are_on_neither_side(*, flat: bool) -> None:
 
 
 @pytest.mark.parametrize("flat", [False, True])
+def test_what_came_back_older_than_its_removal_needs_everything_again(*, flat: bool) -> None:
+    """The stream would take it for stale; a tombstone alone does not tell when, so it is taken for later."""
+    live = entry(published("e1", 5), flat=flat)
+    delete = msgspec.structs.replace(live, value={**(live.value or {}), "op": "d", "after": None})
+    tombstone = entry(removed("e1"))
+    cases = [((live, delete, tombstone), 3, True), ((live, delete), 5, False), ((tombstone,), 3, True), ((), 3, False)]
+    for records, second, older in cases:
+        comparison = Comparison(given(published("e1", second)), held(*records), shallow=False)
+        comparison.look_at_all()
+        (found,) = comparison.differences.values()
+        assert (found.kind, found.older) == ("missing", older)
+        asked = Report({}, (found,)).command("blog")[3:]
+        assert asked == (["--all"] if older else ["--entity", "e1"])
+
+
+@pytest.mark.parametrize("flat", [False, True])
 def test_equal_is_the_same_revision_and_clock_or_the_same_content(*, flat: bool) -> None:
     """Without `deep` either will do; with it only the content counts. Both envelopes say the same."""
     change = published("e1", 3, fields=b'{"a":1,"b":2}')
