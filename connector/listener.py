@@ -18,7 +18,7 @@ from waitress.channel import HTTPChannel
 from waitress.parser import HTTPRequestParser
 from waitress.server import TcpWSGIServer
 from waitress.task import ThreadedTaskDispatcher
-from waitress.utilities import BadRequest
+from waitress.utilities import BadRequest, Error
 
 from connector import logs
 
@@ -38,6 +38,9 @@ _NO_ROOM: Final = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 _LANES: Final = {"/healthz": 1, "/readyz": 1, "/webhooks/": 2, "/": 2}
 """How many threads answer what begins with this: no flood of one kind keeps another kind waiting."""
 
+_WAITING: Final = 32
+"""How many webhooks may wait; more are told to come again: they would keep probes of their client out."""
+
 # What peers do is no event of ours; this logger belongs to no tree and writes nowhere.
 _SILENT: Final = logging.Logger("peers", logging.CRITICAL + 1)  # noqa: LOG001  as said
 
@@ -45,7 +48,8 @@ _SILENT: Final = logging.Logger("peers", logging.CRITICAL + 1)  # noqa: LOG001  
 class Listener:
     """Answers from `socket` by `application`, in threads of its own, between `start` and `stop`.
 
-    `refused` is told, from any thread, why a peer got no proper answer: `malformed`, `too_large`, `overdue`, `crowded`.
+    `refused` is told, from any thread, why a peer got no proper answer: `malformed`, `too_large`, `overdue`, `crowded`,
+    `busy`.
     """
 
     def __init__(
@@ -112,6 +116,11 @@ class Listener:
                     raise
                 self._door.drop_all()
                 time.sleep(0.1 * failures)
+
+
+class _Busy(Error):  # type: ignore[misc]  # untyped
+    code = 503
+    reason = "Service Unavailable"
 
 
 class _Channel(HTTPChannel):  # type: ignore[misc]  # untyped
@@ -200,7 +209,11 @@ class _Door(TcpWSGIServer):  # type: ignore[misc]  # untyped
         if request.error is not None:
             self.refused("too_large" if request.error.code in (413, 431) else "malformed")
         path = getattr(request, "path", "/")
-        self.lanes[next((each for each in self.lanes if path.startswith(each)), "/")].add_task(task)
+        lane = next((each for each in self.lanes if path.startswith(each)), "/")
+        if lane == "/webhooks/" and len(self.lanes[lane].queue) >= _WAITING:
+            self.refused("busy")
+            request.error, lane = _Busy("too many webhooks at once"), "/"
+        self.lanes[lane].add_task(task)
 
     def look_around(self) -> None:
         """Close what is overdue, once a second."""

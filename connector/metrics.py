@@ -48,7 +48,7 @@ _RETRIES: Final = (
     "Fenced",
     "UnknownOutcome",
 )
-REFUSALS: Final = ("malformed", "too_large", "overdue", "crowded", "host")
+REFUSALS: Final = ("malformed", "too_large", "overdue", "crowded", "busy", "host")
 """Why a peer of the port got no proper answer."""
 
 _FRESHNESS_BUCKETS = (0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800, 3600, 21_600, 86_400)

@@ -159,11 +159,18 @@ def test_an_answer_that_nobody_reads_is_given_up(connect: Connect, idle: Idle, m
             time.sleep(0.02)
 
 
-def test_webhooks_that_hang_do_not_keep_a_probe_waiting(connect: Connect, server: Server) -> None:
-    """Probes, scrapes and webhooks have threads of their own."""
-    for _ in range(50):
+def test_webhooks_that_hang_do_not_keep_a_probe_waiting(
+    connect: Connect, server: Server, refusals: Counter[str]
+) -> None:
+    """Probes, scrapes and webhooks have threads of their own; a webhook too many is told to come again."""
+    held = [
         connect(server, b"POST /webhooks/blog HTTP/1.0\r\nContent-Length: 1\r\n\r\nx")
+        for _ in range(2 * listener.OF_A_CLIENT)
+    ]
+    assert held[-1].recv(12) == b"HTTP/1.0 503"
     assert healthy(server)
+    assert refusals["busy"] >= len(held) - listener._WAITING - 2
+    assert refusals["crowded"] == 0
     assert httpx.get(f"http://127.0.0.1:{server.port}/metrics", trust_env=False, timeout=3).status_code == 200
 
 
