@@ -11,12 +11,14 @@ from typing import Any, Self
 class ScriptedCms:
     """One space. `initial` are the items of a snapshot; `release` gives the next delta.
 
+    `walks`: what the next snapshots hold instead, one after the other.
     `refusals` are answered first, one a request: (status, headers, body). `accepted`: the tokens that are not refused
     with 401, None for any.
     """
 
     def __init__(self, initial: list[Any]) -> None:
         self.initial = initial
+        self.walks: list[list[Any]] = []
         self.refusals: list[tuple[int, dict[str, str], bytes]] = []
         self.accepted: set[str] | None = None
         self.requests: list[str] = []
@@ -37,7 +39,10 @@ class ScriptedCms:
         if "/sync" not in path:
             return 200, {}, b'{"items":[]}'
         seen = int(path.partition("sync_token=d")[2] or 0)
-        items = self.initial if "initial=true" in path else [one for delta in self._deltas[seen:] for one in delta]
+        if "initial=true" in path:
+            items = self.walks.pop(0) if self.walks else self.initial
+        else:
+            items = [one for delta in self._deltas[seen:] for one in delta]
         body = {
             "sys": {"type": "Array"},
             "items": items,
