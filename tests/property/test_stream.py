@@ -52,6 +52,7 @@ class StreamMachine(RuleBasedStateMachine):
         self.wanted: Wanted = lambda _key, _type: True
         self.untold: set[str] = set()
         self.told = 0
+        self.older = False
 
     def teardown(self) -> None:
         """End well: whatever was done last, the promise holds."""
@@ -132,6 +133,15 @@ class StreamMachine(RuleBasedStateMachine):
         """Let the process die at a commit, before or after it became visible."""
         self.store.faults.extend([*[None] * after, self._dies(visible=visible)])
 
+    @rule(older=st.booleans(), own_size=st.booleans())
+    def behave(self, *, older: bool, own_size: bool) -> None:
+        """Let the vendor do what it has been seen to do beside its documents, or stop it."""
+        front_end = self.simulator._stage(self.name).front_end
+        self.older = self.older or older
+        wanted = {"older_removals"} if older else set()
+        wanted |= {"own_page_size"} if own_size else set()
+        self.simulator.set_quirks(self.name, sorted(wanted & front_end.known_quirks))
+
     @rule(size=st.integers(1, 6))
     def resize(self, size: int) -> None:
         """Change the page size."""
@@ -172,6 +182,9 @@ class StreamMachine(RuleBasedStateMachine):
         self.simulator.clear_faults(self.name)
         self.store.faults.clear()
         assert self._run().outcome == "current"
+        if self.simulator._stage(self.name).front_end.quirks:
+            # A first delta may tell of more than what has changed since.
+            assert self._run().outcome == "current"
         published = self._check_story()
         live = {key: row for key, row in rows(latest(published)).items() if _own(key) not in self.untold}
         assert live == truth(self.simulator, self.name, self.wanted)
@@ -223,9 +236,10 @@ class StreamMachine(RuleBasedStateMachine):
             assert (each.op == "u") == (each.key in live and not removal)
             assert (each.event["before"] is not None) == (each.op in "ud")
             assert not removal or (following and (following.key, following.event) == (each.key, None))
-            # A change is told once; told again only after its key was gone, or back, in between, or where a snapshot
-            # tells of a removal that is forgotten by now.
-            if removal == (each.key in live) or (removal and each.event["origin"] == "snapshot"):
+            # A change is told once; told again only after its key was gone, or back, in between, or where a snapshot,
+            # or the first delta after it, tells of a removal that is forgotten by now.
+            forgotten = removal and (each.event["origin"] == "snapshot" or self.older)
+            if removal == (each.key in live) or forgotten:
                 ids[each.key] = set()
             assert each.event["event_id"] not in ids.setdefault(each.key, set())
             ids[each.key].add(each.event["event_id"])
