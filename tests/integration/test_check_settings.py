@@ -7,10 +7,11 @@ import pytest
 
 from connector.demo.broker import Broker
 from connector.simulator import Simulator
-from tests.command import following
+from tests.command import Workplace, following
+from tests.scriptedcms import ScriptedCms
 
 CASES = {
-    "contentstack": ('api_filter = { content_type_uid = "nope" }', "api_filter", "failed", 1),
+    "contentstack": ('api_filter = { content_type_uid = "nope" }', "api_filter", "warning", 0),
     "contentful": ('snapshot_mode = "initial"\npreview = true', "preview", "warning", 0),
     "weegloo": ('content_types = ["nope"]', "content_types", "warning", 0),
 }
@@ -18,7 +19,7 @@ CASES = {
 
 @pytest.mark.parametrize("vendor", CASES)
 def test_check_names_the_setting(tmp_path: Path, simulator: Simulator, kafka: Broker, prefix: str, vendor: str) -> None:
-    """A refused filter fails with its parameter's name; what makes a run poorer is a warning under its own setting."""
+    """What makes a run poorer, or lets it publish nothing, is a warning under the setting that does it."""
     line, setting, verdict, code = CASES[vendor]
     workplace = following(tmp_path, simulator, [vendor], bootstrap=kafka.bootstrap, prefix=prefix)
     workplace.edit(r"(vendor = .*)", rf"\1\n{line}")
@@ -29,9 +30,32 @@ def test_check_names_the_setting(tmp_path: Path, simulator: Simulator, kafka: Br
     (found,) = [finding for finding in told.values() if finding["subject"] == f"{vendor}: {setting}"]
     assert found["verdict"] == verdict
     assert found["hint"]
-    if verdict == "failed":
-        assert "it refuses api_filter.content_type_uid" in found["message"]
     assert f"{vendor}: credentials" not in told
+
+
+class Refusing(ScriptedCms):
+    """A space in which the content type of the filter does not exist."""
+
+    def answer(self, path: str, token: str) -> tuple[int, dict[str, str], bytes]:
+        """Refuse the initial request alone."""
+        body = {"sys": {"type": "Error", "id": "InvalidQuery"}, "details": {"errors": [{"name": "unknownContentType"}]}}
+        return (400, {}, json.dumps(body).encode()) if "initial=true" in path else super().answer(path, token)
+
+
+def test_check_fails_with_the_parameter_that_is_refused(tmp_path: Path, kafka: Broker, prefix: str) -> None:
+    """The credentials are right: exit 1, and the key to correct, as `run` would tell it."""
+    workplace = Workplace(tmp_path, {"T": "tok-secret-1"}, prefix)
+    with Refusing([]).serving() as cms:
+        workplace.write(
+            f'[kafka]\nbootstrap_servers = "{kafka.bootstrap}"\nprefix = "{prefix}"\n[connections.blog]\n'
+            f'vendor = "contentful"\nspace = "s"\ntoken = {{ env = "T" }}\nbase_url = "{cms.url}"\n'
+            'api_filter = { type = "Entry", content_type = "nope" }\n'
+        )
+        ended = workplace.run("check", "--json")
+    (failed,) = [finding for finding in json.loads(ended.out) if finding["verdict"] == "failed"]
+    assert (ended.code, failed["subject"]) == (1, "blog: api_filter")
+    assert failed["message"].endswith("it refuses api_filter.content_type")
+    assert "token" not in failed["hint"]
 
 
 def test_check_names_what_a_topic_has_otherwise(
