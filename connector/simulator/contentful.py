@@ -8,10 +8,10 @@ from urllib.parse import quote
 import msgspec
 
 from connector.simulator.cursor import BadCursorError, Cursor
-from connector.simulator.feed import Entry
+from connector.simulator.feed import Entry, Key
 from connector.simulator.front_end import FrontEnd, Page
 from connector.simulator.message import Live, RefusalError, Request, Response, json_array
-from connector.simulator.store import Change, Version
+from connector.simulator.store import Change, Store, Version
 from connector.simulator.timestamp import iso
 from connector.simulator.value import (
     DEFAULT_LOCALE,
@@ -40,15 +40,33 @@ _TYPES: dict[str, tuple[str, ...]] = {
     "DeletedAsset": ("DeletedAsset",),
 }
 _MAX_LIMIT = 1000
+_WORDS = {
+    401: ("AccessTokenInvalid", "The access token you sent could not be found or is invalid."),
+    403: ("AccessDenied", "Forbidden"),
+    404: ("NotFound", "The resource could not be found."),
+    409: ("Conflict", "Conflict"),
+    502: ("Hibernated", "Something went wrong."),
+}
+_REQUEST_ID = "00000000-simulated"
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 
 
 class Contentful(FrontEnd):
-    """Newest first, all locales in one item, a cursor bound to space, environment and initial parameters."""
+    """Newest first, all locales in one item, a cursor bound to space, environment and initial parameters.
+
+    Quirk: `preview`: the Preview API answers under the same URL: what was unpublished is a draft and still delivered,
+    and only initial syncs are answered.
+    """
 
     name = "contentful"
     page_size = 100
+    known_quirks = frozenset({"preview"})
     cursor_params: ClassVar[tuple[str, ...]] = ("sync_token",)
+
+    def serve_from(self, store: Store) -> None:
+        """Forget the drafts, too."""
+        super().serve_from(store)
+        self._drafts: set[Key] = set()
 
     def owns(self, path: str) -> bool:
         """Everything under `/spaces/`."""
@@ -85,9 +103,12 @@ class Contentful(FrontEnd):
                 'If you want to sync with a specific limit, start a new sync with "initial".',
             )
         try:
-            return self.open(token, f"{SPACE}/{ENVIRONMENT}")
+            cursor = self.open(token, f"{SPACE}/{ENVIRONMENT}")
         except BadCursorError:
             raise self.bad_cursor(request) from None
+        if "preview" in self.quirks and cursor.before is None:
+            raise _refusal(400, "BadRequest", "The Preview API answers initial syncs only.")
+        return cursor
 
     def _initial(self, params: dict[str, str]) -> Cursor:
         if unknown := params.keys() - {"initial", "type", "content_type", "limit"}:
@@ -111,7 +132,14 @@ class Contentful(FrontEnd):
         if wanted == "all" and not cursor.initial:
             labels += _TYPES["Deletion"]
         content_type = cursor.param("content_type")
-        return lambda entry: entry.label in labels and content_type in (None, entry.version.content_type)
+        return lambda entry: self._label(entry) in labels and content_type in (None, entry.version.content_type)
+
+    def _label(self, entry: Entry) -> str:
+        """Of a draft that the Preview API delivers: as if it were published."""
+        return entry.label.removeprefix("Deleted") if self._delivers(entry) else entry.label
+
+    def _delivers(self, entry: Entry) -> bool:
+        return entry.live or ("preview" in self.quirks and entry.key in self._drafts)
 
     def expand(self, change: Change) -> None:
         """A removal from some locales is a publication of the others; content types are not in the stream."""
@@ -120,15 +148,18 @@ class Contentful(FrontEnd):
                 continue
             label = "Entry" if version.kind == "entry" else "Asset"
             live = bool(version.live) and not change.cascade
-            self.feed.put(
-                Entry((version.kind, version.id), label if live else f"Deleted{label}", version, change.at, live)
-            )
+            key = (version.kind, version.id)
+            if change.action == "unpublished" and not live:
+                self._drafts.add(key)
+            else:
+                self._drafts.discard(key)
+            self.feed.put(Entry(key, label if live else f"Deleted{label}", version, change.at, live))
 
     def render(self, entry: Entry) -> bytes:
         """Items in all the shapes that were recorded: some lack `environment`, `metadata` or `fields`."""
         version = entry.version
-        sys = _sys(entry.label, version, created_at=version.created_at, updated_at=entry.at)
-        if not entry.live:
+        sys = _sys(self._label(entry), version, created_at=version.created_at, updated_at=entry.at)
+        if not self._delivers(entry):
             at = iso(entry.at)
             return _encode({"sys": {**sys, "revision": 1, "createdAt": at, "updatedAt": at, "deletedAt": at}})
         if version.kind == "entry":
@@ -158,6 +189,10 @@ class Contentful(FrontEnd):
         content_type = version.content_type if version.kind == "entry" else None
         return Live(version.kind, version.id, "*", content_type, version.revision, iso(entry.at), self._fields(version))
 
+    def truth(self) -> list[Live]:
+        """With the drafts that the Preview API delivers."""
+        return [self.live(entry) for entry in self.feed.oldest_first() if self._delivers(entry)]
+
     def envelope(self, page: Page, request: Request) -> Response:
         """Exactly one of `nextPageUrl` and `nextSyncUrl`; 400 for more than 7 MiB."""
         url = f"{page.origin or request.origin}{request.path}?sync_token={quote(self.close(page.next))}"
@@ -168,30 +203,56 @@ class Contentful(FrontEnd):
             raise _refusal(400, "BadRequest", message)
         return self._response(200, body)
 
+    def item(self, entry: Entry) -> bytes:
+        """Drafts are not kept: they are items of the Preview API alone."""
+        return super().item(entry) if entry.live else self.render(entry)
+
     def other(self, request: Request) -> Response:
-        """The content types and the locales of the environment."""
+        """The space; content types and locales of the environment; one content type, entry or asset by its id."""
         self.authorise(request)
-        collection = request.path.rsplit("/", 1)[-1]
-        if collection == "content_types":
-            items = [_content_type(each) for each in self.store.types.values()]
-        elif collection == "locales":
-            items = [
-                {"code": each, "name": each, "default": each == DEFAULT_LOCALE, "fallbackCode": None}
-                for each in LOCALES
-            ]
-        else:
+        match request.path.removeprefix(f"/spaces/{SPACE}").removeprefix(f"/environments/{ENVIRONMENT}").split("/"):
+            case [""] if "environments" not in request.path:
+                return self._response(200, _encode(_space()))
+            case ["", "content_types"]:
+                return self._collection([_content_type(each) for each in self.store.types.values()], request)
+            case ["", "content_types", id] if id in self.store.types:
+                return self._response(200, _encode(_content_type(self.store.types[id])))
+            case ["", "locales"]:
+                return self._collection([_locale(each) for each in LOCALES], request)
+            case ["", "entries", id]:
+                return self._single("entry", id, request)
+            case ["", "assets", id]:
+                return self._single("asset", id, request)
+        raise _refusal(404, "NotFound", "The resource could not be found.")
+
+    def _single(self, kind: str, id: str, request: Request) -> Response:  # noqa: A002 - the vendor's word
+        """With `locale=*` as a sync item; else in one locale, which `sys.locale` names, each field a plain value."""
+        locale = request.params.get("locale", DEFAULT_LOCALE)
+        if locale not in ("*", *LOCALES):
+            raise _refusal(400, "BadRequest", f"Unknown locale: {locale}")
+        found = self.feed.latest((kind, id))
+        if found is None or not self._delivers(found):
             raise _refusal(404, "NotFound", "The resource could not be found.")
+        if locale == "*":
+            return self._response(200, self.item(found))
+        item = msgspec.json.decode(self.item(found), type=dict[str, dict[str, Any]])
+        by_locale = msgspec.json.decode(self._fields(found.version) or b"{}", type=dict[str, dict[str, msgspec.Raw]])
+        item["sys"]["locale"] = locale
+        item["fields"] = {name: values[locale] for name, values in by_locale.items() if locale in values}
+        return self._response(200, _encode(item))
+
+    def _collection(self, items: list[dict[str, Any]], request: Request) -> Response:
         skip, limit = int(request.params.get("skip", 0)), int(request.params.get("limit", 100))
         body = {"sys": {"type": "Array"}, "total": len(items), "skip": skip, "limit": limit}
         return self._response(200, _encode({**body, "items": items[skip : skip + limit]}))
 
     def error(self, status: int, *, told: bool = True) -> Response:
-        """429 tells the wait in `X-Contentful-RateLimit-Reset`."""
+        """Each status in the vendor's words; 429 tells the wait in `X-Contentful-RateLimit-Reset`."""
         if status == 429:  # noqa: PLR2004 - the status code says it best
             response = _error(429, "RateLimitExceeded", "You have exceeded the rate limit of the Organization.")
             told_header = {"X-Contentful-RateLimit-Reset": "1"} if told else {}
             return msgspec.structs.replace(response, headers={**response.headers, **told_header})
-        return _error(status, "Hibernated" if status == 502 else "ServerError", "Something went wrong.")  # noqa: PLR2004
+        return _error(status, *_WORDS.get(status, ("ServerError", "Something went wrong.")))
 
     def bad_cursor(self, request: Request) -> RefusalError:  # noqa: ARG002 - one message for all
         """No real answer was ever recorded; 400 BadRequest is the most likely one."""
@@ -222,8 +283,9 @@ class Contentful(FrontEnd):
 
 
 def _error(status: int, code: str, message: str) -> Response:
-    body = {"sys": {"type": "Error", "id": code}, "message": message, "requestId": "00000000-simulated"}
-    return Response(status, {"Content-Type": "application/vnd.contentful.delivery.v1+json"}, _encode(body))
+    body = {"sys": {"type": "Error", "id": code}, "message": message, "requestId": _REQUEST_ID}
+    headers = {"Content-Type": "application/vnd.contentful.delivery.v1+json", "X-Contentful-Request-Id": _REQUEST_ID}
+    return Response(status, headers, _encode(body))
 
 
 def _refusal(status: int, code: str, message: str) -> RefusalError:
@@ -232,6 +294,18 @@ def _refusal(status: int, code: str, message: str) -> RefusalError:
 
 def _link(link_type: str, id: str) -> dict[str, Any]:  # noqa: A002 - the vendor's word
     return {"sys": {"type": "Link", "linkType": link_type, "id": id}}
+
+
+def _space() -> dict[str, Any]:
+    locales = [
+        {"code": each, "default": each == DEFAULT_LOCALE, "name": each, "fallbackCode": None} for each in LOCALES
+    ]
+    return {"sys": {"type": "Space", "id": SPACE}, "name": "Simulated", "locales": locales}
+
+
+def _locale(code: str) -> dict[str, Any]:
+    sys = {"id": f"locale-{code}", "type": "Locale", "version": 1}
+    return {"code": code, "name": code, "default": code == DEFAULT_LOCALE, "fallbackCode": None, "sys": sys}
 
 
 def _sys(label: str, version: Version, *, created_at: int, updated_at: int) -> dict[str, Any]:

@@ -37,7 +37,16 @@ _TYPES: dict[str, tuple[str, ...]] = {
     "DeletedContent": ("DeletedContent",),
     "DeletedMedia": ("DeletedMedia",),
 }
+# Of a cursor: the initial sync is over.
+_DELTA = "delta"
 _LABELS = {"entry": "Content", "asset": "Media", "content_type": "ContentType"}
+_KINDS = {"contents": "entry", "medias": "asset", "content-types": "content_type"}
+_WORDS = {
+    401: ("Unauthorized", "Authentication is required."),
+    403: ("Forbidden", "The token does not permit this."),
+    404: ("NotFound", "The resource does not exist."),
+    409: ("Conflict", "The resource was changed meanwhile."),
+}
 _MEDIA_TYPE = "application/vnd.com.weegloo.v1+json"
 _HEADERS = {"Content-Type": f"{_MEDIA_TYPE};charset=UTF-8"}
 _encode = msgspec.json.Encoder(decimal_format="number").encode
@@ -48,9 +57,13 @@ class Weegloo(FrontEnd):
 
     The order of items is not documented. Oldest first makes every page's cursor a place to start a delta from, which
     is documented.
+
+    Quirks: the document says that `type=Content` and `type=Media` select in an initial sync; `wide_deltas`: their
+    deltas bring markers too, of whatever kind; `narrow_deltas`: their deltas bring that one type alone.
     """
 
     name = "weegloo"
+    known_quirks = frozenset({"wide_deltas", "narrow_deltas"})
     page_size = 15
     cursor_params: ClassVar[tuple[str, ...]] = ("sync-token",)
 
@@ -100,11 +113,13 @@ class Weegloo(FrontEnd):
         here = msgspec.structs.replace(cursor, start=len(self.feed)) if opens else cursor
         limit = self.limit(cursor, request)
         entries = tuple(islice(filter(self.accepts(cursor), self.feed.oldest_first(here.since)), limit))
+        query = here.query if entries or here.param(_DELTA) else (*here.query, (_DELTA, "true"))
         return Page(
             items=tuple(map(self.item, entries)),
             here=here,
             next=msgspec.structs.replace(
                 here,
+                query=query,
                 since=entries[-1].position + 1 if entries else here.since,
                 initial=False,
                 ended=not entries,
@@ -125,8 +140,14 @@ class Weegloo(FrontEnd):
         return self.page_size
 
     def accepts(self, cursor: Cursor) -> Callable[[Entry], bool]:
-        """The same in an initial sync and its deltas: both bring markers."""
-        labels = _TYPES[cursor.param("type") or "All"]
+        """The same in an initial sync and its deltas, but by switch."""
+        wanted = cursor.param("type") or "All"
+        labels = _TYPES[wanted]
+        if wanted in _LIVE and cursor.param(_DELTA):
+            if "narrow_deltas" in self.quirks:
+                labels = (wanted,)
+            if "wide_deltas" in self.quirks:
+                labels += _DELETED
         content_type = cursor.param("content-type")
         return lambda entry: entry.label in labels and content_type in (None, entry.version.content_type)
 
@@ -183,10 +204,18 @@ class Weegloo(FrontEnd):
         return Response(200, _HEADERS, head + json_array(page.items) + b"," + tail[1:])
 
     def other(self, request: Request) -> Response:
-        """The content types of the space."""
+        """The content types of the space; one content, media or content type by its id."""
         self.authorise(request)
-        if not request.path.endswith("/content-types"):
-            raise _refusal(404, "NotFound", "The resource does not exist.")
+        match request.path.removeprefix(f"/v1/spaces/{SPACE}").split("/"):
+            case ["", "content-types"]:
+                return self._content_types(request)
+            case ["", ("contents" | "medias" | "content-types") as collection, id]:
+                found = self.feed.latest((_KINDS[collection], id))
+                if found is not None and found.live:
+                    return Response(200, _HEADERS, self.item(found))
+        raise _refusal(404, "NotFound", "The resource does not exist.")
+
+    def _content_types(self, request: Request) -> Response:
         entries = [each for each in self.feed.oldest_first() if each.label == "ContentType"]
         head = _encode({"sys": {"type": "PageResponse"}, "limit": self.page_size, "links": {"self": request.path}})
         return Response(200, _HEADERS, head[:-1] + b',"items":' + json_array(map(self.item, entries)) + b"}")
@@ -195,7 +224,7 @@ class Weegloo(FrontEnd):
         """429 means that the plan's quota is used up."""
         if status == 429:  # noqa: PLR2004 - the status code says it best
             return _error(429, "TooManyRequest", "The API call quota of the plan is exhausted.")
-        return _error(status, "InternalServerError", "Something went wrong.")
+        return _error(status, *_WORDS.get(status, ("InternalServerError", "Something went wrong.")))
 
     def bad_cursor(self, request: Request) -> RefusalError:  # noqa: ARG002 - one message for all
         """Not documented; 422 Unprocessable is the documented answer to wrong input."""

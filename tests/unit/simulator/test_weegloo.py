@@ -234,3 +234,43 @@ def test_a_walk_can_be_refused_after_a_publication(simulator: Simulator) -> None
     simulator.edit(simulator.ids()[0])
     assert ask(simulator, sync_token=token(page)).status == 422
     assert ask(simulator, sync_token=cursor).status == 200
+
+
+def test_one_content_media_or_content_type_is_delivered_by_its_id(simulator: Simulator) -> None:
+    """As a sync item is; what is gone, or of another kind, is not there."""
+    listed = {item["sys"]["id"]: item for item in items(simulator, initial="true", type="All")}
+    kept, gone, media = *simulator.ids()[:2], simulator.ids("asset")[0]
+    simulator.delete(gone)
+    root = f"/v1/spaces/{SPACE}"
+    for path, id_ in (("contents", kept), ("medias", media), ("content-types", "blogPost")):
+        assert body(ask(simulator, AUTHORISED, f"{root}/{path}/{id_}")) == listed[id_]
+    assert ask(simulator, AUTHORISED, f"{root}/contents/{gone}").status == 404
+    assert ask(simulator, AUTHORISED, f"{root}/medias/{kept}").status == 404
+
+
+@pytest.mark.parametrize(
+    ("quirks", "kinds"),
+    [
+        ([], {"Content", "Media"}),
+        (["wide_deltas"], {"Content", "Media", "DeletedContent", "DeletedMedia"}),
+        (["narrow_deltas"], {"Content"}),
+    ],
+)
+def test_type_may_select_otherwise_in_deltas(simulator: Simulator, quirks: list[str], kinds: set[str]) -> None:
+    """By switch: markers beside `type=Content`, or contents alone; the initial sync is the same."""
+    simulator.set_quirks("weegloo", quirks)
+    start = caught_up(simulator, "Content")
+    simulator.edit(simulator.ids()[0])
+    simulator.edit(simulator.ids("asset")[0])
+    simulator.delete(simulator.ids()[1])
+    simulator.unpublish(simulator.ids("asset")[1])
+    assert {item["sys"]["type"] for item in items(simulator, sync_token=start)} == kinds
+    initial = {item["sys"]["type"] for item in items(simulator, initial="true", type="Content")}
+    assert initial == {"Content", "Media", "ContentType"}
+
+
+@pytest.mark.parametrize(("status", "kind"), [(401, "Unauthorized"), (403, "Forbidden"), (404, "NotFound")])
+def test_errors_are_named_by_status(simulator: Simulator, status: int, kind: str) -> None:
+    """As the table of the document has them."""
+    simulator.push_fault("weegloo", Fault("status", status=status))
+    assert json.loads(ask(simulator, initial="true").body)["sys"]["type"] == kind
