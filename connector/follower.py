@@ -315,10 +315,11 @@ class Follower:
         """
         if isinstance(error, DeletesHeld):
             self._metrics.held_deletes(self.plan.connection, error.held)
-        if not (self._halted and self._standing.status.error == str(error)):
-            self._log.error("stream stopped", error=type(error).__name__, message=str(error), hint=error.hint)
+        news = not (self._halted and self._standing.status.error == str(error))
         self._halted = True
         self._standing.tell(state_of(error), str(error), error.hint)
+        if news:
+            self._log.error("stream stopped", error=type(error).__name__, message=str(error), hint=error.hint)
         if self._once:
             self.outcome = "stopped"
         with suppress(ConnectorError):

@@ -168,9 +168,14 @@ class Service:
         listen = self._config.server
         if listen and not self._once:
             self._server = Server(
-                listen.site(), self, self._metrics.render, CONTENT_TYPE, refused=self._metrics.refused
+                listen.site(), self, self._render, CONTENT_TYPE, refused=self._metrics.refused
             ).start()
             logs.get("server").info("listening", host=listen.host, port=self._server.port)
+
+    def _render(self) -> bytes:
+        # A scrape sees each stream's state as it is now, not as it was at the loop's last turn.
+        self._supervisor.publish_states()
+        return self._metrics.render()
 
     def _look_after_port(self) -> None:
         if self._server and not self._server.alive:

@@ -74,7 +74,7 @@ class Supervisor:
         self._waiting: StreamState = "connecting"
         self._waiting_since_ms = _now_ms()
         metrics.born(self._plans)
-        self._publish_states()
+        self.publish_states()
 
     def run(self, specs: Iterable[TopicSpec], wake_ups: TopicSpec | None = None) -> Outcome:
         """Follow until `stop`, or with `once` until every stream is current or cannot become so.
@@ -251,7 +251,7 @@ class Supervisor:
         told = self._mask(str(error))
         return msgspec.structs.replace(status, state="disconnected", since_ms=since_ms, error=told, hint=error.hint)
 
-    def _publish_states(self) -> None:
+    def publish_states(self) -> None:
         """Let the metric show what the status says, and log what no error of a stream has told."""
         for status in self.status():
             before = self._shown.get(status.connection)
@@ -283,7 +283,7 @@ class Supervisor:
                         f"the thread {name} of this process has ended", hint="see the log; start the process again"
                     )
             self._revive()
-            self._publish_states()
+            self.publish_states()
             self._measure_lag()
 
     def _revive(self) -> None:
