@@ -40,6 +40,7 @@ class Service:
         self._config = session.config()
         self._next: Config | None = None
         self._metrics = Metrics(lambda: session.lines_lost)
+        self._scraping = threading.Lock()
         self._once = once
         self._give_up_after = give_up_after
         self._hangs_up = terminal or once
@@ -173,9 +174,11 @@ class Service:
             logs.get("server").info("listening", host=listen.host, port=self._server.port)
 
     def _render(self) -> bytes:
-        # A scrape sees each stream's state as it is now, not as it was at the loop's last turn.
-        self._supervisor.publish_states()
-        return self._metrics.render()
+        # One scrape at a time: two would mix the states that they show.
+        with self._scraping:
+            for stream in self.status():
+                self._metrics.state(stream.connection, stream.state)
+            return self._metrics.render()
 
     def _look_after_port(self) -> None:
         if self._server and not self._server.alive:

@@ -60,7 +60,6 @@ class Supervisor:
         self._lock = threading.Lock()
         self._followers: dict[str, Follower] = {}
         self._revivals: dict[str, _Revival] = {}
-        self._shown: dict[str, StreamState] = {}
         self._lagged_at = 0.0
         self._link: Link | None = None
         self._calls = Calls()
@@ -74,7 +73,6 @@ class Supervisor:
         self._waiting: StreamState = "connecting"
         self._waiting_since_ms = _now_ms()
         metrics.born(self._plans)
-        self.publish_states()
 
     def run(self, specs: Iterable[TopicSpec], wake_ups: TopicSpec | None = None) -> Outcome:
         """Follow until `stop`, or with `once` until every stream is current or cannot become so.
@@ -131,7 +129,6 @@ class Supervisor:
         self._release(leaving, 0.0 if lost else _HANDOVER)
         for name in names:
             self._metrics.forget(name)
-            self._shown.pop(name, None)
 
     def status(self) -> Sequence[StreamStatus]:
         """Return every configured stream as this process sees it."""
@@ -251,14 +248,6 @@ class Supervisor:
         told = self._mask(str(error))
         return msgspec.structs.replace(status, state="disconnected", since_ms=since_ms, error=told, hint=error.hint)
 
-    def publish_states(self) -> None:
-        """Let the metric show what the status says, and log what no error of a stream has told."""
-        for status in self.status():
-            before = self._shown.get(status.connection)
-            if status.state != before:
-                self._shown[status.connection] = status.state
-                self._metrics.state(status.connection, status.state)
-
     def _measure_lag(self) -> None:
         if time.monotonic() - self._lagged_at >= _EACH_SECOND:
             self._lagged_at = time.monotonic()
@@ -283,7 +272,6 @@ class Supervisor:
                         f"the thread {name} of this process has ended", hint="see the log; start the process again"
                     )
             self._revive()
-            self.publish_states()
             self._measure_lag()
 
     def _revive(self) -> None:
