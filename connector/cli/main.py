@@ -1,6 +1,7 @@
 """The command line's frame: its options, how it ends, and what becomes of output that cannot be written."""
 
 import contextlib
+import io
 import logging
 import os
 import signal
@@ -45,7 +46,7 @@ def _until_enough() -> Iterator[None]:
     try:
         yield
     except BrokenPipeError as error:
-        if not isinstance(_output_error(), BrokenPipeError):
+        if error is not _output_error():
             raise LocalTrouble.of(error) from error
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
@@ -130,19 +131,31 @@ def failed(session: Session, error: ConnectorError) -> int:
     return doctor.exit_code(error)
 
 
+class _Output(io.FileIO):
+    """Standard output, which keeps the error that it raised: nothing else tells it from those of files and sockets.
+
+    Flushing again would not: what could not be written is kept or dropped by its length and PYTHONUNBUFFERED.
+    """
+
+    error: OSError | None = None
+
+    def write(self, text: Any) -> int:
+        try:
+            return super().write(text)
+        except OSError as error:
+            self.error = error
+            raise
+
+
 def _output_error() -> OSError | None:
-    """Return why standard output cannot be written: what it could not take is still there, and fails again."""
-    try:
-        sys.stdout.flush()
-    except OSError as error:
-        return error
-    return None
+    raw = getattr(getattr(sys.stdout, "buffer", None), "raw", None)
+    return raw.error if isinstance(raw, _Output) else None
 
 
 def _meaning(error: OSError) -> ConnectorError:
     """Return what an error of the operating system means that nobody expected."""
-    if again := _output_error():
-        return ConnectorError(f"the output cannot be written: {again.strerror}")
+    if error is _output_error():
+        return ConnectorError(f"the output cannot be written: {error.strerror}")
     return LocalTrouble.of(error)
 
 
@@ -155,12 +168,15 @@ def _reserve_descriptors() -> None:
             os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
     # Whoever closes an output wants none: a command works as if it were thrown away.
     sys.stdin = sys.stdin or Path(os.devnull).open(encoding="utf-8")  # noqa: SIM115  for as long as the process
-    sys.stdout = sys.stdout or Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115  as above
     sys.stderr = sys.stderr or Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115  as above
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            # What a terminal's encoding lacks is shown escaped; a command does not end over it.
-            stream.reconfigure(errors="backslashreplace")
+    # What a terminal's encoding lacks is shown escaped; a command does not end over it.
+    if hasattr(sys.stderr, "reconfigure"):
+        sys.stderr.reconfigure(errors="backslashreplace")
+    raw = _Output(1, "w", closefd=False)
+    encoding = sys.stdout.encoding if sys.stdout else "utf-8"
+    sys.stdout = io.TextIOWrapper(
+        io.BufferedWriter(raw), encoding=encoding, errors="backslashreplace", line_buffering=raw.isatty()
+    )
 
 
 def _catch_the_rest() -> None:

@@ -191,10 +191,12 @@ def test_closed_outputs_are_thrown_away(workplace: Workplace, arguments: str, re
 
 @pytest.mark.parametrize("arguments", ["--help", "init --force", "check"])
 @pytest.mark.parametrize("redirection", [">/dev/full", "1</dev/null"])
+@pytest.mark.parametrize("unbuffered", ["", "1"])
 def test_output_that_cannot_be_written_is_a_failure_in_one_line(
-    workplace: Workplace, arguments: str, redirection: str
+    workplace: Workplace, arguments: str, redirection: str, unbuffered: str
 ) -> None:
-    """What was asked for is lost: exit 1, and why."""
+    """What was asked for is lost: exit 1, and why; also in images that set PYTHONUNBUFFERED."""
+    workplace.environ["PYTHONUNBUFFERED"] = unbuffered
     ended = shell(workplace, f"contentwire {arguments} {redirection}")
     assert (ended.code, len(ended.err.splitlines())) == (1, 1), ended
     assert "the output cannot be written" in ended.err
@@ -202,8 +204,10 @@ def test_output_that_cannot_be_written_is_a_failure_in_one_line(
 
 
 @pytest.mark.parametrize("arguments", ["--help", "check"])
-def test_a_reader_that_has_enough_is_no_failure(workplace: Workplace, arguments: str) -> None:
-    """A pipe whose reader has gone ends a command quietly, with 0."""
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_reader_that_has_enough_is_no_failure(workplace: Workplace, arguments: str, unbuffered: str) -> None:
+    """A pipe whose reader has gone ends a command quietly, with 0; also in images that set PYTHONUNBUFFERED."""
+    workplace.environ["PYTHONUNBUFFERED"] = unbuffered
     ended = shell(workplace, f"{{ sleep 0.01; contentwire {arguments}; echo $? >&2; }} | exec true")
     assert ended.err == "0\n"
 
