@@ -1,6 +1,6 @@
 """What every Kafka client of ours shares: its settings, and what its errors mean."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, TypeVar
 
 from confluent_kafka import KafkaError, KafkaException
@@ -179,3 +179,11 @@ def unavailable(doing: str, error: KafkaException | KafkaError) -> ConnectorErro
         return BrokerFatal(f"Kafka refused while {told}", hint=hint(inner))
     how = "did not answer" if inner.code() in _SILENCE else "could not serve us"
     return BrokerUnavailable(f"Kafka {how} while {told}", hint=hint(inner))
+
+
+def explained(doing: str, error: KafkaException, seen: Sequence[KafkaError]) -> ConnectorError:
+    """Return why a request got no answer: it only knows that there was none; `seen` is what `error_cb` was told."""
+    telling = [each for each in seen if each.code() != KafkaError._ALL_BROKERS_DOWN]
+    meanings = [unavailable(doing, each) for each in telling or seen]
+    refusals = [meaning for meaning in meanings if isinstance(meaning, BrokerFatal)]
+    return (refusals or meanings or [unavailable(doing, error)])[0]

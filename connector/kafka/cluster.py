@@ -9,9 +9,9 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._listoffsets import OffsetSpec
 
 from connector.checkpoint import CHECKPOINT_KEY, decode_checkpoint
-from connector.errors import BrokerFatal, BrokerUnavailable, ConnectorError
+from connector.errors import BrokerUnavailable
 from connector.kafka import state
-from connector.kafka.client import Settings, create, unavailable
+from connector.kafka.client import Settings, create, explained, unavailable
 from connector.model import Checkpoint
 from connector.report import REPORT_KEY, OwnerReport, decode_report
 
@@ -41,7 +41,8 @@ class Cluster:
         try:
             topics = self._admin.list_topics(timeout=self._timeout).topics
         except KafkaException as error:
-            raise self._cause(error) from error
+            self._admin.poll(0)
+            raise explained("connecting", error, self._seen) from error
         return {name: len(topic.partitions) for name, topic in topics.items()}
 
     def members(self, group: str) -> list[tuple[Member, frozenset[str]]]:
@@ -105,11 +106,3 @@ class Cluster:
             raise unavailable(doing, error) from error
         except TimeoutError as error:
             raise BrokerUnavailable(f"Kafka did not answer within {2 * self._timeout:.0f} s while {doing}") from error
-
-    def _cause(self, error: KafkaException) -> ConnectorError:
-        """Return why no connection came about: the request itself only knows that none did."""
-        self._admin.poll(0)
-        telling = [seen for seen in self._seen if seen.code() != KafkaError._ALL_BROKERS_DOWN]  # noqa: SLF001  its name
-        meanings = [unavailable("connecting", seen) for seen in telling or self._seen]
-        refusals = [meaning for meaning in meanings if isinstance(meaning, BrokerFatal)]
-        return (refusals or meanings or [unavailable("connecting", error)])[0]

@@ -13,8 +13,8 @@ from typing import Any, Final
 
 from confluent_kafka import OFFSET_END, Consumer, KafkaError, KafkaException, TopicPartition
 
-from connector.errors import BrokerFatal, ConnectorError
-from connector.kafka.client import Settings, create, unavailable
+from connector.errors import ConnectorError
+from connector.kafka.client import Settings, create, explained
 
 _TIMEOUT: Final = 5.0
 _PAUSE: Final = 3.0
@@ -77,7 +77,8 @@ class Link:
         try:
             self._consumer.list_topics(self._topic, timeout=_TIMEOUT)
         except KafkaException as error:
-            self._broken(self._meaning(error), asked_at)
+            self._consumer.poll(0)
+            self._broken(explained("asking whether it is there", error, self._seen), asked_at)
         else:
             self._answered()
 
@@ -108,11 +109,3 @@ class Link:
         broken_at, self.error, self.broken_at = self.broken_at, None, None
         if broken_at is not None:
             self._changed(None, time.time() - broken_at)
-
-    def _meaning(self, error: KafkaException) -> ConnectorError:
-        """Return why there is no answer: the request itself only knows that there was none."""
-        self._consumer.poll(0)
-        telling = [seen for seen in self._seen if seen.code() != KafkaError._ALL_BROKERS_DOWN]  # noqa: SLF001  its name
-        meanings = [unavailable("asking whether it is there", seen) for seen in telling or self._seen]
-        refusals = [meaning for meaning in meanings if isinstance(meaning, BrokerFatal)]
-        return (refusals or meanings or [unavailable("asking whether it is there", error)])[0]
