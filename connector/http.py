@@ -1,23 +1,20 @@
 """One HTTP exchange at a time, with an end: whatever the other side does, it is over when its time is."""
 
-import errno
 import os
 import ssl
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final, TypeGuard
+from typing import Any, TypeGuard
 
 import certifi
 import httpcore
 import httpx
 
 from connector.errors import ConfigError, ConnectorError, LocalTrouble
+from connector.limits import SCARCE
 from connector.network import Network
 from connector.outbound import Outbound, Proxy
-
-# What this machine lacks, whoever it was to connect to.
-_SCARCE: Final = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS}
 
 
 class Transport(httpx.BaseTransport):
@@ -150,4 +147,4 @@ def _unusable(named: str, error: OSError) -> ConnectorError:
 def _scarce(error: BaseException) -> TypeGuard[OSError]:
     """Return whether an error says that this machine lacks something."""
     # The numbers of TLS errors are others.
-    return isinstance(error, OSError) and not isinstance(error, ssl.SSLError) and error.errno in _SCARCE
+    return isinstance(error, OSError) and not isinstance(error, ssl.SSLError) and error.errno in SCARCE

@@ -1,9 +1,13 @@
 """What this host allows a process: open files, and a folder for what does not fit into memory."""
 
+import errno
 import resource
 import shutil
 import tempfile
 from typing import Final
+
+SCARCE: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+"""Errors that say that this machine has no more of what a connection takes, whoever it is to."""
 
 # Where the hard limit is "none", a system may still take no more than one of these.
 _MOST: Final = (1 << 20, 10_240)

@@ -3,7 +3,6 @@
 What a peer does wrong is counted and costs no log line; what goes wrong in the loop itself ends no port in silence.
 """
 
-import errno
 import logging
 import socket
 import threading
@@ -21,6 +20,7 @@ from waitress.task import ThreadedTaskDispatcher
 from waitress.utilities import BadRequest, Error
 
 from connector import logs
+from connector.limits import SCARCE
 
 REQUEST_SECONDS: Final = 10.0
 """What a request may take from its first byte (or from the connection) to its last."""
@@ -34,7 +34,6 @@ _TURN: Final = 1.0
 _PAUSE: Final = 0.2
 _MOST_OF_AN_ANSWER: Final = 256 * 1024**2
 _FAILURES: Final = 10  # of the loop in a row: then it is no passing one
-_NO_ROOM: Final = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 _LANES: Final = {"/healthz": 1, "/readyz": 1, "/webhooks/": 2, "/": 2}
 """How many threads answer what begins with this: no flood of one kind keeps another kind waiting."""
 
@@ -190,7 +189,7 @@ class _Door(TcpWSGIServer):  # type: ignore[misc]  # untyped
         try:
             connection, address = self.socket.accept()
         except OSError as error:
-            if error.errno in _NO_ROOM and not self._make_room():
+            if error.errno in SCARCE and not self._make_room():
                 # Else the loop would spin: the connection stays in the queue.
                 self._full_until = time.monotonic() + _PAUSE
             return

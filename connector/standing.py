@@ -14,7 +14,7 @@ from connector.errors import (
 )
 from connector.model import Checkpoint
 from connector.plan import Parts, Plan
-from connector.status import StreamState, StreamStatus
+from connector.status import StreamState, StreamStatus, now_ms
 
 
 class Standing:
@@ -24,7 +24,7 @@ class Standing:
         self._plan = plan
         self._parts: Parts | None = None
         self._status = StreamStatus(
-            connection=plan.connection, vendor=plan.vendor.name, state="recovering", owned=True, since_ms=_now_ms()
+            connection=plan.connection, vendor=plan.vendor.name, state="recovering", owned=True, since_ms=now_ms()
         )
 
     @property
@@ -38,7 +38,7 @@ class Standing:
         return msgspec.structs.replace(
             status,
             state="retrying",
-            since_ms=_now_ms() - round(taken * 1000),
+            since_ms=now_ms() - round(taken * 1000),
             error=f"a request to {self._plan.vendor.base_url} is overdue",
             hint="it will be given up in time and tried again: check the network and the vendor's status page",
         )
@@ -50,7 +50,7 @@ class Standing:
     def tell(self, state: StreamState, error: str = "", hint: str = "") -> None:
         """Say in which state the stream is; the next transaction carries it into the state topic."""
         error, hint = self._plan.mask(error), self._plan.mask(hint)
-        since_ms = self._status.since_ms if state == self._status.state else _now_ms()
+        since_ms = self._status.since_ms if state == self._status.state else now_ms()
         self._status = msgspec.structs.replace(self._status, state=state, error=error, hint=hint, since_ms=since_ms)
         if self._parts:
             publisher = self._parts.publisher
@@ -89,7 +89,3 @@ def state_of(error: ConnectorError) -> StreamState:
         case RegistryUnavailable():
             return "retrying"
     return "recovering" if error.remedy == "recover" else "retrying"
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000

@@ -23,7 +23,7 @@ from connector.kafka.membership import Membership
 from connector.kafka.topics import Topics
 from connector.metrics import Metrics
 from connector.plan import Plan
-from connector.status import HALTED, StreamState, StreamStatus
+from connector.status import HALTED, StreamState, StreamStatus, now_ms
 from connector.webhook import Handled, Refused, WakeUp
 
 _ANOTHERS: Final = "another process owns the stream", "contentwire status says which: stop it, or let it do the work"
@@ -71,7 +71,7 @@ class Supervisor:
         self.give_up_after = 60.0
         self.concluded: Sequence[StreamStatus] = ()
         self._waiting: StreamState = "connecting"
-        self._waiting_since_ms = _now_ms()
+        self._waiting_since_ms = now_ms()
         metrics.born(self._plans)
 
     def run(self, specs: Iterable[TopicSpec], wake_ups: TopicSpec | None = None) -> Outcome:
@@ -84,7 +84,7 @@ class Supervisor:
         topics = Topics(self._client)
         for spec in specs:
             topics.ensure(spec)
-        self._waiting, self._waiting_since_ms = "standby", _now_ms()
+        self._waiting, self._waiting_since_ms = "standby", now_ms()
         membership = Membership(self._client, self._group, self._by_topic, self, failed=self._membership_failed)
         handed = self._open_handover(topics, wake_ups)
         self._link = Link(
@@ -359,7 +359,3 @@ class _Revival:
         self._pause = 1.0 if lasted >= _LONGEST_PAUSE else min(2 * self._pause, _LONGEST_PAUSE)
         self._ended_at, self.due = now, now + self._pause
         return self._pause
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import threading
-import time
 from collections.abc import Callable, Iterable
 
 from connector import __version__, http
@@ -21,6 +20,7 @@ from connector.registry import Registry
 from connector.runner import Bounds
 from connector.secret import Secret
 from connector.source import Observer, Source, Transport, ignore
+from connector.status import now_ms
 from connector.vendors import Vendor, find
 
 
@@ -99,7 +99,7 @@ def publisher(  # noqa: PLR0913  what only an owner has are parameters with defa
         policy=policy(kafka, connection),
         route=store.route,
         dead_letters=store.letters_route,
-        now_ms=lambda: time.time_ns() // 1_000_000,
+        now_ms=now_ms,
         locate=vendor.locate,
     )
     initial = Checkpoint(stream=connection.name, fingerprint=fingerprint(kafka, connection, vendor))
