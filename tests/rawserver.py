@@ -3,6 +3,7 @@
 import contextlib
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -47,3 +48,16 @@ def head(connection: socket.socket) -> bytes:
     while b"\r\n\r\n" not in read and (chunk := connection.recv(65_536)):
         read += chunk
     return read
+
+
+def silence(connection: socket.socket) -> None:
+    """Take everything, say nothing."""
+    while connection.recv(65_536):
+        pass
+
+
+def endless(connection: socket.socket, piece: bytes) -> None:
+    """Send a piece every now and then, until the other side has gone."""
+    while True:
+        connection.sendall(piece)
+        time.sleep(0.02)

@@ -1,11 +1,12 @@
 """A schema registry that does as it is told: it can be wiped, refuse, or answer nonsense, over real sockets."""
 
-import http.server
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Self
+
+from tests import jsonserver
+from tests.jsonserver import Answer, Asked
 
 
 class ScriptedRegistry:
@@ -77,40 +78,13 @@ class ScriptedRegistry:
     @contextmanager
     def serving(self) -> Iterator[Self]:
         """Serve on loopback; `url` says where."""
-        registry = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                self._serve("GET")
-
-            def do_POST(self) -> None:
-                self._serve("POST")
-
-            def log_message(self, *_: Any) -> None:
-                """Say nothing."""
-
-            def _serve(self, method: str) -> None:
-                body = json.loads(self.rfile.read(int(self.headers.get("Content-Length") or 0)) or b"{}")
-                registry.requests.append((method, self.path))
-                if registry.answers:
-                    status, content, headers = registry.answers.pop(0)
-                else:
-                    status, value = registry.answer(method, self.path, body)
-                    content, headers = json.dumps(value).encode(), {}
-                self.send_response(status)
-                for name, text in {"Content-Type": "application/json", **headers}.items():
-                    self.send_header(name, text)
-                self.send_header("Content-Length", str(len(content)))
-                self.end_headers()
-                self.wfile.write(content)
-
-        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{server.server_port}"
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
-        thread.start()
-        try:
+        with jsonserver.serving(self._asked) as self.url:
             yield self
-        finally:
-            server.shutdown()
-            thread.join(5)
-            server.server_close()
+
+    def _asked(self, asked: Asked) -> Answer:
+        self.requests.append((asked.method, asked.path))
+        if self.answers:
+            status, content, headers = self.answers.pop(0)
+            return status, headers, content
+        status, value = self.answer(asked.method, asked.path, json.loads(asked.body or b"{}"))
+        return status, {}, json.dumps(value).encode()

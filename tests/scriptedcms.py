@@ -1,11 +1,12 @@
 """A Contentful space that serves what a test says: an initial page, deltas as they are released, and refusals."""
 
-import http.server
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Self
+
+from tests import jsonserver
+from tests.jsonserver import Answer, Asked
 
 
 class ScriptedCms:
@@ -29,7 +30,7 @@ class ScriptedCms:
         """Let the next delta hold these items."""
         self._deltas.append(items)
 
-    def answer(self, path: str, token: str) -> tuple[int, dict[str, str], bytes]:
+    def answer(self, path: str, token: str) -> Answer:
         """Return the status, headers and body of an answer."""
         self.requests.append(path)
         if self.refusals:
@@ -53,29 +54,8 @@ class ScriptedCms:
     @contextmanager
     def serving(self) -> Iterator[Self]:
         """Serve on loopback; `url` says where."""
-        cms = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                token = self.headers.get("Authorization", "").removeprefix("Bearer ")
-                status, headers, body = cms.answer(self.path, token)
-                self.send_response(status)
-                for name, text in {"Content-Type": "application/json", **headers}.items():
-                    self.send_header(name, text)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *_: Any) -> None:
-                """Say nothing."""
-
-        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{server.server_port}"
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
-        thread.start()
-        try:
+        with jsonserver.serving(self._asked) as self.url:
             yield self
-        finally:
-            server.shutdown()
-            thread.join(5)
-            server.server_close()
+
+    def _asked(self, asked: Asked) -> Answer:
+        return self.answer(asked.path, asked.headers.get("Authorization", "").removeprefix("Bearer "))

@@ -1,14 +1,14 @@
 """The sample responses of the vendors' documents, served byte for byte: each item gives what the document says."""
 
-import http.server
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from connector.simulator import Simulator
 from connector.testing import MemoryStore
+from tests import jsonserver
 from tests.following import Following
+from tests.jsonserver import Answer, Asked
 from tests.published import latest, letters, seen
 from tests.values import CONNECTION
 
@@ -25,26 +25,13 @@ def serving(*pages: bytes) -> Iterator[tuple[str, list[str]]]:
     """Answer sync requests with these pages in turn, the last one again and again; yield the URL and what was asked."""
     asked: list[str] = []
 
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            page = pages[min(len(asked), len(pages) - 1)]
-            asked.append(self.path)
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(page)))
-            self.end_headers()
-            self.wfile.write(page)
+    def answer(request: Asked) -> Answer:
+        page = pages[min(len(asked), len(pages) - 1)]
+        asked.append(request.path)
+        return 200, {}, page
 
-        def log_message(self, *_args: object) -> None:
-            """Say nothing."""
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}", asked
-        finally:
-            server.shutdown()
-            thread.join()
+    with jsonserver.serving(answer) as url:
+        yield url, asked
 
 
 def sample(name: str) -> bytes:

@@ -8,6 +8,7 @@ import pytest
 from connector.demo.broker import Broker
 from connector.simulator import Simulator
 from tests.command import Workplace, following
+from tests.jsonserver import Answer
 from tests.scriptedcms import ScriptedCms
 
 CASES = {
@@ -36,7 +37,7 @@ def test_check_names_the_setting(tmp_path: Path, simulator: Simulator, kafka: Br
 class Refusing(ScriptedCms):
     """A space in which the content type of the filter does not exist."""
 
-    def answer(self, path: str, token: str) -> tuple[int, dict[str, str], bytes]:
+    def answer(self, path: str, token: str) -> Answer:
         """Refuse the initial request alone."""
         body = {"sys": {"type": "Error", "id": "InvalidQuery"}, "details": {"errors": [{"name": "unknownContentType"}]}}
         return (400, {}, json.dumps(body).encode()) if "initial=true" in path else super().answer(path, token)

@@ -40,7 +40,7 @@ REMEDIES = {
 
 @pytest.mark.parametrize(("name", "remedy"), REMEDIES.items())
 def test_a_class_says_what_is_to_be_done(name: str, remedy: str) -> None:
-    """DESIGN section 8, row by row."""
+    """Each class, row by row."""
     assert getattr(errors, name)("what happened").remedy == remedy
 
 

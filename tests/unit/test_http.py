@@ -22,7 +22,7 @@ from connector.outbound import Outbound
 from connector.registry import Registry
 from connector.source import Source
 from tests.cms import eventually
-from tests.rawserver import head, serving
+from tests.rawserver import endless, head, serving, silence
 from tests.unit.vendors.contentful_answers import contentful
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"
@@ -32,33 +32,21 @@ START = Checkpoint(stream="blog")
 def early_hints(connection: socket.socket) -> None:
     """Answer with one interim response after the other."""
     head(connection)
-    while True:
-        connection.sendall(b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n")
-        time.sleep(0.02)
+    endless(connection, b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n")
 
 
 def slow_head(connection: socket.socket) -> None:
     """Send a header that never ends, byte by byte."""
     head(connection)
     connection.sendall(b"HTTP/1.1 200 OK\r\nX: ")
-    while True:
-        connection.sendall(b"x")
-        time.sleep(0.02)
+    endless(connection, b"x")
 
 
 def slow_body(connection: socket.socket) -> None:
     """Send a body that never ends, byte by byte."""
     head(connection)
     connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n")
-    while True:
-        connection.sendall(b" ")
-        time.sleep(0.02)
-
-
-def silence(connection: socket.socket) -> None:
-    """Take everything, say nothing."""
-    while connection.recv(65_536):
-        pass
+    endless(connection, b" ")
 
 
 PEERS = [early_hints, slow_head, slow_body, silence]

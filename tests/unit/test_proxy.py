@@ -16,7 +16,7 @@ from connector.model import Checkpoint, SyncPage
 from connector.outbound import Proxy
 from connector.registry import Registry
 from connector.source import Source
-from tests.rawserver import Serve, head, serving
+from tests.rawserver import Serve, endless, head, serving, silence
 from tests.unit.vendors.contentful_answers import contentful
 
 PAGE = b'{"items":[],"nextSyncUrl":"https://x/?sync_token=t"}'
@@ -152,19 +152,11 @@ def test_neither_the_proxy_nor_the_cms_can_be_anybody(
     assert len(tunnel.asked) == (known == "the proxy's")
 
 
-def silence(connection: socket.socket) -> None:
-    """Take everything, say nothing."""
-    while connection.recv(65_536):
-        pass
-
-
 def slow_refusal(connection: socket.socket) -> None:
     """Answer CONNECT with a head that never ends."""
     head(connection)
     connection.sendall(b"HTTP/1.1 200 Connection established\r\nX: ")
-    while True:
-        connection.sendall(b"x")
-        time.sleep(0.02)
+    endless(connection, b"x")
 
 
 def slow_handshake(connection: socket.socket) -> None:
@@ -173,9 +165,7 @@ def slow_handshake(connection: socket.socket) -> None:
     connection.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
     connection.recv(65_536)
     connection.sendall(b"\x16\x03\x03\x40\x00\x02")
-    while True:
-        connection.sendall(b"\0")
-        time.sleep(0.02)
+    endless(connection, b"\0")
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
