@@ -32,12 +32,13 @@ _NAMED = 20
 
 
 class Record(NamedTuple):
-    """One Kafka record of a changes or dead-letters topic; a None value is a tombstone."""
+    """One Kafka record of a changes or dead-letters topic; a None value is a tombstone. -1: its key decides where."""
 
     topic: str
     key: bytes | None
     value: bytes | None
     headers: Headers
+    partition: int = -1
 
 
 class Route(msgspec.Struct, frozen=True):

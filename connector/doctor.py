@@ -142,7 +142,9 @@ def _topics(config: Config, connection: Connection, vendor: Vendor, cluster: Clu
     topics = f"{connection.name}: topics"
     try:
         names = cluster.topics()
-        checkpoint = cluster.last_checkpoint(layout.state_topic) if layout.state_topic in names else None
+        checkpoint = (
+            cluster.last_checkpoint(layout.state_topic, connection.name) if layout.state_topic in names else None
+        )
     except ConnectorError as error:
         yield failure(topics, error)
         return

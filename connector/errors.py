@@ -19,6 +19,7 @@ ConnectorError
       TopicMismatch           a topic exists with other settings than the message contract needs
       KeySchemaChanged        the key schema id differs from the recorded one
       StateTooNew             a state record was written by a newer version
+      ForeignRecord           the state topic holds what contentwire did not write
   CheckpointRejected      re-snapshot: the API refuses the cursor, or what it stands for has changed
     PageTooLarge            re-snapshot with a smaller page
     EnvironmentChanged      re-snapshot: another environment answers under the same name
@@ -174,6 +175,10 @@ class KeySchemaChanged(BrokerFatal):
 
 class StateTooNew(BrokerFatal):
     """A state record carries a version this release does not know; run the release that wrote it."""
+
+
+class ForeignRecord(BrokerFatal):
+    """The state topic holds a record that contentwire did not write: take it out, then the stream goes on."""
 
 
 class CheckpointRejected(ConnectorError):

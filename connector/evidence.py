@@ -14,6 +14,7 @@ import msgspec
 from connector.batch import Policy, wanted
 from connector.content import digest as content_of
 from connector.errors import CheckpointRejected, PageTooLarge, SourceUnavailable, WalkBroken
+from connector.foreign import Standing
 from connector.model import Change, Checkpoint, DeadLetter, EntityKey, SyncPage
 from connector.source import Source
 from connector.spool import Spool
@@ -162,6 +163,7 @@ class Published:
     """The latest state per key of changes topics, by their decoded records in the order of each partition.
 
     `removed`: the CMS's clock of each removal, in microseconds, None where compaction has left its tombstone alone.
+    `standing`: what is in them and was not written by contentwire.
     """
 
     def __init__(self, members: Sequence[str], progress: Progress) -> None:
@@ -169,13 +171,16 @@ class Published:
         self.removed: dict[EntityKey, int | None] = {}
         self._members = members
         self.go_on: dict[tuple[str, int], int] = {}
+        self.standing = Standing()
         self._progress = progress
         self._count = 0
 
     def take(self, entries: Iterable[Entry]) -> None:
         """Apply records; `go_on` then tells at which offsets the next ones are."""
         for entry in entries:
-            self._apply(EntityKey(**entry.key), entry.value)
+            self.standing.note(*entry.standing())
+            if not entry.foreign:
+                self._apply(EntityKey(**entry.key), entry.value)
             self.go_on[entry.record.topic, entry.record.partition] = entry.record.offset + 1
             self._count += 1
             if self._count % 1000 == 0:

@@ -8,7 +8,7 @@ import msgspec
 
 from connector import peers, wiring
 from connector.config import Config, Connection
-from connector.errors import ConfigError, ConnectorError
+from connector.errors import BrokerFatal, ConfigError, ConnectorError
 from connector.kafka.cluster import Cluster, Member
 from connector.model import Checkpoint
 from connector.report import OwnerReport
@@ -22,7 +22,8 @@ HEADERS = ("connection", "state", "phase", "events", "last commit", "dead letter
 class Stream(msgspec.Struct, frozen=True):
     """One stream: `checkpoint` None means that nothing was ever committed, `owner` None that no process follows it.
 
-    `report` is the last word of whoever owned it last, None where nobody has said anything yet.
+    `report` is the last word of whoever owned it last, None where nobody has said anything yet. `error`, `hint`: why
+    its state cannot be read, as a run would say it, and what to do next, or empty.
     """
 
     connection: str
@@ -30,10 +31,14 @@ class Stream(msgspec.Struct, frozen=True):
     checkpoint: Checkpoint | None
     owner: Member | None
     report: OwnerReport | None = None
+    error: str = ""
+    hint: str = ""
 
     @property
     def state(self) -> str:
         """What is known of it: paused by an operator, followed by nobody, or as its owner said."""
+        if self.error:
+            return "unreadable"
         if self.checkpoint and self.checkpoint.asks("paused"):
             return "paused"
         if self.owner is None:
@@ -43,16 +48,18 @@ class Stream(msgspec.Struct, frozen=True):
     @property
     def stopped(self) -> bool:
         """Whether it waits for an operator: by the last word of its owner, or of the last one that it had."""
-        return self.state != "paused" and self.report is not None and self.report.state in HALTED
+        said = self.report.state if self.report else ""
+        return bool(self.error) or (self.state != "paused" and said in HALTED)
 
     def row(self) -> tuple[object, ...]:
         """Return what `HEADERS` names."""
         owner = f"{self.owner.client_id} at {self.owner.host}" if self.owner else "nobody"
-        at, said = self.checkpoint, self.report or OwnerReport()
-        state = said.state if self.stopped else self.state
+        at, said = self.checkpoint, self.report or OwnerReport(error=self.error, hint=self.hint)
+        state = said.state if self.report and self.stopped else self.state
         wrong = "; ".join(filter(None, (said.error, said.hint))) if self.state != "paused" else ""
         if at is None:
-            return (self.connection, state, "never run", "", "", said.dead_letters or "", owner, wrong)
+            phase = "" if self.error else "never run"
+            return (self.connection, state, phase, "", "", said.dead_letters or "", owner, wrong)
         asked = f"asked: {at.request}" if at.request and self.state != "paused" else ""
         wrong = "; ".join(filter(None, (wrong, asked)))
         letters = said.dead_letters or ""
@@ -72,9 +79,14 @@ def streams(config: Config) -> Iterator[Stream]:
     owners = {topic: member for member, topics in members for topic in topics}
     for connection in config.connections.values():
         topic = wiring.layout(config.kafka, connection).state_topic
-        checkpoint = cluster.last_checkpoint(topic) if topic in topics else None
-        report = cluster.last_report(topic) if topic in topics else None
-        yield Stream(connection.name, connection.vendor, checkpoint, owners.get(topic), report)
+        owner = owners.get(topic)
+        try:
+            checkpoint = cluster.last_checkpoint(topic, connection.name) if topic in topics else None
+            report = cluster.last_report(topic, connection.name) if topic in topics else None
+        except BrokerFatal as error:
+            yield Stream(connection.name, connection.vendor, None, owner, None, str(error), error.hint)
+        else:
+            yield Stream(connection.name, connection.vendor, checkpoint, owner, report)
 
 
 def warnings(config: Config) -> Iterator[tuple[str, str]]:
@@ -92,6 +104,8 @@ def checkpoint(config: Config, connection: str) -> Checkpoint:
     """Return a stream's last checkpoint; raises `ConnectorError` if there is none yet."""
     only = {connection: config.connections[connection]}
     (stream,) = streams(config.model_copy(update={"connections": only}))
+    if stream.error:
+        raise BrokerFatal(stream.error, hint=stream.hint)
     if stream.checkpoint is None:
         raise ConnectorError(
             f"{connection}: has no checkpoint yet", hint="it gets one with its first `contentwire run`"
@@ -116,7 +130,7 @@ def outcome(config: Config, connection: Connection, since_ms: int, timeout: floa
     ends_at = time.monotonic() + timeout
     said: OwnerReport | None = None
     while time.monotonic() < ends_at:
-        said = cluster.last_report(topic)
+        said = cluster.last_report(topic, connection.name)
         if said and said.reported_at > since_ms and said.state in ("running", "paused", "finished"):
             return Outcome("running", f"{connection.name}: {said.state}, says {said.owner}")
         if said and said.reported_at > since_ms and said.state in HALTED:

@@ -3,23 +3,26 @@
 import json
 import re
 from collections import deque
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
 from functools import partial
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 import msgspec
 
 from connector import codec, wiring
 from connector.config import Config, Connection
-from connector.errors import ConnectorError
+from connector.foreign import Foreign
 from connector.kafka import reader
 from connector.kafka.cluster import Cluster
-from connector.kafka.layout import Layout
+from connector.kafka.layout import Layout, partitioned
 from connector.kafka.reader import Consumed, Place
-from connector.model import KeySchemaId
+from connector.model import EntityKey, EntityType, KeySchemaId
 from connector.registry import Registry
 from connector.screen import moment, plain
+
+_Reader = Callable[[bytes], dict[str, Any]]
 
 _ANY: Final = {"entity_type": "(?:entry|asset|content_type)", "locale": "[A-Za-z0-9._-]+"}
 
@@ -30,11 +33,21 @@ _WIDTHS: Final = (2, 16, 24, 6, 5, 8, 0)  # of op, table, id, locale, revision, 
 
 
 class Entry(msgspec.Struct, frozen=True):
-    """One record with its decoded key and value; a None value is a tombstone. `key` is text where it is no Avro."""
+    """One record with its decoded key and value; a None value is a tombstone. `key` is text where it is no Avro.
+
+    `foreign` says that contentwire did not write it, and why it cannot have: then key and value are None.
+    """
 
     record: Consumed
     key: Any
     value: dict[str, Any] | None
+    foreign: Foreign | None = None
+
+    def standing(self) -> tuple[str, int, bytes | None, Foreign | None]:
+        """Return what `foreign.Standing` takes in; a tombstone replaces whatever its key stood for."""
+        record = self.record
+        foreign = self.foreign if record.key is None or record.value is not None else None
+        return record.topic, record.partition, record.key, foreign
 
     def json(self) -> str:
         """Return the whole record as one line of JSON."""
@@ -70,28 +83,34 @@ def topics(config: Config, connection: Connection) -> set[str]:
     return {name for name in Cluster(config.kafka.properties()).topics() if pattern.fullmatch(name)}
 
 
-def events(
+def events(  # noqa: PLR0913  what readers choose
     config: Config,
     connection: Connection,
     *,
     from_beginning: bool,
     until_end: bool,
     go_on: Mapping[Place, int] = MappingProxyType({}),
+    partitions: Mapping[str, int] = MappingProxyType({}),
 ) -> Iterator[Entry]:
-    """Yield what consumers of the connection's changes topics get. Raises what `reader.records` and decoding raise."""
+    """Yield what consumers of the connection's changes topics get, foreign records too.
+
+    With `partitions`, how many a topic has, a record is foreign too where it is not in its key's partition. Raises what
+    `reader.records` raises, and what a registry does that does not answer or refuses.
+    """
     pattern = changes_pattern(wiring.layout(config.kafka, connection))
-    decode = partial(_entry, _Decoder(wiring.registry(config.kafka)))
+    registry = wiring.registry(config.kafka)
+    keys, values = _Decoder(registry, "key"), _Decoder(registry, "envelope", "flat")
+    decode = partial(_event, keys, values, connection.name, partitions)
     client = config.kafka.properties()
     found = reader.records(client, pattern, from_beginning=from_beginning, until_end=until_end, go_on=go_on)
     return map(decode, found)
 
 
 def dead_letters(config: Config, connection: Connection) -> Iterator[Entry]:
-    """Yield the dead letters that the topic still holds, oldest first; `raw` is the item's bytes."""
+    """Yield the dead letters that the topic still holds, oldest first; `raw` is the item's bytes. As `events` else."""
     pattern = re.compile(re.escape(wiring.layout(config.kafka, connection).letters_topic))
-    decoder = _Decoder(wiring.registry(config.kafka))
-    for record in reader.records(config.kafka.properties(), pattern, from_beginning=True, until_end=True):
-        yield Entry(record, (record.key or b"").decode("utf-8", "replace"), decoder.decode(record.value or b""))
+    decode = partial(_letter, _Decoder(wiring.registry(config.kafka), "dead_letter"))
+    return map(decode, reader.records(config.kafka.properties(), pattern, from_beginning=True, until_end=True))
 
 
 def newest(entries: Iterable[Entry], limit: int | None) -> Collection[Entry]:
@@ -109,46 +128,71 @@ def changes_pattern(layout: Layout) -> re.Pattern[str]:
 
 
 class _Decoder:
-    """Decodes framed values by the schema they were written with: a registry's, or one of this release."""
+    """Decodes framed bytes by the schema that they were written with: a registry's, or one of this release."""
 
-    def __init__(self, registry: Registry | None) -> None:
+    def __init__(self, registry: Registry | None, *names: codec.Name) -> None:
         self._registry = registry
-        self._schemas: dict[str, str] = {}
-        names: tuple[codec.Name, ...] = ("envelope", "flat", "dead_letter")
-        self._own = {codec.single_object(name).schema_id.id: codec.text(name) for name in names}
+        self._names = names
+        self._readers: dict[KeySchemaId, _Reader | None] = {
+            codec.single_object(name).schema_id: partial(codec.decode, name) for name in names
+        }
 
-    def decode(self, data: bytes) -> dict[str, Any]:
-        """Return a value; raises `ConnectorError` if its schema cannot be had or does not fit."""
-        try:
-            written_by, body = codec.unframe(data)
-            return codec.decode_by(self._schema(written_by), body)
-        except ValueError as error:
-            raise ConnectorError(
-                f"a record cannot be decoded: {error}",
-                hint="something else has written to the topic, or a newer contentwire: read it with that release",
-            ) from error
+    def decode(self, data: bytes | None) -> dict[str, Any]:
+        """Return what one of the decoder's schemas has written, whatever release it is of.
 
-    def _schema(self, written_by: KeySchemaId) -> str:
-        if written_by.framing == "confluent":
-            return self._fetched(written_by.id)
-        if written_by.id not in self._own:
-            raise ValueError("a schema that this release does not know")
-        return self._own[written_by.id]
+        Raises ValueError for anything else, and `ConnectorError` where the registry does not say.
+        """
+        written_by, body = codec.unframe(data or b"")
+        if written_by not in self._readers:
+            self._readers[written_by] = self._reader(written_by)
+        reader = self._readers[written_by]
+        if reader is None:
+            raise ValueError(f"the {written_by.framing} schema {written_by.id} is unknown")
+        return reader(body)
 
-    def _fetched(self, schema_id: str) -> str:
-        if self._registry is None:
-            raise ConnectorError(
-                f"a record was written with the registry's schema {schema_id}, and no registry is configured",
-                hint="write registry = { url = … } into [kafka]",
-            )
-        if schema_id not in self._schemas:
-            self._schemas[schema_id] = self._registry.schema(int(schema_id))
-        return self._schemas[schema_id]
+    def _reader(self, written_by: KeySchemaId) -> "_Reader | None":
+        if written_by.framing != "confluent" or self._registry is None:
+            return None
+        schema = self._registry.by_id(int(written_by.id))
+        if schema is None:
+            return None
+        ours = next((name for name in self._names if codec.same(name, schema)), None)
+        return partial(codec.decode, ours) if ours else partial(self._resolved, schema)
+
+    def _resolved(self, schema: str, body: bytes) -> dict[str, Any]:
+        """Decode what another release has written, or nobody of ours."""
+        for name in self._names:
+            with suppress(ValueError):
+                return codec.decode_as(name, schema, body)
+        raise ValueError(f"its schema is not that of a contentwire {' or '.join(self._names)}")
 
 
-def _entry(decoder: _Decoder, record: Consumed) -> Entry:
-    key = msgspec.structs.asdict(codec.decode_key(codec.unframe(record.key or b"")[1]))
-    return Entry(record, key, None if record.value is None else decoder.decode(record.value))
+def _event(keys: _Decoder, values: _Decoder, connection: str, partitions: Mapping[str, int], record: Consumed) -> Entry:
+    try:
+        key = EntityKey(**keys.decode(record.key))
+        if key.connection != connection or key.entity_type not in get_args(EntityType):
+            raise ValueError(f"its key is no entity's of {connection}")  # noqa: TRY301  as what decoding finds
+    except (ValueError, TypeError) as error:
+        return _foreign(record, f"its key is none of contentwire: {error}")
+    count = partitions.get(record.topic)
+    if count and record.partition != partitioned(record.key or b"", count):
+        return _foreign(record, "it is not in its key's partition")
+    try:
+        value = None if record.value is None else values.decode(record.value)
+    except ValueError as error:
+        return _foreign(record, f"its value is none of contentwire: {error}")
+    return Entry(record, msgspec.structs.asdict(key), value)
+
+
+def _letter(values: _Decoder, record: Consumed) -> Entry:
+    try:
+        return Entry(record, (record.key or b"").decode("utf-8", "replace"), values.decode(record.value))
+    except ValueError as error:
+        return _foreign(record, f"its value is none of contentwire: {error}")
+
+
+def _foreign(record: Consumed, why: str) -> Entry:
+    return Entry(record, None, None, Foreign(record.topic, record.partition, record.offset, record.key, why))
 
 
 def _readable(raw: bytes) -> str:

@@ -16,6 +16,8 @@ import msgspec
 from connector import tail, vendors, wiring
 from connector.config import Config, Connection
 from connector.evidence import Delivered, Progress, Published, Trace
+from connector.foreign import Foreign, remedy, told
+from connector.kafka.cluster import Cluster
 from connector.model import Checkpoint, EntityKey
 from connector.screen import table
 
@@ -55,18 +57,20 @@ class Report(msgspec.Struct, frozen=True):
     """The outcome, sorted by key. `equal`: keys that agree, by table.
 
     `unreadable`: items of the CMS that nobody can read, `set_aside`: keys whose present item is a dead letter. Both
-    are known to be absent from the topic, and no differences.
+    are known to be absent from the topic, and no differences. `foreign`: records that stand in the topics and that
+    contentwire did not write; with one of them a consumer does not hold what the CMS delivers.
     """
 
     equal: Mapping[str, int]
     differences: tuple[Difference, ...]
     unreadable: int = 0
     set_aside: int = 0
+    foreign: tuple[Foreign, ...] = ()
 
     @property
     def proven(self) -> bool:
         """Whether the topic equals the CMS."""
-        return not self.differences
+        return not (self.differences or self.foreign)
 
     def counts(self) -> list[tuple[object, ...]]:
         """Return a row for each table of what `COUNTS` names."""
@@ -87,6 +91,9 @@ class Report(msgspec.Struct, frozen=True):
         remarks = [verdict if found else f"{connection}: equal, all {equal} keys"]
         if aside := self.unreadable + self.set_aside:
             remarks.append(f"{aside} items are dead letters instead: contentwire dead-letters {connection}")
+        if self.foreign:
+            remarks.append(f"{len(self.foreign)} records are not of contentwire: {told(self.foreign)}")
+            remarks.append(f"  -> {remedy(connection)}")
         if found:
             remarks.append(f"  -> if the stream is running and current: {' '.join(self.command(connection))}")
         return remarks
@@ -109,7 +116,11 @@ class Report(msgspec.Struct, frozen=True):
         counts = [dict(zip(COUNTS, row, strict=True)) for row in self.counts()]
         differences = [msgspec.to_builtins(each) for each in self.differences[:limit]]
         aside = {"unreadable": self.unreadable, "set_aside": self.set_aside}
-        return {"proven": self.proven, "counts": counts, **aside, "differences": differences}
+        foreign = [
+            {"topic": each.topic, "partition": each.partition, "offset": each.offset, "why": each.why}
+            for each in self.foreign[:limit]
+        ]
+        return {"proven": self.proven, "counts": counts, **aside, "differences": differences, "foreign": foreign}
 
 
 class Comparison:
@@ -205,7 +216,8 @@ def verify(config: Config, connection: Connection, *, shallow: bool, progress: P
     policy = wiring.policy(config.kafka, connection)
     delivered = Delivered(source, policy, start, progress)
     published = Published(policy.content_members, progress)
-    events = partial(tail.events, config, connection, from_beginning=True, until_end=True)
+    written = _written(config, connection)
+    events = partial(tail.events, config, connection, from_beginning=True, until_end=True, partitions=written)
     comparison = Comparison(delivered, published, shallow=shallow)
     try:
         delivered.read()
@@ -221,7 +233,9 @@ def verify(config: Config, connection: Connection, *, shallow: bool, progress: P
     finally:
         source.close()
     differences = tuple(sorted(comparison.differences.values(), key=lambda found: found.key))
-    return Report(dict(sorted(comparison.equal.items())), differences, len(delivered.unreadable), aside)
+    return Report(
+        dict(sorted(comparison.equal.items())), differences, len(delivered.unreadable), aside, published.standing.found
+    )
 
 
 def _agree(ours: Trace, theirs: Trace, *, shallow: bool) -> bool:
@@ -236,6 +250,13 @@ def _millis(clock: int | None) -> int | None:
     return None if clock is None else clock // 1000
 
 
+def _written(config: Config, connection: Connection) -> Mapping[str, int]:
+    """Return how many partitions each topic has that was written to."""
+    topic = wiring.layout(config.kafka, connection).state_topic
+    checkpoint = Cluster(config.kafka.properties()).last_checkpoint(topic, connection.name)
+    return checkpoint.partitions if checkpoint else {}
+
+
 def _letters(config: Config, connection: Connection) -> set[bytes]:
-    letters = (entry.value or {} for entry in tail.dead_letters(config, connection))
-    return {blake2b(letter.get("raw", b""), digest_size=16).digest() for letter in letters}
+    letters = [entry.value for entry in tail.dead_letters(config, connection) if entry.value]
+    return {blake2b(letter["raw"], digest_size=16).digest() for letter in letters}

@@ -2,14 +2,16 @@
 
 import contextlib
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 import click
 
 from connector import screen, takeover
 from connector.errors import ConnectorError
+from connector.foreign import remedy
 from connector.session import Session
+from connector.tail import Entry
 
 connection_argument: Final = click.argument("connection")
 json_option: Final = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
@@ -47,6 +49,17 @@ def lines(session: Session, found: Iterable[str]) -> None:
     """Print lines as they come."""
     for line in found:
         say(session, line)
+
+
+def ours(session: Session, connection: str, entries: Iterable[Entry]) -> Iterator[Entry]:
+    """Yield what contentwire wrote; tell of each other record where it is, and once what to do about them."""
+    hint = remedy(connection)
+    for entry in entries:
+        if entry.foreign:
+            complain(session, f"passed over {entry.foreign}", hint)
+            hint = ""
+        else:
+            yield entry
 
 
 def take_over(session: Session, connection: str, edit: takeover.Edit, done: str) -> int:

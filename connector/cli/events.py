@@ -5,9 +5,9 @@ from itertools import islice
 
 import click
 
-from connector import overview, replay, screen, subject, tail
+from connector import overview, removal, replay, screen, subject, tail
 from connector import verify as proof
-from connector.cli.context import complain, connection_argument, json_option, limit_option, lines, say, session_of
+from connector.cli.context import complain, connection_argument, json_option, limit_option, lines, ours, say, session_of
 from connector.session import Session
 
 
@@ -25,7 +25,8 @@ def tail_events(  # noqa: PLR0913  an option each
     of = session.connection(connection, cms=False)
     if not tail.topics(*of):
         complain(session, f"{connection}: there are no events yet", "the first `contentwire run` publishes them")
-    for entry in islice(tail.events(*of, from_beginning=from_beginning, until_end=until_end), limit):
+    entries = tail.events(*of, from_beginning=from_beginning, until_end=until_end)
+    for entry in islice(ours(session, connection, entries), limit):
         say(session, entry.json() if as_json else entry.event())
 
 
@@ -59,11 +60,29 @@ def dead_letters(session: Session, connection: str, *, again: bool, as_json: boo
         say(session, screen.table(replay.HEADERS, [letter.row() for letter in outcome.stays[:limit]]))
         say(session, outcome.remark(connection))
         return
-    letters = tail.newest(tail.dead_letters(*session.connection(connection, cms=False)), limit)
+    found = tail.dead_letters(*session.connection(connection, cms=False))
+    letters = tail.newest(ours(session, connection, found), limit)
     if as_json:
         lines(session, (letter.json() for letter in letters))
     else:
         say(session, screen.table(tail.LETTER_HEADERS, [letter.letter() for letter in letters]))
+
+
+@click.command(name="foreign-records")
+@connection_argument
+@click.option("--remove", "out", is_flag=True, help="Take them out, as far as that can be done.")
+@json_option
+@session_of
+def foreign_records(session: Session, connection: str, *, out: bool, as_json: bool) -> int:
+    """List what others wrote into the topics of CONNECTION. Exit code 1: something is there, and stays."""
+    of = session.connection(connection, cms=False)
+    found = removal.remove(*of) if out else removal.find(*of)
+    if as_json:
+        say(session, json.dumps([each.facts() for each in found], indent=2))
+    else:
+        say(session, screen.table(removal.HEADERS, [each.row() for each in found]))
+        say(session, removal.remark(connection, found))
+    return 0 if all(each.removed for each in found) else 1
 
 
 @click.group()
@@ -89,4 +108,4 @@ def check_schemas(session: Session) -> None:
         say(session, f"{connection.name}: {subject.check(loaded, connection)} subjects accept the schemas")
 
 
-COMMANDS = (tail_events, verify, dead_letters, schemas)
+COMMANDS = (tail_events, verify, dead_letters, foreign_records, schemas)

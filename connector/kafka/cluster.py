@@ -10,12 +10,14 @@ from confluent_kafka.admin._listoffsets import OffsetSpec
 
 from connector.checkpoint import CHECKPOINT_KEY, decode_checkpoint
 from connector.errors import BrokerUnavailable
+from connector.foreign import StateJudge
 from connector.kafka import state
 from connector.kafka.client import Settings, create, explained, unavailable
 from connector.model import Checkpoint
 from connector.report import REPORT_KEY, OwnerReport, decode_report
 
-_REACHES: Final = (100, 10_000)  # records from the end; a checkpoint is the last record of each transaction
+_A_FEW: Final = 100
+_REACH: Final = 10_000  # records from the end; a checkpoint is the last record of each transaction
 
 
 class Member(msgspec.Struct, frozen=True):
@@ -57,37 +59,50 @@ class Cluster:
             for member in (found.members if found else ())
         ]
 
-    def last_checkpoint(self, topic: str) -> Checkpoint | None:
-        """Return the last committed checkpoint of a state topic that exists; None if there is none yet."""
+    def last_checkpoint(self, topic: str, connection: str) -> Checkpoint | None:
+        """Return the last committed checkpoint of a state topic that exists; None if there is none yet.
+
+        Raises `ForeignRecord`, as a run would, for what is not of contentwire among the records that were looked at.
+        """
         end = self._stable_end(topic)
-        for reach in (*_REACHES, end):
-            found: list[bytes | None] = []
-
-            def apply(key: bytes, value: bytes | None, found: list[bytes | None] = found) -> None:
-                if key == CHECKPOINT_KEY:
-                    found.append(value)
-
+        for reach in (_REACH, end):
             start = max(end - reach, 0)
-            state.read(self._client, topic, range(start, end), apply, self._timeout)
-            if found or not start:
+            found, judge = self._read(topic, connection, range(start, end))
+            judge.check()
+            if found.get(CHECKPOINT_KEY) or not start:
                 break
-        return decode_checkpoint(found[-1]) if found and found[-1] else None
+        return _checkpoint(found)
 
-    def last_report(self, topic: str) -> OwnerReport | None:
+    def read_state(self, topic: str, connection: str) -> tuple[Checkpoint | None, StateJudge]:
+        """Return the last committed checkpoint of a state topic that exists, and what is in it: every record is read.
+
+        Raises `StateTooNew`.
+        """
+        found, judge = self._read(topic, connection, range(self._stable_end(topic)))
+        return _checkpoint(found), judge
+
+    def last_report(self, topic: str, connection: str) -> OwnerReport | None:
         """Return what a stream's owner last said of it; None if none has within what was written lately."""
         end = self._stable_end(topic)
-        found: list[bytes] = []
-
-        def apply(key: bytes, value: bytes | None) -> None:
-            if key == REPORT_KEY and value:
-                found.append(value)
-
-        for reach in _REACHES:
+        for reach in (_A_FEW, _REACH):
             start = max(end - reach, 0)
-            state.read(self._client, topic, range(start, end), apply, self._timeout)
-            if found or not start:
-                break
-        return decode_report(found[-1]) if found else None
+            found, _ = self._read(topic, connection, range(start, end))
+            value = found.get(REPORT_KEY)
+            if value or not start:
+                return decode_report(value) if value else None
+        return None
+
+    def _read(self, topic: str, connection: str, span: range) -> tuple[dict[bytes, bytes | None], StateJudge]:
+        """Return the last checkpoint and report within a span, as they are written, and what was in it."""
+        judge = StateJudge(topic, connection)
+        found: dict[bytes, bytes | None] = {}
+
+        def apply(key: bytes | None, value: bytes | None, offset: int) -> None:
+            if judge.accepts(key, value, offset) and key in (CHECKPOINT_KEY, REPORT_KEY):
+                found[key] = value
+
+        state.read(self._client, topic, span, apply, self._timeout)
+        return found, judge
 
     def _stable_end(self, topic: str) -> int:
         partition = TopicPartition(topic, 0)
@@ -106,3 +121,8 @@ class Cluster:
             raise unavailable(doing, error) from error
         except TimeoutError as error:
             raise BrokerUnavailable(f"Kafka did not answer within {2 * self._timeout:.0f} s while {doing}") from error
+
+
+def _checkpoint(found: dict[bytes, bytes | None]) -> Checkpoint | None:
+    value = found.get(CHECKPOINT_KEY)
+    return decode_checkpoint(value) if value else None

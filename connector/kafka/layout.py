@@ -10,6 +10,8 @@ from connector import codec
 from connector.errors import MalformedItem
 from connector.model import ALL_LOCALES, EntityKey
 
+_INT: Final = 0xFFFFFFFF
+_MIX: Final = 0x5BD1E995
 _DAY_MS: Final = 86_400_000
 _TOPIC: Final = re.compile(r"[A-Za-z0-9._-]{1,249}")
 
@@ -102,3 +104,16 @@ class Layout(msgspec.Struct, frozen=True, kw_only=True):
             "max.message.bytes": str(self.max_letter_bytes),
         }
         return TopicSpec(self.letters_topic, 1, self.replication_factor, config)
+
+
+def partitioned(key: bytes, partitions: int) -> int:
+    """Return the partition that a key belongs to, as Kafka's own producers choose it: murmur2 of its bytes."""
+    mixed = (0x9747B28C ^ len(key)) & _INT
+    whole = len(key) // 4 * 4
+    for at in range(0, whole, 4):
+        word = int.from_bytes(key[at : at + 4], "little") * _MIX & _INT
+        mixed = mixed * _MIX & _INT ^ (word ^ word >> 24) * _MIX & _INT
+    if len(key) > whole:
+        mixed = (mixed ^ int.from_bytes(key[whole:], "little")) * _MIX & _INT
+    mixed = (mixed ^ mixed >> 13) * _MIX & _INT
+    return ((mixed ^ mixed >> 15) & 0x7FFFFFFF) % partitions

@@ -15,7 +15,8 @@ from confluent_kafka import (
 from connector.errors import BrokerUnavailable
 from connector.kafka.client import Settings, unavailable
 
-Apply = Callable[[bytes, bytes | None], None]
+Apply = Callable[[bytes | None, bytes | None, int], None]
+"""Takes a record: its key, its value, its offset."""
 
 _CHUNK: Final = 10_000
 _PATIENCE: Final = 0.05  # seconds that a chunk waits to become full
@@ -68,9 +69,7 @@ def _apply(messages: Iterable[Message], position: int, apply: Apply) -> int:
         error = message.error()
         offset = message.offset() or 0
         if error is None:
-            key, value = message.key(), message.value()
-            assert isinstance(key, bytes)
-            apply(key, value if value is None else bytes(value))
+            apply(message.key(), message.value(), offset)
             position = offset + 1
         elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001  the client's name
             # Behind the last record there may be markers of transactions: the end of the partition passes them.

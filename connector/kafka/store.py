@@ -1,14 +1,14 @@
 """The durable side of one stream: transactions on its topics, and `recover`, the one way to start."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from connector import codec
 from connector.batch import Batch, Record, Route
-from connector.checkpoint import CHECKPOINT_KEY, decode_checkpoint
+from connector.checkpoint import CHECKPOINT_KEY, decode_checkpoint, encode_checkpoint
 from connector.errors import Fenced, TopicMismatch, UnknownOutcome
-from connector.index import VERSION as INDEX_VERSION
-from connector.index import Index, check_version
+from connector.foreign import Foreign, StateJudge
+from connector.index import Index
 from connector.kafka import state
 from connector.kafka.client import Settings
 from connector.kafka.layout import Layout
@@ -50,6 +50,7 @@ class KafkaStore:
         self._report = OwnerReport()
         self._transactions: Transactions | None = None
         self._position = 0
+        self._foreign: Collection[Foreign] = ()
         self._left: int | None = None
         self._state_id: str | None = None
 
@@ -83,6 +84,23 @@ class KafkaStore:
             self._schemas.verify()
         self._transact(batch.records, batch.state)
         self._checkpoint = batch.checkpoint
+
+    def mend(self, index: Index) -> Collection[Foreign]:
+        """Replace what `recover` has refused as foreign: by what was there before, else by a tombstone; then recover.
+
+        `index` is the one that `recover` was given. Returns what was replaced. Raises what `commit` raises.
+        """
+        before = {CHECKPOINT_KEY: encode_checkpoint(self._checkpoint) if self._checkpoint else None, REPORT_KEY: None}
+        for key in {each.key for each in self._foreign if each.key is not None} - before.keys():
+            entry = index.get(key)
+            before[key] = entry.encode() if entry else None
+        found = self._foreign
+        self._transact([], [(each.key, before[each.key]) for each in found if each.key is not None])
+        return found
+
+    def replace(self, records: Sequence[Record]) -> None:
+        """Commit records that no batch has made, beside the report as it is. Raises what `commit` raises."""
+        self._transact(records, [(REPORT_KEY, encode_report(self._report))])
 
     def report(self) -> OwnerReport:
         """Return the report that was read back last."""
@@ -188,19 +206,24 @@ class KafkaStore:
         if end < self._position:
             raise self._lost(index)
 
-        def apply(key: bytes, value: bytes | None) -> None:
+        judge = StateJudge(topic, self._layout.connection)
+
+        def apply(key: bytes | None, value: bytes | None, offset: int) -> None:
+            if key is None or not judge.accepts(key, value, offset):
+                return
             if key == CHECKPOINT_KEY:
                 self._checkpoint = decode_checkpoint(value) if value else None
                 return
             if key == REPORT_KEY:
                 self._report = decode_report(value) if value else OwnerReport()
                 return
-            if value is not None:
-                check_version(value, INDEX_VERSION)
             index.apply(key, value)
 
         patience = max(deadline - time.monotonic(), 1.0)
-        self._position = state.read(self._client, topic, range(self._position, end), apply, patience)
+        position = state.read(self._client, topic, range(self._position, end), apply, patience)
+        self._foreign = judge.foreign
+        judge.check()
+        self._position = position
         self._left = self._position + 1
         # Opened anew against the recovered checkpoint: a recreated topic or schema is noticed then.
         self._routes = {}

@@ -120,16 +120,17 @@ class Transactions:
 
     def _produce(self, records: Sequence[Record], topic: str, state: Iterable[tuple[bytes, bytes | None]]) -> None:
         for record in records:
-            self._enqueue(record.topic, record.key, record.value, record.headers, self._delivered)
+            self._enqueue(record, self._delivered)
         for key, value in state:
-            self._enqueue(topic, key, value, None, self._state_delivered)
+            self._enqueue(Record(topic, key, value, []), self._state_delivered)
 
-    def _enqueue(self, topic: str, key: bytes | None, value: bytes | None, headers: Any, delivered: Any) -> None:
+    def _enqueue(self, record: Record, delivered: Any) -> None:
         """Hand one record to the client; a full queue is waited for while the transaction lasts."""
+        topic, key, value, headers, partition = record
         deadline: float | None = None
         while True:
             try:
-                self._producer.produce(topic, value, key, on_delivery=delivered, headers=headers or [])
+                self._producer.produce(topic, value, key, partition, on_delivery=delivered, headers=headers)
             except BufferError as full:
                 deadline = deadline or time.monotonic() + self._timeout
                 self._producer.poll(0.05)

@@ -203,7 +203,7 @@ class Deployment:
     def phases(self) -> dict[str, str | None]:
         """Return the committed phase of every stream."""
         cluster = Cluster(self.client)
-        found = {vendor: cluster.last_checkpoint(f"{self.prefix}.{vendor}.state") for vendor in self.vendors}
+        found = {vendor: cluster.last_checkpoint(f"{self.prefix}.{vendor}.state", vendor) for vendor in self.vendors}
         return {vendor: checkpoint.phase if checkpoint else None for vendor, checkpoint in found.items()}
 
     def topic(self, vendor: str) -> str:

@@ -74,15 +74,15 @@ def test_the_last_checkpoint_is_found_behind_any_number_of_records(
     """Neither a long aborted transaction after it nor an open one hides it; without any there is none."""
     topic = _create(admin, f"{prefix}.state")
     cluster = Cluster(kafka.client)
-    assert cluster.last_checkpoint(topic) is None
+    assert cluster.last_checkpoint(topic, "blog") is None
     wanted = Checkpoint(stream="blog", cursor="c", sequence=9)
     producer.begin_transaction()
     producer.produce(topic, encode_checkpoint(wanted), CHECKPOINT_KEY)
     producer.commit_transaction(10)
     producer.begin_transaction()
-    for _ in range(150):
+    for _ in range(10_050):
         producer.produce(topic, b"", b"index")
     producer.flush(10)
-    assert cluster.last_checkpoint(topic) == wanted
+    assert cluster.last_checkpoint(topic, "blog") == wanted
     producer.abort_transaction(10)
-    assert cluster.last_checkpoint(topic) == wanted
+    assert cluster.last_checkpoint(topic, "blog") == wanted
