@@ -171,11 +171,15 @@ class KafkaStore:
     def _transact(self, records: Sequence[Record], state: Sequence[tuple[bytes, bytes | None]]) -> None:
         if self._transactions is None:
             raise UnknownOutcome("recover first")
-        self._left = None
-        offset = self._transactions.commit(records, self._layout.state_topic, state)
-        if offset < self._position:
+        left, self._left = self._left, None
+        written = self._transactions.commit(records, self._layout.state_topic, state)
+        if written.start < self._position:
             raise UnknownOutcome("the state topic began anew under a commit")
-        self._position, self._left = offset + 1, offset + 2
+        if left is not None and written.start > left:
+            # Somebody else has written in between: read that, and count the topic as grown beyond us.
+            self._left = written.stop - 1
+        else:
+            self._position, self._left = written.stop, written.stop + 1  # the marker
 
     def _open(self, topic: str) -> Route:
         layout = self._layout
@@ -224,7 +228,7 @@ class KafkaStore:
         self._foreign = judge.foreign
         judge.check()
         self._position = position
-        self._left = self._position + 1
+        self._left = self._position
         # Opened anew against the recovered checkpoint: a recreated topic or schema is noticed then.
         self._routes = {}
         return self._checkpoint

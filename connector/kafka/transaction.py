@@ -67,7 +67,7 @@ class Transactions:
     ) -> None:
         self._timeout = timeout
         self._log = _CoordinatorLog()
-        self._state_offset = -1
+        self._state_offsets: list[int] = []
         self._failures: list[KafkaError] = []
         try:
             settings = _settings(client, transactional_id, timeout, max_message_bytes)
@@ -89,13 +89,14 @@ class Transactions:
                 raise Fenced(f"fenced while fencing: {describe(cause_of(error))}") from error
             raise unavailable("taking over the stream", error) from error
 
-    def commit(self, records: Sequence[Record], state_topic: str, state: Iterable[tuple[bytes, bytes | None]]) -> int:
-        """Commit everything in one transaction; return the offset of the last state record.
+    def commit(self, records: Sequence[Record], state_topic: str, state: Iterable[tuple[bytes, bytes | None]]) -> range:
+        """Commit everything in one transaction; return the offsets from the first to the last state record.
 
         Raises `TransactionAborted` (nothing is visible), `Fenced`, `BrokerFatal` (nothing is visible) or
         `UnknownOutcome`; after any of them but the first this object must be closed.
         """
         self._failures.clear()
+        self._state_offsets.clear()
         self._log.clear()
         try:
             self._producer.begin_transaction()
@@ -106,7 +107,7 @@ class Transactions:
         if self._failures:
             raise self._abort(self._failures[0])
         self._end()
-        return self._state_offset
+        return range(min(self._state_offsets), max(self._state_offsets) + 1)
 
     def close(self) -> None:
         """Drop what is queued and let go of the connections; an open transaction is left to the next fence."""
@@ -186,7 +187,7 @@ class Transactions:
     def _state_delivered(self, error: KafkaError | None, message: Message) -> None:
         self._delivered(error, message)
         if error is None:
-            self._state_offset = max(self._state_offset, message.offset() or 0)
+            self._state_offsets.append(message.offset() or 0)
 
 
 class _CoordinatorLog:

@@ -13,12 +13,16 @@ from confluent_kafka import Message, Producer
 from connector import codec
 from connector.checkpoint import CHECKPOINT_KEY
 from connector.demo.broker import Broker
-from connector.kafka.layout import partitioned
+from connector.errors import ForeignRecord
+from connector.index import Index
+from connector.kafka.layout import Layout, partitioned
+from connector.kafka.store import KafkaStore
 from connector.model import EntityKey
-from connector.report import REPORT_KEY
+from connector.report import REPORT_KEY, OwnerReport
 from connector.simulator import Fault, Simulator
 from tests.command import Ended, Workplace, following
 from tests.consumer import consume
+from tests.following import Following
 
 NAMES = ("contentful", "weegloo")
 ONCE = ("run", "--until-caught-up", "--timeout", "5", "--log-level", "error")
@@ -207,6 +211,24 @@ def test_a_running_stream_whose_state_others_write_stops_by_name_and_goes_on(
         assert run.said('"committed"')
     assert one in {event["key"]["id"] for event in workplace.lines("tail", "contentful", *ALL)}
     assert workplace.run("verify", "contentful").code == 0
+
+
+def test_what_others_write_just_before_a_commit_is_noticed(kafka: Broker, layout: Layout, simulator: Simulator) -> None:
+    """The state topic has grown beyond what its owner wrote, though the owner's own record is the last one."""
+    following = Following(simulator, "contentful", lambda: KafkaStore(kafka.client, layout), page_size=100)
+    following.become_current()
+    store = KafkaStore(kafka.client, layout)
+    try:
+        assert store.recover(Index())
+        assert not store.superseded()
+        places = write(kafka, layout.state_topic, {str(number): (b"hello", b"world") for number in range(2)})
+        for _ in range(2):
+            store.note(OwnerReport(state="running"))
+            assert store.superseded()
+        with pytest.raises(ForeignRecord, match=places["1"]):
+            store.recover(Index())
+    finally:
+        store.close()
 
 
 def test_foreign_dead_letters_are_passed_over(place: Place, kafka: Broker, simulator: Simulator) -> None:
