@@ -66,7 +66,7 @@ def compare(config: Config, connection: Connection, at: Registry | None) -> str:
     """
     topic = wiring.layout(config.kafka, connection).state_topic
     cluster = Cluster(config.kafka.properties())
-    checkpoint = cluster.last_checkpoint(topic) if topic in cluster.topics() else None
+    checkpoint = cluster.last_checkpoint(topic, connection.name) if topic in cluster.topics() else None
     if checkpoint is None or not checkpoint.key_schema_id.framing:
         return "none were written yet"
     check_recorded(at, checkpoint.key_schema_id, connection.name)
