@@ -25,7 +25,8 @@ def collisions(topic: str, prefix: str, names: tuple[str, ...]) -> Iterator[str]
     """Yield a sentence for each topic that connections of these names would share, or cannot have."""
     # Variable parts other than the connection never make two topics equal: {connection} stands between dots.
     changes = {name: topic.format(prefix=prefix, connection=name, **_LONGEST) for name in names}
-    reserved = {f"{prefix}.{name}.{end}" for name in names for end in ("state", "dead-letters")}
+    ours = {f"{prefix}.{name}.{end}" for name in names for end in ("state", "dead-letters")}
+    reserved = {*ours, f"{prefix}.wake-ups"}
     for name, changed in changes.items():
         if changed in reserved:
             yield f"the changes topic of {name} would be {changed}, which contentwire keeps for itself"
