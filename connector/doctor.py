@@ -5,7 +5,7 @@ from typing import Literal
 
 import msgspec
 
-from connector import subject, trial, unused, wiring
+from connector import access, subject, trial, unused, wiring
 from connector.config import Config, Connection
 from connector.errors import ConfigError, ConnectorError, InternalFailure, TopicMismatch, Unreachable
 from connector.kafka.cluster import Cluster
@@ -63,6 +63,9 @@ def examine(config: Config) -> Iterator[Finding]:
     cluster = Cluster(config.kafka.properties())
     broker = _finding("broker", lambda: f"{len(cluster.topics())} topics at {config.kafka.bootstrap_servers}")
     yield broker
+    if broker.verdict == "ok":
+        yield _finding("machine", lambda: access.of_machine(config, cluster))
+        yield _finding("rights", lambda: access.of_process(config))
     registry = wiring.registry(config.kafka)
     answers = True
     if registry:
@@ -94,6 +97,7 @@ def _connection(
         yield from _first_page(config, connection, vendor)
     if cluster:
         yield from _topics(config, connection, vendor, cluster)
+        yield _finding(f"{connection.name}: rights", lambda: access.of_stream(config, connection, cluster))
     if registry == "silent":
         return
     if cluster:

@@ -30,7 +30,9 @@ _CLOCK: Final = (
 # What asking again would not change: the stream stops, and tries again every few minutes all the same.
 _REFUSALS: Final[Mapping[int, str]] = {
     KafkaError.TOPIC_AUTHORIZATION_FAILED: f"allow Create, Describe, DescribeConfigs, Read and Write on it; {_RIGHTS}",
-    KafkaError.GROUP_AUTHORIZATION_FAILED: f"allow Read on the group <prefix>.connectors; {_RIGHTS}",
+    KafkaError.GROUP_AUTHORIZATION_FAILED: (
+        f"allow Read on the group <prefix>.connectors, Describe on the groups contentwire-*; {_RIGHTS}"
+    ),
     KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED: (
         f"allow Describe and Write on the transactional ids under <prefix>.; {_RIGHTS}"
     ),

@@ -1,5 +1,6 @@
 """Looks at a cluster and changes nothing: its topics, who owns what, where a stream stands."""
 
+import time
 from concurrent.futures import Future
 from typing import Any, Final
 
@@ -12,11 +13,17 @@ from connector.checkpoint import CHECKPOINT_KEY, decode_checkpoint
 from connector.errors import BrokerUnavailable
 from connector.foreign import StateJudge
 from connector.kafka import state
-from connector.kafka.client import Settings, create, explained, unavailable
+from connector.kafka.client import Settings, cause, create, explained, unavailable
 from connector.model import Checkpoint
 from connector.report import REPORT_KEY, OwnerReport, decode_report
 
 _A_FEW: Final = 100
+_COMING: Final = {
+    KafkaError.COORDINATOR_NOT_AVAILABLE,
+    KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+    KafkaError.NOT_COORDINATOR,
+}
+_LOOK_AGAIN: Final = 0.2  # seconds
 _REACH: Final = 10_000  # records from the end; a checkpoint is the last record of each transaction
 
 
@@ -39,24 +46,34 @@ class Cluster:
 
     def topics(self) -> dict[str, int]:
         """Return the partition count of every topic by its name: also the way to see whether Kafka answers."""
+        return {name: len(topic.partitions) for name, topic in self._metadata().topics.items()}
+
+    def brokers(self) -> int:
+        """Return how many brokers there are."""
+        return len(self._metadata().brokers)
+
+    def _metadata(self) -> Any:
         self._seen.clear()
         try:
-            topics = self._admin.list_topics(timeout=self._timeout).topics
+            return self._admin.list_topics(timeout=self._timeout)
         except KafkaException as error:
             self._admin.poll(0)
             raise explained("connecting", error, self._seen) from error
-        return {name: len(topic.partitions) for name, topic in topics.items()}
 
     def members(self, group: str) -> list[tuple[Member, frozenset[str]]]:
         """Return the members of a group, each with the topics that are assigned to it."""
-        future = self._admin.describe_consumer_groups([group], request_timeout=self._timeout)[group]
-        found = self._result(future, f"asking for the group {group}")
+        try:
+            found = described(self._admin, group, self._timeout)
+        except KafkaException as error:
+            if cause(error).code() == KafkaError.GROUP_ID_NOT_FOUND:
+                return []
+            raise unavailable(f"asking for the group {group}", error) from error
         return [
             (
                 Member(member.client_id, member.host.lstrip("/")),
                 frozenset(partition.topic for partition in member.assignment.topic_partitions),
             )
-            for member in (found.members if found else ())
+            for member in found.members
         ]
 
     def last_checkpoint(self, topic: str, connection: str) -> Checkpoint | None:
@@ -116,11 +133,31 @@ class Cluster:
         try:
             return future.result(2 * self._timeout)
         except KafkaException as error:
-            if error.args[0].code() == KafkaError.GROUP_ID_NOT_FOUND:
-                return None
             raise unavailable(doing, error) from error
         except TimeoutError as error:
             raise BrokerUnavailable(f"Kafka did not answer within {2 * self._timeout:.0f} s while {doing}") from error
+
+
+def described(admin: AdminClient, group: str, timeout: float, *, authorized: bool = False) -> Any:
+    """Return the description of a consumer group; with `authorized`, of what this account may do to it as well.
+
+    Brokers that have just started create the topic of groups with the first question, and refuse until it is there:
+    they are asked again, for `timeout` seconds. Raises `KafkaException`, or `BrokerUnavailable` for no answer.
+    """
+    ends_at = time.monotonic() + timeout
+    while True:
+        future = admin.describe_consumer_groups(
+            [group], include_authorized_operations=authorized, request_timeout=timeout
+        )[group]
+        try:
+            return future.result(2 * timeout)
+        except KafkaException as error:
+            if cause(error).code() not in _COMING or time.monotonic() > ends_at:
+                raise
+            time.sleep(_LOOK_AGAIN)
+        except TimeoutError as error:
+            told = f"Kafka did not answer within {2 * timeout:.0f} s while asking for the group {group}"
+            raise BrokerUnavailable(told) from error
 
 
 def _checkpoint(found: dict[bytes, bytes | None]) -> Checkpoint | None:

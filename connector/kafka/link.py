@@ -16,6 +16,9 @@ from confluent_kafka import OFFSET_END, Consumer, KafkaError, KafkaException, To
 from connector.errors import ConnectorError
 from connector.kafka.client import Settings, create, explained
 
+GROUP: Final = "contentwire-link"
+"""Named by the client without joining it: nothing is ever committed there."""
+
 _TIMEOUT: Final = 5.0
 _PAUSE: Final = 3.0
 _TURN: Final = 0.5
@@ -47,7 +50,7 @@ class Link:
         self._stop = threading.Event()
         settings: Any = {
             **client,
-            "group.id": "contentwire-link",
+            "group.id": GROUP,
             "enable.auto.commit": False,
             "error_cb": self._seen.append,
         }

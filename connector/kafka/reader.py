@@ -13,6 +13,9 @@ from connector.errors import BrokerUnavailable
 from connector.kafka.client import Settings, unavailable
 from connector.kafka.cluster import Cluster
 
+GROUP: Final = "contentwire-reader"
+"""Named by the client without joining it: nothing is ever committed there."""
+
 _TURN: Final = 0.5
 _LOOK_AGAIN: Final = 2.0  # seconds between looks for new topics
 _PATIENCE: Final = 30.0
@@ -78,7 +81,7 @@ def _consumer(client: Settings) -> Consumer:
     return Consumer(
         {
             **client,
-            "group.id": "contentwire-reader",  # required by the client, never used: nothing is committed
+            "group.id": GROUP,  # required by the client
             "enable.auto.commit": False,
             "auto.offset.reset": "earliest",
             "isolation.level": "read_committed",

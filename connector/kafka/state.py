@@ -18,6 +18,9 @@ from connector.kafka.client import Settings, unavailable
 Apply = Callable[[bytes | None, bytes | None, int], None]
 """Takes a record: its key, its value, its offset."""
 
+GROUP: Final = "contentwire-state"
+"""Named by the client without joining it: nothing is ever committed there."""
+
 _CHUNK: Final = 10_000
 _PATIENCE: Final = 0.05  # seconds that a chunk waits to become full
 _PARTITION: Final = 0
@@ -35,7 +38,7 @@ def read(client: Settings, topic: str, span: range, apply: Apply, timeout: float
     consumer = Consumer(
         {
             **client,
-            "group.id": "contentwire-state",  # required by the client, never used: nothing is committed
+            "group.id": GROUP,  # required by the client
             "enable.auto.commit": False,
             "auto.offset.reset": "error" if span.start else "earliest",
             "isolation.level": "read_committed",

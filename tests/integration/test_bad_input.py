@@ -11,7 +11,7 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewPartitions, NewTopic
 
 from connector import codec
-from connector.demo.broker import Broker, Kafka
+from connector.demo.broker import Broker
 from connector.registry import Registry
 from connector.simulator import Fault, Simulator
 from tests.command import Ended, Workplace, following
@@ -248,21 +248,6 @@ def test_an_unreachable_broker_ends_every_command_with_3(place: Following) -> No
         running = [stack.enter_context(workplace.start(*command)) for command in commands]
         for each in running:
             _says(each.ends(), 3, f"{NOWHERE}/bootstrap", "Connection refused", "check [kafka] bootstrap_servers")
-
-
-def test_wrong_credentials_for_kafka_are_told(place: Following) -> None:
-    """The broker's own words say that it refuses them; that is no outage, so the exit code is 1."""
-    with Kafka(secure=True) as secured:
-        settings = {**secured.client, "sasl.password": {"env": "KAFKA_PASSWORD"}}
-        bootstrap = settings.pop("bootstrap.servers")
-        pairs = (f'"{name}" = {json.dumps(value).replace(": ", " = ")}' for name, value in settings.items())
-        workplace = place(kafka_lines=f"client = {{ {', '.join(pairs)} }}".replace('"env" =', "env ="))
-        workplace.edit("bootstrap_servers = .*", f'bootstrap_servers = "{bootstrap}"')
-        workplace.environ["KAFKA_PASSWORD"] = "wrong-password-9"
-        with workplace.start("check") as check:
-            for ended in (workplace.run(*ONCE), check.ends()):
-                _says(ended, 1, "SASL authentication error", "[kafka] client")
-                assert "wrong-password-9" not in ended.err + ended.out
 
 
 def test_an_unreachable_registry_ends_with_3(place: Following) -> None:

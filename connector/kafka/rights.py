@@ -1,0 +1,129 @@
+"""Whether this account may do what a run does, and the brokers what a run asks of them: asked, not done.
+
+In a process of its own, never in one that follows: see `kafka/link.py` for what ends such a process.
+"""
+
+from collections.abc import Iterable
+from concurrent.futures import Future
+from typing import Any, Final
+
+import msgspec
+from confluent_kafka import KafkaError, KafkaException, TopicCollection
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin._acl import AclOperation
+from confluent_kafka.cimpl import NewTopic
+
+from connector.errors import BrokerFatal, BrokerUnavailable
+from connector.kafka.client import Settings, cause, create, unavailable
+from connector.kafka.cluster import described
+from connector.kafka.layout import TopicSpec
+from connector.kafka.transaction import Transactions
+
+_HINT: Final = "docs/operations.md lists every ACL, ready for kafka-acls"
+_DENIED: Final = {KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.CLUSTER_AUTHORIZATION_FAILED}
+_OF_TOPICS: Final = {AclOperation.DESCRIBE, AclOperation.DESCRIBE_CONFIGS, AclOperation.READ, AclOperation.WRITE}
+
+
+class Lack(msgspec.Struct, frozen=True, order=True):
+    """A right that is missing: an operation, by Kafka's name, and what it is missing on."""
+
+    resource: str
+    operation: str
+
+    def __str__(self) -> str:
+        return f"{self.operation} on {self.resource}"
+
+
+class Rights:
+    """Asks the brokers. Every method raises `BrokerUnavailable`, or `BrokerFatal` for what they refuse otherwise."""
+
+    def __init__(self, client: Settings, *, timeout: float = 10.0) -> None:
+        self._client = client
+        self._timeout = timeout
+        self._admin = create(AdminClient, client)
+
+    def on_topics(self, specs: Iterable[TopicSpec]) -> list[Lack]:
+        """Return what is missing on topics that are there, and on the creation of those that are not.
+
+        What a policy of the cluster refuses, or a number of brokers, is raised. Whether a topic that is still to be
+        created may be written to cannot be asked.
+        """
+        return [lack for spec in specs for lack in self._on_topic(spec)]
+
+    def to_join(self, group: str) -> list[Lack]:
+        """Return what is missing to be a member of a consumer group, whether it is there or not."""
+        return self._on_group(group, AclOperation.READ)
+
+    def to_name(self, group: str) -> list[Lack]:
+        """Return what is missing to name a group without joining it, as a consumer that only reads does."""
+        return self._on_group(group, AclOperation.DESCRIBE)
+
+    def on_transactions(self, transactional_id: str, timeout: float) -> list[Lack]:
+        """Return what is missing on a transactional id: by beginning to use it, as a stream's next owner would.
+
+        An owner that it has is fenced, and recovers within seconds. What a dead one has left open is aborted, as the
+        next run would. A `timeout` that is above what the brokers allow is raised.
+        """
+        transactions = Transactions(self._client, transactional_id, timeout=timeout, max_message_bytes=1_000_000)
+        try:
+            transactions.fence(self._timeout)
+        except BrokerFatal as error:
+            refused = error.__cause__
+            code = cause(refused).code() if isinstance(refused, KafkaException) else None
+            if code != KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED:
+                raise
+            return [Lack(f"transactional id {transactional_id}", "DESCRIBE or WRITE")]
+        finally:
+            transactions.close()
+        return []
+
+    def _on_group(self, group: str, needed: AclOperation) -> list[Lack]:
+        try:
+            granted = described(self._admin, group, self._timeout, authorized=True).authorized_operations
+        except KafkaException as error:
+            if cause(error).code() == KafkaError.GROUP_AUTHORIZATION_FAILED:
+                return _lacking(f"group {group}", {needed}, [])
+            raise unavailable(f"describing group {group}", error) from error
+        return _lacking(f"group {group}", {needed}, granted)
+
+    def _on_topic(self, spec: TopicSpec) -> list[Lack]:
+        topics = self._admin.describe_topics(
+            TopicCollection([spec.name]), include_authorized_operations=True, request_timeout=self._timeout
+        )
+        try:
+            granted = self._result(topics[spec.name]).authorized_operations
+        except KafkaException as error:
+            if cause(error).code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
+                return self._on_creation(spec)
+            if cause(error).code() in _DENIED:
+                return _lacking(f"topic {spec.name}", _OF_TOPICS, [])
+            raise unavailable(f"describing topic {spec.name}", error) from error
+        return _lacking(f"topic {spec.name}", _OF_TOPICS, granted)
+
+    def _on_creation(self, spec: TopicSpec) -> list[Lack]:
+        topic = NewTopic(spec.name, spec.partitions, spec.replication_factor, config=dict(spec.config))
+        try:
+            self._result(self._admin.create_topics([topic], validate_only=True)[spec.name])
+        except KafkaException as error:
+            if cause(error).code() in _DENIED:
+                return [Lack(f"topic {spec.name}", "CREATE")]
+            if cause(error).code() != KafkaError.TOPIC_ALREADY_EXISTS:
+                raise unavailable(f"trying whether topic {spec.name} may be created", error) from error
+        return []
+
+    def _result(self, future: Future[Any]) -> Any:
+        try:
+            return future.result(2 * self._timeout)
+        except TimeoutError as error:
+            raise BrokerUnavailable(f"Kafka did not answer within {2 * self._timeout:.0f} s") from error
+
+
+def check(lacks: Iterable[Lack]) -> None:
+    """Raise `BrokerFatal` if a right is missing; it names every one."""
+    if told := ", ".join(str(lack) for lack in sorted(lacks)):
+        raise BrokerFatal(f"this account lacks {told}", hint=f"grant it; {_HINT}")
+
+
+def _lacking(resource: str, needed: set[AclOperation], granted: Iterable[AclOperation] | None) -> list[Lack]:
+    """Return what is missing; brokers that do not tell what they grant (None) are not accused of anything."""
+    return [] if granted is None else [Lack(resource, each.name) for each in sorted(needed - {*granted}, key=str)]
