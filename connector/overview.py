@@ -16,6 +16,7 @@ from connector.screen import moment
 from connector.status import HALTED
 
 _LOOK_AGAIN: Final = 0.5
+_SILENT: Final = "look again with `contentwire status`, and into the log of its owner"
 HEADERS = ("connection", "state", "phase", "events", "last commit", "dead letters", "owner", "what is wrong")
 
 
@@ -43,7 +44,7 @@ class Stream(msgspec.Struct, frozen=True):
             return "paused"
         if self.owner is None:
             return "not followed"
-        return self.report.state if self.report else "unknown"
+        return (self.report and self.report.state) or "unknown"
 
     @property
     def stopped(self) -> bool:
@@ -121,8 +122,18 @@ class Outcome(msgspec.Struct, frozen=True):
     hint: str = ""
 
 
-def outcome(config: Config, connection: Connection, since_ms: int, timeout: float) -> Outcome:
-    """Wait for what a stream's owner says after `since_ms`: until it works or stops, for `timeout` seconds at most."""
+def state_end(config: Config, connection: Connection) -> int:
+    """Return where the state of a stream ends now: what comes of a command is written there or later."""
+    cluster = Cluster(config.kafka.properties())
+    topic = wiring.layout(config.kafka, connection).state_topic
+    return cluster.end(topic) if topic in cluster.topics() else 0
+
+
+def outcome(config: Config, connection: Connection, start: int, committed_at: int, timeout: float) -> Outcome:
+    """Wait for what a stream's owner says to a command: until it works or stops, for `timeout` seconds at most.
+
+    The command has committed a checkpoint at `committed_at`; the state ended at `start` before that.
+    """
     cluster = Cluster(config.kafka.properties())
     topic = wiring.layout(config.kafka, connection).state_topic
     if not any(topic in topics for _, topics in cluster.members(f"{config.kafka.prefix}.connectors")):
@@ -130,11 +141,11 @@ def outcome(config: Config, connection: Connection, since_ms: int, timeout: floa
     ends_at = time.monotonic() + timeout
     said: OwnerReport | None = None
     while time.monotonic() < ends_at:
-        said = cluster.last_report(topic, connection.name)
-        if said and said.reported_at > since_ms and said.state in ("running", "paused", "finished"):
+        said = cluster.report_behind(topic, connection.name, start, committed_at)
+        if said and said.state in ("running", "paused", "finished"):
             return Outcome("running", f"{connection.name}: {said.state}, says {said.owner}")
-        if said and said.reported_at > since_ms and said.state in HALTED:
+        if said and said.state in HALTED:
             return Outcome("stopped", f"{connection.name}: {said.state}: {said.error}", said.hint)
         time.sleep(_LOOK_AGAIN)
-    heard = said if said and said.reported_at > since_ms else OwnerReport(error="its owner has not said anything yet")
+    heard = said if said and said.error else OwnerReport(error="its owner has said nothing yet", hint=_SILENT)
     return Outcome("unanswered", f"{connection.name}: not running after {timeout:.0f} s: {heard.error}", heard.hint)

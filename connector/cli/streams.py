@@ -72,10 +72,11 @@ def resume(session: Session, connection: str, *, no_wait: bool, timeout: float) 
     Exit codes: 0 it works (or will, once a process follows it), 1 it has stopped again, 3 it is still trying.
     """
     loaded, found = session.connection(connection, cms=False)
-    since_ms = take_over(session, connection, takeover.resume, "asked to go on")
+    before = overview.state_end(loaded, found)
+    committed_at = take_over(session, connection, takeover.resume, "asked to go on")
     if no_wait:
         return 0
-    came = overview.outcome(loaded, found, since_ms, timeout)
+    came = overview.outcome(loaded, found, before, committed_at, timeout)
     if came.kind in ("running", "unowned"):
         say(session, came.message)
         return 0

@@ -81,7 +81,7 @@ class Cluster:
 
         Raises `ForeignRecord`, as a run would, for what is not of contentwire among the records that were looked at.
         """
-        end = self._stable_end(topic)
+        end = self.end(topic)
         for reach in (_REACH, end):
             start = max(end - reach, 0)
             found, judge = self._read(topic, connection, range(start, end))
@@ -95,12 +95,12 @@ class Cluster:
 
         Raises `StateTooNew`.
         """
-        found, judge = self._read(topic, connection, range(self._stable_end(topic)))
+        found, judge = self._read(topic, connection, range(self.end(topic)))
         return _checkpoint(found), judge
 
     def last_report(self, topic: str, connection: str) -> OwnerReport | None:
         """Return what a stream's owner last said of it; None if none has within what was written lately."""
-        end = self._stable_end(topic)
+        end = self.end(topic)
         for reach in (_A_FEW, _REACH):
             start = max(end - reach, 0)
             found, _ = self._read(topic, connection, range(start, end))
@@ -108,6 +108,26 @@ class Cluster:
             if value or not start:
                 return decode_report(value) if value else None
         return None
+
+    def report_behind(self, topic: str, connection: str, start: int, committed_at: int) -> OwnerReport | None:
+        """Return what an owner has said since the checkpoint of `committed_at` was written, at `start` or later.
+
+        The order of the log tells, and no clock: the owner's may differ from ours.
+        """
+        judge = StateJudge(topic, connection)
+        passed, value = False, b""
+
+        def apply(key: bytes | None, written: bytes | None, offset: int) -> None:
+            nonlocal passed, value
+            if not (written and judge.accepts(key, written, offset)):
+                return
+            if key == CHECKPOINT_KEY:
+                passed = passed or decode_checkpoint(written).committed_at == committed_at
+            elif key == REPORT_KEY and passed:
+                value = written
+
+        state.read(self._client, topic, range(start, self.end(topic)), apply, self._timeout)
+        return decode_report(value) if value else None
 
     def _read(self, topic: str, connection: str, span: range) -> tuple[dict[bytes, bytes | None], StateJudge]:
         """Return the last checkpoint and report within a span, as they are written, and what was in it."""
@@ -121,7 +141,8 @@ class Cluster:
         state.read(self._client, topic, span, apply, self._timeout)
         return found, judge
 
-    def _stable_end(self, topic: str) -> int:
+    def end(self, topic: str) -> int:
+        """Return the offset behind the last committed record of a state topic that exists."""
         partition = TopicPartition(topic, 0)
         offsets = {partition: OffsetSpec.latest()}  # type: ignore[no-untyped-call]  # the client is untyped here
         futures = self._admin.list_offsets(

@@ -1,0 +1,98 @@
+"""`resume` at work: it waits for what the stream's owner says to it, by the order of the log and not by clocks."""
+
+import json
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from connector.demo.broker import Broker
+from tests.cms import eventually
+from tests.command import COMMAND, Workplace
+from tests.scripted import ITEM, ONCE, Place, case, placing, revisions, served
+
+
+@pytest.fixture
+def place(tmp_path: Path, kafka: Broker, prefix: str) -> Place:
+    """Give what makes a workplace."""
+    return placing(tmp_path, kafka.bootstrap, prefix)
+
+
+@contextmanager
+def running(workplace: Workplace, *, ahead: int = 0) -> Iterator[None]:
+    """Run the connector, on a machine whose clock is so many seconds ahead of ours."""
+    clock = f"import time; ns, s = time.time_ns, time.time; time.time_ns = lambda: ns() + {ahead} * 10**9; "
+    program = f"{clock}time.time = lambda: s() + {ahead}; import sys; sys.argv[0] = 'contentwire'; "
+    command = [COMMAND[0], "-c", f"{program}from connector.__main__ import main; main()", "run"]
+    with (workplace.folder / "run.log").open("w") as log:
+        child = subprocess.Popen(command, cwd=workplace.folder, env=workplace._environ(), stderr=log)
+    try:
+        yield
+    finally:
+        child.terminate()
+        child.wait(30)
+
+
+def state(workplace: Workplace) -> str:
+    """Return what `status` says of the stream."""
+    (stream,) = json.loads(workplace.run("status", "--json").out)
+    return str(stream["state"])
+
+
+@pytest.mark.parametrize("ahead", [-3600, 3600])
+def test_an_owner_with_another_clock_is_heard(place: Place, ahead: int) -> None:
+    """What it said before the command counts for nothing, what it says after does, whatever its clock shows."""
+    with served(case(ITEM)) as cms:
+        workplace = place(cms)
+        with running(workplace, ahead=ahead):
+            eventually(lambda: state(workplace) == "running", within=40)
+            assert workplace.run("pause", "blog").code == 0
+            eventually(lambda: '"paused"' in workplace.run("status", "--json").out, within=30)
+            ended = workplace.run("resume", "blog", "--timeout", "30")
+            assert (ended.code, "blog: running, says" in ended.out) == (0, True), ended
+
+
+def test_a_stream_that_stops_again_says_why_and_one_that_works_says_so(place: Place) -> None:
+    """Exit 1 with the owner's own error while the cause is there; 0 once it is gone, without a restart."""
+    (item,) = case(ITEM)
+    with served([{**item, "sys": {**item["sys"], "id": 7}}]) as cms:
+        workplace = place(cms, 'malformed = "stop"')
+        with running(workplace):
+            eventually(lambda: state(workplace) == "stopped", within=40)
+            told = workplace.run("status")
+            assert told.code == 1
+            ended = workplace.run("resume", "blog", "--timeout", "30")
+            assert ended.code == 1, ended
+            assert "blog: stopped: " in ended.err
+            assert "no usable id" in ended.err
+            cms.initial = [item]
+            ended = workplace.run("resume", "blog", "--timeout", "30")
+            assert ended.code == 0, ended
+            assert revisions(workplace) == [1]
+            assert workplace.run("status").code == 0
+
+
+def test_a_stream_that_nothing_answers_is_still_trying(place: Place) -> None:
+    """Exit 3 and what is amiss, when the time to wait is over."""
+    with served(case(ITEM)) as cms:
+        workplace = place(cms)
+        assert workplace.run(*ONCE).code == 0
+        cms.refusals = [(503, {}, b"")] * 10_000
+        with running(workplace):
+            eventually(lambda: '"owner": {' in workplace.run("status", "--json").out, within=30)
+            ended = workplace.run("resume", "blog", "--timeout", "3")
+            assert ended.code == 3, ended
+            assert "blog: not running after 3 s" in ended.err
+
+
+def test_a_stream_that_nobody_follows_is_no_failure(place: Place) -> None:
+    """It will go on with the next run, and that is said."""
+    with served(case(ITEM)) as cms:
+        workplace = place(cms)
+        assert workplace.run(*ONCE).code == 0
+        assert workplace.run("pause", "blog").code == 0
+        ended = workplace.run("resume", "blog")
+        assert (ended.code, "no process follows it now" in ended.out) == (0, True)
+        assert workplace.run(*ONCE).code == 0
