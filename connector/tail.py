@@ -106,6 +106,27 @@ def events(  # noqa: PLR0913  what readers choose
     return map(decode, found)
 
 
+def standing(
+    config: Config, connection: Connection, chosen: Callable[[EntityKey, str | None], bool]
+) -> dict[bytes, str | None]:
+    """Return what consumers hold now: the index keys of all live entities that are `chosen`, with their content types.
+
+    Raises what `events` raises.
+    """
+    found: dict[bytes, str | None] = {}
+    for entry in events(config, connection, from_beginning=True, until_end=True):
+        if entry.foreign:
+            continue
+        key, value = EntityKey(**entry.key), entry.value
+        if value is None or value["op"] == "d":
+            found.pop(codec.encode_key(key), None)
+            continue
+        entity = value["after"] if "source" in value else value
+        if chosen(key, entity["content_type"]):
+            found[codec.encode_key(key)] = entity["content_type"]
+    return found
+
+
 def dead_letters(config: Config, connection: Connection) -> Iterator[Entry]:
     """Yield the dead letters that the topic still holds, oldest first; `raw` is the item's bytes. As `events` else."""
     pattern = re.compile(re.escape(wiring.layout(config.kafka, connection).letters_topic))

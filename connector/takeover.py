@@ -1,15 +1,18 @@
 """An operator's commands to a stream: take it over, write a checkpoint, let go; its owner recovers and obeys."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from hashlib import blake2b
+from types import MappingProxyType
 from typing import Any, Final, Literal, TypeVar
 
 import msgspec
 from msgspec.structs import replace
 
-from connector import vendors, wiring
+from connector import tail, vendors, wiring
 from connector.config import Config, Connection
 from connector.errors import ConfigError, ConnectorError, Fenced, TransactionAborted, UnknownOutcome
+from connector.index import IndexEntry
 from connector.kafka.cluster import Cluster
 from connector.kafka.store import KafkaStore
 from connector.model import ANY_TOPIC, Checkpoint
@@ -24,10 +27,18 @@ Anew = Literal["all"] | dict[str, list[str]] | None
 """What a snapshot publishes whether it changed or not: all, nothing, or what `selected` gives."""
 
 _ATTEMPTS: Final = 10
+_AT_ONCE: Final = 10_000  # index entries of one transaction
 
 
-def take_over(config: Config, connection: Connection, edit: Edit) -> Checkpoint:
-    """Commit what `edit` makes of the stream's checkpoint and return it. Raises what `owning` raises."""
+def take_over(
+    config: Config, connection: Connection, edit: Edit, standing: Mapping[bytes, str | None] = MappingProxyType({})
+) -> Checkpoint:
+    """Commit what `edit` makes of the stream's checkpoint and return it. Raises what `owning` raises.
+
+    `standing`: index keys of what consumers hold, each with its content type. Those of which the stream knows nothing,
+    since its state was lost or others have written them, it knows as live from then on: a snapshot that does not meet
+    them deletes them.
+    """
     vendor = vendors.find(connection.vendor)(connection.name, connection.settings)
     fingerprint = wiring.fingerprint(config.kafka, connection, vendor)
     wanted: list[Checkpoint] = []
@@ -37,9 +48,28 @@ def take_over(config: Config, connection: Connection, edit: Edit) -> Checkpoint:
         if wanted and _same(found, wanted[-1]):
             return found
         wanted.append(edit(found, fingerprint))
+        _adopt(publisher, standing)
         return publisher.commit_checkpoint(wanted[-1])
 
     return owning(config, connection, act)
+
+
+def _adopt(publisher: Publisher, standing: Mapping[bytes, str | None]) -> None:
+    """Stage a live entry for each key that is not live in the index; the next commit carries the last of them."""
+    checkpoint, index = publisher.checkpoint, publisher.index
+    staged = 0
+    for key, content_type in standing.items():
+        known = index.get(key)
+        if known and known.live:
+            continue
+        # The sequence makes it another digest each time: a delete that is published twice is two events.
+        digest = blake2b(key, digest_size=16, key=b"%d" % checkpoint.sequence).digest()
+        entry = known or IndexEntry(True, "published", content_type, None, None, digest, checkpoint.epoch)
+        live = replace(entry, live=True, digest=digest, epoch=checkpoint.epoch, removed_at=None)
+        index.stage(key, live.encode())
+        staged += 1
+        if staged % _AT_ONCE == 0:
+            publisher.commit_checkpoint(checkpoint)
 
 
 def owning(config: Config, connection: Connection, act: Callable[[Publisher], T]) -> T:
@@ -78,6 +108,19 @@ def snapshot(checkpoint: Checkpoint, fingerprint: str, *, anew: Anew, allow_dele
     begun = replace(begun, request=_merged(begun, asked))
     # Topics that were deleted meanwhile get everything again: what they were does not matter any more.
     return begun.accepting(ANY_TOPIC) if anew == "all" else begun
+
+
+def held(config: Config, connection: Connection, anew: Anew) -> dict[bytes, str | None]:
+    """Return what consumers hold of what a snapshot publishes `anew`, for `take_over`; a plain snapshot asks nobody.
+
+    Raises what `tail.events` raises.
+    """
+    if anew is None:
+        return {}
+    if anew == "all":
+        return tail.standing(config, connection, lambda _key, _type: True)
+    types, ids = frozenset(anew["content_types"]), frozenset(anew["ids"])
+    return tail.standing(config, connection, lambda key, kind: key.id in ids or kind in types)
 
 
 def selected(content_types: Sequence[str], ids: Sequence[str]) -> Anew:

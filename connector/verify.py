@@ -5,7 +5,7 @@ Reads only: the stream's state, its owner and the consumer group are not touched
 
 import time
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import partial
 from hashlib import blake2b
 from types import MappingProxyType
@@ -14,9 +14,11 @@ from typing import Any, Final, Literal
 import msgspec
 
 from connector import tail, vendors, wiring
+from connector.codec import encode_key
 from connector.config import Config, Connection
 from connector.evidence import Delivered, Progress, Published, Trace
 from connector.foreign import Foreign, remedy, told
+from connector.index import Index
 from connector.kafka.cluster import Cluster
 from connector.model import Checkpoint, EntityKey
 from connector.screen import table
@@ -37,7 +39,7 @@ class Difference(msgspec.Struct, frozen=True):
     """One key on which the CMS and the topic disagree: `missing` and `stale` in the topic, or `extra` there.
 
     `older`: what the CMS delivers is older than what the topic holds, or than the removal of what is missing, as after
-    a restored backup.
+    a restored backup. `unknown`: the stream does not know that this extra key is live, so no reconciliation deletes it.
     """
 
     kind: Kind
@@ -46,6 +48,7 @@ class Difference(msgspec.Struct, frozen=True):
     cms_revision: int | None
     topic_revision: int | None
     older: bool = False
+    unknown: bool = False
 
     def row(self) -> tuple[object, ...]:
         """Return what `HEADERS` names."""
@@ -102,9 +105,10 @@ class Report(msgspec.Struct, frozen=True):
         """Return the command that mends every difference, once the stream has obeyed it.
 
         What is missing or stale is published again whatever the stream believes to have published, and with everything
-        else where it is older than that; what is too much vanishes by reconciliation, for many keys with consent.
+        else where it is older than that; what is too much vanishes by reconciliation, for many keys with consent. What
+        is named is looked up in the topic: that is how the stream learns of an extra key.
         """
-        again = sorted({each.key.id for each in self.differences if each.kind != "extra"})
+        again = sorted({each.key.id for each in self.differences if each.kind != "extra" or each.unknown})
         extra = sum(1 for each in self.differences if each.kind == "extra")
         everything = len(again) > _BY_NAME or any(each.older for each in self.differences)
         chosen = ["--all"] if everything else [part for each in again for part in ("--entity", each)]
@@ -232,10 +236,26 @@ def verify(config: Config, connection: Connection, *, shallow: bool, progress: P
         aside += comparison.set_aside(_letters(config, connection)) if comparison.differences else 0
     finally:
         source.close()
-    differences = tuple(sorted(comparison.differences.values(), key=lambda found: found.key))
+    differences = _judged(config, connection, comparison.differences.values())
     return Report(
         dict(sorted(comparison.equal.items())), differences, len(delivered.unreadable), aside, published.standing.found
     )
+
+
+def _judged(config: Config, connection: Connection, found: Iterable[Difference]) -> tuple[Difference, ...]:
+    """Return differences by key, with what the stream itself knows of those that are too much."""
+    differences = sorted(found, key=lambda each: each.key)
+    if not any(each.kind == "extra" for each in differences):
+        return tuple(differences)
+    topic = wiring.layout(config.kafka, connection).state_topic
+    cluster = Cluster(config.kafka.properties())
+    index = cluster.index(topic, connection.name) if topic in cluster.topics() else Index()
+    return tuple(msgspec.structs.replace(each, unknown=_unknown(each, index)) for each in differences)
+
+
+def _unknown(found: Difference, index: Index) -> bool:
+    entry = index.get(encode_key(found.key))
+    return found.kind == "extra" and not (entry and entry.live)
 
 
 def _agree(ours: Trace, theirs: Trace, *, shallow: bool) -> bool:

@@ -2,7 +2,8 @@
 
 import contextlib
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Final
 
 import click
@@ -16,6 +17,7 @@ from connector.tail import Entry
 connection_argument: Final = click.argument("connection")
 json_option: Final = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 limit_option: Final = click.option("--limit", type=click.IntRange(min=1), help="Print at most N.", metavar="N")
+_NOTHING: Final[Mapping[bytes, str | None]] = MappingProxyType({})
 session_of: Final = click.make_pass_decorator(Session)
 
 
@@ -62,8 +64,10 @@ def ours(session: Session, connection: str, entries: Iterable[Entry]) -> Iterato
             yield entry
 
 
-def take_over(session: Session, connection: str, edit: takeover.Edit, done: str) -> int:
+def take_over(
+    session: Session, connection: str, edit: takeover.Edit, done: str, standing: Mapping[bytes, str | None] = _NOTHING
+) -> int:
     """Let a command edit a stream's checkpoint; say where the stream stands, and return when that was committed."""
-    checkpoint = takeover.take_over(*session.connection(connection, cms=False), edit)
+    checkpoint = takeover.take_over(*session.connection(connection, cms=False), edit, standing)
     say(session, f"{connection}: {done} (epoch {checkpoint.epoch}, after event {checkpoint.sequence})")
     return checkpoint.committed_at

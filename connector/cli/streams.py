@@ -50,7 +50,8 @@ def snapshot(  # noqa: PLR0913  an option each
         raise click.UsageError("--all leaves nothing to select: give it alone")
     anew = "all" if everything else takeover.selected(types, ids)
     edit = partial(takeover.snapshot, anew=anew, allow_deletes=allow_deletes)
-    take_over(session, connection, edit, "a new snapshot is due")
+    held = takeover.held(*session.connection(connection, cms=False), anew)
+    take_over(session, connection, edit, "a new snapshot is due", held)
 
 
 @click.command()

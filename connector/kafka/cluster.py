@@ -12,6 +12,7 @@ from confluent_kafka.admin._listoffsets import OffsetSpec
 from connector.checkpoint import CHECKPOINT_KEY, decode_checkpoint
 from connector.errors import BrokerUnavailable
 from connector.foreign import StateJudge
+from connector.index import Index
 from connector.kafka import state
 from connector.kafka.client import Settings, cause, create, explained, unavailable
 from connector.model import Checkpoint
@@ -108,6 +109,17 @@ class Cluster:
             if value or not start:
                 return decode_report(value) if value else None
         return None
+
+    def index(self, topic: str, connection: str) -> Index:
+        """Return everything that a stream's state topic, which exists, knows of its keys. Raises `StateTooNew`."""
+        judge, index = StateJudge(topic, connection), Index()
+
+        def apply(key: bytes | None, value: bytes | None, offset: int) -> None:
+            if key is not None and judge.accepts(key, value, offset) and key not in (CHECKPOINT_KEY, REPORT_KEY):
+                index.apply(key, value)
+
+        state.read(self._client, topic, range(self.end(topic)), apply, self._timeout)
+        return index
 
     def report_behind(self, topic: str, connection: str, start: int, committed_at: int) -> OwnerReport | None:
         """Return what an owner has said since the checkpoint of `committed_at` was written, at `start` or later.

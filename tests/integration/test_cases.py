@@ -110,45 +110,6 @@ def test_04_a_higher_revision_with_an_older_clock_is_newer(place: Place) -> None
         assert workplace.run("verify", "blog").code == 0
 
 
-def test_04_a_restored_backup_is_mended_by_the_command_that_verify_gives(place: Place) -> None:
-    """Older by clock and revision: everything is published again, for no single clock can be believed."""
-    (item,) = case("04-changed-under-the-same-version/initial-1.json")
-    sys = {**item["sys"], "revision": 9, "updatedAt": "2024-09-01T10:00:00.000Z"}
-    with served([{**item, "sys": sys, "fields": {}}]) as cms:
-        workplace = place(cms)
-        assert workplace.run(*ONCE).code == 0
-        cms.initial = [item]
-        told = workplace.run("verify", "blog")
-        assert (told.code, advice(told.out)) == (1, ["snapshot", "blog", "--all"])
-        assert workplace.run(*advice(told.out)).code == 0
-        assert workplace.run(*ONCE).code == 0
-        assert workplace.run("verify", "blog").code == 0
-
-
-def test_04_an_entity_that_came_back_older_than_its_removal_is_mended_by_that_command(place: Place) -> None:
-    """A backup from before the removal: only the removal's clock tells that the stream would take it for stale."""
-    (item,) = case("04-changed-under-the-same-version/initial-1.json")
-    gone = {"sys": {"id": "a", "type": "DeletedEntry", "revision": 1, "deletedAt": "2024-09-01T10:00:00.000Z"}}
-    with served([item]) as cms:
-        workplace = place(cms)
-        assert workplace.run(*ONCE).code == 0
-        cms.release([gone])
-        assert workplace.run(*ONCE).code == 0
-        cms.release([])
-        told = workplace.run("verify", "blog")
-        assert (told.code, advice(told.out)) == (1, ["snapshot", "blog", "--all"])
-        assert workplace.run(*advice(told.out)).code == 0
-        assert workplace.run(*ONCE).code == 0
-        mended = workplace.run("verify", "blog")
-        assert mended.code == 0, mended
-
-
-def advice(told: str) -> list[str]:
-    """Return the arguments of the command that `verify` gives."""
-    (line,) = [line for line in told.splitlines() if "contentwire snapshot" in line]
-    return line.partition("contentwire ")[2].split()
-
-
 def test_01_a_log_that_nobody_reads_costs_no_stream(place: Place) -> None:
     """The reader of stderr is gone: both deltas are published all the same."""
     initial, first, second = (each["items"] for each in case("01-log-sink-gone/pages.json"))

@@ -142,6 +142,10 @@ def test_a_missing_a_stale_and_an_extra_key_are_told(
     assert "keys that differ" in deep.err
     assert len(verified(workplace, "contentful", "--limit", "1", code=1)["differences"]) == 1
     assert untouched(kafka, prefix, "contentful") == before
+    (advised,) = [line.partition("contentwire ")[2] for line in deep.out.splitlines() if "contentwire snapshot" in line]
+    assert workplace.run(*advised.split()).code == 0
+    assert workplace.run(*ONCE).code == 0
+    assert verified(workplace, "contentful")["proven"]
 
 
 def test_changes_made_during_the_check_are_tolerated(place: Following, simulator: Simulator) -> None:
