@@ -18,6 +18,7 @@ from connector.errors import (
     Fenced,
     LocalTrouble,
     PageTooLarge,
+    RegistryChanged,
     SourceRejected,
     StreamStopped,
     Unreachable,
@@ -240,6 +241,11 @@ class Follower:
                 self._reopen(further)
 
     def _reopen(self, error: ConnectorError) -> None:
+        if isinstance(error, RegistryChanged) and self._retries.lasting >= self.plan.pace.report_after:
+            # The transactions are sound, and nobody else hears of it: this stream is never ready meanwhile.
+            self._standing.tell(state_of(error), str(error), error.hint)
+            with suppress(ConnectorError):
+                self._publisher.say()
         self._publisher.close()
         self._retry(error)
 

@@ -8,12 +8,14 @@ import pytest
 from connector import codec
 from connector.demo.broker import Broker
 from connector.follower import Follower
+from connector.kafka.cluster import Cluster
 from connector.kafka.layout import Layout
 from connector.kafka.store import KafkaStore
 from connector.registry import Registry
+from connector.report import OwnerReport
 from connector.simulator import Simulator
 from tests.cms import eventually
-from tests.following import Following
+from tests.following import QUICK, Following
 from tests.schemaregistry import ScriptedRegistry
 
 NAME = "contentful"
@@ -55,6 +57,24 @@ def test_a_wiped_registry_stops_publishing_until_it_is_restored(
         scripted.restore(kept)
         eventually(lambda: follower.status.sequence == sequence + 1)
         eventually(lambda: follower.status.state == "running")
+
+
+def test_a_wiped_registry_is_told_to_who_asks_from_elsewhere(
+    kafka: Broker, layout: Layout, following: Following, scripted: ScriptedRegistry
+) -> None:
+    """The owner's last word is in the state topic, though nothing else of the stream may be written."""
+    cluster = Cluster(kafka.client)
+
+    def said() -> OwnerReport:
+        return cluster.last_report(layout.state_topic, layout.connection) or OwnerReport()
+
+    with following.running(pace=msgspec.structs.replace(QUICK, report_after=0.0)) as follower:
+        eventually(lambda: follower.status.phase == "streaming")
+        kept = scripted.wipe()
+        eventually(lambda: said().state == "retrying")
+        assert "nothing under the id" in said().error
+        scripted.restore(kept)
+        eventually(lambda: said().state == "running")
 
 
 def test_a_restart_against_a_wiped_registry_registers_nothing(following: Following, scripted: ScriptedRegistry) -> None:
