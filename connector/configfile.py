@@ -14,6 +14,7 @@ from connector.secret import Missing, Secret
 
 FILE_BYTES = 1024 * 1024
 SECRET_BYTES = 64 * 1024
+_SHORTEST = 4  # what is shorter stands in ordinary words, which a mask would garble
 
 REFERENCE = '{ env = "NAME" } or { file = "PATH" }'
 
@@ -170,6 +171,8 @@ def _secret_file(path: Path) -> str:
 
 
 def _usable(secret: str, *, one_line: bool, header: bool) -> str:
+    if len(secret) < _SHORTEST:
+        raise ValueError(f"the secret has fewer than {_SHORTEST} characters: it could not be hidden in any text")
     if header and secret != secret.strip():
         raise ValueError("the secret begins or ends with a blank, which no HTTP header carries")
     if one_line and not (secret.isascii() and secret.isprintable()):

@@ -259,8 +259,8 @@ def test_a_literal_credential_for_the_client_is_refused(problems: Problems, name
 
 def test_a_private_key_may_have_many_lines(load: Load) -> None:
     """PEM text is a secret of several lines, and passes."""
-    loaded = load(KAFKA + 'client = { "ssl.key.pem" = { env = "PEM" } }\n' + BLOG, {**ENVIRON, "PEM": "a\nb"})
-    assert loaded.kafka.client["ssl.key.pem"] == SecretStr("a\nb")
+    loaded = load(KAFKA + 'client = { "ssl.key.pem" = { env = "PEM" } }\n' + BLOG, {**ENVIRON, "PEM": "ab\ncd"})
+    assert loaded.kafka.client["ssl.key.pem"] == SecretStr("ab\ncd")
 
 
 def test_a_client_setting_that_delivery_rests_on_is_refused_with_the_reason(problems: Problems) -> None:

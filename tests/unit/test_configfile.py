@@ -69,6 +69,7 @@ def test_tabs_line_ends_and_a_byte_order_mark_are_read(tmp_path: Path) -> None:
         ("tok-literal", "a secret is never written into the file; write { env ="),
         ({"env": "UNSET"}, "the environment variable UNSET is not set"),
         ({"env": "EMPTY"}, "the environment variable EMPTY is empty"),
+        ({"env": "SHORT"}, "the secret has fewer than 4 characters: it could not be hidden in any text"),
         ({"env": "MULTI"}, "the secret must be one line of printable ASCII"),
         ({"env": "A", "file": "b"}, "must be { env ="),
         ({"env": 1}, "must be { env ="),
@@ -87,7 +88,7 @@ def test_a_secret_that_cannot_be_fetched_is_one_problem(tmp_path: Path, value: o
     (tmp_path / "empty").write_text("\n")
     (tmp_path / "huge").write_text("x" * 65_537)
     (tmp_path / "binary").write_bytes(b"\xff\xfe-literal")
-    reading = Reading(tmp_path, {"EMPTY": "", "MULTI": "one\ntwo-literal"})
+    reading = Reading(tmp_path, {"EMPTY": "", "SHORT": "abc", "MULTI": "one\ntwo-literal"})
     assert reading.model(Outer, {"token": value}, "top") is None
     (line,) = reading.problems
     assert line.startswith("top.token: ")

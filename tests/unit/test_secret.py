@@ -120,4 +120,4 @@ def test_a_literal_is_refused_also_where_it_is_not_used(tmp_path: Path) -> None:
     path = tmp_path / "contentwire.toml"
     path.write_text(TWO.replace('{ env = "BLOG" }', '"literal"'))
     with pytest.raises(ConfigError, match=r"connections\.blog\.token: a secret is never written into the file"):
-        config.load(path, {"KAFKA": "k"}, cms=(), registry=False)
+        config.load(path, {"KAFKA": "kafka-secret"}, cms=(), registry=False)
