@@ -6,6 +6,7 @@ Kept are digests, never documents: about 1 KiB an entity.
 import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from hashlib import blake2b
 from typing import Any, Final
 
@@ -103,9 +104,10 @@ class Delivered:
         checkpoint, failures = self._checkpoint, 0
         while True:
             try:
-                for page in self._source.walk(checkpoint):
-                    checkpoint, failures = page.checkpoint, 0
-                    yield page
+                with closing(self._source.walk(checkpoint)) as walk:
+                    for page in walk:
+                        checkpoint, failures = page.checkpoint, 0
+                        yield page
             except SourceUnavailable as error:
                 failures += 1
                 wait = 2.0**failures / 4 if error.retry_after is None else error.retry_after
