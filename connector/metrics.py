@@ -1,6 +1,6 @@
 """The metrics of one process, in a registry of their own. The core calls methods; only this file knows Prometheus."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final, Literal, get_args
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -213,9 +213,11 @@ class Metrics:
         """Count a peer of the port that got no proper answer, by one of `REFUSALS`."""
         self._refusals.labels(reason).inc()
 
-    def lag(self, connection: str, seconds: float) -> None:
-        """Note for how long the stream has not been known to be current."""
-        self._lag.labels(connection).set(max(seconds, 0.0))
+    def lags(self, seconds: Mapping[str, float]) -> None:
+        """Note how long ago the streams of this process were current; no other stream has a lag here."""
+        self._lag.clear()
+        for connection, lag in seconds.items():
+            self._lag.labels(connection).set(max(lag, 0.0))
 
     def restarted(self, connection: str) -> None:
         """Count a stream whose thread has ended and is started again."""
@@ -243,7 +245,7 @@ class Metrics:
 
     def forget(self, connection: str) -> None:
         """Drop what only the owner of a stream can know, so that an alert does not see a former owner's last word."""
-        for gauge in (self._last_commit, self._last_poll, self._lag, self._state, self._index, self._held_deletes):
+        for gauge in (self._last_commit, self._last_poll, self._state, self._index, self._held_deletes):
             gauge.remove_by_labels({"connection": connection})
 
     def render(self) -> bytes:

@@ -178,6 +178,7 @@ class Service:
         with self._scraping:
             for stream in self.status():
                 self._metrics.state(stream.connection, stream.state)
+            self._metrics.lags(self._supervisor.lags())
             return self._metrics.render()
 
     def _look_after_port(self) -> None:

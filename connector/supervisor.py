@@ -33,7 +33,6 @@ _TURN: Final = 0.2
 _HANDOVER: Final = 4.5  # a rebalance waits at most five seconds for us, and never for HTTP
 _FAREWELL: Final = 8.0  # SIGTERM must end the process within ten
 _LONGEST_PAUSE: Final = 300.0  # before a stream whose thread has ended is started again
-_EACH_SECOND: Final = 1.0
 
 
 class Supervisor:
@@ -60,7 +59,6 @@ class Supervisor:
         self._lock = threading.Lock()
         self._followers: dict[str, Follower] = {}
         self._revivals: dict[str, _Revival] = {}
-        self._lagged_at = 0.0
         self._link: Link | None = None
         self._calls = Calls()
         self._handover: Handover | None = None
@@ -138,6 +136,11 @@ class Supervisor:
             self._as_linked(self._as_followed(followers[name]) if name in followers else self._standby(plan))
             for name, plan in self._plans.items()
         ]
+
+    def lags(self) -> Mapping[str, float]:
+        """Return how many seconds ago each stream of this process was current last, by connection."""
+        now = time.time()
+        return {follower.plan.connection: now - follower.current_at for follower in self._owned()}
 
     def dead(self) -> Sequence[str]:
         """Return the connections whose thread has ended and waits to be started again."""
@@ -248,12 +251,6 @@ class Supervisor:
         told = self._mask(str(error))
         return msgspec.structs.replace(status, state="disconnected", since_ms=since_ms, error=told, hint=error.hint)
 
-    def _measure_lag(self) -> None:
-        if time.monotonic() - self._lagged_at >= _EACH_SECOND:
-            self._lagged_at = time.monotonic()
-            for follower in self._owned():
-                self._metrics.lag(follower.plan.connection, time.time() - follower.current_at)
-
     def _follow(self, plan: Plan, instead_of: Follower | None = None) -> None:
         """Start to follow a stream; instead of a follower that has ended, if the stream is still this process's."""
         follower = Follower(plan, self._metrics, once=self._once, give_up_after=self.give_up_after)
@@ -272,7 +269,6 @@ class Supervisor:
                         f"the thread {name} of this process has ended", hint="see the log; start the process again"
                     )
             self._revive()
-            self._measure_lag()
 
     def _revive(self) -> None:
         """Start streams again whose thread has ended, each after a pause that grows while that goes on."""

@@ -36,7 +36,7 @@ class Process:
         self.metrics.state("blog", "running")
         self.metrics.committed("blog", now)
         self.metrics.page("blog", 1, 1, 0.1)
-        self.metrics.lag("blog", 1.0)
+        self.metrics.lags({"blog": 1.0})
 
     def lose_a_line(self) -> None:
         """Lose a log line."""
@@ -71,7 +71,7 @@ TROUBLES: dict[str, Callable[[Process], None]] = {
     "ContentwireStreamHalted": lambda process: process.metrics.state("blog", "stopped"),
     "ContentwireStreamRetrying": lambda process: process.metrics.state("blog", "retrying"),
     "ContentwirePollsFail": lambda process: process.polled(time.time() - 1000),
-    "ContentwireLagging": lambda process: process.metrics.lag("blog", 4000),
+    "ContentwireLagging": lambda process: process.metrics.lags({"blog": 4000}),
     "ContentwireNothingCommitted": lambda process: process.metrics.committed("blog", time.time() - 2000),
     "ContentwireDeadLetters": lambda process: process.metrics.dead_letters("blog", "MalformedItem"),
     "ContentwireStreamRestarts": lambda process: process.metrics.restarted("blog"),
