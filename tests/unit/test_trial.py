@@ -37,7 +37,7 @@ def configured(tmp_path: Path, cms: ScriptedCms, *lines: str) -> tuple[Config, C
     path = tmp_path / "contentwire.toml"
     text = '[kafka]\nbootstrap_servers = "k:9092"\n[connections.c]\nvendor = "contentful"\nspace = "s"\n'
     path.write_text(text + f'token = {{ env = "T" }}\nbase_url = "{cms.url}"\n' + "\n".join(lines))
-    config = load(path, {"T": "t"})
+    config = load(path, {"T": "token"})
     connection = config.connections["c"]
     return config, connection, find("contentful")("c", connection.settings)
 

@@ -15,7 +15,7 @@ def found(tmp_path: Path, connection: str, *, kafka: str = "", tables: str = "")
     """Return the names of the settings that have no effect."""
     path = tmp_path / "contentwire.toml"
     path.write_text(f'[kafka]\nbootstrap_servers = "k:9092"\n{kafka}\n[connections.c]\n{connection}\n{tables}')
-    config = load(path, {"T": "t"})
+    config = load(path, {"T": "token"})
     remarks = list(unused.of_connection(config, config.connections["c"]))
     if config.kafka.registry:
         remarks += unused.of_registry(config.kafka.registry)
