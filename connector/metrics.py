@@ -167,10 +167,12 @@ class Metrics:
         """Observe one event of a delta; a snapshot's events are as old as their content and do not belong here."""
         self._freshness.labels(connection).observe(max(seconds, 0.0))
 
-    def state(self, connection: str, state: StreamState) -> None:
-        """Note that the stream is in `state`, and in no other."""
-        for name in STATES:
-            self._state.labels(connection, name).set(name == state)
+    def states(self, states: Mapping[str, StreamState]) -> None:
+        """Note that each stream is in its state, and in no other; of any further stream nothing is known here."""
+        self._state.clear()
+        for connection, state in states.items():
+            for name in STATES:
+                self._state.labels(connection, name).set(name == state)
 
     def dead_letters(self, connection: str, error: str, n: int = 1) -> None:
         """Count `n` dead letters, by the class name of their error."""
@@ -245,7 +247,7 @@ class Metrics:
 
     def forget(self, connection: str) -> None:
         """Drop what only the owner of a stream can know, so that an alert does not see a former owner's last word."""
-        for gauge in (self._last_commit, self._last_poll, self._state, self._index, self._held_deletes):
+        for gauge in (self._last_commit, self._last_poll, self._index, self._held_deletes):
             gauge.remove_by_labels({"connection": connection})
 
     def render(self) -> bytes:

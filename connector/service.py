@@ -176,8 +176,7 @@ class Service:
     def _render(self) -> bytes:
         # One scrape at a time: two would mix the states that they show.
         with self._scraping:
-            for stream in self.status():
-                self._metrics.state(stream.connection, stream.state)
+            self._metrics.states({stream.connection: stream.state for stream in self.status()})
             self._metrics.lags(self._supervisor.lags())
             return self._metrics.render()
 

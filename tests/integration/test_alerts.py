@@ -33,7 +33,7 @@ class Process:
     def well(self) -> None:
         """Follow the stream without any trouble."""
         now = time.time()
-        self.metrics.state("blog", "running")
+        self.metrics.states({"blog": "running"})
         self.metrics.committed("blog", now)
         self.metrics.page("blog", 1, 1, 0.1)
         self.metrics.lags({"blog": 1.0})
@@ -66,10 +66,10 @@ class Process:
 
 
 TROUBLES: dict[str, Callable[[Process], None]] = {
-    "ContentwireDisconnected": lambda process: process.metrics.state("blog", "disconnected"),
-    "ContentwireStreamUnowned": lambda process: process.metrics.state("blog", "standby"),
-    "ContentwireStreamHalted": lambda process: process.metrics.state("blog", "stopped"),
-    "ContentwireStreamRetrying": lambda process: process.metrics.state("blog", "retrying"),
+    "ContentwireDisconnected": lambda process: process.metrics.states({"blog": "disconnected"}),
+    "ContentwireStreamUnowned": lambda process: process.metrics.states({"blog": "standby"}),
+    "ContentwireStreamHalted": lambda process: process.metrics.states({"blog": "stopped"}),
+    "ContentwireStreamRetrying": lambda process: process.metrics.states({"blog": "retrying"}),
     "ContentwirePollsFail": lambda process: process.polled(time.time() - 1000),
     "ContentwireLagging": lambda process: process.metrics.lags({"blog": 4000}),
     "ContentwireNothingCommitted": lambda process: process.metrics.committed("blog", time.time() - 2000),

@@ -65,8 +65,8 @@ def test_counters_add_up_and_gauges_replace() -> None:
 def test_a_stream_is_in_one_state() -> None:
     """Exactly one of all states is 1, the last one told."""
     metrics = Metrics()
-    metrics.state("blog", "running")
-    metrics.state("blog", "walk_starved")
+    metrics.states({"blog": "running"})
+    metrics.states({"blog": "walk_starved"})
     states = {
         dict(labels)["state"]: value
         for (name, labels), value in samples(metrics).items()
@@ -87,7 +87,7 @@ def test_a_forgotten_stream_leaves_no_stale_gauge() -> None:
     """After a stream has gone to another process its gauges are gone here; counters and other streams stay."""
     metrics = Metrics()
     for connection in ("blog", "shop"):
-        metrics.state(connection, "running")
+        metrics.states({connection: "running"})
         metrics.committed(connection, 1.0)
         metrics.index_size(connection, 1)
         metrics.held_deletes(connection, 1)
