@@ -241,8 +241,8 @@ class Follower:
                 self._reopen(further)
 
     def _reopen(self, error: ConnectorError) -> None:
-        if isinstance(error, RegistryChanged) and self._retries.lasting >= self.plan.pace.report_after:
-            # The transactions are sound, and nobody else hears of it: this stream is never ready meanwhile.
+        lasting = self._retries.lasting >= self.plan.pace.report_after
+        if isinstance(error, RegistryChanged) and lasting and not self._halted:  # it is never ready meanwhile
             self._standing.tell(state_of(error), str(error), error.hint)
             with suppress(ConnectorError):
                 self._publisher.say()
@@ -326,14 +326,17 @@ class Follower:
         self._standing.tell(state_of(error), str(error), error.hint)
         if news:
             self._log.error("stream stopped", error=type(error).__name__, message=str(error), hint=error.hint)
-        if self._once:
-            self.outcome = "stopped"
-        with suppress(ConnectorError):
+        self.outcome = "stopped" if self._once else ""
+        seconds = None if isinstance(error, DeletesHeld) else self.plan.pace.try_again
+        try:
             if self._parts:
                 self._publisher.say()
+        except ConnectorError as unsaid:
+            # A command may have fenced us, whose commit would pass for what we failed to write.
+            seconds = 0.0 if isinstance(unsaid, Fenced) else self.plan.pace.report_after
         if self.outcome:
             return
-        self._waiting.until_changed(None if isinstance(error, DeletesHeld) else self.plan.pace.try_again)
+        self._waiting.until_changed(seconds)
         self._retries.doubt_again()
         # Everything is built anew: credentials, certificates and what was cached may be other ones by now.
         self._close()

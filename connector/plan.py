@@ -9,7 +9,7 @@ import msgspec
 from connector.batch import Batch
 from connector.publisher import Publisher
 from connector.runner import Bounds
-from connector.source import Source
+from connector.source import Source, Unopened
 from connector.vendors import Vendor
 
 SnapshotMode = Literal["initial", "initial_only", "never", "when_needed"]
@@ -18,7 +18,7 @@ SnapshotMode = Literal["initial", "initial_only", "never", "when_needed"]
 class Parts(NamedTuple):
     """What a stream is made of while it is followed."""
 
-    source: Source
+    source: Source | Unopened
     publisher: Publisher
 
 

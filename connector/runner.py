@@ -10,7 +10,7 @@ import msgspec
 from connector.model import Checkpoint, SyncPage
 from connector.publisher import Publisher
 from connector.reconcile import reconcile
-from connector.source import Source
+from connector.source import Source, Unopened
 from connector.spool import Spool
 
 
@@ -26,7 +26,7 @@ class Bounds(msgspec.Struct, frozen=True):
 class Runner:
     """Follows one stream. Errors go to the caller, who decides by their remedy."""
 
-    def __init__(self, source: Source, publisher: Publisher, bounds: Bounds) -> None:
+    def __init__(self, source: Source | Unopened, publisher: Publisher, bounds: Bounds) -> None:
         self._source = source
         self._publisher = publisher
         self._bounds = bounds

@@ -15,11 +15,13 @@ import httpx
 from connector import __version__, http, network
 from connector.errors import (
     CheckpointRejected,
+    ConfigError,
     ForeignUrl,
     LocalTrouble,
     PageTooLarge,
     SourceRejected,
     SourceUnavailable,
+    StreamStopped,
     WalkBroken,
 )
 from connector.model import Checkpoint, Frame, SyncPage
@@ -247,6 +249,26 @@ class Source:
 
 
 _TRANSFER_HEADERS: Final = {"content-encoding", "content-length", "transfer-encoding"}
+
+
+class Unopened:
+    """Stands for a source that cannot be opened as things are: a file of certificates, or a proxy's secret, is amiss.
+
+    The stream is recovered and obeys commands all the same; who walks is told why, and the stream stops.
+    """
+
+    waiting_since: None = None
+
+    def __init__(self, vendor: Vendor, error: ConfigError) -> None:
+        self.vendor = vendor
+        self._error = error
+
+    def walk(self, _checkpoint: Checkpoint) -> Generator[SyncPage]:
+        """Raise `StreamStopped`."""
+        raise StreamStopped(str(self._error), hint=self._error.hint) from self._error
+
+    def close(self) -> None:
+        """Do nothing: nothing is open."""
 
 
 class _Inflate:

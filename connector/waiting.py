@@ -47,7 +47,7 @@ class Waiting:
             with suppress(ConnectorError, OSError):
                 if self.parts and self.parts.publisher.superseded():
                     break
-            if self._try_now.wait(self._plan.pace.look_again) or (due is not None and time.monotonic() >= due):
+            if (due is not None and time.monotonic() >= due) or self._try_now.wait(self._plan.pace.look_again):
                 break
         self._try_now.clear()
 

@@ -9,6 +9,7 @@ from connector import __version__, http
 from connector.batch import Assembler, Batch, Policy
 from connector.config import Config, Connection, KafkaConfig
 from connector.envelope import Provenance
+from connector.errors import ConfigError
 from connector.kafka.layout import Layout
 from connector.kafka.store import KafkaStore
 from connector.kafka.transaction import REAL_PRODUCER, ProducerFactory
@@ -19,7 +20,7 @@ from connector.publisher import Publisher
 from connector.registry import Registry
 from connector.runner import Bounds
 from connector.secret import Secret
-from connector.source import Observer, Source, Transport, ignore
+from connector.source import Observer, Source, Transport, Unopened, ignore
 from connector.status import now_ms
 from connector.vendors import Vendor, find
 
@@ -44,7 +45,11 @@ def plan(  # noqa: PLR0913  what is beyond the connection are keywords with defa
     laid_out = layout(kafka, connection)
 
     def start(stop: threading.Event, hooks: Hooks) -> Parts:
-        source = open_source(connection, vendor, stop=stop, observe=hooks.page, transport=transport)
+        source: Source | Unopened
+        try:
+            source = open_source(connection, vendor, stop=stop, observe=hooks.page, transport=transport)
+        except ConfigError as error:
+            source = Unopened(vendor, error)
         store = KafkaStore(kafka.properties(), laid_out, registry(kafka), producer=producer)
         return Parts(source, publisher(store, kafka, connection, vendor, hooks.committed, owner=owner))
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import certifi
 import pytest
 
 from connector.demo.broker import Broker
@@ -35,6 +36,12 @@ def running(workplace: Workplace, *, ahead: int = 0) -> Iterator[None]:
         child.wait(30)
 
 
+def reported(workplace: Workplace) -> str:
+    """Return the state that the stream's owner has reported last."""
+    (stream,) = json.loads(workplace.run("status", "--json").out)
+    return str((stream["report"] or {}).get("state", ""))
+
+
 def state(workplace: Workplace) -> str:
     """Return what `status` says of the stream."""
     (stream,) = json.loads(workplace.run("status", "--json").out)
@@ -49,7 +56,7 @@ def test_an_owner_with_another_clock_is_heard(place: Place, ahead: int) -> None:
         with running(workplace, ahead=ahead):
             eventually(lambda: state(workplace) == "running", within=40)
             assert workplace.run("pause", "blog").code == 0
-            eventually(lambda: '"paused"' in workplace.run("status", "--json").out, within=30)
+            eventually(lambda: reported(workplace) == "paused", within=30)
             ended = workplace.run("resume", "blog", "--timeout", "30")
             assert (ended.code, "blog: running, says" in ended.out) == (0, True), ended
 
@@ -72,6 +79,27 @@ def test_a_stream_that_stops_again_says_why_and_one_that_works_says_so(place: Pl
             assert ended.code == 0, ended
             assert revisions(workplace) == [1]
             assert workplace.run("status").code == 0
+
+
+def test_a_stream_that_cannot_be_opened_says_so_and_obeys(place: Place) -> None:
+    """A file of certificates that is amiss meanwhile is told by `resume`; once it is right, the next one is heard."""
+    (item,) = case(ITEM)
+    with served([{**item, "sys": {**item["sys"], "id": 7}}]) as cms:
+        workplace = place(cms, 'malformed = "stop"', 'ca = "ca.pem"')
+        certificates = workplace.folder / "ca.pem"
+        certificates.write_bytes(Path(certifi.where()).read_bytes())
+        with running(workplace):
+            eventually(lambda: state(workplace) == "stopped", within=40)
+            certificates.rename(workplace.folder / "away.pem")
+            cms.initial = [item]
+            workplace.edit("ca = .*", "")
+            ended = workplace.run("resume", "blog", "--timeout", "30")
+            assert ended.code == 1, ended
+            assert "blog: stopped: ca: " in ended.err
+            assert "ca.pem" in workplace.run("status").out
+            (workplace.folder / "away.pem").rename(certificates)
+            ended = workplace.run("resume", "blog", "--timeout", "30")
+            assert ended.code == 0, ended
 
 
 def test_a_stream_that_nothing_answers_is_still_trying(place: Place) -> None:
