@@ -16,13 +16,18 @@ _SAMPLE = {"entity_type": "entry", "locale": "all"}
 
 def of_process(config: Config) -> str:
     """Return what a process of this configuration may do. Raises `BrokerFatal`, naming each right that is missing."""
-    kafka = config.kafka
-    rights = Rights(kafka.properties())
-    group = f"{kafka.prefix}.connectors"
-    wake_ups = handover.spec(kafka.prefix, kafka.replication_factor)
-    lacks = [*rights.to_join(group), *rights.on_topics([wake_ups])]
+    rights = Rights(config.kafka.properties())
+    group = f"{config.kafka.prefix}.connectors"
+    lacks = rights.to_join(group)
     check(lacks + [lack for named in (state.GROUP, reader.GROUP, link.GROUP) for lack in rights.to_name(named)])
-    return f"may join the group {group} and use {wake_ups.name}"
+    return f"may join the group {group}"
+
+
+def of_handover(config: Config) -> str:
+    """Return whether webhook calls can be handed on; raises as `of_process` does. A run does without, if need be."""
+    spec = handover.spec(config.kafka.prefix, config.kafka.replication_factor)
+    check(Rights(config.kafka.properties()).on_topics([spec]))
+    return f"webhook calls can be handed on by {spec.name}"
 
 
 def of_stream(config: Config, connection: Connection, cluster: Cluster) -> str:
@@ -56,17 +61,23 @@ def of_machine(config: Config, cluster: Cluster) -> str:
             f"{len(config.connections)} connections can take {wanted}",
             hint="raise the hard limit: ulimit -Hn, or LimitNOFILE= of the service",
         )
+    threads = limits.needed_threads(len(config.connections), cluster.brokers())
+    if limits.threads() < threads:
+        raise LocalTrouble(
+            f"a process may have {limits.threads()} threads here, and can come to need {threads}",
+            hint="raise ulimit -u, TasksMax= of the service, or the container's limit of processes",
+        )
     try:
         folder, free = limits.scratch()
     except OSError as error:
         raise LocalTrouble.of(error, "a temporary file") from error
-    return f"{wanted} open files are enough, and {folder} has {free >> 20} MiB free"
+    return f"{wanted} open files and {threads} threads are enough, and {folder} has {free >> 20} MiB free"
 
 
 def _followed(cluster: Cluster, group: str, state_topic: str) -> bool:
     """Return whether a process owns the stream; one that must not look at the group had better think so."""
     try:
-        return any(state_topic in topics for _, topics in cluster.members(group))
+        return cluster.rebalancing(group) or any(state_topic in topics for _, topics in cluster.members(group))
     except BrokerFatal:
         return True
 

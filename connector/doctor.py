@@ -1,23 +1,24 @@
 """Examines a configuration against the world before anything is published: changes nothing, says what to do next."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
-from connector import access, subject, trial, unused, wiring
+from connector import access, subject, tail, trial, unused, wiring
 from connector.config import Config, Connection
-from connector.errors import ConfigError, ConnectorError, InternalFailure, TopicMismatch, Unreachable
+from connector.errors import ConfigError, ConnectorError, ForeignRecord, InternalFailure, TopicMismatch, Unreachable
+from connector.foreign import remedy, told
 from connector.kafka.cluster import Cluster
 from connector.kafka.layout import Layout
 from connector.kafka.topics import Topics, first_seen
 from connector.model import Checkpoint
 from connector.registry import Registry
-from connector.tail import changes_pattern
 from connector.vendors import Remark, Vendor, find
 
 Verdict = Literal["ok", "warning", "failed"]
 
+_NEWEST: Final = 100
 OK, FAILED, CONFIGURATION, ENVIRONMENT, INTERNAL = 0, 1, 2, 3, 4
 
 
@@ -66,6 +67,8 @@ def examine(config: Config) -> Iterator[Finding]:
     if broker.verdict == "ok":
         yield _finding("machine", lambda: access.of_machine(config, cluster))
         yield _finding("rights", lambda: access.of_process(config))
+        handed_on = _finding("webhooks", lambda: access.of_handover(config))
+        yield handed_on if handed_on.verdict == "ok" else _poorer(handed_on)
     registry = wiring.registry(config.kafka)
     answers = True
     if registry:
@@ -101,9 +104,14 @@ def _connection(
     if registry == "silent":
         return
     if cluster:
-        yield _finding(f"{connection.name}: keys", lambda: subject.compare(config, connection, registry))
+        yield _finding(f"{connection.name}: keys", lambda: tail.compare(config, connection, registry))
     if registry:
         yield _schemas(config, connection, registry)
+
+
+def _poorer(finding: Finding) -> Finding:
+    """Return a failure as what it is where a run goes on without: a warning."""
+    return msgspec.structs.replace(finding, verdict="warning", exit_code=OK)
 
 
 def _schemas(config: Config, connection: Connection, registry: Registry) -> Finding:
@@ -158,8 +166,9 @@ def _topics(config: Config, connection: Connection, vendor: Vendor, cluster: Clu
     at = Topics(config.kafka.properties())
     yield _finding(topics, lambda: _inspect(at, layout, names, checkpoint))
     yield from unknown(at, layout, names.keys() - (checkpoint.partitions.keys() if checkpoint else set()))
-    if existing := [name for name in names if changes_pattern(layout).fullmatch(name)]:
+    if existing := [name for name in names if tail.changes_pattern(layout).fullmatch(name)]:
         yield from _differing(at, connection.name, existing, config.kafka.topic_config)
+        yield _finding(f"{connection.name}: records", lambda: _records(config, connection))
     if changed:
         yield Finding(
             f"{connection.name}: checkpoint",
@@ -185,8 +194,16 @@ def _differing(topics: Topics, of: str, names: Iterable[str], wanted: Mapping[st
             yield Finding(f"{of}: topic_config", "warning", f"topic {name} has {told}", hint)
 
 
+def _records(config: Config, connection: Connection) -> str:
+    if found := tail.newest_foreign(config, connection, _NEWEST):
+        raise ForeignRecord(
+            f"contentwire did not write what stands in the changes topics: {told(found)}", hint=remedy(connection.name)
+        )
+    return f"the newest {_NEWEST} of each partition are contentwire's"
+
+
 def _inspect(topics: Topics, layout: Layout, names: dict[str, int], checkpoint: Checkpoint | None) -> str:
-    present = {name for name in names if changes_pattern(layout).fullmatch(name)}
+    present = {name for name in names if tail.changes_pattern(layout).fullmatch(name)}
     written = set(checkpoint.partitions) if checkpoint else set()
     if layout.state_topic in names:
         topics.check(layout.state_spec())
@@ -202,7 +219,7 @@ def _inspect(topics: Topics, layout: Layout, names: dict[str, int], checkpoint: 
 def unknown(topics: Topics, layout: Layout, names: Iterable[str]) -> Iterator[Finding]:
     """Yield a warning for each topic at which a run would stop, if it met it: some only look like ours."""
     subject = f"{layout.connection}: topics"
-    for name in sorted(filter(changes_pattern(layout).fullmatch, names)):
+    for name in sorted(filter(tail.changes_pattern(layout).fullmatch, names)):
         try:
             topics.check_unwritten(name)
         except TopicMismatch as error:

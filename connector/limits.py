@@ -1,13 +1,18 @@
 """What this host allows a process: open files, and a folder for what does not fit into memory."""
 
 import errno
+import os
 import resource
 import shutil
 import tempfile
+from contextlib import suppress
+from pathlib import Path
 from typing import Final
 
 SCARCE: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 """Errors that say that this machine has no more of what a connection takes, whoever it is to."""
+
+_PIDS: Final = Path("/sys/fs/cgroup/pids.max")
 
 # Where the hard limit is "none", a system may still take no more than one of these.
 _MOST: Final = (1 << 20, 10_240)
@@ -41,6 +46,23 @@ def needed(connections: int, brokers: int = 1) -> int:
     Each connection has two Kafka clients, the process itself two more; a client has three files for every broker.
     """
     return 49 + 8 * brokers + connections * (10 + 6 * brokers)
+
+
+def threads() -> int:
+    """Return how many threads this process may come to have: by its limits, and by its control group's."""
+    allowed = [] if os.geteuid() == 0 else [_number(resource.getrlimit(resource.RLIMIT_NPROC)[0])]
+    with suppress(OSError, ValueError):  # not every system has it
+        allowed += [int(line) for line in _PIDS.read_text(encoding="ascii").split() if line.isdigit()]
+    return min(allowed, default=1 << 62)
+
+
+def needed_threads(connections: int, brokers: int = 1) -> int:
+    """Return how many threads a process may come to have that follows so many connections.
+
+    A Kafka client has two of its own and one for every broker, known or only named.
+    """
+    clients = 2 + 3 * connections
+    return 24 + 4 * connections + clients * (3 + 2 * brokers)
 
 
 def scratch() -> tuple[str, int]:

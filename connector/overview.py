@@ -136,7 +136,8 @@ def outcome(config: Config, connection: Connection, start: int, committed_at: in
     """
     cluster = Cluster(config.kafka.properties())
     topic = wiring.layout(config.kafka, connection).state_topic
-    if not any(topic in topics for _, topics in cluster.members(f"{config.kafka.prefix}.connectors")):
+    group = f"{config.kafka.prefix}.connectors"
+    if not (cluster.rebalancing(group) or any(topic in topics for _, topics in cluster.members(group))):
         return Outcome("unowned", f"{connection.name}: no process follows it now; the next contentwire run will")
     ends_at = time.monotonic() + timeout
     said: OwnerReport | None = None

@@ -5,7 +5,7 @@ from typing import Final, TypeVar
 
 from confluent_kafka import KafkaError, KafkaException
 
-from connector.errors import BrokerFatal, BrokerUnavailable, ConfigError, ConnectorError
+from connector.errors import BrokerFatal, BrokerUnavailable, ConfigError, ConnectorError, LocalTrouble
 
 Settings = Mapping[str, str]
 T = TypeVar("T")
@@ -132,10 +132,17 @@ _SILENCE: Final = {
 
 
 def create(make: Callable[..., T], client: Settings) -> T:
-    """Return a client made with the operator's settings; raises `ConfigError` if the library refuses them."""
+    """Return a client made with the operator's settings; raises `ConfigError` if the library refuses them.
+
+    Raises `LocalTrouble` where this machine has no threads or files left for it.
+    """
     try:
         return make(dict(client))
     except KafkaException as error:
+        if cause(error).code() == KafkaError._CRIT_SYS_RESOURCE:
+            raise LocalTrouble(
+                f"this machine refuses a Kafka client: {describe(cause(error))}", hint=hint(cause(error))
+            ) from error
         raise ConfigError(
             f"[kafka] client: the Kafka library refuses the settings: {describe(cause(error))}",
             hint="the names and values are librdkafka's: see its CONFIGURATION.md",

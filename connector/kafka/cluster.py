@@ -5,7 +5,7 @@ from concurrent.futures import Future
 from typing import Any, Final
 
 import msgspec
-from confluent_kafka import IsolationLevel, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import ConsumerGroupState, IsolationLevel, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._listoffsets import OffsetSpec
 
@@ -19,6 +19,7 @@ from connector.model import Checkpoint
 from connector.report import REPORT_KEY, OwnerReport, decode_report
 
 _A_FEW: Final = 100
+_SHARING: Final = {ConsumerGroupState.PREPARING_REBALANCING, ConsumerGroupState.COMPLETING_REBALANCING}
 _COMING: Final = {
     KafkaError.COORDINATOR_NOT_AVAILABLE,
     KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
@@ -63,19 +64,19 @@ class Cluster:
 
     def members(self, group: str) -> list[tuple[Member, frozenset[str]]]:
         """Return the members of a group, each with the topics that are assigned to it."""
-        try:
-            found = described(self._admin, group, self._timeout)
-        except KafkaException as error:
-            if cause(error).code() == KafkaError.GROUP_ID_NOT_FOUND:
-                return []
-            raise unavailable(f"asking for the group {group}", error) from error
+        found = self._described(group)
         return [
             (
                 Member(member.client_id, member.host.lstrip("/")),
                 frozenset(partition.topic for partition in member.assignment.topic_partitions),
             )
-            for member in found.members
+            for member in (found.members if found else ())
         ]
+
+    def rebalancing(self, group: str) -> bool:
+        """Return whether the members of a group are just sharing out the topics: who owns what cannot be told then."""
+        found = self._described(group)
+        return found is not None and found.state in _SHARING
 
     def last_checkpoint(self, topic: str, connection: str) -> Checkpoint | None:
         """Return the last committed checkpoint of a state topic that exists; None if there is none yet.
@@ -140,6 +141,14 @@ class Cluster:
 
         state.read(self._client, topic, range(start, self.end(topic)), apply, self._timeout)
         return decode_report(value) if value else None
+
+    def _described(self, group: str) -> Any:
+        try:
+            return described(self._admin, group, self._timeout)
+        except KafkaException as error:
+            if cause(error).code() == KafkaError.GROUP_ID_NOT_FOUND:
+                return None
+            raise unavailable(f"asking for the group {group}", error) from error
 
     def _read(self, topic: str, connection: str, span: range) -> tuple[dict[bytes, bytes | None], StateJudge]:
         """Return the last checkpoint and report within a span, as they are written, and what was in it."""

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable
-from typing import Final
+from typing import Any, Final
 
 from confluent_kafka import (
     Consumer,
@@ -13,7 +13,7 @@ from confluent_kafka import (
 )
 
 from connector.errors import BrokerUnavailable
-from connector.kafka.client import Settings, unavailable
+from connector.kafka.client import Settings, create, unavailable
 
 Apply = Callable[[bytes | None, bytes | None, int], None]
 """Takes a record: its key, its value, its offset."""
@@ -35,17 +35,16 @@ def read(client: Settings, topic: str, span: range, apply: Apply, timeout: float
 
     Raises `BrokerUnavailable` if the end is not reached while nothing arrives for `timeout` seconds.
     """
-    consumer = Consumer(
-        {
-            **client,
-            "group.id": GROUP,  # required by the client
-            "enable.auto.commit": False,
-            "auto.offset.reset": "error" if span.start else "earliest",
-            "isolation.level": "read_committed",
-            "enable.partition.eof": True,
-            "fetch.wait.max.ms": 50,
-        }
-    )
+    settings: Any = {
+        **client,
+        "group.id": GROUP,  # required by the client
+        "enable.auto.commit": False,
+        "auto.offset.reset": "error" if span.start else "earliest",
+        "isolation.level": "read_committed",
+        "enable.partition.eof": True,
+        "fetch.wait.max.ms": 50,
+    }
+    consumer: Consumer = create(Consumer, settings)
     try:
         # A number, not OFFSET_BEGINNING: asking for that offset costs the client half a second.
         consumer.assign([TopicPartition(topic, _PARTITION, span.start)])
