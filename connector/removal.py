@@ -15,13 +15,15 @@ from connector.index import Index
 from connector.kafka.cluster import Cluster
 from connector.kafka.layout import Layout, partitioned
 from connector.kafka.store import KafkaStore
-from connector.model import Checkpoint, KeySchemaId
+from connector.model import Checkpoint
 
 HEADERS: Final = ("topic", "partition", "offset", "why it is not of contentwire", "what becomes of it")
 
 _ATTEMPTS: Final = 10
 _COMPACTED: Final = "compaction drops it: it has no key to write a tombstone for"
 _NO_CHECKPOINT: Final = "nothing says where the stream stands: contentwire checkpoints import {}, of an exported one"
+_UNVOUCHED: Final = "stays, for nothing says what is live: import a checkpoint, then contentwire snapshot {} --all"
+_AT_ONCE: Final = 1000  # tombstones of one transaction
 _EXPIRES: Final = "the topic's retention ends it; it is passed over until then"
 
 
@@ -72,7 +74,9 @@ def remove(config: Config, connection: Connection) -> list[Found]:
                 checkpoint = _recovered(store, index)
                 judged = [_judged(each, layout, checkpoint, index) for each in found]
                 gone = [each.record for each in judged if each.removed and each.record.topic != layout.state_topic]
-                store.replace([Record(each.topic, each.key, None, [], each.partition) for each in gone])
+                for at in range(0, len(gone), _AT_ONCE):
+                    part = gone[at : at + _AT_ONCE]
+                    store.replace([Record(each.topic, each.key, None, [], each.partition) for each in part])
             except (Fenced, TransactionAborted, UnknownOutcome):
                 # The owner has taken the stream back meanwhile, or only a look tells what was committed.
                 continue
@@ -111,9 +115,11 @@ def _judged(found: Found, layout: Layout, checkpoint: Checkpoint | None, index: 
         return found
     if record.key == CHECKPOINT_KEY and checkpoint is None:
         return Found(record, removed=True, remark=_NO_CHECKPOINT.format(layout.connection))
-    if record.topic == layout.state_topic or checkpoint is None:
+    if record.topic == layout.state_topic:
         return Found(record, removed=True)
-    body = _entity(record.key, checkpoint.key_schema_id)
+    if checkpoint is None or not checkpoint.key_schema_id.framing:
+        return Found(record, remark=_UNVOUCHED.format(layout.connection))
+    body = _entity(record.key)
     entry = index.get(body) if body else None
     if body is None or entry is None or not entry.live:
         return Found(record, removed=True)
@@ -123,13 +129,12 @@ def _judged(found: Found, layout: Layout, checkpoint: Checkpoint | None, index: 
     return Found(record, removed=elsewhere, remark=f"the entity is live: {anew}")
 
 
-def _entity(key: bytes, written_as: KeySchemaId) -> bytes | None:
-    """Return the index key of an event's key, None where it is framed as none of the stream's."""
+def _entity(key: bytes) -> bytes | None:
+    """Return the index key of an event's key, whatever its schema is called; None where it is framed in no way."""
     try:
-        schema, body = codec.unframe(key)
+        return codec.unframe(key)[1]
     except ValueError:
         return None
-    return body if schema == written_as else None
 
 
 def _in_state(config: Config, connection: Connection) -> tuple[Checkpoint | None, Sequence[Foreign]]:

@@ -6,7 +6,7 @@ item has no clock or its key may have been forgotten, the letter stays, and a sn
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -53,12 +53,12 @@ class Outcome(msgspec.Struct, frozen=True):
         return f"{connection}: {told}; what was published or overtaken before was left out"
 
 
-def replay(config: Config, connection: Connection) -> Outcome:
-    """Publish what can be read by now; works on a running stream. Raises what `takeover.owning` raises.
+def replay(config: Config, connection: Connection, entries: Iterable[tail.Entry]) -> Outcome:
+    """Publish what can be read by now of these dead letters; works on a running stream.
 
-    Amid a snapshot, which reads every item again by itself, it raises `ConnectorError`.
+    Raises what `takeover.owning` raises, and `ConnectorError` amid a snapshot, which reads every item again by itself.
     """
-    letters = [entry.value for entry in tail.dead_letters(config, connection) if entry.value]
+    letters = [entry.value for entry in entries if entry.value]
     if not letters:
         return Outcome(0, 0)
     # What is still too large must not become another letter.

@@ -6,8 +6,6 @@ from typing import get_args
 from connector import codec, tail, wiring
 from connector.config import Config, Connection
 from connector.errors import BrokerFatal, ConfigError
-from connector.kafka.cluster import Cluster
-from connector.kafka.schemas import check_recorded
 from connector.model import ALL_LOCALES, EntityKey, EntityType
 from connector.registry import Registry
 
@@ -43,34 +41,19 @@ def subjects(config: Config, connection: Connection) -> Iterator[tuple[str, code
 def register(config: Config, connection: Connection) -> Iterator[tuple[str, int]]:
     """Register the schemas of a connection; yield each subject with its schema's id.
 
-    Raises what `compare` raises, before anything is registered.
+    Raises what `tail.compare` raises, before anything is registered.
     """
     at = registry(config)
-    compare(config, connection, at)
+    tail.compare(config, connection, at)
     for subject, name in subjects(config, connection):
         yield subject, at.register(subject, codec.text(name))
 
 
 def check(config: Config, connection: Connection) -> int:
-    """Return how many subjects hold or accept our schemas: all. Raises what `compare` and `accepted` raise."""
+    """Return how many subjects hold or accept our schemas: all. Raises what `tail.compare` and `accepted` raise."""
     at = registry(config)
-    compare(config, connection, at)
+    tail.compare(config, connection, at)
     return accepted(config, connection, at)[0]
-
-
-def compare(config: Config, connection: Connection, at: Registry | None) -> str:
-    """Return that keys are written as before, in a sentence.
-
-    Raises `RegistryChanged` or `KeySchemaChanged` where they would not be: what is registered then would get in the way
-    of a restored registry. Needs the broker, for the stream's checkpoint.
-    """
-    topic = wiring.layout(config.kafka, connection).state_topic
-    cluster = Cluster(config.kafka.properties())
-    checkpoint = cluster.last_checkpoint(topic, connection.name) if topic in cluster.topics() else None
-    if checkpoint is None or not checkpoint.key_schema_id.framing:
-        return "none were written yet"
-    check_recorded(at, checkpoint.key_schema_id, connection.name)
-    return f"written with the schema {checkpoint.key_schema_id.id}, as before"
 
 
 def accepted(config: Config, connection: Connection, at: Registry) -> tuple[int, int]:

@@ -3,7 +3,7 @@
 import json
 import re
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from types import MappingProxyType
@@ -13,12 +13,14 @@ import msgspec
 
 from connector import codec, wiring
 from connector.config import Config, Connection
-from connector.foreign import Foreign
+from connector.errors import ForeignRecord, StateTooNew
+from connector.foreign import Foreign, Standing
 from connector.kafka import reader
 from connector.kafka.cluster import Cluster
 from connector.kafka.layout import Layout, partitioned
 from connector.kafka.reader import Consumed, Place
-from connector.model import EntityKey, EntityType, KeySchemaId
+from connector.kafka.schemas import check_recorded
+from connector.model import Checkpoint, EntityKey, EntityType, KeySchemaId
 from connector.registry import Registry
 from connector.screen import moment, plain
 
@@ -95,10 +97,12 @@ def events(  # noqa: PLR0913  what readers choose
     """Yield what consumers of the connection's changes topics get, foreign records too.
 
     With `partitions`, how many a topic has, a record is foreign too where it is not in its key's partition. Raises what
-    `reader.records` raises, and what a registry does that does not answer or refuses.
+    `reader.records` and `compare` raise, and what a registry does that does not answer or refuses.
     """
     pattern = changes_pattern(wiring.layout(config.kafka, connection))
     registry = wiring.registry(config.kafka)
+    if not go_on:
+        compare(config, connection, registry)
     keys, values = _Decoder(registry, "key"), _Decoder(registry, "envelope", "flat")
     decode = partial(_event, keys, values, connection.name, partitions)
     client = config.kafka.properties()
@@ -106,31 +110,88 @@ def events(  # noqa: PLR0913  what readers choose
     return map(decode, found)
 
 
-def standing(
-    config: Config, connection: Connection, chosen: Callable[[EntityKey, str | None], bool]
-) -> dict[bytes, str | None]:
-    """Return what consumers hold now: the index keys of all live entities that are `chosen`, with their content types.
+class Live:
+    """What consumers hold of a stream: the index keys of live entities that are `chosen`, with their content types."""
+
+    def __init__(
+        self, config: Config, connection: Connection, chosen: Callable[[EntityKey, str | None], bool] = lambda *_: True
+    ) -> None:
+        written = partitions(config, connection)
+        self._events = partial(events, config, connection, from_beginning=True, until_end=True, partitions=written)
+        self._chosen = chosen
+        self._read_to: dict[Place, int] = {}
+        self._keys: dict[bytes, str | None] = {}
+
+    def read(self) -> Mapping[bytes, str | None]:
+        """Read to the end, from where the last call has ended; return what there is. Raises what `events` raises."""
+        for entry in self._events(go_on=self._read_to):
+            record = entry.record
+            self._read_to[record.topic, record.partition] = record.offset + 1
+            if not entry.foreign:
+                self._apply(EntityKey(**entry.key), entry.value)
+        return self._keys
+
+    def _apply(self, key: EntityKey, value: Mapping[str, Any] | None) -> None:
+        entity = None if value is None or value["op"] == "d" else value.get("after") or value
+        if entity is None:
+            self._keys.pop(codec.encode_key(key), None)
+        elif self._chosen(key, entity["content_type"]):
+            self._keys[codec.encode_key(key)] = entity["content_type"]
+
+
+def partitions(config: Config, connection: Connection) -> Mapping[str, int]:
+    """Return how many partitions each changes topic has that was written to."""
+    checkpoint = _checkpoint(config, connection)
+    return checkpoint.partitions if checkpoint else {}
+
+
+def compare(config: Config, connection: Connection, at: Registry | None) -> str:
+    """Return that keys are written as before, in a sentence.
+
+    Raises `RegistryChanged` or `KeySchemaChanged` where they would not be: what is registered then would get in the way
+    of a restored registry, and every record of ours looks foreign. Needs the broker, for the stream's checkpoint.
+    """
+    checkpoint = _checkpoint(config, connection)
+    if checkpoint is None or not checkpoint.key_schema_id.framing:
+        return "none were written yet"
+    check_recorded(at, checkpoint.key_schema_id, connection.name)
+    return f"written with the schema {checkpoint.key_schema_id.id}, as before"
+
+
+def newest_foreign(config: Config, connection: Connection, count: int) -> Sequence[Foreign]:
+    """Return what stands among the newest `count` records of each partition and was not written by contentwire.
 
     Raises what `events` raises.
     """
-    found: dict[bytes, str | None] = {}
-    for entry in events(config, connection, from_beginning=True, until_end=True):
-        if entry.foreign:
-            continue
-        key, value = EntityKey(**entry.key), entry.value
-        if value is None or value["op"] == "d":
-            found.pop(codec.encode_key(key), None)
-            continue
-        entity = value["after"] if "source" in value else value
-        if chosen(key, entity["content_type"]):
-            found[codec.encode_key(key)] = entity["content_type"]
-    return found
+    client, pattern = config.kafka.properties(), changes_pattern(wiring.layout(config.kafka, connection))
+    ends = reader.ends(client, pattern)
+    begin = {place: max(end - count, 0) for place, end in ends.items()}
+    standing = Standing()
+    written = partitions(config, connection)
+    for entry in events(config, connection, from_beginning=True, until_end=True, go_on=begin, partitions=written):
+        standing.note(*entry.standing())
+    return standing.found
+
+
+def _checkpoint(config: Config, connection: Connection) -> Checkpoint | None:
+    topic = wiring.layout(config.kafka, connection).state_topic
+    cluster = Cluster(config.kafka.properties())
+    if topic not in cluster.topics():
+        return None
+    try:
+        return cluster.last_checkpoint(topic, connection.name)
+    except ForeignRecord:
+        return cluster.read_state(topic, connection.name)[0]
+    except StateTooNew:
+        return None
 
 
 def dead_letters(config: Config, connection: Connection) -> Iterator[Entry]:
     """Yield the dead letters that the topic still holds, oldest first; `raw` is the item's bytes. As `events` else."""
     pattern = re.compile(re.escape(wiring.layout(config.kafka, connection).letters_topic))
-    decode = partial(_letter, _Decoder(wiring.registry(config.kafka), "dead_letter"))
+    registry = wiring.registry(config.kafka)
+    compare(config, connection, registry)
+    decode = partial(_letter, _Decoder(registry, "dead_letter"))
     return map(decode, reader.records(config.kafka.properties(), pattern, from_beginning=True, until_end=True))
 
 
@@ -154,7 +215,7 @@ class _Decoder:
     def __init__(self, registry: Registry | None, *names: codec.Name) -> None:
         self._registry = registry
         self._names = names
-        self._readers: dict[KeySchemaId, _Reader | None] = {
+        self._readers: dict[KeySchemaId, _Reader] = {
             codec.single_object(name).schema_id: partial(codec.decode, name) for name in names
         }
 
@@ -164,11 +225,11 @@ class _Decoder:
         Raises ValueError for anything else, and `ConnectorError` where the registry does not say.
         """
         written_by, body = codec.unframe(data or b"")
-        if written_by not in self._readers:
-            self._readers[written_by] = self._reader(written_by)
-        reader = self._readers[written_by]
+        reader = self._readers.get(written_by) or self._reader(written_by)
         if reader is None:
+            # Not remembered: one node of a registry may learn of a schema later than another.
             raise ValueError(f"the {written_by.framing} schema {written_by.id} is unknown")
+        self._readers[written_by] = reader
         return reader(body)
 
     def _reader(self, written_by: KeySchemaId) -> "_Reader | None":

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Callable, Mapping, Sequence
 from hashlib import blake2b
-from types import MappingProxyType
 from typing import Any, Final, Literal, TypeVar
 
 import msgspec
@@ -30,15 +29,15 @@ _ATTEMPTS: Final = 10
 _AT_ONCE: Final = 10_000  # index entries of one transaction
 
 
-def take_over(
-    config: Config, connection: Connection, edit: Edit, standing: Mapping[bytes, str | None] = MappingProxyType({})
-) -> Checkpoint:
+def take_over(config: Config, connection: Connection, edit: Edit, live: tail.Live | None = None) -> Checkpoint:
     """Commit what `edit` makes of the stream's checkpoint and return it. Raises what `owning` raises.
 
-    `standing`: index keys of what consumers hold, each with its content type. Those of which the stream knows nothing,
-    since its state was lost or others have written them, it knows as live from then on: a snapshot that does not meet
-    them deletes them.
+    `live`: what consumers hold. What of that the stream knows nothing of, since its state was lost or others have
+    written it, it knows as live from then on: a snapshot that does not meet it deletes it.
     """
+    if live:
+        # The most of it, while the owner goes on.
+        live.read()
     vendor = vendors.find(connection.vendor)(connection.name, connection.settings)
     fingerprint = wiring.fingerprint(config.kafka, connection, vendor)
     wanted: list[Checkpoint] = []
@@ -48,7 +47,8 @@ def take_over(
         if wanted and _same(found, wanted[-1]):
             return found
         wanted.append(edit(found, fingerprint))
-        _adopt(publisher, standing)
+        if live:
+            _adopt(publisher, live.read())
         return publisher.commit_checkpoint(wanted[-1])
 
     return owning(config, connection, act)
@@ -110,17 +110,14 @@ def snapshot(checkpoint: Checkpoint, fingerprint: str, *, anew: Anew, allow_dele
     return begun.accepting(ANY_TOPIC) if anew == "all" else begun
 
 
-def held(config: Config, connection: Connection, anew: Anew) -> dict[bytes, str | None]:
-    """Return what consumers hold of what a snapshot publishes `anew`, for `take_over`; a plain snapshot asks nobody.
-
-    Raises what `tail.events` raises.
-    """
+def held(config: Config, connection: Connection, anew: Anew) -> tail.Live | None:
+    """Return what consumers hold of what a snapshot publishes `anew`, for `take_over`; a plain snapshot asks nobody."""
     if anew is None:
-        return {}
+        return None
     if anew == "all":
-        return tail.standing(config, connection, lambda _key, _type: True)
+        return tail.Live(config, connection)
     types, ids = frozenset(anew["content_types"]), frozenset(anew["ids"])
-    return tail.standing(config, connection, lambda key, kind: key.id in ids or kind in types)
+    return tail.Live(config, connection, lambda key, kind: key.id in ids or kind in types)
 
 
 def selected(content_types: Sequence[str], ids: Sequence[str]) -> Anew:

@@ -220,7 +220,7 @@ def verify(config: Config, connection: Connection, *, shallow: bool, progress: P
     policy = wiring.policy(config.kafka, connection)
     delivered = Delivered(source, policy, start, progress)
     published = Published(policy.content_members, progress)
-    written = _written(config, connection)
+    written = tail.partitions(config, connection)
     events = partial(tail.events, config, connection, from_beginning=True, until_end=True, partitions=written)
     comparison = Comparison(delivered, published, shallow=shallow)
     try:
@@ -268,13 +268,6 @@ def _agree(ours: Trace, theirs: Trace, *, shallow: bool) -> bool:
 
 def _millis(clock: int | None) -> int | None:
     return None if clock is None else clock // 1000
-
-
-def _written(config: Config, connection: Connection) -> Mapping[str, int]:
-    """Return how many partitions each topic has that was written to."""
-    topic = wiring.layout(config.kafka, connection).state_topic
-    checkpoint = Cluster(config.kafka.properties()).last_checkpoint(topic, connection.name)
-    return checkpoint.partitions if checkpoint else {}
 
 
 def _letters(config: Config, connection: Connection) -> set[bytes]:

@@ -2,8 +2,7 @@
 
 import contextlib
 import sys
-from collections.abc import Iterable, Iterator, Mapping
-from types import MappingProxyType
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 import click
@@ -12,12 +11,11 @@ from connector import screen, takeover
 from connector.errors import ConnectorError
 from connector.foreign import remedy
 from connector.session import Session
-from connector.tail import Entry
+from connector.tail import Entry, Live
 
 connection_argument: Final = click.argument("connection")
 json_option: Final = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 limit_option: Final = click.option("--limit", type=click.IntRange(min=1), help="Print at most N.", metavar="N")
-_NOTHING: Final[Mapping[bytes, str | None]] = MappingProxyType({})
 session_of: Final = click.make_pass_decorator(Session)
 
 
@@ -64,10 +62,8 @@ def ours(session: Session, connection: str, entries: Iterable[Entry]) -> Iterato
             yield entry
 
 
-def take_over(
-    session: Session, connection: str, edit: takeover.Edit, done: str, standing: Mapping[bytes, str | None] = _NOTHING
-) -> int:
+def take_over(session: Session, connection: str, edit: takeover.Edit, done: str, live: Live | None = None) -> int:
     """Let a command edit a stream's checkpoint; say where the stream stands, and return when that was committed."""
-    checkpoint = takeover.take_over(*session.connection(connection, cms=False), edit, standing)
+    checkpoint = takeover.take_over(*session.connection(connection, cms=False), edit, live)
     say(session, f"{connection}: {done} (epoch {checkpoint.epoch}, after event {checkpoint.sequence})")
     return checkpoint.committed_at

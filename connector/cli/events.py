@@ -55,13 +55,14 @@ def verify(session: Session, connection: str, *, shallow: bool, as_json: bool, l
 @session_of
 def dead_letters(session: Session, connection: str, *, again: bool, as_json: bool, limit: int | None) -> None:
     """List the items of CONNECTION that could not be published, the newest last; --json shows their content."""
+    of = session.connection(connection, cms=False)
+    found = ours(session, connection, tail.dead_letters(*of))
     if again:
-        outcome = replay.replay(*session.connection(connection, cms=False))
+        outcome = replay.replay(*of, found)
         say(session, screen.table(replay.HEADERS, [letter.row() for letter in outcome.stays[:limit]]))
         say(session, outcome.remark(connection))
         return
-    found = tail.dead_letters(*session.connection(connection, cms=False))
-    letters = tail.newest(ours(session, connection, found), limit)
+    letters = tail.newest(found, limit)
     if as_json:
         lines(session, (letter.json() for letter in letters))
     else:

@@ -4,13 +4,13 @@ import re
 import time
 from collections.abc import Generator, Mapping
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 from confluent_kafka import OFFSET_END, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from connector.errors import BrokerUnavailable
-from connector.kafka.client import Settings, unavailable
+from connector.kafka.client import Settings, create, unavailable
 from connector.kafka.cluster import Cluster
 
 GROUP: Final = "contentwire-reader"
@@ -64,6 +64,24 @@ def records(
         consumer.close()
 
 
+def ends(client: Settings, pattern: re.Pattern[str]) -> dict[Place, int]:
+    """Return the offset behind the last record of each partition of every topic whose whole name matches `pattern`.
+
+    Raises `BrokerUnavailable` or `BrokerFatal`.
+    """
+    consumer = _consumer(client)
+    try:
+        topics = consumer.list_topics(timeout=_TIMEOUT).topics
+        places = [
+            (name, each) for name, topic in topics.items() if pattern.fullmatch(name) for each in topic.partitions
+        ]
+        return {place: consumer.get_watermark_offsets(TopicPartition(*place), _TIMEOUT)[1] for place in places}
+    except KafkaException as error:
+        raise unavailable("asking where topics end", error) from error
+    finally:
+        consumer.close()
+
+
 def holds_records(client: Settings, topic: str, partitions: int) -> bool:
     """Tell whether a topic that is there holds a committed record. Raises `BrokerUnavailable` or `BrokerFatal`."""
     consumer = _consumer(client)
@@ -78,16 +96,15 @@ def holds_records(client: Settings, topic: str, partitions: int) -> bool:
 
 
 def _consumer(client: Settings) -> Consumer:
-    return Consumer(
-        {
-            **client,
-            "group.id": GROUP,  # required by the client
-            "enable.auto.commit": False,
-            "auto.offset.reset": "earliest",
-            "isolation.level": "read_committed",
-            "enable.partition.eof": True,
-        }
-    )
+    settings: Any = {
+        **client,
+        "group.id": GROUP,  # required by the client
+        "enable.auto.commit": False,
+        "auto.offset.reset": "earliest",
+        "isolation.level": "read_committed",
+        "enable.partition.eof": True,
+    }
+    return create(Consumer, settings)
 
 
 def _follow(

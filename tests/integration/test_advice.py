@@ -1,11 +1,13 @@
 """Every difference that `verify` tells is mended by the command that it advises: both are run, on the real broker."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from confluent_kafka.admin import AdminClient
 
+from connector import config, takeover
 from connector.demo.broker import Broker
 from tests.command import Ended, Workplace
 from tests.scripted import ITEM, ONCE, Place, case, placing, rows, served
@@ -106,3 +108,23 @@ def test_what_the_stream_does_not_know_of_is_deleted_by_name(place: Place, admin
         assert command == ["snapshot", "blog", "--entity", "leaves"]
         assert mended(workplace, command)
         assert [op for op, _ in rows(workplace)][-1] == "d"
+
+
+def test_what_the_stream_deletes_meanwhile_is_deleted_once(place: Place) -> None:
+    """The topics are read before the stream is taken over, and to their end after it: its owner has gone on."""
+    (item,) = case(ITEM)
+    with served([entry(item, "stays"), entry(item, "leaves")]) as cms:
+        workplace = place(cms)
+        assert workplace.run(*ONCE).code == 0
+        loaded = config.load(workplace.path, workplace.environ)
+        blog = loaded.connections["blog"]
+        live = takeover.held(loaded, blog, "all")
+        assert live
+        assert len(live.read()) == 2
+        gone = {"sys": {"id": "leaves", "type": "DeletedEntry", "revision": 1, "deletedAt": "2024-09-01T10:00:00.000Z"}}
+        cms.release([gone])
+        cms.initial = [entry(item, "stays")]
+        assert workplace.run(*ONCE).code == 0
+        takeover.take_over(loaded, blog, partial(takeover.snapshot, anew="all", allow_deletes=False), live)
+        assert workplace.run(*ONCE).code == 0
+        assert [op for op, _ in rows(workplace)].count("d") == 1
