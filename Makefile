@@ -30,8 +30,9 @@ audit: setup  ## Look the locked dependencies up among known vulnerabilities; ne
 	@$(UV) export --quiet --frozen --all-extras --no-dev --no-emit-project | $(UV) tool run pip-audit --no-deps --disable-pip --requirement /dev/stdin
 
 test: setup  ## Run every test, on a real Kafka and a real registry.
+	@# Three workers on two cores: half of the time, brokers and processes are waited for.
 	@# What fails beside another worker is run once more, alone: a defect fails again, a starved machine does not.
-	@$(RUN) pytest -n 2 --dist worksteal || $(RUN) pytest --last-failed --last-failed-no-failures none
+	@$(RUN) pytest -n 3 --dist worksteal || $(RUN) pytest --last-failed --last-failed-no-failures none
 
 test-unit: setup  ## Run the tests that need no broker.
 	@$(RUN) pytest -n 2 -m 'not kafka and not faults' tests/unit tests/contract tests/property
