@@ -12,12 +12,13 @@ from canned import pages
 from figure import Figure
 from pydantic import SecretStr
 
-from connector import codec
-from connector.batch import Assembler, Batch, Policy, Route
-from connector.envelope import Provenance
-from connector.index import Index
-from connector.model import Checkpoint, EntityKey
-from connector.publisher import Publisher
+from connector.events import codec
+from connector.events.assembler import Assembler, Batch, Policy, Route
+from connector.events.envelope import Provenance
+from connector.events.index import Index
+from connector.model.change import EntityKey
+from connector.model.checkpoint import Checkpoint
+from connector.stream.publisher import Publisher
 from connector.vendors.contentful import Contentful, ContentfulSettings
 
 ORIGIN = "https://cdn.contentful.com"

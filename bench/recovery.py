@@ -9,12 +9,13 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, TopicPartiti
 from figure import Figure
 from process import alone, peak_megabytes
 
-from connector import codec
-from connector.batch import Batch, Tally
-from connector.checkpoint import CHECKPOINT_KEY, encode_checkpoint
-from connector.index import Index, IndexEntry
+from connector.events import codec
+from connector.events.assembler import Batch, Tally
+from connector.events.index import Index, IndexEntry
+from connector.events.state_record import CHECKPOINT_KEY, encode_checkpoint
 from connector.kafka.store import KafkaStore
-from connector.model import Checkpoint, EntityKey
+from connector.model.change import EntityKey
+from connector.model.checkpoint import Checkpoint
 
 _BATCH = 10_000
 _NO_CMS = "http://127.0.0.1:1"

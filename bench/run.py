@@ -18,7 +18,7 @@ import snapshot
 from figure import Figure, table
 from process import alone
 
-from connector.demo.broker import find_or_start
+from connector.devservers.broker import find_or_start
 
 _RESULTS = Path(__file__).parent / "results"
 _NAMES = ("cpu", "snapshot", "recovery", "latency")

@@ -18,9 +18,9 @@ from figure import Figure
 from page_server import PER_PAGE, serve
 from process import alone, peak_megabytes
 
-from connector.batch import Batch
-from connector.config import Config
-from connector.index import Index
+from connector.config.settings import Config
+from connector.events.assembler import Batch
+from connector.events.index import Index
 from connector.kafka.store import KafkaStore
 from connector.kafka.topics import Topics
 

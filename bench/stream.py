@@ -10,13 +10,13 @@ from confluent_kafka.admin import AdminClient
 from pydantic import SecretStr
 
 from connector import vendors, wiring
-from connector.batch import Batch
-from connector.config import Config, Connection, KafkaConfig
+from connector.cms.source import Transport
+from connector.config.settings import Config, Connection, KafkaConfig
+from connector.events.assembler import Batch
 from connector.kafka.layout import Layout
 from connector.kafka.store import KafkaStore
-from connector.publisher import Publisher
-from connector.runner import Bounds, Runner
-from connector.source import Transport
+from connector.stream.publisher import Publisher
+from connector.stream.runner import Bounds, Runner
 from connector.vendors.contentful import ContentfulSettings
 
 _NAME = "bench"

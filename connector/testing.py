@@ -3,13 +3,14 @@
 from collections import deque
 from collections.abc import Callable
 
-from connector import codec
-from connector.batch import Batch, Record, Route
-from connector.checkpoint import CHECKPOINT_KEY, decode_checkpoint
 from connector.errors import ConnectorError, UnknownOutcome
-from connector.index import Index
-from connector.model import Checkpoint, EntityKey
-from connector.report import REPORT_KEY, OwnerReport, decode_report, encode_report
+from connector.events import codec
+from connector.events.assembler import Batch, Record, Route
+from connector.events.index import Index
+from connector.events.owner_report import REPORT_KEY, OwnerReport, decode_report, encode_report
+from connector.events.state_record import CHECKPOINT_KEY, decode_checkpoint
+from connector.model.change import EntityKey
+from connector.model.checkpoint import Checkpoint
 
 Fault = Callable[["MemoryStore", Batch], None]
 

@@ -5,23 +5,24 @@ import json
 import threading
 from collections.abc import Callable, Iterable
 
-from connector import __version__, http
-from connector.batch import Assembler, Batch, Policy
-from connector.config import Config, Connection, KafkaConfig
-from connector.envelope import Provenance
+from connector import __version__
+from connector.cms import http
+from connector.cms.source import Observer, Source, Transport, Unopened, ignore
+from connector.config.secret import Secret
+from connector.config.settings import Config, Connection, KafkaConfig
 from connector.errors import ConfigError
+from connector.events.assembler import Assembler, Batch, Policy
+from connector.events.envelope import Provenance
 from connector.kafka.layout import Layout
+from connector.kafka.registry import Registry
 from connector.kafka.store import KafkaStore
 from connector.kafka.transaction import REAL_PRODUCER, ProducerFactory
 from connector.logs import Mask
-from connector.model import Checkpoint
-from connector.plan import Hooks, Parts, Plan
-from connector.publisher import Publisher
-from connector.registry import Registry
-from connector.runner import Bounds
-from connector.secret import Secret
-from connector.source import Observer, Source, Transport, Unopened, ignore
-from connector.status import now_ms
+from connector.model.checkpoint import Checkpoint
+from connector.stream.publisher import Publisher
+from connector.stream.runner import Bounds
+from connector.stream.spec import Hooks, Parts, Plan
+from connector.stream.status import now_ms
 from connector.vendors import Vendor, find
 
 

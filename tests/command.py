@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
-from connector import sandbox
+from connector.commands import simulate
 from connector.simulator import Simulator
 
 COMMAND = (sys.executable, "-m", "connector.cli")
@@ -148,7 +148,7 @@ def following(
 
     `kafka` are further lines of the `[kafka]` table. Polls ten times a second.
     """
-    text, environ = sandbox.tables({name: simulator.connection(name) for name in names})
+    text, environ = simulate.tables({name: simulator.connection(name) for name in names})
     paced = re.sub(r"(?m)^(vendor = .*)$", r"\1\npoll_interval = 0.1", text)
     workplace = Workplace(folder, environ, prefix)
     workplace.write(f'[kafka]\nbootstrap_servers = "{bootstrap}"\nprefix = "{prefix}"\n{kafka}\n\n{paced}')

@@ -11,8 +11,8 @@ from typing import TypeVar
 
 import pytest
 
-from connector.demo import apicurio, broker
-from connector.demo.broker import Broker
+from connector.devservers import apicurio, broker
+from connector.devservers.broker import Broker
 from connector.errors import ConnectorError
 
 T = TypeVar("T")

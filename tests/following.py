@@ -8,17 +8,18 @@ from typing import Any, Protocol
 
 import msgspec
 
-from connector.batch import Assembler, Policy, Route
-from connector.envelope import Provenance
-from connector.follower import Follower
-from connector.metrics import Metrics
-from connector.model import Checkpoint, EntityKey
-from connector.plan import Hooks, Pace, Parts, Plan
-from connector.publisher import Publisher
-from connector.publisher import Store as DurableStore
-from connector.runner import Bounds
+from connector.cms.source import Source, Transport, ignore
+from connector.events.assembler import Assembler, Policy, Route
+from connector.events.envelope import Provenance
+from connector.model.change import EntityKey
+from connector.model.checkpoint import Checkpoint
+from connector.service.metrics import Metrics
 from connector.simulator import Simulator
-from connector.source import Source, Transport, ignore
+from connector.stream.follower import Follower
+from connector.stream.publisher import Publisher
+from connector.stream.publisher import Store as DurableStore
+from connector.stream.runner import Bounds
+from connector.stream.spec import Hooks, Pace, Parts, Plan
 from tests.cms import connect
 from tests.values import CONNECTION
 

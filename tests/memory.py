@@ -2,10 +2,11 @@
 
 import msgspec
 
-from connector.batch import Assembler, Batch, Policy, Record
-from connector.envelope import Provenance
-from connector.model import Change, Checkpoint, DeadLetter, Phase
-from connector.publisher import Publisher
+from connector.events.assembler import Assembler, Batch, Policy, Record
+from connector.events.envelope import Provenance
+from connector.model.change import Change, DeadLetter
+from connector.model.checkpoint import Checkpoint, Phase
+from connector.stream.publisher import Publisher
 from connector.testing import MemoryStore
 from tests.values import CONNECTION, page
 

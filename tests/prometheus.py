@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from connector.demo.child import Child, free_ports
+from connector.devservers.child import Child, free_ports
 
 
 def binary(name: str) -> str:

@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from connector import codec
-from connector.batch import Record
-from connector.model import EntityKey
+from connector.events import codec
+from connector.events.assembler import Record
+from connector.model.change import EntityKey
 
 
 class Seen(NamedTuple):

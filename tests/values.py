@@ -6,7 +6,9 @@ from typing import Any
 
 import msgspec
 
-from connector.model import Change, Checkpoint, DeadLetter, EntityKey, Scope, SyncPage
+from connector.model.change import Change, DeadLetter, EntityKey, Scope
+from connector.model.checkpoint import Checkpoint
+from connector.model.page import SyncPage
 
 CONNECTION = "blog"
 

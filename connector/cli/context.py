@@ -7,11 +7,12 @@ from typing import Final
 
 import click
 
-from connector import screen, takeover
+from connector import console
+from connector.cli.session import Session
+from connector.commands import takeover
 from connector.errors import ConnectorError
-from connector.foreign import remedy
-from connector.session import Session
-from connector.tail import Entry, Live
+from connector.kafka.foreign_records import remedy
+from connector.kafka.published import Entry, Live
 
 connection_argument: Final = click.argument("connection")
 json_option: Final = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
@@ -32,9 +33,9 @@ def warn(session: Session, text: str) -> None:
 
 def complain(session: Session, message: str, hint: str) -> None:
     """Say what is wrong, and what is next."""
-    warn(session, f"contentwire: {screen.plain(message)}")
+    warn(session, f"contentwire: {console.plain(message)}")
     if hint:
-        warn(session, f"  -> {screen.plain(hint)}")
+        warn(session, f"  -> {console.plain(hint)}")
 
 
 def confirm(question: str) -> None:

@@ -5,10 +5,15 @@ from itertools import islice
 
 import click
 
-from connector import overview, removal, replay, screen, subject, tail
-from connector import verify as proof
+from connector import console
 from connector.cli.context import complain, connection_argument, json_option, limit_option, lines, ours, say, session_of
-from connector.session import Session
+from connector.cli.session import Session
+from connector.commands import dead_letters as replays
+from connector.commands import foreign_records as foreign
+from connector.commands import schemas as subjects
+from connector.commands import status
+from connector.kafka import published
+from connector.verify import proof
 
 
 @click.command(name="tail")
@@ -23,9 +28,9 @@ def tail_events(  # noqa: PLR0913  an option each
 ) -> None:
     """Print decoded events of CONNECTION: op, table, id, locale, revision, freshness; t is a tombstone."""
     of = session.connection(connection, cms=False)
-    if not tail.topics(*of):
+    if not published.topics(*of):
         complain(session, f"{connection}: there are no events yet", "the first `contentwire run` publishes them")
-    entries = tail.events(*of, from_beginning=from_beginning, until_end=until_end)
+    entries = published.events(*of, from_beginning=from_beginning, until_end=until_end)
     for entry in islice(ours(session, connection, entries), limit):
         say(session, entry.json() if as_json else entry.event())
 
@@ -39,9 +44,9 @@ def tail_events(  # noqa: PLR0913  an option each
 def verify(session: Session, connection: str, *, shallow: bool, as_json: bool, limit: int | None) -> int:
     """Compare what the CMS delivers now with the topics of CONNECTION, key by key. Exit code 1: they differ."""
     loaded, found = session.connection(connection)
-    overview.checkpoint(loaded, connection)  # there is nothing to compare before the first run: it says so
+    status.checkpoint(loaded, connection)  # there is nothing to compare before the first run: it says so
     session.log()
-    with screen.counting() as progress:
+    with console.counting() as progress:
         report = proof.verify(loaded, found, shallow=shallow, progress=progress)
     say(session, json.dumps(report.facts(limit), indent=2) if as_json else report.text(connection, limit))
     return 0 if report.proven else 1
@@ -56,17 +61,17 @@ def verify(session: Session, connection: str, *, shallow: bool, as_json: bool, l
 def dead_letters(session: Session, connection: str, *, again: bool, as_json: bool, limit: int | None) -> None:
     """List the items of CONNECTION that could not be published, the newest last; --json shows their content."""
     of = session.connection(connection, cms=False)
-    found = ours(session, connection, tail.dead_letters(*of))
+    found = ours(session, connection, published.dead_letters(*of))
     if again:
-        outcome = replay.replay(*of, found)
-        say(session, screen.table(replay.HEADERS, [letter.row() for letter in outcome.stays[:limit]]))
+        outcome = replays.replay(*of, found)
+        say(session, console.table(replays.HEADERS, [letter.row() for letter in outcome.stays[:limit]]))
         say(session, outcome.remark(connection))
         return
-    letters = tail.newest(found, limit)
+    letters = published.newest(found, limit)
     if as_json:
         lines(session, (letter.json() for letter in letters))
     else:
-        say(session, screen.table(tail.LETTER_HEADERS, [letter.letter() for letter in letters]))
+        say(session, console.table(published.LETTER_HEADERS, [letter.letter() for letter in letters]))
 
 
 @click.command(name="foreign-records")
@@ -77,12 +82,12 @@ def dead_letters(session: Session, connection: str, *, again: bool, as_json: boo
 def foreign_records(session: Session, connection: str, *, out: bool, as_json: bool) -> int:
     """List what others wrote into the topics of CONNECTION. Exit code 1: something is there, and stays."""
     of = session.connection(connection, cms=False)
-    found = removal.remove(*of) if out else removal.find(*of)
+    found = foreign.remove(*of) if out else foreign.find(*of)
     if as_json:
         say(session, json.dumps([each.facts() for each in found], indent=2))
     else:
-        say(session, screen.table(removal.HEADERS, [each.row() for each in found]))
-        say(session, removal.remark(connection, found))
+        say(session, console.table(foreign.HEADERS, [each.row() for each in found]))
+        say(session, foreign.remark(connection, found))
     return 0 if all(each.removed for each in found) else 1
 
 
@@ -97,7 +102,7 @@ def register_schemas(session: Session) -> None:
     """Register the schemas of every connection, as the first run would."""
     loaded = session.config(cms=())
     for connection in loaded.connections.values():
-        lines(session, (f"{name} has id {schema_id}" for name, schema_id in subject.register(loaded, connection)))
+        lines(session, (f"{name} has id {schema_id}" for name, schema_id in subjects.register(loaded, connection)))
 
 
 @schemas.command(name="check")
@@ -106,7 +111,7 @@ def check_schemas(session: Session) -> None:
     """Ask the registry whether it accepts the schemas of every connection; register nothing."""
     loaded = session.config(cms=())
     for connection in loaded.connections.values():
-        say(session, f"{connection.name}: {subject.check(loaded, connection)} subjects accept the schemas")
+        say(session, f"{connection.name}: {subjects.check(loaded, connection)} subjects accept the schemas")
 
 
 COMMANDS = (tail_events, verify, dead_letters, foreign_records, schemas)

@@ -15,11 +15,12 @@ from typing import Any, Final, NoReturn
 
 import click
 
-from connector import __version__, doctor, logs, screen
+from connector import __version__, console, logs
 from connector.cli import events, setup, streams
 from connector.cli.context import complain, warn
+from connector.cli.session import Session
+from connector.commands import check
 from connector.errors import ConfigError, ConnectorError, LocalTrouble
-from connector.session import Session
 
 _FAILED: Final = 1
 _INTERRUPTED: Final = 130
@@ -127,8 +128,8 @@ def failed(session: Session, error: ConnectorError) -> int:
     complain(session, str(error), error.hint)
     if isinstance(error, ConfigError) and len(error.problems) > 1:
         for problem in error.problems:
-            warn(session, f"  {screen.plain(problem)}")
-    return doctor.exit_code(error)
+            warn(session, f"  {console.plain(problem)}")
+    return check.exit_code(error)
 
 
 class _Output(io.FileIO):

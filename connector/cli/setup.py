@@ -10,11 +10,14 @@ from typing import Any
 import click
 import msgspec
 
-from connector import config, doctor, sandbox, screen
+from connector import console
 from connector.cli.context import complain, json_option, say, session_of
+from connector.cli.session import Session
+from connector.commands import check as checks
+from connector.commands import simulate as simulation
+from connector.config.load import write_sample
 from connector.errors import ConfigError, ConnectorError
-from connector.service import Service
-from connector.session import Session
+from connector.service.process import Service
 
 
 @click.command()
@@ -22,7 +25,7 @@ from connector.session import Session
 @session_of
 def init(session: Session, *, force: bool) -> None:
     """Write a commented sample configuration."""
-    config.write_sample(session.path, overwrite=force)
+    write_sample(session.path, overwrite=force)
     click.echo(f"{session.path} written: name your space and broker in it, then run `contentwire check`")
 
 
@@ -32,15 +35,15 @@ def init(session: Session, *, force: bool) -> None:
 def check(session: Session, *, as_json: bool) -> int:
     """Examine configuration, credentials, broker, topics and registry; change nothing."""
     try:
-        findings = list(doctor.examine(session.config()))
+        findings = list(checks.examine(session.config()))
     except ConfigError as error:
-        findings = doctor.refused(error)
+        findings = checks.refused(error)
     if as_json:
         say(session, json.dumps([msgspec.to_builtins(finding) for finding in findings], indent=2))
     else:
         rows = [(each.verdict, each.subject, each.message, each.hint) for each in findings]
-        say(session, screen.table(("verdict", "what", "found", "what to do"), rows))
-    return doctor.verdict(findings)
+        say(session, console.table(("verdict", "what", "found", "what to do"), rows))
+    return checks.verdict(findings)
 
 
 @click.command()
@@ -62,7 +65,7 @@ def run(session: Session, *, until_caught_up: bool, timeout: float, log_format: 
     terminal = any(os.isatty(number) for number in range(3))
     service = Service(session, once=until_caught_up, give_up_after=timeout, terminal=terminal)
     live = log_format == "auto" and sys.stderr.isatty()
-    with screen.progress(service.status) if live else contextlib.nullcontext():
+    with console.progress(service.status) if live else contextlib.nullcontext():
         session.log(
             json={"auto": None, "text": False, "json": True}[log_format],
             level=log_level or ("warning" if live else "info"),
@@ -80,7 +83,9 @@ def run(session: Session, *, until_caught_up: bool, timeout: float, log_format: 
 @click.option("--entries", type=click.IntRange(min=1), default=300, show_default=True, help="Entries at the start.")
 def simulate(host: str, port: int, seed: int, entries: int) -> None:
     """Serve simulated CMSs on loopback, and print what to write into a configuration to follow them."""
-    sandbox.serve(host, port, seed=seed, entries=entries, started=lambda each: click.echo(sandbox.instructions(each)))
+    simulation.serve(
+        host, port, seed=seed, entries=entries, started=lambda each: click.echo(simulation.instructions(each))
+    )
 
 
 @click.command()

@@ -8,9 +8,11 @@ from typing import Any
 import click
 import msgspec
 
-from connector import overview, screen, takeover
+from connector import console
 from connector.cli.context import complain, confirm, connection_argument, json_option, say, session_of, take_over
-from connector.session import Session
+from connector.cli.session import Session
+from connector.commands import status as statuses
+from connector.commands import takeover
 
 
 @click.command()
@@ -19,12 +21,12 @@ from connector.session import Session
 def status(session: Session, *, as_json: bool) -> int:
     """Show where every stream stands and which process owns it. Exit code 1: one waits for an operator."""
     loaded = session.config(cms=(), registry=False)
-    streams = list(overview.streams(loaded))
+    streams = list(statuses.streams(loaded))
     if as_json:
         say(session, json.dumps([stream.facts() for stream in streams], indent=2))
     else:
-        say(session, screen.table(overview.HEADERS, [stream.row() for stream in streams]))
-    for message, hint in overview.warnings(loaded):
+        say(session, console.table(statuses.HEADERS, [stream.row() for stream in streams]))
+    for message, hint in statuses.warnings(loaded):
         complain(session, message, hint)
     return 1 if any(stream.stopped for stream in streams) else 0
 
@@ -73,11 +75,11 @@ def resume(session: Session, connection: str, *, no_wait: bool, timeout: float) 
     Exit codes: 0 it works (or will, once a process follows it), 1 it has stopped again, 3 it is still trying.
     """
     loaded, found = session.connection(connection, cms=False)
-    before = overview.state_end(loaded, found)
+    before = statuses.state_end(loaded, found)
     committed_at = take_over(session, connection, takeover.resume, "asked to go on")
     if no_wait:
         return 0
-    came = overview.outcome(loaded, found, before, committed_at, timeout)
+    came = statuses.outcome(loaded, found, before, committed_at, timeout)
     if came.kind in ("running", "unowned"):
         say(session, came.message)
         return 0
@@ -104,8 +106,8 @@ def list_checkpoints(ctx: click.Context, *, as_json: bool) -> None:
 def show(session: Session, connection: str) -> None:
     """Show every member of the last checkpoint of CONNECTION."""
     loaded, _ = session.connection(connection, cms=False, registry=False)
-    facts = msgspec.to_builtins(overview.checkpoint(loaded, connection))
-    say(session, screen.table(("member", "value"), facts.items()))
+    facts = msgspec.to_builtins(statuses.checkpoint(loaded, connection))
+    say(session, console.table(("member", "value"), facts.items()))
 
 
 @checkpoints.command(name="export")
@@ -114,7 +116,7 @@ def show(session: Session, connection: str) -> None:
 def export_checkpoint(session: Session, connection: str) -> None:
     """Print the last checkpoint of CONNECTION as JSON, for `import`. It holds the cursor: see who may read it."""
     loaded, _ = session.connection(connection, cms=False, registry=False)
-    click.echo(takeover.exported(overview.checkpoint(loaded, connection)))
+    click.echo(takeover.exported(statuses.checkpoint(loaded, connection)))
 
 
 @checkpoints.command()

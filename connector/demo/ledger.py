@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from connector.model import ALL_LOCALES, EntityKey
+from connector.model.change import ALL_LOCALES, EntityKey
 from connector.simulator import Change, Live
 
 

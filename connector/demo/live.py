@@ -13,6 +13,7 @@ from typing import Final
 
 from rich.console import Console
 
+from connector import devservers
 from connector.demo import guide, pipeline
 from connector.demo.pipeline import CONNECTOR
 from connector.demo.show import Show
@@ -88,7 +89,7 @@ def _same_signals_afterwards() -> Iterator[None]:
 @contextmanager
 def _fetching_shown() -> Iterator[None]:
     """Show the log lines of downloads where there is no terminal for their progress bar."""
-    logger, handler = logging.getLogger(pipeline.__package__), logging.StreamHandler(sys.stderr)
+    logger, handler = logging.getLogger(devservers.__name__), logging.StreamHandler(sys.stderr)
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)
     try:

@@ -16,12 +16,12 @@ import msgspec
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
-from connector.demo import apicurio, broker
-from connector.demo.broker import Broker
-from connector.demo.child import Child, free_ports
 from connector.demo.view import View
+from connector.devservers import apicurio, broker
+from connector.devservers.broker import Broker
+from connector.devservers.child import Child, free_ports
 from connector.errors import ConnectorError
-from connector.registry import Registry
+from connector.kafka.registry import Registry
 from connector.simulator import Simulator
 
 CONNECTOR: Final = (sys.executable, "-m", "connector.cli")

@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 import msgspec
 
 from connector.demo.ledger import Account, Identity, Received
-from connector.model import EntityKey
+from connector.model.change import EntityKey
+from connector.model.timestamp import micros
 from connector.simulator import Live
-from connector.timestamp import micros
 
 _Place = tuple[str, str, str]
 

@@ -7,12 +7,12 @@ from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 
-from connector import codec
 from connector.demo.ledger import Identity, Received
 from connector.errors import BrokerUnavailable, ConnectorError
+from connector.events import codec
 from connector.kafka.client import unavailable
-from connector.model import EntityKey
-from connector.registry import Registry
+from connector.kafka.registry import Registry
+from connector.model.change import EntityKey
 
 _TURN = 0.1
 _LOOK = 0.01

@@ -11,7 +11,7 @@ from connector.demo.reader import Decoder, Follower, read_all
 from connector.demo.scenario import EDITS, SECOND_RELEASE, SLOW, UNATTENDED, Step
 from connector.demo.view import View
 from connector.errors import ConnectorError
-from connector.registry import Registry
+from connector.kafka.registry import Registry
 from connector.simulator import Change, Fault
 
 _PATIENCE: Final = 60.0

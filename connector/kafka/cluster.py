@@ -9,14 +9,14 @@ from confluent_kafka import ConsumerGroupState, IsolationLevel, KafkaError, Kafk
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._listoffsets import OffsetSpec
 
-from connector.checkpoint import CHECKPOINT_KEY, decode_checkpoint
 from connector.errors import BrokerUnavailable
-from connector.foreign import StateJudge
-from connector.index import Index
-from connector.kafka import state
+from connector.events.index import Index
+from connector.events.owner_report import REPORT_KEY, OwnerReport, decode_report
+from connector.events.state_record import CHECKPOINT_KEY, decode_checkpoint
+from connector.kafka import state_topic
 from connector.kafka.client import Settings, cause, create, explained, unavailable
-from connector.model import Checkpoint
-from connector.report import REPORT_KEY, OwnerReport, decode_report
+from connector.kafka.foreign_records import StateJudge
+from connector.model.checkpoint import Checkpoint
 
 _A_FEW: Final = 100
 _SHARING: Final = {ConsumerGroupState.PREPARING_REBALANCING, ConsumerGroupState.COMPLETING_REBALANCING}
@@ -119,7 +119,7 @@ class Cluster:
             if key is not None and judge.accepts(key, value, offset) and key not in (CHECKPOINT_KEY, REPORT_KEY):
                 index.apply(key, value)
 
-        state.read(self._client, topic, range(self.end(topic)), apply, self._timeout)
+        state_topic.read(self._client, topic, range(self.end(topic)), apply, self._timeout)
         return index
 
     def report_behind(self, topic: str, connection: str, start: int, committed_at: int) -> OwnerReport | None:
@@ -139,7 +139,7 @@ class Cluster:
             elif key == REPORT_KEY and passed:
                 value = written
 
-        state.read(self._client, topic, range(start, self.end(topic)), apply, self._timeout)
+        state_topic.read(self._client, topic, range(start, self.end(topic)), apply, self._timeout)
         return decode_report(value) if value else None
 
     def _described(self, group: str) -> Any:
@@ -159,7 +159,7 @@ class Cluster:
             if judge.accepts(key, value, offset) and key in (CHECKPOINT_KEY, REPORT_KEY):
                 found[key] = value
 
-        state.read(self._client, topic, span, apply, self._timeout)
+        state_topic.read(self._client, topic, span, apply, self._timeout)
         return found, judge
 
     def end(self, topic: str) -> int:

@@ -6,9 +6,9 @@ from typing import Final
 
 import msgspec
 
-from connector import codec
 from connector.errors import MalformedItem
-from connector.model import ALL_LOCALES, EntityKey
+from connector.events import codec
+from connector.model.change import ALL_LOCALES, EntityKey
 
 _INT: Final = 0xFFFFFFFF
 _MIX: Final = 0x5BD1E995

@@ -3,21 +3,22 @@
 import time
 from collections.abc import Collection, Sequence
 
-from connector import codec
-from connector.batch import Batch, Record, Route
-from connector.checkpoint import CHECKPOINT_KEY, decode_checkpoint, encode_checkpoint
 from connector.errors import Fenced, TopicMismatch, UnknownOutcome
-from connector.foreign import Foreign, StateJudge
-from connector.index import Index
-from connector.kafka import state
+from connector.events import codec
+from connector.events.assembler import Batch, Record, Route
+from connector.events.index import Index
+from connector.events.owner_report import REPORT_KEY, OwnerReport, decode_report, encode_report
+from connector.events.state_record import CHECKPOINT_KEY, decode_checkpoint, encode_checkpoint
+from connector.kafka import state_topic
 from connector.kafka.client import Settings
+from connector.kafka.foreign_records import Foreign, StateJudge
 from connector.kafka.layout import Layout
-from connector.kafka.schemas import Schemas
+from connector.kafka.registry import Registry
+from connector.kafka.schema_ids import Schemas
 from connector.kafka.topics import Seen, Topics, check_key_schema, first_seen, vouched
 from connector.kafka.transaction import REAL_PRODUCER, ProducerFactory, Transactions
-from connector.model import Checkpoint, EntityKey
-from connector.registry import Registry
-from connector.report import REPORT_KEY, OwnerReport, decode_report, encode_report
+from connector.model.change import EntityKey
+from connector.model.checkpoint import Checkpoint
 
 # What recovery may take beyond the transaction timeout, after which the broker aborts what is still open.
 _GRACE = 15.0
@@ -224,7 +225,7 @@ class KafkaStore:
             index.apply(key, value)
 
         patience = max(deadline - time.monotonic(), 1.0)
-        position = state.read(self._client, topic, range(self._position, end), apply, patience)
+        position = state_topic.read(self._client, topic, range(self._position, end), apply, patience)
         self._foreign = judge.foreign
         judge.check()
         self._position = position

@@ -17,7 +17,7 @@ from connector.errors import BrokerUnavailable, KeySchemaChanged, TopicMismatch
 from connector.kafka.client import Settings, cause, create, unavailable
 from connector.kafka.layout import TopicSpec
 from connector.kafka.reader import holds_records
-from connector.model import ANY_TOPIC, FORMER_TOPIC, Checkpoint, KeySchemaId
+from connector.model.checkpoint import ANY_TOPIC, FORMER_TOPIC, Checkpoint, KeySchemaId
 
 _TIMEOUT: Final = 15.0
 _START_OVER: Final = "publish everything again, into a new one where it is gone: contentwire snapshot NAME --all"

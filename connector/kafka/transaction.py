@@ -24,8 +24,8 @@ from typing import Any, Final
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
-from connector.batch import Record
 from connector.errors import BrokerFatal, ConnectorError, Fenced, LocalTrouble, TransactionAborted, UnknownOutcome
+from connector.events.assembler import Record
 from connector.kafka.client import Settings, describe, unavailable
 from connector.kafka.client import cause as cause_of
 

@@ -14,10 +14,12 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
-from connector import outbound
+from connector.cms import outbound
+from connector.cms.webhook import Refused, WakeUp
 from connector.errors import ConfigError, SourceUnavailable
-from connector.model import Checkpoint, EntityKey, EntityType, Frame, SyncPage
-from connector.webhook import Refused, WakeUp
+from connector.model.change import EntityKey, EntityType
+from connector.model.checkpoint import Checkpoint
+from connector.model.page import Frame, SyncPage
 
 
 class Remark(NamedTuple):

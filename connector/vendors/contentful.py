@@ -14,7 +14,9 @@ import httpx
 import msgspec
 from pydantic import Field, field_validator
 
-from connector import item, rawjson
+from connector.cms import item
+from connector.cms.refusal import looks_like_a_page, meaning, named, seconds
+from connector.cms.webhook import Refused, WakeUp, announced, by_secret
 from connector.errors import (
     CheckpointRejected,
     ConfigError,
@@ -25,10 +27,11 @@ from connector.errors import (
     SourceUnavailable,
     StreamStopped,
 )
-from connector.model import ALL_LOCALES, Change, Checkpoint, EntityKey, EntityType, Frame, SyncPage
-from connector.refusal import looks_like_a_page, meaning, named, seconds
+from connector.model import rawjson
+from connector.model.change import ALL_LOCALES, Change, EntityKey, EntityType
+from connector.model.checkpoint import Checkpoint
+from connector.model.page import Frame, SyncPage
 from connector.vendors import Remark, Settings, continuation
-from connector.webhook import Refused, WakeUp, announced, by_secret
 
 _HOSTS = {
     ("us", False): "https://cdn.contentful.com",

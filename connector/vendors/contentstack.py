@@ -12,13 +12,16 @@ import httpx
 import msgspec
 from pydantic import Field, SecretStr, field_validator
 
-from connector import item, rawjson
+from connector.cms import item
+from connector.cms.refusal import meaning, moment, seconds
+from connector.cms.webhook import Refused, WakeUp, announced, by_secret
 from connector.errors import CheckpointRejected, ConnectorError, MalformedItem, SourceRejected, SourceUnavailable
-from connector.model import ALL_LOCALES, Change, ChangeType, Checkpoint, EntityKey, EntityType, Frame, Scope, SyncPage
-from connector.refusal import meaning, moment, seconds
-from connector.timestamp import micros
+from connector.model import rawjson
+from connector.model.change import ALL_LOCALES, Change, ChangeType, EntityKey, EntityType, Scope
+from connector.model.checkpoint import Checkpoint
+from connector.model.page import Frame, SyncPage
+from connector.model.timestamp import micros
 from connector.vendors import Remark, Settings
-from connector.webhook import Refused, WakeUp, announced, by_secret
 
 _HOSTS = {
     "na": "https://cdn.contentstack.io",
@@ -260,11 +263,7 @@ class Contentstack:
         if status == httpx.codes.TOO_MANY_REQUESTS and isinstance(refused, SourceUnavailable):
             refused.retry_after = refused.retry_after or _wait(response.headers)
         # The body may tell a bad token or a refused parameter, under whatever status.
-        if (
-            status < httpx.codes.BAD_REQUEST
-            or status >= httpx.codes.INTERNAL_SERVER_ERROR
-            or not _error(response.content)[0]
-        ):
+        if not (httpx.codes.BAD_REQUEST <= status < httpx.codes.INTERNAL_SERVER_ERROR and _error(response.content)[0]):
             raise refused
         self._reject(response, token=token, otherwise=refused)
 

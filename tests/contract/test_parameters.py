@@ -9,10 +9,10 @@ import httpx
 import msgspec
 import pytest
 
-from connector.model import EntityKey
+from connector.commands.takeover import at_cursor
+from connector.model.change import EntityKey
 from connector.simulator import Simulator
 from connector.simulator.store import Change
-from connector.takeover import at_cursor
 from connector.testing import MemoryStore
 from tests.cms import connect, requests
 from tests.following import Following

@@ -20,12 +20,13 @@ import msgspec
 from confluent_kafka import Producer
 
 from connector import logs, wiring
-from connector.config import Config, Connection, load
-from connector.kafka import state
+from connector.config.load import load
+from connector.config.settings import Config, Connection
+from connector.kafka import state_topic
 from connector.kafka.client import Settings
-from connector.metrics import Metrics
-from connector.plan import Plan
-from connector.supervisor import Supervisor
+from connector.service.metrics import Metrics
+from connector.service.supervisor import Supervisor
+from connector.stream.spec import Plan
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -165,12 +166,12 @@ def plan(config: Config, connection: Connection, steps: Steps) -> Plan:
 def step_around_the_read(config: Config, steps: Steps) -> None:
     """Step around recovery's read of the state: before it, the stream is fenced and the end of its state is known."""
     streams = {wiring.layout(config.kafka, each).state_topic: each.name for each in config.connections.values()}
-    read = state.read
+    read = state_topic.read
 
     def stepped(client: Settings, topic: str, *args: Any) -> int:
         return steps.around(streams[topic], "read", read)(client, topic, *args)
 
-    setattr(state, "read", stepped)  # noqa: B010  an assignment to a function is a type error
+    setattr(state_topic, "read", stepped)  # noqa: B010  an assignment to a function is a type error
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from connector.demo.broker import Broker, Kafka
+from connector.devservers.broker import Broker, Kafka
 from tests.conftest import _running
 from tests.faults.deployment import Deployment
 from tests.faults.proxy import Proxy

@@ -12,17 +12,19 @@ from typing import Any, Self
 
 import msgspec
 
-from connector import takeover, wiring
-from connector.config import Config, load
-from connector.demo.broker import Broker
-from connector.demo.child import Child
+from connector import wiring
+from connector.commands import takeover
+from connector.config.load import load
+from connector.config.settings import Config
+from connector.devservers.broker import Broker
+from connector.devservers.child import Child
 from connector.kafka.cluster import Cluster
 from connector.kafka.transaction import REAL_PRODUCER, ProducerFactory
-from connector.metrics import Metrics
-from connector.plan import Pace
+from connector.service.metrics import Metrics
+from connector.service.supervisor import Outcome, Supervisor
 from connector.simulator import Simulator
-from connector.supervisor import Outcome, Supervisor
-from connector.verify import verify
+from connector.stream.spec import Pace
+from connector.verify.proof import verify
 from tests.faults import child
 from tests.faults.child import Orders
 from tests.faults.proof import Ledger, Seen, prove, read

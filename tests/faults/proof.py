@@ -8,7 +8,7 @@ from confluent_kafka import Consumer, IsolationLevel, KafkaError, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._listoffsets import OffsetSpec
 
-from connector import codec
+from connector.events import codec
 from connector.simulator import Simulator
 from connector.simulator.feed import Entry, Feed
 

@@ -18,8 +18,8 @@ from pathlib import Path
 from random import Random
 from typing import Final, NamedTuple
 
-from connector.demo import broker
-from connector.demo.broker import Broker
+from connector.devservers import broker
+from connector.devservers.broker import Broker
 from connector.simulator import Fault, Simulator
 from connector.simulator.fault import FaultKind
 from tests.faults.deployment import VENDORS, Deployment, Process

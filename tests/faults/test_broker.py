@@ -9,7 +9,7 @@ from typing import NamedTuple
 import pytest
 from confluent_kafka.admin import AdminClient
 
-from connector.demo.broker import Broker, Kafka
+from connector.devservers.broker import Broker, Kafka
 from tests.faults.conftest import Deploy
 from tests.faults.deployment import VENDORS, Deployment, everyday
 from tests.faults.proxy import Api, Proxy

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from connector.demo.broker import Broker
+from connector.devservers.broker import Broker
 from connector.simulator import Fault, Simulator
 from tests.faults.deployment import VENDORS, Deployment, Edits, everyday
 from tests.faults.proof import assert_latest_is_the_truth, assert_sequence_is_contiguous, read

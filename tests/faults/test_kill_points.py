@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from connector.demo.broker import Broker
+from connector.devservers.broker import Broker
 from tests.faults.child import PROCESS
 from tests.faults.deployment import VENDORS, Deployment, everyday, pick
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import pytest
 from confluent_kafka import Producer
 
-from connector.demo.broker import Broker
+from connector.devservers.broker import Broker
 from connector.errors import UnknownOutcome
 from connector.kafka.layout import Layout
 from connector.kafka.topics import Topics

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from connector.demo.broker import Kafka
+from connector.devservers.broker import Kafka
 from connector.simulator import Simulator
 from tests.cms import eventually
 from tests.command import Running, Workplace, following

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from confluent_kafka.admin import AdminClient
 
-from connector.demo.broker import Broker
+from connector.devservers.broker import Broker
 from connector.kafka.layout import Layout
 from connector.simulator import Simulator
 from tests.values import CONNECTION

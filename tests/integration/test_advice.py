@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from confluent_kafka.admin import AdminClient
 
-from connector import config, takeover
-from connector.demo.broker import Broker
+from connector.commands import takeover
+from connector.config.load import load
+from connector.devservers.broker import Broker
 from tests.command import Ended, Workplace
 from tests.scripted import ITEM, ONCE, Place, case, placing, rows, served
 from tests.topics import remove
@@ -116,7 +117,7 @@ def test_what_the_stream_deletes_meanwhile_is_deleted_once(place: Place) -> None
     with served([entry(item, "stays"), entry(item, "leaves")]) as cms:
         workplace = place(cms)
         assert workplace.run(*ONCE).code == 0
-        loaded = config.load(workplace.path, workplace.environ)
+        loaded = load(workplace.path, workplace.environ)
         blog = loaded.connections["blog"]
         live = takeover.held(loaded, blog, "all")
         assert live

@@ -9,11 +9,11 @@ from typing import Any
 
 import httpx
 
-from connector.metrics import CONTENT_TYPE, Metrics
-from connector.server import Server
-from connector.site import Site
-from connector.status import StreamStatus
-from connector.webhook import Handled
+from connector.cms.webhook import Handled
+from connector.config.site import Site
+from connector.service.metrics import CONTENT_TYPE, Metrics
+from connector.service.server import Server
+from connector.stream.status import StreamStatus
 from tests.prometheus import binary, started
 
 DOCS = Path(__file__).parents[2] / "docs"

@@ -10,9 +10,9 @@ import pytest
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewPartitions, NewTopic
 
-from connector import codec
-from connector.demo.broker import Broker
-from connector.registry import Registry
+from connector.devservers.broker import Broker
+from connector.events import codec
+from connector.kafka.registry import Registry
 from connector.simulator import Fault, Simulator
 from tests.command import Ended, Workplace, following
 

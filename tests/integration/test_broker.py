@@ -15,8 +15,8 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, Topi
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
-from connector.demo.broker import Broker, Kafka
-from connector.demo.child import free_ports
+from connector.devservers.broker import Broker, Kafka
+from connector.devservers.child import free_ports
 
 _REPOSITORY = Path(__file__).parents[2]
 
@@ -170,7 +170,9 @@ def _processes_of(folder: str) -> list[str]:
 
 def test_no_process_outlives_a_killed_parent() -> None:
     """After kill -9 of the process that started Kafka, no process of it remains, and none of its files."""
-    program = "from connector.demo.broker import Kafka; k = Kafka(); print(k.log().parents[1], flush=True); input()"
+    program = (
+        "from connector.devservers.broker import Kafka; k = Kafka(); print(k.log().parents[1], flush=True); input()"
+    )
     parent = subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert parent.stdin
     assert parent.stdout

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from connector.demo.broker import Broker
+from connector.devservers.broker import Broker
 from tests.cms import eventually
 from tests.ports import free_port
 from tests.scripted import ITEM, Place, case, placing, revisions, rows, served

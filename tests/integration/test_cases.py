@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from connector.demo.broker import Broker
+from connector.devservers.broker import Broker
 from tests.cms import eventually
 from tests.command import COMMAND
 from tests.scripted import CASES, ITEM, ONCE, Place, case, placing, revisions, rows, served

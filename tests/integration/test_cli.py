@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from connector.demo.broker import Broker
+from connector.devservers.broker import Broker
 from connector.simulator import Fault, Simulator
 from tests.command import COMMAND, Workplace, following
 

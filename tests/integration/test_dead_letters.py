@@ -13,8 +13,8 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._config import AlterConfigOpType, ConfigEntry, ConfigResource
 from confluent_kafka.admin._resource import ResourceType
 
-from connector import codec
-from connector.demo.broker import Broker
+from connector.devservers.broker import Broker
+from connector.events import codec
 from connector.simulator import Fault, Simulator
 from tests.command import Workplace, following
 from tests.consumer import consume

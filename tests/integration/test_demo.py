@@ -14,9 +14,9 @@ import pytest
 from confluent_kafka.admin import AdminClient
 
 from connector.demo import live
-from connector.demo.broker import Broker
+from connector.devservers.broker import Broker
 from connector.errors import ConnectorError
-from connector.registry import Registry
+from connector.kafka.registry import Registry
 
 _REPOSITORY = Path(__file__).parents[2]
 _DEMO = (sys.executable, "-m", "connector.cli", "demo")

@@ -13,12 +13,13 @@ import avro.schema
 import httpx
 import pytest
 
-from connector import config, vendors, wiring
-from connector.demo.broker import Broker
-from connector.metrics import Metrics
-from connector.model import EntityKey
+from connector import vendors, wiring
+from connector.config.load import load
+from connector.devservers.broker import Broker
+from connector.model.change import EntityKey
+from connector.service.metrics import Metrics
+from connector.service.supervisor import Supervisor
 from connector.simulator import Fault, Simulator
-from connector.supervisor import Supervisor
 from tests.avro_spec import decode
 from tests.cms import Row, contiguous, truth
 from tests.consumer import Consumed, consume
@@ -57,7 +58,7 @@ class Deployment:
                 environ[variable] = value
                 text += f'{setting} = {{ env = "{variable}" }}\n' if setting in SECRETS else f'{setting} = "{value}"\n'
         self._path.write_text(text)
-        loaded = config.load(self._path, environ)
+        loaded = load(self._path, environ)
         plans = [wiring.plan(loaded, each) for each in loaded.connections.values()]
         supervisor = Supervisor(plans, loaded.kafka.properties(), loaded.kafka.prefix, Metrics(), once=True)
         return supervisor.run([wiring.layout(loaded.kafka, each).state_spec() for each in loaded.connections.values()])

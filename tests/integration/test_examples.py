@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from connector.demo.broker import Broker
+from connector.devservers.broker import Broker
 from examples.cache_invalidation import consumer as cache_invalidation
 from examples.data_lake import consumer as data_lake
 from examples.read_model import consumer as read_model

@@ -10,15 +10,15 @@ from typing import Any
 import pytest
 from confluent_kafka import Message, Producer
 
-from connector import codec
-from connector.checkpoint import CHECKPOINT_KEY
-from connector.demo.broker import Broker
+from connector.devservers.broker import Broker
 from connector.errors import ForeignRecord
-from connector.index import Index
+from connector.events import codec
+from connector.events.index import Index
+from connector.events.owner_report import REPORT_KEY, OwnerReport
+from connector.events.state_record import CHECKPOINT_KEY
 from connector.kafka.layout import Layout, partitioned
 from connector.kafka.store import KafkaStore
-from connector.model import EntityKey
-from connector.report import REPORT_KEY, OwnerReport
+from connector.model.change import EntityKey
 from connector.simulator import Fault, Simulator
 from tests.command import Ended, Workplace, following
 from tests.consumer import consume

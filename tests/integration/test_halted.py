@@ -5,9 +5,9 @@ from functools import partial
 import msgspec
 import pytest
 
-from connector import takeover
-from connector.batch import Policy
-from connector.demo.broker import Broker
+from connector.commands import takeover
+from connector.devservers.broker import Broker
+from connector.events.assembler import Policy
 from connector.kafka.layout import Layout
 from connector.kafka.store import KafkaStore
 from connector.simulator import Fault, Simulator

@@ -4,17 +4,17 @@ import threading
 
 from confluent_kafka import Consumer, TopicPartition
 
-from connector.demo.broker import Broker
-from connector.kafka import handover
-from connector.kafka.handover import Call, Handover
-from connector.kafka.link import Link
+from connector.devservers.broker import Broker
+from connector.kafka import webhook_relay
+from connector.kafka.connectivity import Link
 from connector.kafka.topics import Topics
+from connector.kafka.webhook_relay import Call, Handover
 
 
 def test_what_one_process_writes_every_other_hears(kafka: Broker, prefix: str) -> None:
     """Those who listen are in no group and leave no offset behind, and stop within seconds."""
     client = dict(kafka.client)
-    spec = handover.spec(prefix, 1)
+    spec = webhook_relay.spec(prefix, 1)
     Topics(client).ensure(spec)
     heard = [(threading.Event(), list[bytes]()) for _ in range(2)]
 
@@ -33,7 +33,7 @@ def test_what_one_process_writes_every_other_hears(kafka: Broker, prefix: str) -
         # Who listens from the end on may not be there yet.
         while not event.wait(0.5):
             assert writer.send(Call("blog", "e1"))
-        assert handover.read(values[0]) == Call("blog", "e1")
+        assert webhook_relay.read(values[0]) == Call("blog", "e1")
     for link in links:
         assert link.alive
         link.stop(10)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from connector.demo.broker import Broker
+from connector.devservers.broker import Broker
 from tests.faults.deployment import SESSION_TIMEOUT, VENDORS, Deployment, Process, everyday
 
 LATEST = SESSION_TIMEOUT + 5

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from connector.demo.broker import Broker
+from connector.devservers.broker import Broker
 from connector.simulator import Simulator
 from tests.cms import eventually
 from tests.command import following

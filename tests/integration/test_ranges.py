@@ -10,9 +10,8 @@ from annotated_types import Ge, Gt, Le
 from pydantic import BaseModel
 
 from connector import vendors
-from connector.config import Connection
-from connector.demo.broker import Broker
-from connector.settings import KafkaConfig
+from connector.config.settings import Connection, KafkaConfig
+from connector.devservers.broker import Broker
 from connector.simulator import Simulator
 from tests.command import following
 

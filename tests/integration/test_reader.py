@@ -8,11 +8,11 @@ from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
-from connector.checkpoint import CHECKPOINT_KEY, encode_checkpoint
-from connector.demo.broker import Broker
+from connector.devservers.broker import Broker
+from connector.events.state_record import CHECKPOINT_KEY, encode_checkpoint
 from connector.kafka.cluster import Cluster
 from connector.kafka.reader import records
-from connector.model import Checkpoint
+from connector.model.checkpoint import Checkpoint
 
 
 @pytest.fixture

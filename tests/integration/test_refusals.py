@@ -9,7 +9,7 @@ import pytest
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient
 
-from connector.demo.broker import Broker
+from connector.devservers.broker import Broker
 from connector.kafka.layout import Layout
 from connector.kafka.store import KafkaStore
 from connector.simulator import Simulator

@@ -5,15 +5,15 @@ from collections.abc import Iterator
 import msgspec
 import pytest
 
-from connector import codec
-from connector.demo.broker import Broker
-from connector.follower import Follower
+from connector.devservers.broker import Broker
+from connector.events import codec
+from connector.events.owner_report import OwnerReport
 from connector.kafka.cluster import Cluster
 from connector.kafka.layout import Layout
+from connector.kafka.registry import Registry
 from connector.kafka.store import KafkaStore
-from connector.registry import Registry
-from connector.report import OwnerReport
 from connector.simulator import Simulator
+from connector.stream.follower import Follower
 from tests.cms import eventually
 from tests.following import QUICK, Following
 from tests.schemaregistry import ScriptedRegistry

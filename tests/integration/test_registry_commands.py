@@ -8,10 +8,10 @@ from typing import Any
 import httpx
 import pytest
 
-from connector import codec
-from connector.demo.apicurio import Apicurio
-from connector.demo.broker import Broker
-from connector.registry import Registry
+from connector.devservers.apicurio import Apicurio
+from connector.devservers.broker import Broker
+from connector.events import codec
+from connector.kafka.registry import Registry
 from connector.simulator import Simulator
 from tests.command import Workplace, following
 from tests.schemaregistry import ScriptedRegistry

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from confluent_kafka import Producer
 
-from connector.checkpoint import CHECKPOINT_KEY
-from connector.demo.broker import Broker
+from connector.devservers.broker import Broker
+from connector.events.state_record import CHECKPOINT_KEY
 from tests.command import Workplace
 from tests.consumer import consume
 from tests.scripted import ITEM, ONCE, Place, case, placing, served

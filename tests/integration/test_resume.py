@@ -9,7 +9,7 @@ from pathlib import Path
 import certifi
 import pytest
 
-from connector.demo.broker import Broker
+from connector.devservers.broker import Broker
 from tests.cms import eventually
 from tests.command import COMMAND, Workplace
 from tests.scripted import ITEM, ONCE, Place, case, placing, revisions, served

@@ -14,7 +14,7 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._acl import AclBinding, AclBindingFilter, AclOperation, AclPermissionType
 from confluent_kafka.admin._resource import ResourcePatternType, ResourceType
 
-from connector.demo.broker import Kafka
+from connector.devservers.broker import Kafka
 from tests.cms import eventually
 from tests.command import Ended, Workplace
 from tests.scripted import ITEM, ONCE, Place, case, placing, served

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from connector.demo.broker import Broker
+from connector.devservers.broker import Broker
 from connector.simulator import Simulator
 from tests.command import Workplace, following
 

@@ -8,16 +8,16 @@ import pytest
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient
 
-from connector import doctor, takeover
-from connector.demo.broker import Broker
+from connector.commands import check, takeover
+from connector.commands.takeover import Edit
+from connector.devservers.broker import Broker
 from connector.errors import Fenced, TopicMismatch
-from connector.index import Index
+from connector.events.index import Index
 from connector.kafka.layout import Layout
 from connector.kafka.store import KafkaStore
 from connector.kafka.topics import Topics
-from connector.model import EntityKey
+from connector.model.change import EntityKey
 from connector.simulator import Fault, Simulator
-from connector.takeover import Edit
 from tests.cms import eventually
 from tests.consumer import consume
 from tests.following import QUICK, Following
@@ -321,7 +321,7 @@ def test_check_warns_of_what_only_looks_like_a_changes_topic(
     producer = Producer(dict(kafka.client))
     producer.produce(foreign, b"x")
     assert producer.flush(10) == 0
-    (finding,) = doctor.unknown(Topics(kafka.client), by_locale, [foreign])
+    (finding,) = check.unknown(Topics(kafka.client), by_locale, [foreign])
     assert (finding.verdict, foreign in finding.message) == ("warning", True)
     followed(simulator, kafka, by_locale).become_current()
 

@@ -7,14 +7,14 @@ from confluent_kafka.admin._config import AlterConfigOpType, ConfigEntry, Config
 from confluent_kafka.admin._resource import ResourceType
 from confluent_kafka.cimpl import NewPartitions
 
-from connector.checkpoint import CHECKPOINT_KEY
-from connector.demo.broker import Broker
+from connector.devservers.broker import Broker
 from connector.errors import RegistryChanged, StateTooNew, TopicMismatch
-from connector.index import Index
+from connector.events.index import Index
+from connector.events.state_record import CHECKPOINT_KEY
 from connector.kafka.layout import Layout
+from connector.kafka.registry import Registry
 from connector.kafka.store import KafkaStore
-from connector.model import KeySchemaId
-from connector.registry import Registry
+from connector.model.checkpoint import KeySchemaId
 from connector.simulator import Fault, Simulator
 from tests.cms import eventually
 from tests.consumer import consume

@@ -10,8 +10,8 @@ import pytest
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient
 
-from connector import codec
-from connector.demo.broker import Broker
+from connector.devservers.broker import Broker
+from connector.events import codec
 from connector.simulator import Fault, Simulator
 from tests.command import Workplace, following
 from tests.consumer import consume

@@ -13,13 +13,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from connector import config, rawjson, vendors
+from connector import vendors
+from connector.cms.source import Source
+from connector.cms.webhook import WakeUp
+from connector.config.load import load, sample
 from connector.errors import ConfigError, ConnectorError
-from connector.model import Checkpoint, Frame
+from connector.model import rawjson
+from connector.model.checkpoint import Checkpoint
+from connector.model.page import Frame
 from connector.simulator import Fault, Simulator
-from connector.source import Source
 from connector.vendors import names
-from connector.webhook import WakeUp
 from tests.cms import connect
 
 ROOT = Path(__file__).parents[2]
@@ -28,7 +31,7 @@ LIMIT = MEBIBYTE
 CEILING = 32 * MEBIBYTE  # far below what a single chunk of the response can stand for
 DEEP = 10_000
 
-SAMPLE = (Path(config.__file__).parent / "sample.toml").read_text(encoding="utf-8")
+SAMPLE = sample()
 ENVIRONMENT = {"CONTENTFUL_TOKEN": "tok-123-secret"}
 KEYS = st.sampled_from(
     [
@@ -69,7 +72,7 @@ def refused_or_loaded(path: Path, content: bytes) -> None:
     """Load a configuration; only `ConfigError` may come out of it."""
     path.write_bytes(content)
     with contextlib.suppress(ConfigError):
-        config.load(path, ENVIRONMENT)
+        load(path, ENVIRONMENT)
 
 
 @pytest.fixture(scope="module")
@@ -157,8 +160,8 @@ import resource, sys
 from pydantic import SecretStr
 from connector import vendors
 from connector.errors import SourceUnavailable
-from connector.model import Checkpoint
-from connector.source import Source
+from connector.model.checkpoint import Checkpoint
+from connector.cms.source import Source
 
 vendor = vendors.find("contentful")
 url, token, space, limit = sys.argv[1:]

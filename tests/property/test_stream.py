@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
 from connector import vendors
-from connector.batch import Batch, Policy
 from connector.errors import BrokerUnavailable, ConnectorError, Fenced, TransactionAborted, UnknownOutcome
-from connector.follower import Follower
-from connector.model import EntityKey
-from connector.runner import Bounds
+from connector.events.assembler import Batch, Policy
+from connector.model.change import EntityKey
 from connector.simulator import Fault, Simulator
 from connector.simulator.front_end import Mode
+from connector.stream.follower import Follower
+from connector.stream.runner import Bounds
 from connector.testing import Fault as CommitFault
 from connector.testing import MemoryStore, fail_after_commit, fail_before_commit
 from tests.cms import connect, contiguous, rows, truth

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from connector.demo.artifacts import Library
-from connector.demo.child import free_ports
+from connector.devservers.artifacts import Library
+from connector.devservers.child import free_ports
 from connector.errors import Unreachable
 
 _JARS = {"one": b"the first archive", "two": b"the second archive"}
@@ -134,7 +134,7 @@ def test_interrupted_fetch_goes_on(library: Library, repository: Repository) -> 
 def test_processes_that_fetch_at_once_fetch_once(library: Library, repository: Repository) -> None:
     """Two processes on one empty cache both get intact archives, and each archive is fetched once."""
     program = (
-        "from pathlib import Path; from connector.demo.artifacts import Library;"
+        "from pathlib import Path; from connector.devservers.artifacts import Library;"
         f"Library(Path({str(library.cache)!r}), {library.repositories!r}, Path({str(library.pins)!r})).fetch('sample')"
     )
     processes = [subprocess.Popen([sys.executable, "-c", program]) for _ in range(2)]

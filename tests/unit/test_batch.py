@@ -6,11 +6,12 @@ from typing import Any
 import msgspec
 import pytest
 
-from connector import codec
-from connector.batch import Policy
-from connector.checkpoint import CHECKPOINT_KEY, decode_checkpoint
 from connector.errors import ItemRefused, StateTooNew
-from connector.model import Change, DeadLetter, EntityKey, Phase
+from connector.events import codec
+from connector.events.assembler import Policy
+from connector.events.state_record import CHECKPOINT_KEY, decode_checkpoint
+from connector.model.change import Change, DeadLetter, EntityKey
+from connector.model.checkpoint import Phase
 from tests.memory import NOW_MS, Stream
 from tests.published import events, letters, ops, seen
 from tests.values import digest, published, removed

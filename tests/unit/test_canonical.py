@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.canonical import _thorough, digest
+from connector.events.canonical_json import _thorough, digest
 
 DEEP = 490
 SAME = [

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from connector.demo.child import Child, free_ports
+from connector.devservers.child import Child, free_ports
 
 _STUBBORN = (
     "import signal, time; signal.signal(signal.SIGTERM, lambda *_: print('asked', flush=True));"
@@ -63,7 +63,7 @@ def test_abandoned_child_ends_and_its_scratch_folder_goes(tmp_path: Path) -> Non
     scratch.mkdir()
     log = tmp_path / "log"
     program = (
-        "import pathlib, sys; from connector.demo.child import Child;"
+        "import pathlib, sys; from connector.devservers.child import Child;"
         "child = Child([sys.executable, '-c', 'import os, time; print(os.getpid(), flush=True); time.sleep(600)'],"
         f" log=pathlib.Path({str(log)!r}), scratch=pathlib.Path({str(scratch)!r}));"
         "child.said('\\n', 30); print('started', flush=True); input()"

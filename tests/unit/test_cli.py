@@ -14,9 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from connector import config
 from connector.cli import cli, failed
-from connector.doctor import Finding, exit_code, verdict
+from connector.cli.session import Session
+from connector.commands.check import Finding, exit_code, verdict
+from connector.config.load import load
 from connector.errors import (
     BrokerUnavailable,
     ConfigError,
@@ -26,7 +27,6 @@ from connector.errors import (
     SourceUnavailable,
     TopicMismatch,
 )
-from connector.session import Session
 from tests.command import COMMAND, Ended, Workplace
 
 CONTRACT = {
@@ -99,7 +99,7 @@ def test_init_writes_a_configuration_that_loads(workplace: Workplace) -> None:
     ended = workplace.run("--config", "mine.toml", "init")
     assert ended.code == 0
     assert "contentwire check" in ended.out
-    assert config.load(workplace.folder / "mine.toml", workplace.environ).connections.keys() == {"blog"}
+    assert load(workplace.folder / "mine.toml", workplace.environ).connections.keys() == {"blog"}
 
 
 def test_init_overwrites_nothing_unless_told_to(workplace: Workplace) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from connector import clientsetting
+from connector.config import librdkafka
 
 
 @pytest.mark.parametrize(
@@ -32,7 +32,7 @@ from connector import clientsetting
 )
 def test_what_delivery_rests_on_is_refused_with_the_reason(name: str, reason: str) -> None:
     """Each setting that contentwire owns comes with the reason, or with what to set instead."""
-    assert reason in str(clientsetting.refusal(name))
+    assert reason in str(librdkafka.refusal(name))
 
 
 @pytest.mark.parametrize(
@@ -41,8 +41,8 @@ def test_what_delivery_rests_on_is_refused_with_the_reason(name: str, reason: st
 )
 def test_security_compression_and_pace_are_the_operators(name: str) -> None:
     """What has no bearing on delivery stays free to set, as a plain value."""
-    assert clientsetting.refusal(name) is None
-    assert not clientsetting.is_secret(name)
+    assert librdkafka.refusal(name) is None
+    assert not librdkafka.is_secret(name)
 
 
 @pytest.mark.parametrize(
@@ -58,4 +58,4 @@ def test_security_compression_and_pace_are_the_operators(name: str) -> None:
 )
 def test_credentials_are_recognised(name: str) -> None:
     """The client's own credentials are secrets, which are never written into the file."""
-    assert clientsetting.is_secret(name)
+    assert librdkafka.is_secret(name)

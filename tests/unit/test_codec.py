@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector import codec
-from connector.checkpoint import decode_checkpoint, encode_checkpoint
-from connector.model import Checkpoint, EntityKey, KeySchemaId
+from connector.events import codec
+from connector.events.state_record import decode_checkpoint, encode_checkpoint
+from connector.model.change import EntityKey
+from connector.model.checkpoint import Checkpoint, KeySchemaId
 from tests import avro_spec
 
 # The parsing canonical form of the key's schema, by the specification's rules: what may never change.

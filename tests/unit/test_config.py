@@ -10,8 +10,9 @@ import pytest
 import trustme
 from pydantic import SecretStr
 
-from connector import config, vendors
-from connector.config import Config, Connection, KafkaConfig
+from connector import vendors
+from connector.config import load as loader
+from connector.config.settings import Config, Connection, KafkaConfig
 from connector.errors import ConfigError
 
 ACME = '''
@@ -57,7 +58,7 @@ def load(tmp_path: Path) -> Load:
     def run(text: str | bytes, environ: dict[str, str] = ENVIRON) -> Config:
         path = tmp_path / "contentwire.toml"
         path.write_bytes(text.encode() if isinstance(text, str) else text)
-        return config.load(path, environ)
+        return loader.load(path, environ)
 
     return run
 
@@ -342,7 +343,7 @@ SAMPLE_ENVIRON = dict.fromkeys(
 
 def test_the_sample_is_valid(load: Load) -> None:
     """What `init` writes can be used as it stands, given the one token it names."""
-    loaded = load(config.sample(), {"CONTENTFUL_TOKEN": "secret-value"})
+    loaded = load(loader.sample(), {"CONTENTFUL_TOKEN": "secret-value"})
     assert list(loaded.connections) == ["blog"]
     assert loaded.server is not None
 
@@ -350,7 +351,7 @@ def test_the_sample_is_valid(load: Load) -> None:
 def test_every_commented_line_of_the_sample_is_valid(load: Load, tmp_path: Path) -> None:
     """Taking the comment mark off any of the sample's lines gives a valid configuration."""
     (tmp_path / "ca.pem").write_bytes(trustme.CA().cert_pem.bytes())
-    sample = config.sample().splitlines()
+    sample = loader.sample().splitlines()
     commented = [line for line in sample if line.startswith("#") and line[1:2].isalpha()]
     assert len(commented) > 20
     tables = [index for index, line in enumerate(sample) if line.startswith("#[")]
@@ -364,7 +365,7 @@ def test_every_commented_line_of_the_sample_is_valid(load: Load, tmp_path: Path)
 
 def test_the_sample_shows_the_real_defaults() -> None:
     """A commented line of a key that has a plain default shows that default."""
-    text = config.sample()
+    text = loader.sample()
     kafka, _, connection = text.partition("[connections.blog]")
     blog = vendors.find("contentful").settings_type.model_fields | Connection.model_fields
     for part, fields in ((kafka, KafkaConfig.model_fields), (connection.partition("#[")[0], blog)):

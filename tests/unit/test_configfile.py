@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel, SecretStr
 
-from connector import configfile
-from connector.configfile import Reading
+from connector.config import reading
+from connector.config.reading import Reading
 from connector.errors import ConfigError
 
 
@@ -42,7 +42,7 @@ def test_a_file_that_is_not_toml_says_where(tmp_path: Path, text: bytes, message
     path = tmp_path / "contentwire.toml"
     path.write_bytes(text)
     with pytest.raises(ConfigError) as caught:
-        configfile.parse(path)
+        reading.parse(path)
     assert str(caught.value).startswith(f"{path}: ")
     assert message in str(caught.value)
 
@@ -50,17 +50,17 @@ def test_a_file_that_is_not_toml_says_where(tmp_path: Path, text: bytes, message
 def test_a_file_that_cannot_be_read_says_why(tmp_path: Path) -> None:
     """A missing file and a directory are told apart, and the command that writes a sample is named."""
     with pytest.raises(ConfigError, match="No such file") as caught:
-        configfile.parse(tmp_path / "none.toml")
+        reading.parse(tmp_path / "none.toml")
     assert "contentwire init" in caught.value.hint
     with pytest.raises(ConfigError, match="Is a directory"):
-        configfile.parse(tmp_path)
+        reading.parse(tmp_path)
 
 
 def test_tabs_line_ends_and_a_byte_order_mark_are_read(tmp_path: Path) -> None:
     """What editors on any system write is accepted."""
     path = tmp_path / "contentwire.toml"
     path.write_bytes("\ufeff[kafka]\r\n\tprefix\t=\t'x'\r\n".encode())
-    assert configfile.parse(path) == {"kafka": {"prefix": "x"}}
+    assert reading.parse(path) == {"kafka": {"prefix": "x"}}
 
 
 @pytest.mark.parametrize(
@@ -123,5 +123,5 @@ def test_all_problems_of_a_table_are_told(tmp_path: Path) -> None:
 
 def test_a_path_quotes_the_keys_that_toml_would_quote() -> None:
     """A path can be found again in the file by searching for its last part."""
-    assert configfile.join("kafka.client", "sasl.password") == 'kafka.client."sasl.password"'
-    assert configfile.join("connections.my-blog", "locales", 0) == "connections.my-blog.locales[0]"
+    assert reading.join("kafka.client", "sasl.password") == 'kafka.client."sasl.password"'
+    assert reading.join("connections.my-blog", "locales", 0) == "connections.my-blog.locales[0]"

@@ -7,9 +7,9 @@ import pytest
 
 from connector.demo.ledger import Account, Identity, Received, announced
 from connector.demo.proof import prove
-from connector.model import EntityKey
+from connector.model.change import EntityKey
+from connector.model.timestamp import micros
 from connector.simulator import Change, Live, Simulator
-from connector.timestamp import micros
 
 Records = list[Received]
 

@@ -12,12 +12,13 @@ from typing import get_args
 import click
 import pytest
 
-from connector import config, errors
+from connector import errors
 from connector.cli import cli
-from connector.metrics import Metrics
-from connector.runner import Runner
+from connector.config.load import load
+from connector.service.metrics import Metrics
 from connector.simulator import Simulator
 from connector.simulator.fault import FaultKind
+from connector.stream.runner import Runner
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/**/*.md")])
@@ -72,7 +73,7 @@ def test_every_configuration_loads(place: str, block: str, tmp_path: Path) -> No
     path = tmp_path / "contentwire.toml"
     path.write_text(complete)
     variables = dict.fromkeys(["T", *re.findall(r'env = "(\w+)"', block)], "s3cret")
-    assert config.load(path, variables).connections, place
+    assert load(path, variables).connections, place
 
 
 def test_the_readme_shows_the_loop_as_it_is() -> None:

@@ -7,9 +7,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from connector import codec, envelope
-from connector.batch import Policy, Record
-from connector.model import EntityKey
+from connector.events import codec, envelope
+from connector.events.assembler import Policy, Record
+from connector.model.change import EntityKey
 from tests import avro_spec
 from tests.avro_spec import NULL, SOME, long, some, string
 from tests.memory import NOW_MS, Stream

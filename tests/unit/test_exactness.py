@@ -5,10 +5,10 @@ from contextlib import closing
 
 import httpx
 
-from connector.codec import decode, unframe
-from connector.model import Checkpoint
-from connector.runner import Bounds, Runner
-from connector.source import Source
+from connector.cms.source import Source
+from connector.events.codec import decode, unframe
+from connector.model.checkpoint import Checkpoint
+from connector.stream.runner import Bounds, Runner
 from connector.testing import MemoryStore
 from tests.memory import Stream
 from tests.published import events, letters

@@ -4,14 +4,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector import codec
-from connector.checkpoint import CHECKPOINT_KEY, encode_checkpoint
 from connector.errors import ForeignRecord, StateTooNew
-from connector.foreign import Foreign, StateJudge, told
-from connector.index import IndexEntry, decode_entry
+from connector.events import codec
+from connector.events.index import IndexEntry, decode_entry
+from connector.events.owner_report import REPORT_KEY, OwnerReport, encode_report
+from connector.events.state_record import CHECKPOINT_KEY, encode_checkpoint
+from connector.kafka.foreign_records import Foreign, StateJudge, told
 from connector.kafka.layout import partitioned
-from connector.model import Checkpoint, EntityKey
-from connector.report import REPORT_KEY, OwnerReport, encode_report
+from connector.model.change import EntityKey
+from connector.model.checkpoint import Checkpoint
 
 TOPIC = "cw.blog.state"
 KEY = codec.encode_key(EntityKey("blog", "entry", "e1", "*"))

@@ -2,8 +2,8 @@
 
 import pytest
 
-from connector.calls import Calls
-from connector.kafka.handover import Call, read
+from connector.kafka.webhook_relay import Call, read
+from connector.service.webhook_calls import Calls
 
 
 @pytest.mark.parametrize(

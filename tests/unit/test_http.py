@@ -15,12 +15,12 @@ from pathlib import Path
 import httpx
 import pytest
 
+from connector.cms.http import Transport, certificates
+from connector.cms.outbound import Outbound
+from connector.cms.source import Source
 from connector.errors import ConnectorError, LocalTrouble, RegistryUnavailable, SourceRejected, SourceUnavailable
-from connector.http import Transport, certificates
-from connector.model import Checkpoint
-from connector.outbound import Outbound
-from connector.registry import Registry
-from connector.source import Source
+from connector.kafka.registry import Registry
+from connector.model.checkpoint import Checkpoint
 from tests.cms import eventually
 from tests.rawserver import endless, head, serving, silence
 from tests.unit.vendors.contentful_answers import contentful

@@ -2,10 +2,10 @@
 
 import pytest
 
-from connector import codec
 from connector.errors import StateTooNew
-from connector.index import Index, IndexEntry, decode_entry
-from connector.model import EntityKey
+from connector.events import codec
+from connector.events.index import Index, IndexEntry, decode_entry
+from connector.model.change import EntityKey
 from tests.values import entry_key
 
 DIGEST = bytes(range(16))

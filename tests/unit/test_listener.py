@@ -11,11 +11,12 @@ from contextlib import ExitStack
 import httpx
 import pytest
 
-from connector import limits, listener
-from connector.server import Server
-from connector.site import Site
-from connector.status import StreamStatus
-from connector.webhook import Handled
+from connector import limits
+from connector.cms.webhook import Handled
+from connector.config.site import Site
+from connector.service import listener
+from connector.service.server import Server
+from connector.stream.status import StreamStatus
 from tests.cms import eventually
 
 

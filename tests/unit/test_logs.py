@@ -53,13 +53,13 @@ def configured(*secrets: str, level: str = "info") -> io.StringIO:
 def test_machines_get_one_json_object_a_line() -> None:
     """A line carries its event, level, logger, UTC time and every given fact with its type."""
     stream = configured()
-    logs.get("connector.runner").info("page committed", connection="blog", items=3)
+    logs.get("connector.stream.runner").info("page committed", connection="blog", items=3)
     (line,) = lines(stream)
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z", line.pop("timestamp"))
     assert line == {
         "event": "page committed",
         "level": "info",
-        "logger": "connector.runner",
+        "logger": "connector.stream.runner",
         "connection": "blog",
         "items": 3,
     }

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from connector import logs
-from connector.logsink import Sink
+from connector.logs.sink import Sink
 
 
 def notice(count: int) -> str:

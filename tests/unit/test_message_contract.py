@@ -9,12 +9,12 @@ import httpx
 import msgspec
 import pytest
 
-from connector import codec
-from connector.batch import Assembler, Policy, Record
-from connector.envelope import Provenance
-from connector.model import Checkpoint, Phase
-from connector.publisher import Publisher
-from connector.reconcile import reconcile
+from connector.events import codec
+from connector.events.assembler import Assembler, Policy, Record
+from connector.events.envelope import Provenance
+from connector.model.checkpoint import Checkpoint, Phase
+from connector.stream.publisher import Publisher
+from connector.stream.reconcile import reconcile
 from connector.testing import MemoryStore
 from connector.vendors import Vendor
 from tests.unit.vendors import contentful_answers as contentful

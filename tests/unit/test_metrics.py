@@ -8,8 +8,8 @@ import prometheus_client
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from connector.metrics import CONTENT_TYPE, Metrics
-from connector.status import STATES
+from connector.service.metrics import CONTENT_TYPE, Metrics
+from connector.stream.status import STATES
 
 DOCUMENTATION = Path(__file__).parents[2] / "docs" / "metrics.md"
 

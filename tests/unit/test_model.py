@@ -3,7 +3,8 @@
 import msgspec
 import pytest
 
-from connector.model import Checkpoint, EntityKey, KeySchemaId, Phase
+from connector.model.change import EntityKey
+from connector.model.checkpoint import Checkpoint, KeySchemaId, Phase
 
 BEFORE = Checkpoint(
     stream="blog",

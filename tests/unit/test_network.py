@@ -10,10 +10,10 @@ from typing import Any
 import httpx
 import pytest
 
+from connector.cms.http import Transport
+from connector.cms.source import Source
 from connector.errors import LocalTrouble, SourceUnavailable
-from connector.http import Transport
-from connector.model import Checkpoint
-from connector.source import Source
+from connector.model.checkpoint import Checkpoint
 from tests.cms import eventually
 from tests.rawserver import head, serving
 from tests.unit.vendors.contentful_answers import contentful

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from connector import config, http, outbound
-from connector.config import Config
+from connector.cms import http, outbound
+from connector.cms.outbound import Outbound
+from connector.config import load as loader
+from connector.config.settings import Config
 from connector.errors import ConfigError
-from connector.outbound import Outbound
 
 KAFKA = '[kafka]\nbootstrap_servers = "localhost:9092"\n'
 BLOG = '[connections.blog]\nvendor = "contentful"\nspace = "s1"\ntoken = { env = "TOKEN" }\n'
@@ -20,7 +21,7 @@ def load(tmp_path: Path, text: str, environ: dict[str, str]) -> Config:
     """Load a configuration."""
     path = tmp_path / "contentwire.toml"
     path.write_text(text)
-    return config.load(path, {**ENVIRON, **environ})
+    return loader.load(path, {**ENVIRON, **environ})
 
 
 def test_proxies_and_certificates_are_configured_for_each_other_side(tmp_path: Path) -> None:
@@ -109,7 +110,7 @@ def test_a_command_that_asks_no_cms_needs_no_proxy_to_it(tmp_path: Path) -> None
     text = KAFKA + BLOG + 'proxy = { env = "P" }\n'
     with pytest.raises(ConfigError):
         load(tmp_path, text, {})
-    loaded = config.load(tmp_path / "contentwire.toml", ENVIRON, cms=())
+    loaded = loader.load(tmp_path / "contentwire.toml", ENVIRON, cms=())
     assert loaded.secrets() == set(ENVIRON.values())
     with pytest.raises(ConfigError, match=r"^connections.blog.proxy: the environment variable P is not set"):
         loaded.connections["blog"].proxy_to("https://cms.example")

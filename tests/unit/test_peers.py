@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from connector import config, wiring
+from connector import wiring
+from connector.config.load import load
 from connector.kafka.cluster import Member
-from connector.peers import client_id, differing
+from connector.kafka.peers import client_id, differing
 
 TOML = """
 [kafka]
@@ -25,7 +26,7 @@ def signature(tmp_path: Path, kafka: str = "", connection: str = "") -> str:
     """Return the signature of a configuration."""
     path = tmp_path / "c.toml"
     path.write_text(TOML.format(kafka=kafka, connection=connection))
-    return wiring.signature(config.load(path, {"T": "tok-1-secret", "U": "tok-2-secret"}))
+    return wiring.signature(load(path, {"T": "tok-1-secret", "U": "tok-2-secret"}))
 
 
 def test_a_member_differs_by_its_signature_alone() -> None:

@@ -11,11 +11,12 @@ from collections.abc import Iterator
 import pytest
 import trustme
 
+from connector.cms.outbound import Proxy
+from connector.cms.source import Source
 from connector.errors import ConnectorError, SourceUnavailable
-from connector.model import Checkpoint, SyncPage
-from connector.outbound import Proxy
-from connector.registry import Registry
-from connector.source import Source
+from connector.kafka.registry import Registry
+from connector.model.checkpoint import Checkpoint
+from connector.model.page import SyncPage
 from tests.rawserver import Serve, endless, head, serving, silence
 from tests.unit.vendors.contentful_answers import contentful
 

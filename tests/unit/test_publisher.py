@@ -5,12 +5,13 @@ from collections import Counter
 import msgspec
 import pytest
 
-from connector.batch import Policy
-from connector.checkpoint import CHECKPOINT_KEY
 from connector.errors import BrokerUnavailable, Fenced, ItemRefused, TransactionAborted, UnknownOutcome
-from connector.index import Index
-from connector.model import Change, Checkpoint, DeadLetter
-from connector.publisher import Publisher
+from connector.events.assembler import Policy
+from connector.events.index import Index
+from connector.events.state_record import CHECKPOINT_KEY
+from connector.model.change import Change, DeadLetter
+from connector.model.checkpoint import Checkpoint
+from connector.stream.publisher import Publisher
 from connector.testing import MemoryStore, fail_after_commit, fail_before_commit
 from tests.memory import Stream
 from tests.published import Seen, events, ops, seen

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector import rawjson
+from connector.model import rawjson
 
 AWKWARD = {
     "decimal": b"1.10",

@@ -3,10 +3,10 @@
 import msgspec
 import pytest
 
-from connector.batch import Policy
 from connector.errors import DeletesHeld, UnknownOutcome
-from connector.model import DeadLetter
-from connector.reconcile import reconcile
+from connector.events.assembler import Policy
+from connector.model.change import DeadLetter
+from connector.stream.reconcile import reconcile
 from connector.testing import fail_before_commit
 from tests.memory import Stream
 from tests.published import events, ops

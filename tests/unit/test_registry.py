@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from connector import codec, config, wiring
+from connector import wiring
+from connector.config.load import load
 from connector.errors import BrokerFatal, RegistryUnavailable
-from connector.registry import Registry
+from connector.events import codec
+from connector.kafka.registry import Registry
 from tests.schemaregistry import ScriptedRegistry
 
 SCHEMA = codec.text("key")
@@ -186,7 +188,7 @@ def test_a_slash_at_the_end_of_the_url_does_not_matter(scripted: ScriptedRegistr
         f'[kafka]\nbootstrap_servers = "localhost:9092"\nregistry = {{ url = "{scripted.url}//" }}\n'
         '[connections.blog]\nvendor = "contentful"\nspace = "s"\ntoken = { env = "T" }\n'
     )
-    registry = wiring.registry(config.load(path, {"T": "t0ken-secret"}).kafka)
+    registry = wiring.registry(load(path, {"T": "t0ken-secret"}).kafka)
     assert registry
     with closing(registry):
         registry.register("T-key", SCHEMA)

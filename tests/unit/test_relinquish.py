@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from connector.index import Index
-from connector.model import Checkpoint
+from connector.events.index import Index
+from connector.model.checkpoint import Checkpoint
 from connector.simulator import Simulator
 from connector.testing import MemoryStore
 from tests.following import Following

@@ -9,10 +9,11 @@ import msgspec
 import pytest
 from pydantic import SecretStr
 
-from connector import replay, vendors
-from connector.batch import Policy
+from connector import vendors
+from connector.commands import dead_letters
+from connector.commands.dead_letters import Outcome
 from connector.errors import ConnectorError
-from connector.replay import Outcome
+from connector.events.assembler import Policy
 from tests.memory import Stream
 from tests.published import latest, ops, seen
 from tests.values import CONNECTION, clock, published, removed
@@ -37,7 +38,7 @@ def letter(raw: bytes, **members: Any) -> dict[str, Any]:
 
 def replayed(stream: Stream, *letters: Mapping[str, Any]) -> Outcome:
     """Replay letters into a stream."""
-    return replay._publish([dict(each) for each in letters], VENDOR, "f", stream.publisher)
+    return dead_letters._publish([dict(each) for each in letters], VENDOR, "f", stream.publisher)
 
 
 def reasons(outcome: Outcome) -> list[str]:

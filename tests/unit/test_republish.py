@@ -2,10 +2,10 @@
 
 import pytest
 
-from connector import takeover
-from connector.batch import Policy
-from connector.model import Change
-from connector.takeover import Anew
+from connector.commands import takeover
+from connector.commands.takeover import Anew
+from connector.events.assembler import Policy
+from connector.model.change import Change
 from tests.memory import Stream
 from tests.published import ops
 from tests.values import published, removed

@@ -8,13 +8,13 @@ from itertools import pairwise
 import pytest
 
 from connector import vendors
+from connector.cms.source import ignore
 from connector.errors import SourceUnavailable, UnknownOutcome
-from connector.model import Checkpoint
-from connector.plan import Hooks
-from connector.publisher import Publisher
-from connector.runner import Bounds, Runner
+from connector.model.checkpoint import Checkpoint
 from connector.simulator import Fault, Simulator
-from connector.source import ignore
+from connector.stream.publisher import Publisher
+from connector.stream.runner import Bounds, Runner
+from connector.stream.spec import Hooks
 from connector.testing import MemoryStore, fail_after_commit, fail_before_commit
 from tests.cms import assert_right, eventually
 from tests.following import Following

@@ -1,7 +1,7 @@
 """When a stream polls: after its interval, and in the wake of webhook calls, however many there are."""
 
-from connector.plan import Pace
-from connector.schedule import Schedule
+from connector.stream.schedule import Schedule
+from connector.stream.spec import Pace
 
 
 class Clock:

@@ -6,8 +6,8 @@ from collections import Counter
 import pytest
 from rich.console import Console
 
-from connector.screen import Rows, _progress
-from connector.status import StreamState, StreamStatus
+from connector.console import Rows, _progress
+from connector.stream.status import StreamState, StreamStatus
 
 HEADERS = ("connection", "state", "owner", "what is wrong")
 ROWS = [

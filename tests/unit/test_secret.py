@@ -5,11 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from connector import config, vendors
-from connector.configfile import Reading
+from connector import vendors
+from connector.cli.session import Session
+from connector.config.load import load
+from connector.config.reading import Reading
+from connector.config.secret import Secret
 from connector.errors import ConfigError
-from connector.secret import Secret
-from connector.session import Session
 
 
 def referred(folder: Path, value: dict[str, str]) -> Secret:
@@ -81,7 +82,7 @@ def missing(
     path = folder / "contentwire.toml"
     path.write_text(TWO)
     try:
-        loaded = config.load(path, environ, cms=cms, registry=registry)
+        loaded = load(path, environ, cms=cms, registry=registry)
     except ConfigError as error:
         return [problem.partition(":")[0] for problem in error.problems]
     assert loaded.secrets() == set(environ.values())
@@ -120,4 +121,4 @@ def test_a_literal_is_refused_also_where_it_is_not_used(tmp_path: Path) -> None:
     path = tmp_path / "contentwire.toml"
     path.write_text(TWO.replace('{ env = "BLOG" }', '"literal"'))
     with pytest.raises(ConfigError, match=r"connections\.blog\.token: a secret is never written into the file"):
-        config.load(path, {"KAFKA": "kafka-secret"}, cms=(), registry=False)
+        load(path, {"KAFKA": "kafka-secret"}, cms=(), registry=False)

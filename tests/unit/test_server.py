@@ -14,11 +14,11 @@ import httpx
 import pytest
 
 from connector import logs
+from connector.cms.webhook import Handled
+from connector.config.site import Site
 from connector.errors import ConfigError
-from connector.server import BODY_BYTES, Server, status_page
-from connector.site import Site
-from connector.status import StreamStatus
-from connector.webhook import Handled
+from connector.service.server import BODY_BYTES, Server, status_page
+from connector.stream.status import StreamStatus
 
 
 class Streams:

@@ -13,6 +13,7 @@ import pytest
 import trustme
 
 from connector import vendors
+from connector.cms.source import Source
 from connector.errors import (
     CheckpointRejected,
     ConnectorError,
@@ -22,9 +23,9 @@ from connector.errors import (
     SourceUnavailable,
     WalkBroken,
 )
-from connector.model import Checkpoint, SyncPage
+from connector.model.checkpoint import Checkpoint
+from connector.model.page import SyncPage
 from connector.simulator import Fault, Simulator
-from connector.source import Source
 from tests.cms import connect, eventually, requests
 from tests.loopback import Loopback
 

@@ -9,9 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from connector.cms.spool import Spool
 from connector.errors import LocalTrouble
-from connector.model import Change, Checkpoint, DeadLetter, SyncPage
-from connector.spool import Spool
+from connector.model.change import Change, DeadLetter
+from connector.model.checkpoint import Checkpoint
+from connector.model.page import SyncPage
 from tests.values import page, published, removed
 
 START = Checkpoint(stream="blog", phase="streaming", cursor="start", sequence=7)

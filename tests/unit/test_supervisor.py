@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 
 from connector import logs
-from connector.calls import Calls
-from connector.kafka import handover
-from connector.kafka.handover import Call
-from connector.metrics import Metrics
-from connector.plan import Hooks, Parts
+from connector.kafka import webhook_relay
+from connector.kafka.webhook_relay import Call
+from connector.service.metrics import Metrics
+from connector.service.supervisor import Supervisor, _Revival
+from connector.service.webhook_calls import Calls
 from connector.simulator import Simulator
-from connector.supervisor import Supervisor, _Revival
+from connector.stream.spec import Hooks, Parts
 from connector.testing import MemoryStore
 from tests.cms import eventually
 from tests.following import Following
@@ -124,13 +124,13 @@ def test_the_memory_of_calls_is_bounded() -> None:
 )
 def test_what_others_write_into_the_topic_of_calls_wakes_nobody(value: bytes) -> None:
     """Neither an error nor a call."""
-    assert handover.read(value) is None
+    assert webhook_relay.read(value) is None
 
 
 def test_a_call_is_read_as_it_was_written() -> None:
     """With and without an id; members of a later release are no reason to lose it."""
-    assert handover.read(b'{"connection": "blog", "id": "e1", "later": 1}') == Call("blog", "e1")
-    assert handover.read(b'{"connection": "blog"}') == Call("blog")
+    assert webhook_relay.read(b'{"connection": "blog", "id": "e1", "later": 1}') == Call("blog", "e1")
+    assert webhook_relay.read(b'{"connection": "blog"}') == Call("blog")
 
 
 def test_a_stream_whose_thread_has_ended_is_started_again() -> None:

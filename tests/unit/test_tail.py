@@ -4,11 +4,11 @@ import re
 
 import pytest
 
+from connector.console import plain
 from connector.kafka.layout import Layout
+from connector.kafka.published import Entry, changes_pattern
 from connector.kafka.reader import Consumed
-from connector.model import EntityKey
-from connector.screen import plain
-from connector.tail import Entry, changes_pattern
+from connector.model.change import EntityKey
 
 RECORD = Consumed("t", 0, 7, 1_750_000_000_000, b"", b"")
 KEY = {"connection": "blog", "entity_type": "entry", "id": "e1", "locale": "*"}

@@ -6,10 +6,10 @@ from functools import partial
 import pytest
 from msgspec.structs import replace
 
-from connector import takeover
+from connector.commands import takeover
+from connector.commands.takeover import Edit
 from connector.errors import ConfigError, ConnectorError
-from connector.model import ANY_TOPIC, FORMER_TOPIC, Checkpoint
-from connector.takeover import Edit
+from connector.model.checkpoint import ANY_TOPIC, FORMER_TOPIC, Checkpoint
 
 STREAMING = Checkpoint(
     stream="blog",

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.timestamp import micros
+from connector.model.timestamp import micros
 
 DAY = 86_400_000_000
 

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from confluent_kafka import KafkaError
 
-from connector.batch import Record
 from connector.errors import BrokerFatal, ConnectorError, TransactionAborted
+from connector.events.assembler import Record
 from connector.kafka.transaction import Transactions
 
 PURGED = KafkaError._PURGE_QUEUE

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from connector import trial
-from connector.config import Config, Connection, load
+from connector.commands import check_cms
+from connector.config.load import load
+from connector.config.settings import Config, Connection
 from connector.errors import SourceRejected
 from connector.vendors import Vendor, find
 from tests.scriptedcms import ScriptedCms
@@ -45,20 +46,20 @@ def configured(tmp_path: Path, cms: ScriptedCms, *lines: str) -> tuple[Config, C
 def test_a_filter_that_the_api_refuses_is_found(tmp_path: Path, cms: ScriptedCms) -> None:
     """The probe knows nothing of the filter: only the request that a run begins with does."""
     config, connection, vendor = configured(tmp_path, cms, FILTER)
-    assert trial.concerns(connection) == ["api_filter"]
-    assert trial.probe(connection, vendor)
+    assert check_cms.concerns(connection) == ["api_filter"]
+    assert check_cms.probe(connection, vendor)
     cms.refusals = [(400, {}, json.dumps(REFUSED).encode())]
     with pytest.raises(SourceRejected, match=r"it refuses api_filter\.content_type$"):
-        trial.first_page(config, connection, vendor)
+        check_cms.first_page(config, connection, vendor)
     assert "content_type=nope" in cms.requests[-1]
 
 
 def test_a_filter_that_matches_nothing_is_told(tmp_path: Path, cms: ScriptedCms) -> None:
     """Some APIs answer an unknown type with an empty page."""
     cms.initial = []
-    _, (remark,) = trial.first_page(*configured(tmp_path, cms, FILTER))
+    _, (remark,) = check_cms.first_page(*configured(tmp_path, cms, FILTER))
     assert remark.setting == "api_filter"
-    assert trial.first_page(*configured(tmp_path, cms))[1] == []
+    assert check_cms.first_page(*configured(tmp_path, cms))[1] == []
 
 
 @pytest.mark.parametrize(
@@ -72,7 +73,7 @@ def test_a_filter_that_matches_nothing_is_told(tmp_path: Path, cms: ScriptedCms)
 )
 def test_a_choice_that_leaves_nothing_is_told(tmp_path: Path, cms: ScriptedCms, line: str, named: str | None) -> None:
     """A type that is misspelt publishes nothing, in silence."""
-    found, remarks = trial.first_page(*configured(tmp_path, cms, line))
+    found, remarks = check_cms.first_page(*configured(tmp_path, cms, line))
     assert found == "an initial sync is answered with 1 items at first"
     assert [remark.setting for remark in remarks] == ([named] if named else [])
 
@@ -81,17 +82,17 @@ def test_items_that_cannot_be_understood_are_told(tmp_path: Path, cms: ScriptedC
     """Before they become dead letters, or stop the stream."""
     cms.initial = [ENTRY, {"sys": {"type": "Hologram", "id": "h1"}}]
     for line, follows in (("", "would become dead letters"), ('malformed = "stop"', "would stop the stream")):
-        _, (remark,) = trial.first_page(*configured(tmp_path, cms, line))
+        _, (remark,) = check_cms.first_page(*configured(tmp_path, cms, line))
         assert (remark.setting, follows in remark.what) == ("malformed", True)
 
 
 def test_one_refusal_is_doubted(tmp_path: Path, cms: ScriptedCms, monkeypatch: pytest.MonkeyPatch) -> None:
     """A key that was just made works some seconds later; a second refusal in a row is believed."""
-    monkeypatch.setattr(trial, "_MOMENT", 0.0)
+    monkeypatch.setattr(check_cms, "_MOMENT", 0.0)
     _, connection, vendor = configured(tmp_path, cms)
     cms.refusals = [(401, {}, b"{}")]
-    assert trial.probe(connection, vendor)
+    assert check_cms.probe(connection, vendor)
     cms.refusals = [(401, {}, b"{}"), (401, {}, b"{}")]
     with pytest.raises(SourceRejected):
-        trial.probe(connection, vendor)
+        check_cms.probe(connection, vendor)
     assert cms.refusals == []

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from connector import unused
-from connector.config import load
+from connector.commands import check_settings
+from connector.config.load import load
 
 BLOG = 'vendor = "contentful"\nspace = "s"\ntoken = { env = "T" }\n'
 SHOP = 'vendor = "contentstack"\napi_key = { env = "T" }\nenvironment = "e"\ntoken = { env = "T" }\n'
@@ -16,9 +16,9 @@ def found(tmp_path: Path, connection: str, *, kafka: str = "", tables: str = "")
     path = tmp_path / "contentwire.toml"
     path.write_text(f'[kafka]\nbootstrap_servers = "k:9092"\n{kafka}\n[connections.c]\n{connection}\n{tables}')
     config = load(path, {"T": "token"})
-    remarks = list(unused.of_connection(config, config.connections["c"]))
+    remarks = list(check_settings.of_connection(config, config.connections["c"]))
     if config.kafka.registry:
-        remarks += unused.of_registry(config.kafka.registry)
+        remarks += check_settings.of_registry(config.kafka.registry)
     assert all(each.what and each.hint for each in remarks)
     return {each.setting for each in remarks}
 

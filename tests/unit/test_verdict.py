@@ -3,10 +3,10 @@
 import msgspec
 import pytest
 
-from connector.index import IndexEntry
-from connector.model import Change
-from connector.timestamp import micros
-from connector.verdict import Judged, Standpoint, is_stale, skip_reason
+from connector.events.index import IndexEntry
+from connector.events.verdict import Judged, Standpoint, is_stale, skip_reason
+from connector.model.change import Change
+from connector.model.timestamp import micros
 from tests.values import published, removed
 
 OLD, NEW = "2024-01-01T00:00:00Z", "2024-06-01T00:00:00Z"

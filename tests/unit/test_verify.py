@@ -8,16 +8,17 @@ from typing import Any
 import msgspec
 import pytest
 
-from connector import canonical
-from connector.batch import Policy, wanted
+from connector.cms.source import Source
 from connector.errors import SourceRejected
-from connector.evidence import Delivered, Published, Trace
+from connector.events import canonical_json
+from connector.events.assembler import Policy, wanted
+from connector.kafka.published import Entry
 from connector.kafka.reader import Consumed
-from connector.model import Change, Checkpoint
+from connector.model.change import Change
+from connector.model.checkpoint import Checkpoint
 from connector.simulator import Fault, Simulator
-from connector.source import Source
-from connector.tail import Entry
-from connector.verify import Comparison, Report
+from connector.verify.proof import Comparison, Report
+from connector.verify.sides import Delivered, Published, Trace
 from tests.cms import connect, truth
 from tests.values import CONNECTION, clock, clock_ms, entry_key, page, published, removed, removed_type
 
@@ -92,7 +93,11 @@ def assert_delivers_the_truth(side: Delivered, simulator: Simulator, vendor: str
     assert side.traces.keys() == expected.keys()
     for key, (_, revision, ms, fields) in expected.items():
         trace = side.traces[key]
-        assert (trace.revision, (trace.clock or 0) // 1000, trace.content) == (revision, ms, canonical.digest(fields))
+        assert (trace.revision, (trace.clock or 0) // 1000, trace.content) == (
+            revision,
+            ms,
+            canonical_json.digest(fields),
+        )
 
 
 @pytest.mark.parametrize("vendor", VENDORS)

@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from connector.model import EntityKey
+from connector.model.change import EntityKey
 from connector.simulator import Simulator
 from connector.testing import MemoryStore
 from tests.cms import assert_right, connect, rows, truth

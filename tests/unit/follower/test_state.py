@@ -10,11 +10,11 @@ import httpx
 import msgspec
 import pytest
 
-from connector.batch import Policy
 from connector.errors import BrokerFatal
-from connector.plan import Hooks, Pace, Parts
-from connector.runner import Bounds
+from connector.events.assembler import Policy
 from connector.simulator import Fault, Simulator
+from connector.stream.runner import Bounds
+from connector.stream.spec import Hooks, Pace, Parts
 from connector.testing import MemoryStore, fail_before_commit
 from tests.cms import assert_right, eventually, requests
 from tests.following import QUICK, Following

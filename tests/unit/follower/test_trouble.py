@@ -2,11 +2,11 @@
 
 import pytest
 
-from connector.batch import Policy
 from connector.errors import Fenced, TransactionAborted, UnknownOutcome
-from connector.follower import Follower
-from connector.runner import Bounds
+from connector.events.assembler import Policy
 from connector.simulator import Fault, Simulator
+from connector.stream.follower import Follower
+from connector.stream.runner import Bounds
 from connector.testing import Fault as CommitFault
 from connector.testing import MemoryStore, fail_after_commit, fail_before_commit
 from tests.cms import assert_right, eventually, rows, truth

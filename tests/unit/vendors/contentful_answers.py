@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 from pydantic import SecretStr
 
-from connector.model import Checkpoint
+from connector.model.checkpoint import Checkpoint
 from connector.vendors.contentful import Contentful, ContentfulSettings
 
 SYNC_URL = "https://cdn.contentful.com/spaces/cfexampleapi/environments/master/sync?sync_token="

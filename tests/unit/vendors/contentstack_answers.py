@@ -8,7 +8,8 @@ import pytest
 from pydantic import SecretStr
 
 from connector.errors import ConnectorError
-from connector.model import Change, Checkpoint
+from connector.model.change import Change
+from connector.model.checkpoint import Checkpoint
 from connector.vendors.contentstack import Contentstack, ContentstackSettings
 
 START = Checkpoint(stream="shop")

@@ -14,7 +14,9 @@ from connector.errors import (
     SourceRejected,
     SourceUnavailable,
 )
-from connector.model import Change, Checkpoint, EntityKey, SyncPage
+from connector.model.change import Change, EntityKey
+from connector.model.checkpoint import Checkpoint
+from connector.model.page import SyncPage
 from tests.unit.vendors.contentful_answers import (
     DELETED,
     ENTRY,

@@ -7,14 +7,15 @@ import httpx
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from connector import vendors, webhook
+from connector import vendors
+from connector.cms import webhook
 from connector.errors import (
     ConfigError,
     SourceRejected,
     SourceUnavailable,
     StreamStopped,
 )
-from connector.model import Checkpoint
+from connector.model.checkpoint import Checkpoint
 from connector.vendors.contentful import VENDOR, Contentful, ContentfulSettings
 from tests.unit.vendors.contentful_answers import RESUMED, START, SYNC_URL, answer, contentful, error
 

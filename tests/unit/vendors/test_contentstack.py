@@ -8,7 +8,8 @@ import httpx
 import pytest
 
 from connector.errors import CheckpointRejected, SourceRejected, SourceUnavailable
-from connector.model import Change, Checkpoint, EntityKey
+from connector.model.change import Change, EntityKey
+from connector.model.checkpoint import Checkpoint
 from tests.unit.vendors.contentstack_answers import (
     ENTRY,
     PAGING,

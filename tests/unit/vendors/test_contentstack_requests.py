@@ -6,7 +6,8 @@ import httpx
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from connector import vendors, webhook
+from connector import vendors
+from connector.cms import webhook
 from connector.errors import SourceRejected, SourceUnavailable
 from connector.vendors.contentstack import VENDOR, Contentstack
 from tests.unit.vendors.contentstack_answers import PAGING, RESUMED, START, answer, contentstack, error

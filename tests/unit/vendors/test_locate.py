@@ -6,7 +6,7 @@ import pytest
 from pydantic import SecretStr
 
 from connector import vendors
-from connector.model import EntityKey
+from connector.model.change import EntityKey
 
 SETTINGS: dict[str, dict[str, Any]] = {
     "contentful": {"space": "s1", "environment": "staging", "region": "eu"},

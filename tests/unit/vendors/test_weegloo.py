@@ -8,7 +8,8 @@ import httpx
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from connector import vendors, webhook
+from connector import vendors
+from connector.cms import webhook
 from connector.errors import (
     CheckpointRejected,
     ConfigError,
@@ -17,7 +18,8 @@ from connector.errors import (
     SourceRejected,
     SourceUnavailable,
 )
-from connector.model import Change, Checkpoint, EntityKey
+from connector.model.change import Change, EntityKey
+from connector.model.checkpoint import Checkpoint
 from connector.vendors.weegloo import VENDOR, Weegloo, WeeglooSettings
 
 START = Checkpoint(stream="site")

@@ -1,0 +1,47 @@
+"""What every command starts from: the options before it, and the configuration they lead to."""
+
+import sys
+from collections.abc import Collection, Mapping
+from pathlib import Path
+
+from connector import logs
+from connector.config.load import load
+from connector.config.settings import Config, Connection
+from connector.errors import ConfigError
+from connector.logs.sink import Sink
+
+
+class Session:
+    """What the options before the command say."""
+
+    def __init__(self, path: Path, *, debug: bool, environ: Mapping[str, str]) -> None:
+        self.path = path
+        self.environ = environ
+        self.debug = debug
+        self.mask = logs.Mask()
+        self.sink: Sink | None = None
+
+    @property
+    def lines_lost(self) -> int:
+        """How many log lines could not be written."""
+        return self.sink.lost if self.sink else 0
+
+    def log(self, *, json: bool | None = None, level: str = "info") -> Sink:
+        """Send log lines to stderr from now on, as `logs.configure` says."""
+        self.sink = logs.configure(sys.stderr, json=json, level=level, secrets=self.mask)
+        return self.sink
+
+    def config(self, *, cms: Collection[str] | None = None, registry: bool = True) -> Config:
+        """Load the configuration; raises `ConfigError`. Which secrets have to be there, `load` says."""
+        loaded = load(self.path, self.environ, cms=cms, registry=registry)
+        self.mask.learn(loaded.secrets())
+        return loaded
+
+    def connection(self, name: str, *, cms: bool = True, registry: bool = True) -> tuple[Config, Connection]:
+        """Load the configuration and find a connection in it, whose CMS is talked to or not; raises `ConfigError`."""
+        loaded = self.config(cms=(name,) if cms else (), registry=registry)
+        if name not in loaded.connections:
+            raise ConfigError(
+                f"{self.path}: there is no connection {name!r}", hint=f"there are: {', '.join(loaded.connections)}"
+            )
+        return loaded, loaded.connections[name]

@@ -1,0 +1,1 @@
+"""What every vendor needs: requests and their answers, items, webhook calls. One end of the wire."""

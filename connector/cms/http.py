@@ -1,0 +1,150 @@
+"""One HTTP exchange at a time, with an end: whatever the other side does, it is over when its time is."""
+
+import os
+import ssl
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeGuard
+
+import certifi
+import httpcore
+import httpx
+
+from connector.cms.network import Network
+from connector.cms.outbound import Outbound, Proxy
+from connector.errors import ConfigError, ConnectorError, LocalTrouble
+from connector.limits import SCARCE
+
+
+class Transport(httpx.BaseTransport):
+    """Requests of one client, one at a time in a thread, each over after `seconds` from its beginning to the last byte.
+
+    A response is read by the thread that has sent the request. Raises httpx's errors, which name `proxy` without its
+    credentials; `LocalTrouble` where this machine lacks what a connection takes.
+    """
+
+    def __init__(self, seconds: float, *, proxy: Proxy | None = None, context: ssl.SSLContext | None = None) -> None:
+        self._seconds = seconds
+        self._by = f" (by {proxy})" if proxy else ""
+        self._network = Network()
+        context = context or certificates(None, Outbound())
+        common: dict[str, Any] = {"ssl_context": context, "max_connections": 4, "network_backend": self._network}
+        if proxy:
+            auth = (proxy.user.encode(), proxy.password.encode()) if proxy.user or proxy.password else None
+            common |= {"proxy_url": proxy.url, "proxy_auth": auth}
+            common |= {"proxy_ssl_context": context} if proxy.url.startswith("https:") else {}
+            self._pool: httpcore.ConnectionPool = httpcore.HTTPProxy(**common)
+        else:
+            self._pool = httpcore.ConnectionPool(**common)
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Send a request; the response's body is still to be read, within the same time."""
+        self._network.begin(self._seconds)
+        assert isinstance(request.stream, httpx.SyncByteStream)
+        url = request.url
+        asked = httpcore.Request(
+            method=request.method,
+            url=httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path),
+            headers=request.headers.raw,
+            content=request.stream,
+            extensions=request.extensions,
+        )
+        with self._mapped():
+            answer = self._pool.handle_request(asked)
+        assert isinstance(answer.stream, Iterable)
+        body = _Body(answer.stream, self._mapped)
+        if self._by and answer.status == httpx.codes.PROXY_AUTHENTICATION_REQUIRED:
+            body.close()
+            raise httpx.ProxyError(f"{answer.status} Proxy Authentication Required{self._by}")
+        return httpx.Response(answer.status, headers=answer.headers, stream=body, extensions=answer.extensions)
+
+    def close(self) -> None:
+        """Let go of connections, for good: a request that another thread has under way ends now. May be repeated."""
+        self._network.close()
+        self._pool.close()
+
+    @contextmanager
+    def _mapped(self) -> Iterator[None]:
+        """Raise httpx's errors in place of those of the layer below it, which has them under the same names."""
+        try:
+            yield
+        except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException, httpcore.ProxyError) as error:
+            for cause in _causes(error):
+                if _scarce(cause):
+                    raise LocalTrouble.of(cause) from error
+            raised: type[httpx.TransportError] = getattr(httpx, type(error).__name__)
+            raise raised(f"{error}{self._by}") from error
+        except (httpcore.ConnectionNotAvailable, httpcore.UnsupportedProtocol) as error:
+            raise httpx.ConnectError(str(error)) from error
+
+
+def certificates(ca: Path | None, outbound: Outbound) -> ssl.SSLContext:
+    """Return whose certificates are believed: those in `ca`, else the environment's, else the usual ones.
+
+    Raises `ConfigError` that begins with the name of the setting or variable where they cannot be used.
+    """
+    name, file, folders = ("ca", ca, "") if ca else ("SSL_CERT_FILE", outbound.ca_file, outbound.ca_folders)
+    try:
+        for folder in filter(None, folders.split(os.pathsep)):
+            # OpenSSL looks for no folder before it needs one.
+            any(Path(folder).iterdir())
+    except OSError as error:
+        raise _unusable("SSL_CERT_DIR", error) from error
+    try:
+        return ssl.create_default_context(cafile=file or (None if folders else certifi.where()), capath=folders or None)
+    except OSError as error:
+        raise _unusable(f"{name}: {file or certifi.where()}", error) from error
+
+
+def advice(error: BaseException, otherwise: str) -> str:
+    """Return what to do about a request that failed: what its error tells, else `otherwise`."""
+    if isinstance(error, httpx.ProxyError):
+        return "check the proxy, and the credentials in its URL"
+    if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in _causes(error)):
+        return (
+            "something that presents its own certificate may be in between: name its authority with ca, SSL_CERT_FILE "
+            "or SSL_CERT_DIR; else the other side's certificate has expired or is another host's"
+        )
+    return otherwise
+
+
+class _Body(httpx.SyncByteStream):
+    """A response's body, with the errors of httpx."""
+
+    def __init__(self, stream: Iterable[bytes], mapped: Callable[[], Any]) -> None:
+        self._stream = stream
+        self._mapped = mapped
+
+    def __iter__(self) -> Iterator[bytes]:
+        with self._mapped():
+            yield from self._stream
+
+    def close(self) -> None:
+        """Give the connection back, or up."""
+        if hasattr(self._stream, "close"):
+            self._stream.close()
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    found: BaseException | None = error
+    while found:
+        yield found
+        # httpcore's pool raises "from None", which hides the cause and keeps it as the context.
+        found = found.__cause__ or found.__context__
+
+
+def _unusable(named: str, error: OSError) -> ConnectorError:
+    if _scarce(error):
+        return LocalTrouble.of(error)
+    where = f": {error.filename}" if error.filename else ""
+    return ConfigError(
+        f"{named}{where} holds no certificates that can be read: {error.strerror or error}",
+        hint="name a file of PEM certificates (ca, SSL_CERT_FILE), or a folder of them (SSL_CERT_DIR)",
+    )
+
+
+def _scarce(error: BaseException) -> TypeGuard[OSError]:
+    """Return whether an error says that this machine lacks something."""
+    # The numbers of TLS errors are others.
+    return isinstance(error, OSError) and not isinstance(error, ssl.SSLError) and error.errno in SCARCE

@@ -1,0 +1,52 @@
+"""What every vendor does with one item: find parts fit for keys and columns, and set aside what is not. Pure."""
+
+from collections.abc import Callable
+from typing import Any
+
+from connector.errors import MalformedItem
+from connector.model.change import Change, DeadLetter
+from connector.model.page import Frame, SyncPage
+
+_LONG = 2**63
+
+
+def read(frame: Frame, understand: Callable[[bytes], Change]) -> SyncPage:
+    """Return the page in which each raw item is a change, and a dead letter where `understand` refuses it.
+
+    `understand` raises `MalformedItem`, or `ValueError` where not even a type can be read; neither text has content.
+    """
+    changes: list[Change] = []
+    dead_letters: list[DeadLetter] = []
+    for raw in frame.raws:
+        try:
+            changes.append(understand(raw))
+        except MalformedItem as error:
+            dead_letters.append(DeadLetter(raw, str(error), item_type=error.item_type, item_id=error.item_id))
+        except ValueError as error:
+            dead_letters.append(DeadLetter(raw, str(error)))
+    return SyncPage(tuple(changes), frame.checkpoint, frame.caught_up, tuple(dead_letters))
+
+
+def text(value: Any) -> str | None:
+    """Return `value` where it is a text that keys, columns and logs can carry: not empty, valid Unicode, no NUL."""
+    if not isinstance(value, str) or not value or "\0" in value:
+        return None
+    if not value.isascii():
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            return None
+    return value
+
+
+def whole(value: Any) -> int | None:
+    """Return `value` where it is a whole number that fits a long."""
+    return value if type(value) is int and -_LONG <= value < _LONG else None
+
+
+def identified(item_type: str, value: Any) -> str:
+    """Return an item's id; raises `MalformedItem` where it is none that a key can carry."""
+    found = text(value)
+    if found is None:
+        raise MalformedItem("the item has no usable id", item_type=item_type)
+    return found

@@ -1,0 +1,131 @@
+"""What an answer other than 200 means, whichever vendor gives it: by its status, and what likely is behind it. Pure."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from typing import Any, Final
+
+import httpx
+
+from connector.errors import ConnectorError, SourceRejected, SourceUnavailable
+from connector.model import rawjson
+
+_DOUBTED: Final = {401, 403, 404}
+_LONGEST_WAIT: Final = 86_400.0
+_ERROR_BYTES: Final = 64 * 1024
+_STRUCTURED: Final = ("errors", "details")
+_SENTENCES: Final = ("message", "error_message", "reason", "suggestion")
+_NAMES: Final = frozenset({"name", "path", "field", "param", "parameter", "property"})
+_SERVER: Final = "nothing to do at first: it is tried again; if it lasts, see the vendor's status page"
+_HINTS: Final = {
+    408: _SERVER,
+    409: _SERVER,
+    425: _SERVER,
+    429: "nothing to do: it is asked again when the limit allows; if it is often so, raise poll_interval",
+    500: _SERVER,
+    502: _SERVER,
+    503: "nothing to do at first: the API, or a gateway before it, has no capacity; if it lasts, see its status page",
+    504: _SERVER,
+}
+_UNUSUAL: Final = "an unusual answer, perhaps of a proxy or gateway in between: it is tried again; check base_url"
+_REDIRECT: Final = "correct base_url or region; a redirect can also be the login page of a proxy in between"
+_HTML: Final = "the body is a web page, not the API's: a firewall, proxy or gateway in between may have answered"
+
+
+def meaning(response: httpx.Response, told: str, hints: Mapping[int, str]) -> ConnectorError:
+    """Return the error that a status other than 200 stands for; `told` says who answered what.
+
+    `hints` are the vendor's own, by status: what is likely wrong with credentials and scope. What a vendor means by a
+    body (a bad cursor, a page too large, a refused parameter) is for it to know before.
+    """
+    status = response.status_code
+    page = looks_like_a_page(response)
+    if status in _DOUBTED or HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
+        hint = hints.get(status, _REDIRECT if status < HTTPStatus.BAD_REQUEST else "")
+        redirect = ", a redirect; it was not followed" if status < HTTPStatus.BAD_REQUEST else ""
+        return SourceRejected(told + redirect, hint=f"{_HTML}; {hint}" if page else hint)
+    if status in (HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY) and not page:
+        return SourceRejected(told, hint=hints.get(status, ""))
+    hint = _HINTS.get(status, _SERVER if status >= HTTPStatus.INTERNAL_SERVER_ERROR else _UNUSUAL)
+    return SourceUnavailable(told, hint=f"{_HTML}; {hint}" if page else hint, retry_after=wait(response.headers))
+
+
+def wait(headers: Mapping[str, str]) -> float | None:
+    """Return the seconds that `Retry-After` asks to wait: told as such, or as a date, which `Date` makes relative."""
+    told = headers.get("retry-after", "")
+    if (found := seconds(told)) is not None:
+        return min(found, _LONGEST_WAIT)
+    then, now = moment(told), moment(headers.get("date", ""))
+    return None if then is None or now is None else min(max(then - now, 1.0), _LONGEST_WAIT)
+
+
+def seconds(text: str | None) -> float | None:
+    """Return a header's number of seconds, or None where it is none."""
+    try:
+        found = float(text or "nan")
+    except ValueError:
+        return None
+    return found if 0 <= found < float("inf") else None
+
+
+def named(response: httpx.Response, parameters: Iterable[str]) -> str | None:
+    """Return which of these parameters an error body complains about, None where it tells of none.
+
+    Structured parts come first: the members of `errors` and `details`, whatever their shape, then what a sentence says.
+    """
+    try:
+        body = rawjson.value(response.content) if len(response.content) <= _ERROR_BYTES else None
+    except ValueError:
+        return None
+    if not isinstance(body, dict):
+        return None
+    marks = {mark for part in _STRUCTURED for node in rawjson.walk({"": body.get(part)}) for mark in _marks(node)}
+    said = " ".join(text for part in _SENTENCES if isinstance(text := body.get(part), str))
+    # The longest first: one name is the end of another.
+    names = sorted(parameters, key=len, reverse=True)
+    return next((name for name in names if _marked(name, marks)), None) or next(
+        (name for name in names if _spoken_of(name, said)), None
+    )
+
+
+def _marks(node: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what an object may name a parameter by: its members' names, and the values of those that hold names."""
+    yield from node
+    for member in _NAMES.intersection(node):
+        values = node[member] if isinstance(node[member], list) else [node[member]]
+        yield from (part for value in values if isinstance(value, str) for part in re.split(r"[./]", value))
+
+
+def _marked(name: str, marks: Iterable[str]) -> bool:
+    plain = _letters(name)
+    # One common word is no name within another one; `content_type` within `unknownContentType` is.
+    compound = plain != name
+    return any(plain in _letters(mark) if compound else plain == _letters(mark) for mark in marks)
+
+
+def _spoken_of(name: str, said: str) -> bool:
+    word = re.sub("[-_]", "[-_ ]?", name)
+    if "_" in name or "-" in name:
+        return re.search(rf"\b{word}\b", said, re.IGNORECASE) is not None
+    # A common word has to be spoken of as a parameter.
+    told = rf"(?<!content[-_ ])\b{word}\b(?:=| parameter| is\b| must\b)|parameter:? {word}\b|[\"'`]{word}[\"'`]"
+    return re.search(told, said, re.IGNORECASE) is not None
+
+
+def _letters(text: str) -> str:
+    return re.sub("[^a-z]", "", text.lower())
+
+
+def looks_like_a_page(response: httpx.Response) -> bool:
+    """Return whether the body is for a browser: no API of ours answers so."""
+    kind = response.headers.get("content-type", "").lower()
+    return "html" in kind or response.content[:100].lstrip().lower().startswith((b"<!doctype", b"<html"))
+
+
+def moment(text: str) -> float | None:
+    """Return an HTTP date in seconds since 1970, or None where it is none."""
+    try:
+        return parsedate_to_datetime(text).timestamp()
+    except (ValueError, OverflowError, TypeError):
+        return None

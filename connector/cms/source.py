@@ -1,0 +1,310 @@
+"""Source: sends a vendor's requests, bounds and maps what comes back, follows pages. Never retries by itself."""
+
+import codecs
+import queue
+import ssl
+import threading
+import time
+import zlib
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
+from typing import Final
+
+import httpx
+
+from connector import __version__
+from connector.cms import http, network
+from connector.cms.outbound import Proxy
+from connector.errors import (
+    CheckpointRejected,
+    ConfigError,
+    ForeignUrl,
+    LocalTrouble,
+    PageTooLarge,
+    SourceRejected,
+    SourceUnavailable,
+    StreamStopped,
+    WalkBroken,
+)
+from connector.model.checkpoint import Checkpoint
+from connector.model.page import Frame, SyncPage
+from connector.vendors import Vendor
+
+Transport = httpx.BaseTransport
+Observer = Callable[[int, int, float], None]
+
+_SLOWEST: Final = 4  # a whole response may take this many times the limit of a single wait
+_TICK: Final = 0.1
+_END: Final = None
+_GZIP: Final = 16 + zlib.MAX_WBITS
+
+
+def ignore(_items: int, _bytes: int, _seconds: float) -> None:
+    """Observe nothing."""
+
+
+class Source:
+    """Pages of one connection.
+
+    `transport` replaces the network, which is asked by `proxy` where there is one, and believed where a certificate in
+    `context` vouches for it; `stop` ends walks early, at a page boundary; `observe` is told of each page.
+    `waiting_since` is when the request under way began, on the monotonic clock, None between requests.
+    """
+
+    def __init__(  # noqa: PLR0913  what is beyond the vendor are keywords with defaults
+        self,
+        vendor: Vendor,
+        *,
+        timeout: float = 30.0,
+        max_response_bytes: int = 64 * 1024 * 1024,
+        stop: threading.Event | None = None,
+        observe: Observer = ignore,
+        transport: Transport | None = None,
+        proxy: Proxy | None = None,
+        context: ssl.SSLContext | None = None,
+    ) -> None:
+        self.vendor = vendor
+        self._timeout = timeout
+        self._max_response_bytes = max_response_bytes
+        self._stop = stop or threading.Event()
+        self._observe = observe
+        self._origin = httpx.URL(vendor.base_url)
+        self._proxy = proxy
+        self.waiting_since: float | None = None
+        self._closed = False
+        self._transport = transport or http.Transport(_SLOWEST * timeout, proxy=proxy, context=context)
+        # Redirects are refused, not followed: the credential goes to the configured host only.
+        self._client = httpx.Client(
+            transport=self._transport,
+            timeout=timeout,
+            follow_redirects=False,
+            trust_env=False,
+            headers={"User-Agent": f"contentwire/{__version__}", "Accept": "*/*", "Accept-Encoding": "gzip"},
+        )
+
+    def walk(self, checkpoint: Checkpoint) -> Generator[SyncPage]:
+        """Yield the pages after `checkpoint` until caught up; the next one is on its way while a page is worked on.
+
+        The next request leaves before this page's items are read: an API's latency is all that a slow one costs.
+
+        Close a walk that you leave: it reads ahead. It ends early, without a caught-up page, when `stop` is set.
+        Raises what `fetch` raises; `WalkBroken` in place of `CheckpointRejected` (but `PageTooLarge`) once the walk has
+        given a page, and when a cursor comes back in it.
+        """
+        ahead: queue.SimpleQueue[Frame | BaseException | None] = queue.SimpleQueue()
+        room, abandoned = threading.Semaphore(1), threading.Event()
+
+        def look_ahead() -> None:
+            try:
+                for frame in self._frames(checkpoint, room, abandoned):
+                    ahead.put(frame)
+                ahead.put(_END)
+            except BaseException as error:  # noqa: BLE001  handed over to the thread that reads
+                ahead.put(error)
+            finally:
+                if self._closed:
+                    # What was opened by a request that was under way when the source was closed.
+                    self._transport.close()
+
+        # A daemon: a hanging request must not hold up the end of the process.
+        network.start(threading.Thread(target=look_ahead, daemon=True, name="look-ahead"))
+        try:
+            while (found := self._next(ahead, room)) is not _END:
+                if isinstance(found, BaseException):
+                    raise found
+                yield self.vendor.read(found)
+        finally:
+            abandoned.set()
+            room.release()
+
+    def fetch(self, checkpoint: Checkpoint) -> SyncPage:
+        """Return the page after `checkpoint`.
+
+        Raises `SourceUnavailable`, `LocalTrouble`, `SourceRejected`, or `CheckpointRejected` once a probe has shown
+        that credentials and scope are not the reason.
+        """
+        return self.vendor.read(self._fetch(checkpoint))
+
+    def probe(self) -> None:
+        """Return if credentials and scope are right; else raise why not."""
+        response = self.send(self.vendor.probe())
+        with self._answered():
+            self.vendor.probed(response)
+
+    def send(self, request: httpx.Request) -> httpx.Response:
+        """Return the completely read response.
+
+        Raises `SourceUnavailable` for anything below HTTP, `LocalTrouble` for what this machine lacks.
+        """
+        url = request.url
+        if (url.scheme, url.host, url.port) != (self._origin.scheme, self._origin.host, self._origin.port):
+            raise ForeignUrl(f"a request to {url.host} was refused: the credential goes to {self._origin.host} only")
+        self.waiting_since = begun_at = time.monotonic()
+        try:
+            return self._receive(request)
+        except httpx.TimeoutException as error:
+            raise self._unavailable(f"did not answer within {self._timeout:.0f} s", error) from error
+        except httpx.DecodingError as error:
+            raise self._unavailable("sent a body that cannot be decompressed", error) from error
+        except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, ssl.SSLError) as error:
+            raise self._unavailable("could not be reached or broke off", error) from error
+        except OSError as error:
+            raise LocalTrouble.of(error) from error
+        finally:
+            # A request of a walk that was left does not end the wait for the next one.
+            if self.waiting_since == begun_at:
+                self.waiting_since = None
+
+    def close(self) -> None:
+        """Let go of connections."""
+        self._closed = True
+        self._client.close()
+
+    def _fetch(self, checkpoint: Checkpoint) -> Frame:
+        begun_at = time.monotonic()
+        try:
+            response = self.send(self.vendor.request(checkpoint))
+            seconds = time.monotonic() - begun_at
+            with self._answered():
+                frame = self.vendor.frame(response, checkpoint)
+        except CheckpointRejected as rejected:
+            if rejected.doubtful:
+                self.probe()
+            raise
+        self._observe(len(frame.raws), len(response.content), seconds)
+        return frame
+
+    def _receive(self, request: httpx.Request) -> httpx.Response:
+        deadline = time.monotonic() + _SLOWEST * self._timeout
+        streamed = self._client.send(request, stream=True)
+        try:
+            body = bytearray()
+            inflate = _Inflate(streamed.headers.get("content-encoding", ""))
+            for chunk in streamed.iter_raw():
+                body += inflate(chunk, self._max_response_bytes + 1 - len(body))
+                if len(body) > self._max_response_bytes:
+                    raise SourceUnavailable(
+                        f"{self._origin.host} sent more than max_response_bytes = {self._max_response_bytes}",
+                        hint="lower page_size, or raise max_response_bytes for this connection",
+                    )
+                if time.monotonic() > deadline:
+                    raise httpx.ReadTimeout("the body as a whole took too long")
+            inflate.end()
+        finally:
+            streamed.close()
+        if body.startswith(codecs.BOM_UTF8):
+            del body[: len(codecs.BOM_UTF8)]
+        # The body is decoded: what described its encoding must not be applied again.
+        headers = [(name, value) for name, value in streamed.headers.multi_items() if name not in _TRANSFER_HEADERS]
+        return httpx.Response(streamed.status_code, headers=headers, content=bytes(body), request=request)
+
+    def _unavailable(self, what: str, error: Exception) -> SourceUnavailable:
+        # The text of transport errors names hosts and ports, never headers or queries.
+        return SourceUnavailable(
+            f"{self._origin.host} {what}: {type(error).__name__}: {error}",
+            hint=http.advice(
+                error, f"check {'the proxy, ' if self._proxy else ''}base_url, the network and the vendor's status page"
+            ),
+        )
+
+    @contextmanager
+    def _answered(self) -> Iterator[None]:
+        """Name the proxy in what an answer is refused for that it may have given itself."""
+        try:
+            yield
+        except (SourceUnavailable, SourceRejected) as error:
+            if self._proxy and self._origin.scheme == "http":
+                error.args = (f"{error} (by {self._proxy})",)
+            raise
+
+    def _frames(self, checkpoint: Checkpoint, room: threading.Semaphore, abandoned: threading.Event) -> Iterator[Frame]:
+        """Yield the frames of a walk; each is asked for once there is room for it, none once the walk is abandoned."""
+        seen = {checkpoint.cursor}
+        first = True
+        while room.acquire() and not abandoned.is_set():
+            try:
+                frame = self._fetch(checkpoint)
+            except CheckpointRejected as rejected:
+                # A page that is too large stays so: walking again would not help.
+                if first or isinstance(rejected, PageTooLarge):
+                    raise
+                raise WalkBroken(f"refused midway: {rejected}", hint=rejected.hint) from rejected
+            yield frame
+            if frame.caught_up:
+                return
+            if frame.checkpoint.cursor in seen:
+                raise WalkBroken("the API gave a page cursor twice within one walk")
+            seen.add(frame.checkpoint.cursor)
+            checkpoint, first = frame.checkpoint, False
+
+    def _next(
+        self, ahead: "queue.SimpleQueue[Frame | BaseException | None]", room: threading.Semaphore
+    ) -> Frame | BaseException | None:
+        # Before the wait, not after it: the next request must not wait for this thread to wake up.
+        room.release()
+        while not self._stop.is_set():
+            try:
+                return ahead.get(timeout=_TICK)
+            except queue.Empty:
+                continue
+        return _END
+
+
+_TRANSFER_HEADERS: Final = {"content-encoding", "content-length", "transfer-encoding"}
+
+
+class Unopened:
+    """Stands for a source that cannot be opened as things are: a file of certificates, or a proxy's secret, is amiss.
+
+    The stream is recovered and obeys commands all the same; who walks is told why, and the stream stops.
+    """
+
+    waiting_since: None = None
+
+    def __init__(self, vendor: Vendor, error: ConfigError) -> None:
+        self.vendor = vendor
+        self._error = error
+
+    def walk(self, _checkpoint: Checkpoint) -> Generator[SyncPage]:
+        """Raise `StreamStopped`."""
+        raise StreamStopped(str(self._error), hint=self._error.hint) from self._error
+
+    def close(self) -> None:
+        """Do nothing: nothing is open."""
+
+
+class _Inflate:
+    """Decompresses a body piece by piece and never to more than asked for: a few bytes can stand for gigabytes.
+
+    Raises `httpx.DecodingError` for what is not whole, or compressed in a way that was not offered.
+    """
+
+    def __init__(self, encoding: str) -> None:
+        if encoding.strip().lower() not in ("", "identity", "gzip", "x-gzip"):
+            raise httpx.DecodingError("compressed otherwise than by gzip")
+        self._gzip = zlib.decompressobj(_GZIP) if "gzip" in encoding.lower() else None
+        self._begun = False
+
+    def __call__(self, chunk: bytes, limit: int) -> bytes:
+        if self._gzip is None:
+            return chunk
+        found = b""
+        self._begun = self._begun or bool(chunk)
+        try:
+            while chunk and len(found) < limit:
+                if self._gzip.eof:
+                    # A gzip file is as many members as it likes (RFC 1952), and zeros may fill it up.
+                    chunk = chunk.lstrip(b"\0")
+                    if not chunk:
+                        break
+                    self._gzip = zlib.decompressobj(_GZIP)
+                found += self._gzip.decompress(chunk, limit - len(found))
+                chunk = self._gzip.unused_data
+        except zlib.error as error:
+            raise httpx.DecodingError(str(error)) from error
+        return found
+
+    def end(self) -> None:
+        """Check that the stream was whole; an answer without a body is."""
+        if self._gzip and self._begun and not self._gzip.eof:
+            raise httpx.DecodingError("the compressed body breaks off")

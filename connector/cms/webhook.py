@@ -1,0 +1,93 @@
+"""Webhook calls: which are authentic, and what they announce. They only wake; no event comes from them. Pure."""
+
+import hmac
+from collections.abc import Mapping
+from typing import Literal, Protocol
+
+import msgspec
+
+from connector.cms import item
+from connector.model import rawjson
+
+SECRET_HEADER = "X-Contentwire-Secret"  # noqa: S105 (the name of a header)
+"""The header that carries a connection's `webhook_secret`, where the vendor does not sign its calls."""
+
+_LARGEST = 8 * 1024 * 1024
+
+
+class Secret(Protocol):
+    """A text that does not show itself."""
+
+    def get_secret_value(self) -> str:
+        """Return the text."""
+        ...
+
+
+class WakeUp(msgspec.Struct, frozen=True):
+    """What an authentic webhook call announces: the entity's id where the body tells it, else None.
+
+    `once`: by what a repetition of this very call is recognised, None where nothing in it is unique.
+    """
+
+    id: str | None = None
+    once: str | None = None
+
+
+Reason = Literal["unconfigured", "unsigned", "expired", "wrong"]
+
+
+class Refused(msgspec.Struct, frozen=True):
+    """Why a call is not authentic.
+
+    No `webhook_secret` is configured; the call carries no signature or secret; it was signed `seconds_off` seconds
+    before (or, negative, after) our own clock's time; or what it carries does not fit.
+    """
+
+    reason: Reason
+    seconds_off: float = 0.0
+
+
+def by_secret(headers: Mapping[str, str], secret: Secret | None) -> Refused | None:
+    """Return why a call is refused that should carry `secret` in `SECRET_HEADER`, None where it does."""
+    if not (secret and secret.get_secret_value()):
+        return Refused("unconfigured")
+    if not any(name.lower() == SECRET_HEADER.lower() for name in headers):
+        return Refused("unsigned")
+    return None if shares_secret(headers, secret) else Refused("wrong")
+
+
+class Handled(msgspec.Struct, frozen=True):
+    """What became of a call: `accepted`, `repeated`, `handed_on` to the stream's owner, `undelivered`, or refused."""
+
+    outcome: Literal["accepted", "repeated", "handed_on", "undelivered"] | Reason
+
+    @property
+    def status(self) -> int:
+        """The HTTP status to answer with."""
+        if self.outcome == "undelivered":
+            return 503
+        return 202 if self.outcome in ("accepted", "repeated", "handed_on") else 401
+
+
+def shares_secret(headers: Mapping[str, str], secret: Secret | None) -> bool:
+    """Return whether a call carries `secret` in `SECRET_HEADER`; without a configured secret none does."""
+    expected = secret.get_secret_value() if secret else ""
+    given = next((value for name, value in headers.items() if name.lower() == SECRET_HEADER.lower()), "")
+    return bool(expected) and hmac.compare_digest(
+        given.encode("utf-8", "surrogatepass"), expected.encode("utf-8", "surrogatepass")
+    )
+
+
+def announced(body: bytes, *paths: tuple[str, ...]) -> str | None:
+    """Return the id that a webhook's body has at the first of `paths` that leads to one; any body will do."""
+    try:
+        root = rawjson.value(body) if len(body) <= _LARGEST else None
+    except ValueError:
+        return None
+    for path in paths:
+        node = root
+        for name in path:
+            node = node.get(name) if isinstance(node, dict) else None
+        if found := item.text(node):
+            return found
+    return None

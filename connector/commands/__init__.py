@@ -1,0 +1,1 @@
+"""Operators' commands, one file each, named as on the command line. They return what `cli` shows."""

@@ -1,0 +1,237 @@
+"""Examines a configuration against the world before anything is published: changes nothing, says what to do next."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Final, Literal
+
+import msgspec
+
+from connector import wiring
+from connector.commands import check_access, check_cms, check_settings, schemas
+from connector.config.settings import Config, Connection
+from connector.errors import ConfigError, ConnectorError, ForeignRecord, InternalFailure, TopicMismatch, Unreachable
+from connector.kafka import published
+from connector.kafka.cluster import Cluster
+from connector.kafka.foreign_records import remedy, told
+from connector.kafka.layout import Layout
+from connector.kafka.registry import Registry
+from connector.kafka.topics import Topics, first_seen
+from connector.model.checkpoint import Checkpoint
+from connector.vendors import Remark, Vendor, find
+
+Verdict = Literal["ok", "warning", "failed"]
+
+_NEWEST: Final = 100
+OK, FAILED, CONFIGURATION, ENVIRONMENT, INTERNAL = 0, 1, 2, 3, 4
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """What one look at one `subject` found: a sentence, and for anything but `ok` what to do next."""
+
+    subject: str
+    verdict: Verdict
+    message: str
+    hint: str = ""
+    exit_code: int = OK
+
+
+def exit_code(error: ConnectorError) -> int:
+    """Return the exit code that an error stands for."""
+    if isinstance(error, ConfigError):
+        return CONFIGURATION
+    if isinstance(error, InternalFailure):
+        return INTERNAL
+    return ENVIRONMENT if isinstance(error, Unreachable) else FAILED
+
+
+def verdict(findings: list[Finding]) -> int:
+    """Return the exit code of an examination: what has to be corrected comes before what may pass by itself."""
+    codes = {finding.exit_code for finding in findings}
+    return next((code for code in (CONFIGURATION, FAILED, ENVIRONMENT) if code in codes), OK)
+
+
+def failure(subject: str, error: ConnectorError) -> Finding:
+    """Return the finding that an error is."""
+    return Finding(subject, "failed", str(error), error.hint, exit_code(error))
+
+
+def refused(error: ConfigError) -> list[Finding]:
+    """Return the findings of a configuration that cannot be used."""
+    problems = error.problems or (str(error),)
+    return [Finding("configuration", "failed", problem, error.hint, CONFIGURATION) for problem in problems]
+
+
+def examine(config: Config) -> Iterator[Finding]:
+    """Yield a finding for everything that a run needs, as soon as it is known."""
+    yield Finding("configuration", "ok", f"valid; it follows {', '.join(config.connections)}")
+    cluster = Cluster(config.kafka.properties())
+    broker = _finding("broker", lambda: f"{len(cluster.topics())} topics at {config.kafka.bootstrap_servers}")
+    yield broker
+    if broker.verdict == "ok":
+        yield _finding("machine", lambda: check_access.of_machine(config, cluster))
+        yield _finding("rights", lambda: check_access.of_process(config))
+        handed_on = _finding("webhooks", lambda: check_access.of_handover(config))
+        yield handed_on if handed_on.verdict == "ok" else _poorer(handed_on)
+    registry = wiring.registry(config.kafka)
+    answers = True
+    if registry:
+        found = _finding("registry", lambda: f"{len(registry.subjects())} subjects in the schema registry")
+        answers = found.verdict == "ok"
+        yield found
+        assert config.kafka.registry
+        yield from remarked("registry", check_settings.of_registry(config.kafka.registry))
+    else:
+        yield Finding("registry", "ok", "none is configured: events carry Avro's single-object encoding")
+    for connection in config.connections.values():
+        yield from _connection(
+            config, connection, cluster if broker.verdict == "ok" else None, registry if answers else "silent"
+        )
+
+
+def _connection(
+    config: Config, connection: Connection, cluster: Cluster | None, registry: Registry | Literal["silent"] | None
+) -> Iterator[Finding]:
+    try:
+        vendor = find(connection.vendor)(connection.name, connection.settings)
+    except ConfigError as error:
+        yield failure(connection.name, error)
+        return
+    accepted = _finding(f"{connection.name}: credentials", lambda: check_cms.probe(connection, vendor))
+    yield accepted
+    yield from remarked(connection.name, [*vendor.losses(), *check_settings.of_connection(config, connection)])
+    if accepted.verdict == "ok" and connection.snapshot_mode != "never" and check_cms.concerns(connection):
+        yield from _first_page(config, connection, vendor)
+    if cluster:
+        yield from _topics(config, connection, vendor, cluster)
+        yield _finding(f"{connection.name}: rights", lambda: check_access.of_stream(config, connection, cluster))
+    if registry == "silent":
+        return
+    if cluster:
+        yield _finding(f"{connection.name}: keys", lambda: published.compare(config, connection, registry))
+    if registry:
+        yield _schemas(config, connection, registry)
+
+
+def _poorer(finding: Finding) -> Finding:
+    """Return a failure as what it is where a run goes on without: a warning."""
+    return msgspec.structs.replace(finding, verdict="warning", exit_code=OK)
+
+
+def _schemas(config: Config, connection: Connection, registry: Registry) -> Finding:
+    about = f"{connection.name}: schemas"
+    try:
+        subjects, missing = schemas.accepted(config, connection, registry)
+    except ConnectorError as error:
+        return failure(about, error)
+    if missing < subjects:
+        later = "; the others will be when they are used first" if missing else ""
+        return Finding(about, "ok", f"{subjects - missing} of {subjects} are registered{later}")
+    return Finding(
+        about,
+        "warning",
+        f"none of {subjects} is registered yet, and whether this account may do it cannot be tried",
+        "the first run registers them; if it may not: contentwire schemas register, by somebody who may",
+    )
+
+
+def _first_page(config: Config, connection: Connection, vendor: Vendor) -> Iterator[Finding]:
+    about = f"{connection.name}: {', '.join(check_cms.concerns(connection))}"
+    try:
+        found, remarks = check_cms.first_page(config, connection, vendor)
+    except ConnectorError as error:
+        yield failure(about, error)
+        return
+    yield from remarked(connection.name, remarks)
+    if not remarks:
+        yield Finding(about, "ok", found)
+
+
+def remarked(of: str, remarks: Iterable[Remark]) -> Iterator[Finding]:
+    """Yield a warning for each remark on a setting."""
+    for setting, what, hint in remarks:
+        yield Finding(f"{of}: {setting}", "warning", what, hint)
+
+
+def _topics(config: Config, connection: Connection, vendor: Vendor, cluster: Cluster) -> Iterator[Finding]:
+    layout = wiring.layout(config.kafka, connection)
+    topics = f"{connection.name}: topics"
+    try:
+        names = cluster.topics()
+        checkpoint = (
+            cluster.last_checkpoint(layout.state_topic, connection.name) if layout.state_topic in names else None
+        )
+    except ConnectorError as error:
+        yield failure(topics, error)
+        return
+    fingerprint = wiring.fingerprint(config.kafka, connection, vendor)
+    changed = checkpoint is not None and checkpoint.fingerprint != fingerprint
+    checkpoint = checkpoint.under(fingerprint) if checkpoint and changed else checkpoint
+    at = Topics(config.kafka.properties())
+    yield _finding(topics, lambda: _inspect(at, layout, names, checkpoint))
+    yield from unknown(at, layout, names.keys() - (checkpoint.partitions.keys() if checkpoint else set()))
+    if existing := [name for name in names if published.changes_pattern(layout).fullmatch(name)]:
+        yield from _differing(at, connection.name, existing, config.kafka.topic_config)
+        yield _finding(f"{connection.name}: records", lambda: _records(config, connection))
+    if changed:
+        yield Finding(
+            f"{connection.name}: checkpoint",
+            "warning",
+            "the configuration changed what is followed: the next run takes a new snapshot",
+            "if that is not wanted, restore space, environment, filters and topic template",
+        )
+
+
+def _differing(topics: Topics, of: str, names: Iterable[str], wanted: Mapping[str, str]) -> Iterator[Finding]:
+    """Yield a warning for each topic that was created before `topic_config` said what it says now."""
+    for name in sorted(names):
+        try:
+            found = topics.differing(name, wanted)
+        except ConnectorError as error:
+            yield failure(f"{of}: topic_config", error)
+            continue
+        if found:
+            told = ", ".join(f"{setting} = {value}" for setting, value in sorted(found.items()))
+            config = ",".join(f"{setting}={wanted[setting]}" for setting in sorted(found))
+            command = f"kafka-configs --alter --topic {name} --add-config {config}"
+            hint = f"topic_config is for topics that are created: {command}, or correct topic_config"
+            yield Finding(f"{of}: topic_config", "warning", f"topic {name} has {told}", hint)
+
+
+def _records(config: Config, connection: Connection) -> str:
+    if found := published.newest_foreign(config, connection, _NEWEST):
+        raise ForeignRecord(
+            f"contentwire did not write what stands in the changes topics: {told(found)}", hint=remedy(connection.name)
+        )
+    return f"the newest {_NEWEST} of each partition are contentwire's"
+
+
+def _inspect(topics: Topics, layout: Layout, names: dict[str, int], checkpoint: Checkpoint | None) -> str:
+    present = {name for name in names if published.changes_pattern(layout).fullmatch(name)}
+    written = set(checkpoint.partitions) if checkpoint else set()
+    if layout.state_topic in names:
+        topics.check(layout.state_spec())
+    for name in sorted(present | written):
+        topics.check(layout.changes_spec(name), first_seen(checkpoint, name))
+    return (
+        f"{', '.join(sorted(present))} as the message contract wants"
+        if present
+        else "none yet: created by the first run"
+    )
+
+
+def unknown(topics: Topics, layout: Layout, names: Iterable[str]) -> Iterator[Finding]:
+    """Yield a warning for each topic at which a run would stop, if it met it: some only look like ours."""
+    subject = f"{layout.connection}: topics"
+    for name in sorted(filter(published.changes_pattern(layout).fullmatch, names)):
+        try:
+            topics.check_unwritten(name)
+        except TopicMismatch as error:
+            yield Finding(subject, "warning", str(error), error.hint)
+        except ConnectorError as error:
+            yield failure(subject, error)
+
+
+def _finding(subject: str, examine: Callable[[], str]) -> Finding:
+    try:
+        return Finding(subject, "ok", examine())
+    except ConnectorError as error:
+        return failure(subject, error)

@@ -1,0 +1,92 @@
+"""Whether a run may do what it does, and this machine lets it: rights on Kafka, open files, temporary space."""
+
+from collections.abc import Collection
+
+from connector import limits, wiring
+from connector.config.settings import Config, Connection
+from connector.errors import BrokerFatal, LocalTrouble
+from connector.kafka import connectivity, reader, state_topic, webhook_relay
+from connector.kafka.cluster import Cluster
+from connector.kafka.layout import TopicSpec
+from connector.kafka.published import changes_pattern
+from connector.kafka.rights import Rights, check
+
+_SAMPLE = {"entity_type": "entry", "locale": "all"}
+
+
+def of_process(config: Config) -> str:
+    """Return what a process of this configuration may do. Raises `BrokerFatal`, naming each right that is missing."""
+    rights = Rights(config.kafka.properties())
+    group = f"{config.kafka.prefix}.connectors"
+    lacks = rights.to_join(group)
+    check(
+        lacks
+        + [lack for named in (state_topic.GROUP, reader.GROUP, connectivity.GROUP) for lack in rights.to_name(named)]
+    )
+    return f"may join the group {group}"
+
+
+def of_handover(config: Config) -> str:
+    """Return whether webhook calls can be handed on; raises as `of_process` does. A run does without, if need be."""
+    spec = webhook_relay.spec(config.kafka.prefix, config.kafka.replication_factor)
+    check(Rights(config.kafka.properties()).on_topics([spec]))
+    return f"webhook calls can be handed on by {spec.name}"
+
+
+def of_stream(config: Config, connection: Connection, cluster: Cluster) -> str:
+    """Return what may be done to a stream's topics and with its transactional id; raises as `of_process` does.
+
+    The transactional id is tried only while nobody follows the stream.
+    """
+    kafka = config.kafka
+    rights = Rights(kafka.properties())
+    layout = wiring.layout(kafka, connection)
+    present = cluster.topics()
+    specs = [layout.state_spec(), layout.letters_spec()]
+    changes = {name for name in present if changes_pattern(layout).fullmatch(name)}
+    sample = layout.topic.format(prefix=kafka.prefix, connection=connection.name, **_SAMPLE)
+    specs += map(layout.changes_spec, sorted(changes or {sample}))
+    lacks = rights.on_topics(specs)
+    followed = _followed(cluster, f"{kafka.prefix}.connectors", layout.state_topic)
+    if not followed:
+        lacks += rights.on_transactions(layout.transactional_id, layout.transaction_timeout)
+    check(lacks)
+    return _told(specs, present, followed=followed)
+
+
+def of_machine(config: Config, cluster: Cluster) -> str:
+    """Return what this machine allows a process. Raises `LocalTrouble` if that is too little."""
+    wanted = limits.needed(len(config.connections), cluster.brokers())
+    allowed = limits.raise_descriptors()
+    if allowed < wanted:
+        raise LocalTrouble(
+            f"a process may have {allowed} files open here, and following "
+            f"{len(config.connections)} connections can take {wanted}",
+            hint="raise the hard limit: ulimit -Hn, or LimitNOFILE= of the service",
+        )
+    threads = limits.needed_threads(len(config.connections), cluster.brokers())
+    if limits.threads() < threads:
+        raise LocalTrouble(
+            f"a process may have {limits.threads()} threads here, and can come to need {threads}",
+            hint="raise ulimit -u, TasksMax= of the service, or the container's limit of processes",
+        )
+    try:
+        folder, free = limits.scratch()
+    except OSError as error:
+        raise LocalTrouble.of(error, "a temporary file") from error
+    return f"{wanted} open files and {threads} threads are enough, and {folder} has {free >> 20} MiB free"
+
+
+def _followed(cluster: Cluster, group: str, state_topic: str) -> bool:
+    """Return whether a process owns the stream; one that must not look at the group had better think so."""
+    try:
+        return cluster.rebalancing(group) or any(state_topic in topics for _, topics in cluster.members(group))
+    except BrokerFatal:
+        return True
+
+
+def _told(specs: Collection[TopicSpec], present: Collection[str], *, followed: bool) -> str:
+    told = "may use its topics"
+    if missing := [spec.name for spec in specs if spec.name not in present]:
+        told = f"may create {', '.join(missing)}; whether it may write there is seen then"
+    return f"{told}; its transactional id is in use" if followed else f"{told}, and its transactional id"

@@ -1,0 +1,77 @@
+"""Asks a connection's CMS what a first run would ask, and looks at the answer. Publishes nothing, keeps nothing."""
+
+import time
+from collections.abc import Iterator
+from typing import Final
+
+from connector import wiring
+from connector.config.settings import Config, Connection
+from connector.errors import PageTooLarge, SourceRejected
+from connector.events.assembler import Policy, wanted
+from connector.model.checkpoint import Checkpoint
+from connector.model.page import SyncPage
+from connector.vendors import Remark, Vendor
+
+_MOMENT: Final = 2.0  # a new key takes some seconds to work, and firewalls refuse now and then
+_OURS: Final = ("content_types", "entity_types", "locales")
+
+
+def probe(connection: Connection, vendor: Vendor) -> str:
+    """Return who accepts the credentials; a refusal is doubted once. Raises what `Source.probe` raises."""
+    source = wiring.open_source(connection, vendor)
+    try:
+        try:
+            source.probe()
+        except SourceRejected:
+            time.sleep(_MOMENT)
+            for secret in connection.secrets():
+                secret.refresh()
+            source.probe()
+    finally:
+        source.close()
+    return f"accepted by {vendor.base_url}"
+
+
+def concerns(connection: Connection) -> list[str]:
+    """Return the settings that only the CMS's first answer can prove right, as far as they are set."""
+    chosen = [name for name in ("api_filter", "page_size") if getattr(connection.settings, name)]
+    return chosen + [name for name in _OURS if getattr(connection, name)]
+
+
+def first_page(config: Config, connection: Connection, vendor: Vendor) -> tuple[str, list[Remark]]:
+    """Return what came of the request that a first run would begin with: a sentence, and what is strange about it.
+
+    Raises what `Source.fetch` raises.
+    """
+    source = wiring.open_source(connection, vendor)
+    try:
+        page = source.fetch(Checkpoint(stream=connection.name))
+    except PageTooLarge as error:
+        return "an initial sync is answered", [Remark("page_size", str(error), error.hint)]
+    finally:
+        source.close()
+    count = len(page.changes) + len(page.dead_letters)
+    return f"an initial sync is answered with {count} items at first", list(_strange(config, connection, page))
+
+
+def _strange(config: Config, connection: Connection, page: SyncPage) -> Iterator[Remark]:
+    names, policy = concerns(connection), wiring.policy(config.kafka, connection)
+    if page.caught_up and not (page.changes or page.dead_letters) and "api_filter" in names:
+        yield Remark("api_filter", "the API delivers nothing for it", "correct it, if there should be something")
+    live = [change for change in page.changes if change.change_type == "published"]
+    for name in (name for name in names if name in _OURS):
+        alone = Policy(**{name: getattr(policy, name)})
+        # Assets have no type: a filter of types lets them pass.
+        judged = [change for change in live if name != "content_types" or change.key.entity_type != "asset"]
+        if judged and not any(wanted(alone, change.key, change.content_type) for change in judged):
+            yield Remark(
+                name,
+                f"fits none of the first {len(judged)} items that the API delivers",
+                f"correct {name}, if some should be published: names are matched as the API spells them",
+            )
+    if page.dead_letters:
+        told = f"{len(page.dead_letters)} items of the first page cannot be understood"
+        what = "would stop the stream" if connection.malformed == "stop" else "would become dead letters"
+        yield Remark(
+            "malformed", f"{told} and {what}", "look at them in the CMS; see the vendor's page in docs/vendors"
+        )

@@ -1,0 +1,50 @@
+"""Settings that are written down but can have no effect beside the others: they mislead whoever reads them. Pure."""
+
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+from connector.cms import outbound
+from connector.config.settings import Config, Connection, Registry
+from connector.vendors import Remark, find
+
+
+def of_connection(config: Config, connection: Connection) -> Iterator[Remark]:
+    """Yield each setting of a connection that nothing will come of, and why."""
+    base_url = find(connection.vendor)(connection.name, connection.settings).base_url
+    yield from connection.settings.unused()
+    yield from _filters(connection)
+    yield from _of_route(connection, base_url)
+    if connection.settings.webhook_secret and config.server is None:
+        yield Remark("webhook_secret", "no port is open for webhooks", "add the table [server]")
+    mode = f'snapshot_mode = "{connection.snapshot_mode}"'
+    idle = {"initial_only": ("poll_interval",), "never": ("republish", "max_delete_share")}
+    for name in idle.get(connection.snapshot_mode, ()):
+        if name in connection.model_fields_set:
+            yield Remark(name, f"has no effect with {mode}", f"leave {name} out, or choose another snapshot_mode")
+
+
+def of_registry(registry: Registry) -> Iterator[Remark]:
+    """Yield each setting of the registry that nothing will come of, and why."""
+    yield from _of_route(registry, registry.url)
+
+
+def _filters(connection: Connection) -> Iterator[Remark]:
+    vendor = find(connection.vendor)
+    kinds = set(connection.entity_types or vendor.entity_types)
+    if unknown := sorted(kinds - vendor.entity_types):
+        told = ", ".join(unknown)
+        yield Remark("entity_types", f"{vendor.name} tells of no {told}", f"leave {told} out")
+    if connection.content_types and kinds == {"asset"}:
+        yield Remark(
+            "content_types",
+            "has no effect on assets, and entity_types leaves nothing else",
+            "leave content_types out, or add entry to entity_types",
+        )
+
+
+def _of_route(reached: Connection | Registry, url: str) -> Iterator[Remark]:
+    parts = urlsplit(url)
+    if reached.proxy is not None and outbound.is_loopback(parts.hostname or ""):
+        yield Remark("proxy", f"has no effect: {parts.hostname} is this machine itself", "leave proxy out")
+    if reached.ca is not None and parts.scheme == "http":
+        yield Remark("ca", "has no effect: nothing is encrypted with http", "write the URL with https, or leave ca out")

@@ -1,0 +1,123 @@
+"""Dead letters, read again after a fix: those that can be understood by now are published, the others stay.
+
+An item is published as if it came now, so that it never overwrites what is newer: by the rule for older and repeated
+items, which is also why it is published once however often it is replayed. Where that rule cannot judge, because an
+item has no clock or its key may have been forgotten, the letter stays, and a snapshot of the entity is the way.
+"""
+
+import time
+from collections.abc import Iterable, Sequence
+from functools import partial
+from typing import Any, Final
+
+import msgspec
+
+from connector import vendors, wiring
+from connector.commands import takeover
+from connector.config.settings import Config, Connection
+from connector.console import moment
+from connector.errors import ConnectorError, EventTooLarge, ItemRefused
+from connector.events import codec
+from connector.kafka import published
+from connector.model.change import Change
+from connector.model.page import Frame, SyncPage
+from connector.model.timestamp import micros
+from connector.stream.publisher import Publisher
+from connector.vendors import Vendor
+
+HEADERS: Final = ("when", "item type", "item id", "stays because")
+
+# The index forgets what was removed a week ago; an hour less, for clocks differ.
+_REMEMBERED: Final = 7 * 86_400.0 - 3600
+
+Letter = dict[str, Any]
+
+
+class Stays(msgspec.Struct, frozen=True):
+    """A letter that was not published, and why."""
+
+    letter: Letter
+    why: str
+
+    def row(self) -> tuple[object, ...]:
+        """Return what `HEADERS` names."""
+        return (moment(self.letter["ts_ms"]), self.letter["item_type"], self.letter["item_id"], self.why)
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """What became of `letters`: `published` events, and what stays; the rest had been published or overtaken before."""
+
+    letters: int
+    published: int
+    stays: tuple[Stays, ...] = ()
+
+    def remark(self, connection: str) -> str:
+        """Return it in one sentence."""
+        told = f"{self.letters} letters read again, {self.published} events published, {len(self.stays)} letters stay"
+        return f"{connection}: {told}; what was published or overtaken before was left out"
+
+
+def replay(config: Config, connection: Connection, entries: Iterable[published.Entry]) -> Outcome:
+    """Publish what can be read by now of these dead letters; works on a running stream.
+
+    Raises what `takeover.owning` raises, and `ConnectorError` amid a snapshot, which reads every item again by itself.
+    """
+    letters = [entry.value for entry in entries if entry.value]
+    if not letters:
+        return Outcome(0, 0)
+    # What is still too large must not become another letter.
+    oversized = "stop" if connection.oversized == "dead-letter" else connection.oversized
+    strict = connection.model_copy(update={"oversized": oversized})
+    vendor = vendors.find(connection.vendor)(connection.name, connection.settings)
+    fingerprint = wiring.fingerprint(config.kafka, connection, vendor)
+    return takeover.owning(config, strict, partial(_publish, letters, vendor, fingerprint))
+
+
+def _publish(letters: list[Letter], vendor: Vendor, fingerprint: str, publisher: Publisher) -> Outcome:
+    checkpoint = publisher.checkpoint
+    if checkpoint.fingerprint != fingerprint or checkpoint.phase != "streaming":
+        raise ConnectorError(
+            f"{checkpoint.stream}: a snapshot is under way or due, and reads every item again by itself",
+            hint="replay what is left once the stream is streaming: contentwire status",
+        )
+    readable: list[tuple[Letter, Change]] = []
+    stays: list[Stays] = []
+    for letter in letters:
+        page = vendor.read(Frame([letter["raw"]], checkpoint, caught_up=False))
+        stays += [Stays(letter, f"{still.error}: {still.reason}") for still in page.dead_letters]
+        for change in page.changes:
+            if why := _doubt(change, letter, publisher):
+                stays.append(Stays(letter, why))
+            else:
+                readable.append((letter, change))
+    stays += _commit(readable, publisher)
+    return Outcome(len(letters), publisher.checkpoint.sequence - checkpoint.sequence, tuple(stays))
+
+
+def _commit(readable: Sequence[tuple[Letter, Change]], publisher: Publisher) -> list[Stays]:
+    """Publish in as few transactions as what is still too large allows; return that."""
+    if not readable:
+        return []
+    try:
+        publisher.publish([SyncPage(tuple(change for _, change in readable), publisher.checkpoint, caught_up=False)])
+    except ItemRefused as error:
+        if len(readable) == 1:
+            return [Stays(readable[0][0], f"{EventTooLarge.__name__}: {error}")]
+        middle = len(readable) // 2
+        return [*_commit(readable[:middle], publisher), *_commit(readable[middle:], publisher)]
+    return []
+
+
+def _doubt(change: Change, letter: Letter, publisher: Publisher) -> str:
+    """Say why a change cannot be published for sure, or nothing."""
+    checkpoint = publisher.checkpoint
+    known = publisher.index.get(codec.encode_key(change.key))
+    another = change.scope != "key" or (known is not None and known.digest != change.digest)
+    by_snapshot = f"contentwire snapshot {checkpoint.stream} --entity {change.key.id}"
+    if letter["epoch"] < checkpoint.epoch:
+        return "a later snapshot has read all there was"
+    if known is None and time.time() - letter["ts_ms"] / 1000 > _REMEMBERED:
+        return f"older than what is remembered of removals: {by_snapshot}"
+    if another and micros(change.changed_at) is None:
+        return f"has no clock to compare with what was published since: {by_snapshot}"
+    return ""

@@ -1,0 +1,156 @@
+"""Takes out of a stream's topics what contentwire did not write; works on a running stream, whose owner goes on."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import msgspec
+
+from connector import wiring
+from connector.config.settings import Config, Connection
+from connector.errors import ConnectorError, Fenced, ForeignRecord, TransactionAborted, UnknownOutcome
+from connector.events import codec
+from connector.events.assembler import Record
+from connector.events.index import Index
+from connector.events.state_record import CHECKPOINT_KEY
+from connector.kafka import published
+from connector.kafka.cluster import Cluster
+from connector.kafka.foreign_records import Foreign, Standing
+from connector.kafka.layout import Layout, partitioned
+from connector.kafka.store import KafkaStore
+from connector.model.checkpoint import Checkpoint
+
+HEADERS: Final = ("topic", "partition", "offset", "why it is not of contentwire", "what becomes of it")
+
+_ATTEMPTS: Final = 10
+_COMPACTED: Final = "compaction drops it: it has no key to write a tombstone for"
+_NO_CHECKPOINT: Final = "nothing says where the stream stands: contentwire checkpoints import {}, of an exported one"
+_UNVOUCHED: Final = "stays, for nothing says what is live: import a checkpoint, then contentwire snapshot {} --all"
+_AT_ONCE: Final = 1000  # tombstones of one transaction
+_EXPIRES: Final = "the topic's retention ends it; it is passed over until then"
+
+
+class Found(msgspec.Struct, frozen=True):
+    """A foreign record. `removed`: nothing of it is left for who reads the topic to its end. `remark`: what is next."""
+
+    record: Foreign
+    removed: bool = False
+    remark: str = ""
+
+    def row(self) -> tuple[object, ...]:
+        """Return what `HEADERS` names."""
+        record = self.record
+        became = ("removed" if self.removed else "", self.remark)
+        return (record.topic, record.partition, record.offset, record.why, "; ".join(filter(None, became)))
+
+    def facts(self) -> dict[str, Any]:
+        """Return it, ready for JSON; its key, which may be anything, is left out."""
+        place = {name: getattr(self.record, name) for name in ("topic", "partition", "offset", "why")}
+        return {**place, "removed": self.removed, "remark": self.remark}
+
+
+def find(config: Config, connection: Connection) -> list[Found]:
+    """Return the foreign records that stand in a stream's topics, every one of which is read. Changes nothing."""
+    letters = [entry.foreign for entry in published.dead_letters(config, connection) if entry.foreign]
+    checkpoint, state = _in_state(config, connection)
+    standing = [*state, *_in_changes(config, connection, checkpoint)]
+    found = [Found(each, remark="" if each.key is not None else _COMPACTED) for each in standing]
+    return found + [Found(each, remark=_EXPIRES) for each in letters]
+
+
+def remove(config: Config, connection: Connection) -> list[Found]:
+    """Take out what `find` finds, as far as that can be done; return all of it with what became of each.
+
+    In the state, what was there before takes its place, else a tombstone. A record under the key of an entity that is
+    live stays: the entity has to be published again. Raises `Unreachable`, `StreamStopped`, or `ConnectorError` if the
+    owner was quicker again and again.
+    """
+    found = find(config, connection)
+    if all(each.remark for each in found):
+        return found
+    kafka = config.kafka
+    layout = wiring.layout(kafka, connection)
+    store, index = KafkaStore(kafka.properties(), layout, wiring.registry(kafka)), Index()
+    try:
+        for _ in range(_ATTEMPTS):
+            try:
+                checkpoint = _recovered(store, index)
+                judged = [_judged(each, layout, checkpoint, index) for each in found]
+                gone = [each.record for each in judged if each.removed and each.record.topic != layout.state_topic]
+                for at in range(0, len(gone), _AT_ONCE):
+                    part = gone[at : at + _AT_ONCE]
+                    store.replace([Record(each.topic, each.key, None, [], each.partition) for each in part])
+            except (Fenced, TransactionAborted, UnknownOutcome):
+                # The owner has taken the stream back meanwhile, or only a look tells what was committed.
+                continue
+            return judged
+    finally:
+        store.close()
+    raise ConnectorError(
+        f"{connection.name}: its owner took the stream back {_ATTEMPTS} times",
+        hint="try again, or stop the owner first",
+    )
+
+
+def remark(connection: str, found: Sequence[Found]) -> str:
+    """Return in a sentence what there is, and what is next."""
+    gone = sum(each.removed for each in found)
+    if not found:
+        return f"{connection}: its topics hold nothing that contentwire did not write"
+    if gone:
+        return f"{connection}: {gone} of {len(found)} removed; contentwire verify {connection} proves the rest"
+    removable = any(not each.remark for each in found)
+    return f"{connection}: {len(found)} in all" + ("; --remove takes them out" if removable else "")
+
+
+def _recovered(store: KafkaStore, index: Index) -> Checkpoint | None:
+    try:
+        return store.recover(index)
+    except ForeignRecord:
+        store.mend(index)
+        return store.recover(index)
+
+
+def _judged(found: Found, layout: Layout, checkpoint: Checkpoint | None, index: Index) -> Found:
+    """Return what becomes of a record, now that nobody else can publish."""
+    record = found.record
+    if found.remark or record.key is None:
+        return found
+    if record.key == CHECKPOINT_KEY and checkpoint is None:
+        return Found(record, removed=True, remark=_NO_CHECKPOINT.format(layout.connection))
+    if record.topic == layout.state_topic:
+        return Found(record, removed=True)
+    if checkpoint is None or not checkpoint.key_schema_id.framing:
+        return Found(record, remark=_UNVOUCHED.format(layout.connection))
+    body = _entity(record.key)
+    entry = index.get(body) if body else None
+    if body is None or entry is None or not entry.live:
+        return Found(record, removed=True)
+    # Its own partition gets the entity again; what stands in another would stay.
+    elsewhere = record.partition != partitioned(record.key, checkpoint.partitions.get(record.topic, 1))
+    anew = f"contentwire snapshot {layout.connection} --entity {codec.decode_key(body).id}"
+    return Found(record, removed=elsewhere, remark=f"the entity is live: {anew}")
+
+
+def _entity(key: bytes) -> bytes | None:
+    """Return the index key of an event's key, whatever its schema is called; None where it is framed in no way."""
+    try:
+        return codec.unframe(key)[1]
+    except ValueError:
+        return None
+
+
+def _in_state(config: Config, connection: Connection) -> tuple[Checkpoint | None, Sequence[Foreign]]:
+    topic = wiring.layout(config.kafka, connection).state_topic
+    cluster = Cluster(config.kafka.properties())
+    if topic not in cluster.topics():
+        return None, []
+    checkpoint, judge = cluster.read_state(topic, connection.name)
+    return checkpoint, [*judge.foreign, *judge.harmless]
+
+
+def _in_changes(config: Config, connection: Connection, checkpoint: Checkpoint | None) -> Sequence[Foreign]:
+    written = checkpoint.partitions if checkpoint else {}
+    standing = Standing()
+    for entry in published.events(config, connection, from_beginning=True, until_end=True, partitions=written):
+        standing.note(*entry.standing())
+    return standing.found

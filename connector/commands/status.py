@@ -1,0 +1,153 @@
+"""Where every configured stream stands, as Kafka knows it: its last checkpoint, and who owns it. Changes nothing."""
+
+import time
+from collections.abc import Iterator
+from typing import Any, Final, Literal
+
+import msgspec
+
+from connector import wiring
+from connector.config.settings import Config, Connection
+from connector.console import moment
+from connector.errors import BrokerFatal, ConfigError, ConnectorError
+from connector.events.owner_report import OwnerReport
+from connector.kafka import peers
+from connector.kafka.cluster import Cluster, Member
+from connector.model.checkpoint import Checkpoint
+from connector.stream.status import HALTED
+
+_LOOK_AGAIN: Final = 0.5
+_SILENT: Final = "look again with `contentwire status`, and into the log of its owner"
+HEADERS = ("connection", "state", "phase", "events", "last commit", "dead letters", "owner", "what is wrong")
+
+
+class Stream(msgspec.Struct, frozen=True):
+    """One stream: `checkpoint` None means that nothing was ever committed, `owner` None that no process follows it.
+
+    `report` is the last word of whoever owned it last, None where nobody has said anything yet. `error`, `hint`: why
+    its state cannot be read, as a run would say it, and what to do next, or empty.
+    """
+
+    connection: str
+    vendor: str
+    checkpoint: Checkpoint | None
+    owner: Member | None
+    report: OwnerReport | None = None
+    error: str = ""
+    hint: str = ""
+
+    @property
+    def state(self) -> str:
+        """What is known of it: paused by an operator, followed by nobody, or as its owner said."""
+        if self.error:
+            return "unreadable"
+        if self.checkpoint and self.checkpoint.asks("paused"):
+            return "paused"
+        if self.owner is None:
+            return "not followed"
+        return (self.report and self.report.state) or "unknown"
+
+    @property
+    def stopped(self) -> bool:
+        """Whether it waits for an operator: by the last word of its owner, or of the last one that it had."""
+        said = self.report.state if self.report else ""
+        return bool(self.error) or (self.state != "paused" and said in HALTED)
+
+    def row(self) -> tuple[object, ...]:
+        """Return what `HEADERS` names."""
+        owner = f"{self.owner.client_id} at {self.owner.host}" if self.owner else "nobody"
+        at, said = self.checkpoint, self.report or OwnerReport(error=self.error, hint=self.hint)
+        state = said.state if self.report and self.stopped else self.state
+        wrong = "; ".join(filter(None, (said.error, said.hint))) if self.state != "paused" else ""
+        if at is None:
+            phase = "" if self.error else "never run"
+            return (self.connection, state, phase, "", "", said.dead_letters or "", owner, wrong)
+        asked = f"asked: {at.request}" if at.request and self.state != "paused" else ""
+        wrong = "; ".join(filter(None, (wrong, asked)))
+        letters = said.dead_letters or ""
+        return (self.connection, state, at.phase, at.sequence, moment(at.committed_at), letters, owner, wrong)
+
+    def facts(self) -> dict[str, Any]:
+        """Return everything, ready for JSON."""
+        facts: dict[str, Any] = msgspec.to_builtins(self)
+        return {**facts, "state": self.state, "stopped": self.stopped}
+
+
+def streams(config: Config) -> Iterator[Stream]:
+    """Yield every configured stream; raises `BrokerUnavailable` or `BrokerFatal`."""
+    cluster = Cluster(config.kafka.properties())
+    topics = cluster.topics()
+    members = cluster.members(f"{config.kafka.prefix}.connectors")
+    owners = {topic: member for member, topics in members for topic in topics}
+    for connection in config.connections.values():
+        topic = wiring.layout(config.kafka, connection).state_topic
+        owner = owners.get(topic)
+        try:
+            checkpoint = cluster.last_checkpoint(topic, connection.name) if topic in topics else None
+            report = cluster.last_report(topic, connection.name) if topic in topics else None
+        except BrokerFatal as error:
+            yield Stream(connection.name, connection.vendor, None, owner, None, str(error), error.hint)
+        else:
+            yield Stream(connection.name, connection.vendor, checkpoint, owner, report)
+
+
+def warnings(config: Config) -> Iterator[tuple[str, str]]:
+    """Yield a message and a hint for each running process that follows something else than this configuration says."""
+    try:
+        signature = wiring.signature(config)
+    except ConfigError:
+        return  # a secret that says which stack is meant is not at hand here: nothing can be compared
+    members = Cluster(config.kafka.properties()).members(f"{config.kafka.prefix}.connectors")
+    for member in peers.differing([member for member, _ in members], signature):
+        yield f"{member.client_id} at {member.host} follows another configuration than this one", peers.HINT
+
+
+def checkpoint(config: Config, connection: str) -> Checkpoint:
+    """Return a stream's last checkpoint; raises `ConnectorError` if there is none yet."""
+    only = {connection: config.connections[connection]}
+    (stream,) = streams(config.model_copy(update={"connections": only}))
+    if stream.error:
+        raise BrokerFatal(stream.error, hint=stream.hint)
+    if stream.checkpoint is None:
+        raise ConnectorError(
+            f"{connection}: has no checkpoint yet", hint="it gets one with its first `contentwire run`"
+        )
+    return stream.checkpoint
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """What became of a stream that was asked to go on: it works, it has stopped, or nobody has said either yet."""
+
+    kind: Literal["running", "stopped", "unanswered", "unowned"]
+    message: str
+    hint: str = ""
+
+
+def state_end(config: Config, connection: Connection) -> int:
+    """Return where the state of a stream ends now: what comes of a command is written there or later."""
+    cluster = Cluster(config.kafka.properties())
+    topic = wiring.layout(config.kafka, connection).state_topic
+    return cluster.end(topic) if topic in cluster.topics() else 0
+
+
+def outcome(config: Config, connection: Connection, start: int, committed_at: int, timeout: float) -> Outcome:
+    """Wait for what a stream's owner says to a command: until it works or stops, for `timeout` seconds at most.
+
+    The command has committed a checkpoint at `committed_at`; the state ended at `start` before that.
+    """
+    cluster = Cluster(config.kafka.properties())
+    topic = wiring.layout(config.kafka, connection).state_topic
+    group = f"{config.kafka.prefix}.connectors"
+    if not (cluster.rebalancing(group) or any(topic in topics for _, topics in cluster.members(group))):
+        return Outcome("unowned", f"{connection.name}: no process follows it now; the next contentwire run will")
+    ends_at = time.monotonic() + timeout
+    said: OwnerReport | None = None
+    while time.monotonic() < ends_at:
+        said = cluster.report_behind(topic, connection.name, start, committed_at)
+        if said and said.state in ("running", "paused", "finished"):
+            return Outcome("running", f"{connection.name}: {said.state}, says {said.owner}")
+        if said and said.state in HALTED:
+            return Outcome("stopped", f"{connection.name}: {said.state}: {said.error}", said.hint)
+        time.sleep(_LOOK_AGAIN)
+    heard = said if said and said.error else OwnerReport(error="its owner has said nothing yet", hint=_SILENT)
+    return Outcome("unanswered", f"{connection.name}: not running after {timeout:.0f} s: {heard.error}", heard.hint)

@@ -1,0 +1,1 @@
+"""One TOML file becomes frozen, validated values. Nothing below reads files or the environment."""

@@ -1,0 +1,394 @@
+"""Pages become the records of one transaction: events, tombstones, dead letters, index records and the checkpoint.
+
+Pure but for the index it stages into and the clock it is given: nothing here talks to Kafka.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Literal, NamedTuple, get_args
+
+import msgspec
+
+from connector.errors import EventTooLarge, ItemRefused, MalformedItem
+from connector.events import codec, content_digest, envelope
+from connector.events.codec import Framing
+from connector.events.envelope import Event, Headers, Op, Origin, Provenance
+from connector.events.expansion import expand
+from connector.events.index import Index, IndexEntry
+from connector.events.state_record import CHECKPOINT_KEY, encode_checkpoint
+from connector.events.verdict import Judged, Standpoint, skip_reason
+from connector.model.change import ALL_LOCALES, Change, DeadLetter, EntityKey, EntityType
+from connector.model.checkpoint import Checkpoint
+from connector.model.page import SyncPage
+from connector.model.timestamp import micros
+
+# What publishing finds out, whatever a page's checkpoint says of it.
+_FINDINGS = ("sequence", "partitions", "topic_ids", "key_schema_id")
+
+# What a record costs beside key, value and headers, rounded up generously (Kafka message format v2).
+_OVERHEAD = 1024
+
+# Dead letters of one batch that are named in the log; of more there is the count.
+_NAMED = 20
+
+
+class Record(NamedTuple):
+    """One Kafka record of a changes or dead-letters topic; a None value is a tombstone. -1: its key decides where."""
+
+    topic: str
+    key: bytes | None
+    value: bytes | None
+    headers: Headers
+    partition: int = -1
+
+
+class Route(msgspec.Struct, frozen=True):
+    """Where records go, and how their keys and values are framed there."""
+
+    topic: str
+    key: Framing
+    value: Framing
+    partitions: int
+    topic_id: str | None = None
+
+
+class Policy(msgspec.Struct, frozen=True, kw_only=True):
+    """What an operator chose for a connection; `None` filters let everything through.
+
+    `content_members`: the members of `meta` that are content to the connection's vendor.
+    """
+
+    entity_types: frozenset[str] | None = None
+    content_types: frozenset[str] | None = None
+    locales: frozenset[str] | None = None
+    unseen_deletes: Literal["publish", "suppress"] = "publish"
+    tombstones: bool = True
+    envelope: Literal["debezium", "flat"] = "debezium"
+    malformed: Literal["dead-letter", "stop"] = "dead-letter"
+    oversized: Literal["dead-letter", "stop", "reference"] = "dead-letter"
+    republish: Literal["changed", "all"] = "changed"
+    content_members: tuple[str, ...] = ()
+    max_message_bytes: int = 8 * 1024 * 1024
+    commit_items: int = 10_000
+    commit_bytes: int = 64 * 1024 * 1024
+
+
+class Tally(msgspec.Struct):
+    """What a batch contains, for metrics and the log.
+
+    Dead letters by error; `letters` are the first of them: error, item type, item id, bytes. `changed_ms`: the CMS's
+    times of a delta's events.
+    """
+
+    ops: Counter[str] = msgspec.field(default_factory=Counter)
+    left_out: Counter[str] = msgspec.field(default_factory=Counter)
+    dead_letters: Counter[str] = msgspec.field(default_factory=Counter)
+    letters: list[tuple[str, str | None, str | None, int]] = msgspec.field(default_factory=list)
+    locale_mismatches: int = 0
+    changed_ms: list[int] = msgspec.field(default_factory=list)
+
+
+class Batch(msgspec.Struct):
+    """The content of one transaction. `state` are the state topic's records, the checkpoint last."""
+
+    records: list[Record]
+    state: list[tuple[bytes, bytes | None]]
+    checkpoint: Checkpoint
+    tally: Tally
+
+
+class Assembler(msgspec.Struct, frozen=True):
+    """Turns pages of one stream into batches.
+
+    `route` says where a key's events go (it may create a topic; it is called before any transaction begins),
+    `dead_letters` the same for dead letters; `now_ms` is the clock; `locate` gives the URL of an entity, by its key and
+    content type, for events that are too large.
+    """
+
+    provenance: Provenance
+    policy: Policy
+    route: Callable[[EntityKey], Route]
+    dead_letters: Callable[[], Route]
+    now_ms: Callable[[], int]
+    locate: Callable[[EntityKey, str | None], str]
+
+    def batches(self, pages: Iterable[SyncPage], index: Index, checkpoint: Checkpoint) -> Iterator[Batch]:
+        """Yield the batches that publish `pages` after `checkpoint`: one, unless expansions exceed the commit bounds.
+
+        Of several only the last moves the cursor. The caller MUST commit each batch, and then the index, before it
+        takes the next one. Raises `ItemRefused` under the policy `stop`.
+        """
+        draft = _Draft(self, index, checkpoint)
+        for page in pages:
+            for letter in page.dead_letters:
+                draft.bury(letter, page.checkpoint)
+            for change in page.changes:
+                for expanded, origin, cause in expand(change, index, draft.checkpoint.phase):
+                    draft.add(expanded, origin, cause)
+                    if draft.full:
+                        yield draft.finish(msgspec.structs.replace(draft.checkpoint, walk_open=True))
+                        draft = _Draft(self, index, draft.checkpoint)
+            draft.pass_page(page.checkpoint)
+        yield draft.finish(draft.checkpoint)
+
+
+def wanted(policy: Policy, key: EntityKey, content_type: str | None) -> bool:
+    """Apply the operator's filters. With a type filter a removal of a key never indexed is of an excluded type."""
+    if policy.entity_types is not None and key.entity_type not in policy.entity_types:
+        return False
+    if policy.locales is not None and key.locale not in policy.locales and key.locale != ALL_LOCALES:
+        return False
+    if policy.content_types is None or key.entity_type == "asset":
+        return True
+    return (key.id if key.entity_type == "content_type" else content_type) in policy.content_types
+
+
+class _Case(NamedTuple):
+    """One change of one key under judgement, with what the index knows of the key."""
+
+    body: bytes
+    change: Change
+    clock: int | None
+    known: IndexEntry | None
+    origin: Origin
+    cause: str
+    content: bytes | None
+
+
+class _Draft:
+    """One batch in the making. Index changes are staged, so that later changes of the batch see earlier ones."""
+
+    def __init__(self, assembler: Assembler, index: Index, checkpoint: Checkpoint) -> None:
+        self.checkpoint = checkpoint
+        self._assembler = assembler
+        self._policy = assembler.policy
+        self._rebased = checkpoint.asks("rebase")
+        self._anew = "all" if assembler.policy.republish == "all" else checkpoint.wish("republish")
+        self._index = index
+        self._records: list[Record] = []
+        self._bytes = 0
+        self._tally = Tally()
+        self._now_ms = assembler.now_ms()
+
+    @property
+    def full(self) -> bool:
+        """Whether a commit bound is reached: an event has at most two records."""
+        return len(self._records) >= 2 * self._policy.commit_items or self._bytes >= self._policy.commit_bytes
+
+    def pass_page(self, checkpoint: Checkpoint) -> None:
+        """Move to the checkpoint after a page; what publishing has found out stays, whatever the page says."""
+        self.checkpoint = self._with_findings(checkpoint)
+
+    def finish(self, checkpoint: Checkpoint) -> Batch:
+        """Return the batch that ends at `checkpoint`."""
+        final = msgspec.structs.replace(self._with_findings(checkpoint), committed_at=self._now_ms)
+        state = [*self._index.staged.items(), (CHECKPOINT_KEY, encode_checkpoint(final))]
+        return Batch(self._records, state, final, self._tally)
+
+    def _with_findings(self, checkpoint: Checkpoint) -> Checkpoint:
+        return msgspec.structs.replace(checkpoint, **{name: getattr(self.checkpoint, name) for name in _FINDINGS})
+
+    def add(self, change: Change, origin: Origin, cause: str) -> None:
+        """Publish one change of one key, or leave it out where the index already knows better."""
+        body = codec.encode_key(change.key)
+        known = self._index.get(body)
+        case = _Case(body, change, micros(change.changed_at), known, origin, cause, self._content(change, known))
+        if origin != "reconciled" and not wanted(self._policy, change.key, envelope.content_type(change, known)):
+            if known is None or not known.live or known.epoch != self.checkpoint.epoch:
+                self._tally.left_out["filtered"] += 1
+                return
+            # It was published under another content type: consumers must not keep it.
+            case = case._replace(change=_departed(change, known))
+        if reason := self._superfluous(case):
+            self._tally.left_out[reason] += 1
+        elif self._suppressed(case.change, known):
+            self._tally.left_out["unseen_delete"] += 1
+            self._remember(case)
+            return
+        elif self._publish(case):
+            self._remember(case)
+            return
+        if known:
+            self._mark_seen(body, known)
+
+    def _content(self, change: Change, known: IndexEntry | None) -> bytes | None:
+        if change.change_type != "published":
+            return None
+        if known and known.digest == change.digest and known.content is not None:
+            return known.content
+        return content_digest.digest(change.fields, change.meta, self._policy.content_members)
+
+    def bury(self, letter: DeadLetter, at: Checkpoint) -> None:
+        """Add a dead letter; raises `ItemRefused` under the policy `stop`."""
+        if self._policy.malformed == "stop" and letter.error == "MalformedItem":
+            raise ItemRefused(
+                f"item {letter.item_type or 'of unknown type'} {letter.item_id or 'without id'}: {letter.reason}",
+                hint='fix it in the CMS, or set malformed = "dead-letter" for this connection',
+            )
+        route = self._assembler.dead_letters()
+        value = codec.encode("dead_letter", self._burial(letter, at))
+        key = f"{letter.item_type or ''}/{letter.item_id or ''}".encode("utf-8", "replace")
+        self._append(Record(route.topic, key, route.value.prefix + value, []))
+        self._tally.dead_letters[letter.error] += 1
+        if len(self._tally.letters) < _NAMED:
+            self._tally.letters.append((letter.error, letter.item_type, letter.item_id, len(letter.raw)))
+        if letter.item_id:
+            self._spare(letter.item_id)
+
+    def _mark_seen(self, body: bytes, known: IndexEntry) -> None:
+        """Note that the CMS still delivers the key: reconciliation must not take it for vanished."""
+        if known.epoch != self.checkpoint.epoch:
+            self._index.stage(body, msgspec.structs.replace(known, epoch=self.checkpoint.epoch).encode())
+
+    def _spare(self, entity_id: str) -> None:
+        """Mark every key an unreadable item may stand for as seen: it is there, though we cannot say what it says."""
+        connection = self._assembler.provenance.name
+        for entity_type in get_args(EntityType):
+            key = EntityKey(connection, entity_type, entity_id, ALL_LOCALES)
+            for sibling in (key, *self._index.live_locales(key)):
+                body = codec.encode_key(sibling)
+                if known := self._index.get(body):
+                    self._mark_seen(body, known)
+
+    def _burial(self, letter: DeadLetter, at: Checkpoint) -> dict[str, Any]:
+        return {
+            "version": 1,
+            "connection": self._assembler.provenance.name,
+            "vendor": self._assembler.provenance.connector,
+            "error": letter.error,
+            "reason": letter.reason,
+            "item_type": letter.item_type,
+            "item_id": letter.item_id,
+            "raw": letter.raw,
+            "cursor": self.checkpoint.cursor,
+            "page": self.checkpoint.page,
+            "phase": at.phase,
+            "epoch": at.epoch,
+            "sequence": self.checkpoint.sequence,
+            "ts_ms": self._now_ms,
+        }
+
+    def _superfluous(self, case: _Case) -> str | None:
+        if case.known is None:
+            return None
+        phase, epoch = self.checkpoint.phase, self.checkpoint.epoch
+        at = Standpoint(phase == "snapshot", epoch, self._rebased)
+        anew = self._asked_anew(case.change)
+        return skip_reason(Judged(case.change, case.clock, case.content), case.known, at, republish=anew)
+
+    def _asked_anew(self, change: Change) -> bool:
+        """Tell whether a snapshot is to publish this whether it changed or not: `all`, or what the request selects."""
+        if isinstance(self._anew, dict):
+            return change.key.id in self._anew["ids"] or change.content_type in self._anew["content_types"]
+        return bool(self._anew)
+
+    def _suppressed(self, change: Change, known: IndexEntry | None) -> bool:
+        if change.change_type == "published" or (known and known.live):
+            return False
+        if change.key.locale != ALL_LOCALES and self._index.live_locales(change.key):
+            self._tally.locale_mismatches += 1
+        return self._policy.unseen_deletes == "suppress"
+
+    def _publish(self, case: _Case) -> bool:
+        """Append the event and its tombstone; return False where a dead letter took its place."""
+        change, event = case.change, self._event(case)
+        try:
+            route = self._assembler.route(change.key)
+        except MalformedItem as error:
+            self.bury(
+                DeadLetter(change.raw, str(error), "MalformedItem", change.key.entity_type, change.key.id),
+                self.checkpoint,
+            )
+            return False
+        key = route.key.prefix + case.body
+        headers = envelope.headers(event, self._assembler.provenance)
+        value = route.value.prefix + self._encode(event)
+        if len(key) + len(value) + _OVERHEAD > self._policy.max_message_bytes:
+            refusal = self._refuse(change, len(value))
+            if self._policy.oversized != "reference":
+                self.bury(refusal, self.checkpoint)
+                return False
+            url = self._assembler.locate(change.key, change.content_type)
+            event = msgspec.structs.replace(event, change=_reference(change, len(value), url))
+            value = route.value.prefix + self._encode(event)
+        self._append(Record(route.topic, key, value, headers))
+        if event.op == "d" and self._policy.tombstones:
+            tombstone = envelope.headers(event, self._assembler.provenance, tombstone=True)
+            self._append(Record(route.topic, key, None, tombstone))
+        self._note(route, event.sequence)
+        self._count(event)
+        return True
+
+    def _note(self, route: Route, sequence: int) -> None:
+        self.checkpoint = msgspec.structs.replace(self.checkpoint, sequence=sequence, key_schema_id=route.key.schema_id)
+        self.checkpoint = self.checkpoint.recording(route.topic, route.partitions, route.topic_id)
+
+    def _event(self, case: _Case) -> Event:
+        live = case.known is not None and case.known.live
+        if case.change.change_type != "published":
+            op: Op = "d"
+        elif live:
+            op = "u"
+        else:
+            op = "r" if case.origin == "snapshot" else "c"
+        cause = f"epoch {self.checkpoint.epoch}" if case.origin == "reconciled" else case.cause
+        identity = envelope.event_id(case.change, cause)
+        sequence = self.checkpoint.sequence + 1
+        return Event(case.change, case.clock, case.known, op, case.origin, sequence, identity, self._now_ms)
+
+    def _encode(self, event: Event) -> bytes:
+        if self._policy.envelope == "flat":
+            return codec.encode("flat", envelope.flat(event, self._assembler.provenance))
+        return codec.encode("envelope", envelope.envelope(event, self._assembler.provenance))
+
+    def _refuse(self, change: Change, size: int) -> DeadLetter:
+        reason = f"the event of {size} bytes exceeds max.message.bytes = {self._policy.max_message_bytes}"
+        if self._policy.oversized == "stop":
+            raise ItemRefused(
+                f"{change.key.entity_type} {change.key.id}: {reason}",
+                hint='raise max_message_bytes, or set oversized = "dead-letter" or "reference" for this connection',
+            )
+        return DeadLetter(change.raw, reason, EventTooLarge.__name__, change.key.entity_type, change.key.id)
+
+    def _append(self, record: Record) -> None:
+        self._records.append(record)
+        self._bytes += len(record.key or b"") + len(record.value or b"")
+
+    def _count(self, event: Event) -> None:
+        self._tally.ops[event.op] += 1
+        if event.origin == "delta":
+            self._tally.changed_ms.append(envelope.source_ms(event))
+
+    def _remember(self, case: _Case) -> None:
+        """Stage what the index shall know of the key after this change."""
+        change, clock, known = case.change, case.clock, case.known
+        entry = IndexEntry(
+            live=change.change_type == "published",
+            change_type=change.change_type,
+            content_type=envelope.content_type(change, known),
+            revision=change.revision,
+            # A change without a clock must not disarm the staleness rule.
+            changed_at=clock if clock is not None or known is None else known.changed_at,
+            digest=change.digest,
+            epoch=self.checkpoint.epoch,
+            removed_at=None if change.change_type == "published" else self._now_ms,
+            content=case.content if change.change_type == "published" else None,
+        )
+        self._index.stage(case.body, entry.encode())
+
+
+def _departed(change: Change, known: IndexEntry) -> Change:
+    """Return what a change means to a filtered view that its entity has left: a removal."""
+    if change.change_type != "published":
+        return change
+    return msgspec.structs.replace(
+        change, change_type="deleted", content_type=known.content_type, fields=None, meta=None, refs=()
+    )
+
+
+def _reference(change: Change, size: int, url: str) -> Change:
+    """Return the change without its content: what remains says how large it was, its digest and where to fetch it."""
+    reference = {"bytes": size, "digest": change.digest.hex(), "id": change.key.id, "url": url}
+    meta = {"contentwire_reference": reference}
+    return msgspec.structs.replace(change, fields=None, meta=json.dumps(meta).encode(), marker=None, refs=())

@@ -1,0 +1,203 @@
+"""A change and what the index knows become an event: op, before and after, provenance, event id, headers. Pure."""
+
+import re
+from datetime import UTC, datetime
+from hashlib import blake2b
+from typing import Any, Literal, get_args
+
+import msgspec
+
+from connector.events.index import IndexEntry
+from connector.model.change import Change, ChangeType
+from connector.model.timestamp import micros
+
+Op = Literal["c", "r", "u", "d"]
+Origin = Literal["delta", "snapshot", "expanded", "reconciled"]
+Headers = list[tuple[str, bytes]]
+
+_TABLES = {"asset": "_asset", "content_type": "_content_type"}
+_UNKNOWN_TABLE = "_unknown"
+_SPECVERSION = ("ce_specversion", b"1.0")
+_TYPES = {change_type: ("ce_type", f"contentwire.{change_type}".encode()) for change_type in get_args(ChangeType)}
+_CONTENT_TYPE = ("content-type", b"application/avro")
+_RFC3339_MILLIS = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z")
+
+
+class Provenance(msgspec.Struct, frozen=True):
+    """What every event of a stream says of its source: release, vendor, connection, space or stack, environment."""
+
+    version: str
+    connector: str
+    name: str
+    db: str
+    schema: str | None
+
+
+class Event(msgspec.Struct, frozen=True):
+    """One event before encoding: the change with its verdict, its place in the stream, and when it is published.
+
+    `known` is the index entry before the change; `clock` the CMS's time of it in microseconds, where it is readable.
+    """
+
+    change: Change
+    clock: int | None
+    known: IndexEntry | None
+    op: Op
+    origin: Origin
+    sequence: int
+    event_id: str
+    now_ms: int
+
+
+def event_id(change: Change, cause: str = "") -> str:
+    """Return 128 bits in hex: the same for the same change, whenever and however often it is read.
+
+    `cause` tells apart events that no item of their own stands behind: the epoch of a reconciled delete, the causing
+    event's id of an expanded one.
+    """
+    key = change.key
+    parts = (
+        key.connection,
+        key.entity_type,
+        key.id,
+        key.locale,
+        change.change_type,
+        "" if change.revision is None else str(change.revision),
+        change.changed_at or "",
+        cause,
+    )
+    # Lengths keep the parts apart: no id can imitate another combination.
+    text = "".join([f"{len(part)}:{part}" for part in parts])
+    return blake2b(text.encode("utf-8", "surrogatepass") + change.digest, digest_size=16).hexdigest()
+
+
+def table(change: Change, known: IndexEntry | None) -> str:
+    """Return `source.table`: the content type where it is known, else a name by entity type."""
+    return _TABLES.get(change.key.entity_type) or content_type(change, known) or _UNKNOWN_TABLE
+
+
+def content_type(change: Change, known: IndexEntry | None) -> str | None:
+    """Return the content type as the item tells it, else as the index remembers it."""
+    return change.content_type or (known.content_type if known else None)
+
+
+def source_ms(event: Event) -> int:
+    """Return the CMS's time of the change in milliseconds; ours where the item has no readable clock."""
+    return event.now_ms if event.clock is None else event.clock // 1000
+
+
+def envelope(event: Event, provenance: Provenance) -> dict[str, Any]:
+    """Return the Debezium-shaped value of an event."""
+    change = event.change
+    return {
+        "before": _before(event) if event.op in ("u", "d") else None,
+        "after": None if event.op == "d" else _after(change),
+        "source": {
+            "version": provenance.version,
+            "connector": provenance.connector,
+            "name": provenance.name,
+            "ts_ms": source_ms(event),
+            "snapshot": "true" if event.origin == "snapshot" else "false",
+            "db": provenance.db,
+            "schema": provenance.schema,
+            "table": table(change, event.known),
+            "sequence": event.sequence,
+            "revision": change.revision,
+            "locale": change.key.locale,
+        },
+        **_verdict(event),
+    }
+
+
+def flat(event: Event, provenance: Provenance) -> dict[str, Any]:
+    """Return the flat value of an event: the entity's columns beside the event's own, without `before`."""
+    change = event.change
+    return {
+        "connection": change.key.connection,
+        **(_before(event) if event.op == "d" else _after(change)),
+        **_verdict(event),
+        "sequence": event.sequence,
+        "source_ts_ms": source_ms(event),
+        "snapshot": "true" if event.origin == "snapshot" else "false",
+        "version": provenance.version,
+        "connector": provenance.connector,
+        "db": provenance.db,
+        "schema": provenance.schema,
+        "table": table(change, event.known),
+    }
+
+
+def headers(event: Event, provenance: Provenance, *, tombstone: bool = False) -> Headers:
+    """Return the CloudEvents 1.0 binary-mode headers (Kafka protocol binding) of an event or of its tombstone."""
+    key = event.change.key
+    identity = f"{event.event_id}.tombstone" if tombstone else event.event_id
+    attributes = [
+        _SPECVERSION,
+        ("ce_id", identity.encode()),
+        ("ce_source", f"/{provenance.connector}/{provenance.name}".encode()),
+        _TYPES[event.change.change_type],
+        ("ce_subject", f"{key.entity_type}/{key.id}/{key.locale}".encode()),
+        ("ce_time", _rfc3339(event).encode()),
+    ]
+    return attributes if tombstone else [*attributes, _CONTENT_TYPE]
+
+
+def _verdict(event: Event) -> dict[str, Any]:
+    marker = event.change.marker
+    return {
+        "op": event.op,
+        "ts_ms": event.now_ms,
+        "change_type": event.change.change_type,
+        "origin": event.origin,
+        "event_id": event.event_id,
+        "marker": None if marker is None else marker.decode(),
+    }
+
+
+def _after(change: Change) -> dict[str, Any]:
+    key = change.key
+    return {
+        "entity_type": key.entity_type,
+        "id": key.id,
+        "locale": key.locale,
+        "content_type": change.content_type,
+        "revision": change.revision,
+        "created_at": _millis(change.created_at),
+        "updated_at": _millis(change.updated_at),
+        "fields": None if change.fields is None else change.fields.decode(),
+        "meta": None if change.meta is None else change.meta.decode(),
+        "refs": list(change.refs),
+    }
+
+
+def _before(event: Event) -> dict[str, Any]:
+    """Return what was known before: never null on u and d, where sinks need it to find the row."""
+    key = event.change.key
+    return {
+        "entity_type": key.entity_type,
+        "id": key.id,
+        "locale": key.locale,
+        "content_type": content_type(event.change, event.known),
+        "revision": event.known.revision if event.known else None,
+        "created_at": None,
+        "updated_at": None,
+        "fields": None,
+        "meta": None,
+        "refs": None,
+    }
+
+
+def _millis(text: str | None) -> int | None:
+    clock = micros(text)
+    return None if clock is None else clock // 1000
+
+
+def _rfc3339(event: Event) -> str:
+    text = event.change.changed_at
+    if event.clock is not None and text and _RFC3339_MILLIS.fullmatch(text):
+        return text
+    try:
+        moment = datetime.fromtimestamp(source_ms(event) / 1000, UTC)
+    except (ValueError, OverflowError, OSError):
+        moment = datetime.fromtimestamp(event.now_ms / 1000, UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

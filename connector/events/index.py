@@ -1,0 +1,152 @@
+"""The index: what is known of each key of a stream. Held as record bytes, decoded when looked at. Never does I/O."""
+
+from collections.abc import Iterator, Mapping
+
+import msgspec
+
+from connector.errors import StateTooNew
+from connector.events import codec
+from connector.model.change import ALL_LOCALES, EntityKey
+
+VERSION = 1
+
+# Earlier releases end a record before its content, a union: this is its null, not read behind a whole record.
+_NO_CONTENT = b"\0"
+
+# A record begins with its version (one byte up to version 63), then `live`.
+_LIVE_AT = 1
+
+
+class IndexEntry(msgspec.Struct, frozen=True):
+    """What the last change of a key said.
+
+    `changed_at` is the CMS's clock in microseconds, None where no change had one; `removed_at` is ours in milliseconds.
+    `content` is a digest of what the entity says (`connector.events.content_digest`), None where none is known.
+    """
+
+    live: bool
+    change_type: str
+    content_type: str | None
+    revision: int | None
+    changed_at: int | None
+    digest: bytes
+    epoch: int
+    removed_at: int | None = None
+    version: int = VERSION
+    content: bytes | None = None
+
+    def encode(self) -> bytes:
+        """Return the state record's value."""
+        return codec.encode("index_entry", msgspec.structs.asdict(self))
+
+
+def decode_entry(value: bytes) -> IndexEntry:
+    """Return the entry of a state record; raises `StateTooNew` for a version this release does not know."""
+    check_version(value, VERSION)
+    return IndexEntry(**codec.decode("index_entry", value + _NO_CONTENT))
+
+
+def check_version(value: bytes, known: int) -> None:
+    """Raise `StateTooNew` if a state record's version, the zigzag number it begins with, is above `known`."""
+    if not value or value[0] > 2 * known:
+        raise StateTooNew(
+            "a record in the state topic was written by a newer version of contentwire",
+            hint="run at least the release that wrote it, or move the stream to a new prefix",
+        )
+
+
+class Index:
+    """Index entries by bare key bytes, with an overlay for what a batch in the making changes.
+
+    `stage` changes what `get` and the iterators see; `commit` makes that permanent after the transaction, `discard`
+    drops it. Memory: the key and record bytes and about 100 bytes an entry.
+    """
+
+    def __init__(self) -> None:
+        self._records: dict[bytes, bytes] = {}
+        self._staged: dict[bytes, bytes | None] = {}
+        self._locales: dict[tuple[str, str], set[str]] | None = None
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    def get(self, key: bytes) -> IndexEntry | None:
+        """Return what is known of a key, or None."""
+        record = self._staged[key] if key in self._staged else self._records.get(key)
+        return None if record is None else decode_entry(record)
+
+    def stage(self, key: bytes, record: bytes | None) -> None:
+        """Put (or, with None, remove) a record for the batch in the making."""
+        self._staged[key] = record
+        self._note_locale(key)
+
+    @property
+    def staged(self) -> Mapping[bytes, bytes | None]:
+        """What the batch in the making has changed, in order of the first change of a key."""
+        return self._staged
+
+    def commit(self) -> None:
+        """Make the staged records permanent: the transaction that carries them is committed."""
+        for key, record in self._staged.items():
+            self.apply(key, record)
+        self._staged = {}
+
+    def discard(self) -> None:
+        """Forget the staged records: their transaction is not committed, or its outcome is unknown."""
+        self._staged = {}
+
+    def apply(self, key: bytes, record: bytes | None) -> None:
+        """Put or remove a committed record, as read back from the state topic."""
+        if record is None:
+            self._records.pop(key, None)
+        else:
+            self._records[key] = record
+            self._note_locale(key)
+
+    def clear(self) -> None:
+        """Forget everything: the state topic begins anew."""
+        self._records, self._staged, self._locales = {}, {}, None
+
+    def entries(self) -> Iterator[tuple[bytes, IndexEntry]]:
+        """Yield every key and entry as of this call, staged changes included."""
+        records = {**self._records, **self._staged} if self._staged else dict(self._records)
+        for key, record in records.items():
+            if record is not None:
+                yield key, decode_entry(record)
+
+    def dead(self) -> Iterator[tuple[bytes, IndexEntry]]:
+        """Yield the committed keys that are not live: few among many, so records are told apart before decoding."""
+        for key, record in list(self._records.items()):
+            if record[_LIVE_AT] == 0:
+                yield key, decode_entry(record)
+
+    def live_locales(self, key: EntityKey) -> list[EntityKey]:
+        """Return the live keys that share `key`'s entity type and id, sorted by locale."""
+        return [sibling for sibling, entry in self._siblings(key) if entry.live]
+
+    def knows(self, key: EntityKey) -> bool:
+        """Return whether any locale of `key`'s id is known, live or not."""
+        return any(self._siblings(key))
+
+    def _siblings(self, key: EntityKey) -> Iterator[tuple[EntityKey, IndexEntry]]:
+        # An entity that came without its locale stands beside the localised ones.
+        for locale in sorted({ALL_LOCALES, *self._known_locales(key.entity_type, key.id)}):
+            sibling = EntityKey(key.connection, key.entity_type, key.id, locale)
+            entry = self.get(codec.encode_key(sibling))
+            if entry:
+                yield sibling, entry
+
+    def _known_locales(self, entity_type: str, entity_id: str) -> set[str]:
+        if self._locales is None:
+            self._locales = {}
+            for body in (*self._records, *self._staged):
+                self._note_locale(body)
+        return self._locales.get((entity_type, entity_id), set())
+
+    def _note_locale(self, body: bytes) -> None:
+        """Keep the secondary index, which exists only once it was asked for."""
+        if self._locales is None:
+            return
+        key = codec.decode_key(body)
+        if key.locale != ALL_LOCALES:
+            self._locales.setdefault((key.entity_type, key.id), set()).add(key.locale)

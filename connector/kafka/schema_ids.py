@@ -1,0 +1,110 @@
+"""The schema ids that a stream's records carry: had from a registry, where there is one, and compared with it again.
+
+A registry that is silent stops nothing that is known. One that answers, but knows an id no longer, or by another
+schema, was wiped or exchanged: what is published into it cannot be read, and what is registered there gets in the way
+of a restored one.
+"""
+
+import time
+
+from connector.errors import BrokerFatal, RegistryChanged, RegistryUnavailable
+from connector.events import codec
+from connector.events.codec import Framing
+from connector.kafka.registry import Registry
+from connector.kafka.topics import check_key_schema
+from connector.model.checkpoint import KeySchemaId
+
+_DIGITS = 10  # of the highest id
+
+
+class Schemas:
+    """How the records of one stream are framed: by a `registry`'s ids, else as Avro single objects. Not thread-safe.
+
+    What the registry said is kept, so that its outage stops neither publishing nor recovery. `verify_every`: seconds
+    between two comparisons.
+    """
+
+    def __init__(self, registry: Registry | None, connection: str, *, verify_every: float) -> None:
+        self._registry = registry
+        self._connection = connection
+        self._verify_every = verify_every
+        self._verified_at = time.monotonic()
+        self._framings: dict[str, Framing] = {}
+        self._in_use: dict[str, codec.Name] = {}
+        self._changed = False
+
+    def framing(self, subject: str, name: codec.Name, recorded: KeySchemaId | None) -> Framing:
+        """Return how a schema is framed under a subject; where the registry lacks it there, it is registered.
+
+        Never before the key schema that was `recorded`, and all that is in use, has been compared. Raises what
+        `check_recorded`, `verify` and `Registry.register` raise.
+        """
+        if self._registry is None:
+            return codec.single_object(name)
+        if subject not in self._framings:
+            self._framings[subject] = self._asked(self._registry, subject, name, recorded)
+        return self._framings[subject]
+
+    def verify(self) -> None:
+        """Compare the ids in use with what the registry has under them, unless that was done a short while ago.
+
+        Raises `RegistryChanged`; once it has, nothing may be published until a later call has found them restored.
+        """
+        if self._registry is None:
+            return
+        if not self._changed and time.monotonic() - self._verified_at < self._verify_every:
+            return
+        try:
+            self._compare(self._registry)
+        except RegistryChanged:
+            raise
+        except (RegistryUnavailable, BrokerFatal):
+            # Neither silence nor a refusal says that an id means something else; nor that it does not any longer.
+            if self._changed:
+                raise
+
+    def _asked(self, registry: Registry, subject: str, name: codec.Name, recorded: KeySchemaId | None) -> Framing:
+        if recorded and recorded.id not in self._in_use:
+            check_recorded(registry, recorded, self._connection)
+            self._in_use |= {recorded.id: "key"} if recorded.framing else {}
+        schema = codec.text(name)
+        found = registry.find(subject, schema)
+        if found is None:
+            self._compare(registry)
+            found = registry.register(subject, schema)
+        framing = codec.confluent(found)
+        self._in_use[framing.schema_id.id] = name
+        return framing
+
+    def _compare(self, registry: Registry) -> None:
+        self._verified_at = time.monotonic()
+        try:
+            for schema_id, name in self._in_use.items():
+                _compare(registry, schema_id, name)
+        except RegistryChanged:
+            self._changed = True
+            raise
+        self._changed = False
+
+
+def check_recorded(registry: Registry | None, recorded: KeySchemaId, connection: str) -> None:
+    """Raise `KeySchemaChanged` or `RegistryChanged` where keys cannot be written as a checkpoint has recorded it.
+
+    Also what a registry that is asked raises. Nothing is registered.
+    """
+    if registry is None:
+        check_key_schema(recorded, codec.single_object("key").schema_id, connection)
+    elif recorded.framing == "confluent":
+        _compare(registry, recorded.id, "key")
+    else:
+        check_key_schema(recorded, KeySchemaId("confluent", "of the registry's"), connection)
+
+
+def _compare(registry: Registry, schema_id: str, name: codec.Name) -> None:
+    known = registry.by_id(int(schema_id)) if schema_id.isdecimal() and len(schema_id) <= _DIGITS else None
+    if known is None or not codec.same(name, known):
+        what = "nothing" if known is None else "another schema"
+        raise RegistryChanged(
+            f"the schema registry has {what} under the id {schema_id}, which records of this stream carry",
+            hint="it was wiped, or is another one: restore it, and the stream goes on; or take another prefix",
+        )

@@ -1,0 +1,29 @@
+"""One sync response, before its items are understood and after. Immutable. Pure."""
+
+import msgspec
+
+from connector.model.change import Change, DeadLetter
+from connector.model.checkpoint import Checkpoint
+
+
+class Frame(msgspec.Struct, frozen=True):
+    """One sync response, understood but for its items: their raw bytes in response order, and the checkpoint after it.
+
+    It is all that asking for the next page takes. `caught_up`: the API has nothing more for now.
+    """
+
+    raws: list[bytes]
+    checkpoint: Checkpoint
+    caught_up: bool
+
+
+class SyncPage(msgspec.Struct, frozen=True):
+    """One sync response, understood: its changes and dead letters in response order, and the checkpoint after it.
+
+    An empty page still advances the checkpoint. `caught_up`: the API has nothing more for now.
+    """
+
+    changes: tuple[Change, ...]
+    checkpoint: Checkpoint
+    caught_up: bool
+    dead_letters: tuple[DeadLetter, ...] = ()

@@ -1,0 +1,1 @@
+"""The process that `run` is: many streams, one port."""

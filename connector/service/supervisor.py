@@ -1,0 +1,357 @@
+"""The process: joins the group, follows the streams it is assigned, lets go of those it loses, and stops in time.
+
+It looks after its threads: a stream's that ends is started again, and without one of the process's own it ends itself.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Final, Literal
+
+import msgspec
+
+from connector import logs
+from connector.cms.webhook import Handled, Refused, WakeUp
+from connector.errors import BrokerFatal, ConnectorError, InternalFailure
+from connector.kafka import webhook_relay
+from connector.kafka.client import Settings
+from connector.kafka.connectivity import Link
+from connector.kafka.layout import TopicSpec
+from connector.kafka.membership import Membership
+from connector.kafka.topics import Topics
+from connector.kafka.webhook_relay import Handover
+from connector.service.metrics import Metrics
+from connector.service.webhook_calls import Calls
+from connector.stream.follower import Follower
+from connector.stream.spec import Plan
+from connector.stream.status import HALTED, StreamState, StreamStatus, now_ms
+
+_ANOTHERS: Final = "another process owns the stream", "contentwire status says which: stop it, or let it do the work"
+Outcome = Literal["current", "stopped", "unreachable", "interrupted"]
+
+_TURN: Final = 0.2
+_HANDOVER: Final = 4.5  # a rebalance waits at most five seconds for us, and never for HTTP
+_FAREWELL: Final = 8.0  # SIGTERM must end the process within ten
+_LONGEST_PAUSE: Final = 300.0  # before a stream whose thread has ended is started again
+
+
+class Supervisor:
+    """Follows the streams of `plans` that this process owns. `run` blocks; the other methods answer from any thread."""
+
+    def __init__(  # noqa: PLR0913  what is beyond the streams are keywords with defaults
+        self,
+        plans: Iterable[Plan],
+        client: Settings,
+        prefix: str,
+        metrics: Metrics,
+        *,
+        once: bool = False,
+        mask: Callable[[str], str] = str,
+    ) -> None:
+        self._mask = mask
+        self._plans: Mapping[str, Plan] = {plan.connection: plan for plan in plans}
+        self._by_topic = {plan.state_topic: plan for plan in self._plans.values()}
+        self._client = client
+        self._group = f"{prefix}.connectors"
+        self._metrics = metrics
+        self._once = once
+        self._log = logs.get("supervisor")
+        self._lock = threading.Lock()
+        self._followers: dict[str, Follower] = {}
+        self._revivals: dict[str, _Revival] = {}
+        self._link: Link | None = None
+        self._calls = Calls()
+        self._handover: Handover | None = None
+        self._stop = threading.Event()
+        self._turned_at = self._waited_since = time.monotonic()
+        self._gave_up = False
+        self._fatal: ConnectorError | None = None
+        self.give_up_after = 60.0
+        self.concluded: Sequence[StreamStatus] = ()
+        self._waiting: StreamState = "connecting"
+        self._waiting_since_ms = now_ms()
+        metrics.born(self._plans)
+
+    def run(self, specs: Iterable[TopicSpec], wake_ups: TopicSpec | None = None) -> Outcome:
+        """Follow until `stop`, or with `once` until every stream is current or cannot become so.
+
+        `specs` are the state topics: they MUST exist before the group is joined. `wake_ups` is the topic by which
+        webhook calls are handed on; where it cannot be had, none are. Raises `BrokerUnavailable` or
+        `BrokerFatal` if the group cannot be joined.
+        """
+        topics = Topics(self._client)
+        for spec in specs:
+            topics.ensure(spec)
+        self._waiting, self._waiting_since_ms = "standby", now_ms()
+        membership = Membership(self._client, self._group, self._by_topic, self, failed=self._membership_failed)
+        handed = self._open_handover(topics, wake_ups)
+        self._link = Link(
+            self._client, min(self._by_topic), changed=self._link_changed, wake_ups=handed, heard=self._heard
+        )
+        self._link.start()
+        membership.start()
+        try:
+            self._wait(membership, self._link)
+            outcome = self._outcome()
+            self.concluded = self.status()
+        finally:
+            self._release(self._owned(), _FAREWELL)
+            membership.stop(2.0)
+            self._link.stop(0.0)
+        if self._fatal:
+            raise self._fatal
+        return outcome
+
+    def stop(self) -> None:
+        """Ask `run` to return; safe in a signal handler."""
+        self._stop.set()
+
+    def assigned(self, topics: frozenset[str]) -> None:
+        """Begin to follow; the fence of each stream sees to a former owner that has not noticed yet."""
+        for topic in sorted(topics & self._by_topic.keys()):
+            plan = self._by_topic[topic]
+            self._log.info("stream assigned", connection=plan.connection)
+            self._follow(plan)
+
+    def revoked(self, topics: frozenset[str], *, lost: bool) -> None:
+        """Stop following; a stream that was lost is not waited for: its next owner has fenced us."""
+        with self._lock:
+            names = [self._by_topic[topic].connection for topic in topics if topic in self._by_topic]
+            leaving = [self._followers.pop(name) for name in names if name in self._followers]
+            for name in names:
+                self._revivals.pop(name, None)
+        if lost:
+            self._log.warning("streams lost: the group went on without this process", connections=sorted(names))
+        else:
+            self._log.info("streams handed over", connections=sorted(names))
+        self._release(leaving, 0.0 if lost else _HANDOVER)
+        for name in names:
+            self._metrics.forget(name)
+
+    def status(self) -> Sequence[StreamStatus]:
+        """Return every configured stream as this process sees it."""
+        with self._lock:
+            followers = dict(self._followers)
+        return [
+            self._as_linked(self._as_followed(followers[name]) if name in followers else self._standby(plan))
+            for name, plan in self._plans.items()
+        ]
+
+    def lags(self) -> Mapping[str, float]:
+        """Return how many seconds ago each stream of this process was current last, by connection."""
+        now = time.time()
+        return {follower.plan.connection: now - follower.current_at for follower in self._owned()}
+
+    def dead(self) -> Sequence[str]:
+        """Return the connections whose thread has ended and waits to be started again."""
+        with self._lock:
+            return sorted(name for name, follower in self._followers.items() if follower.ended)
+
+    def try_again(self) -> None:
+        """Let every stopped stream try again now, with everything read anew."""
+        for follower in self._owned():
+            follower.try_again()
+
+    def seconds_since_turn(self) -> float:
+        """Return how long ago the supervisor's loop last turned."""
+        return time.monotonic() - self._turned_at
+
+    def wake(
+        self, connection: str, headers: Mapping[str, str], method: str, paths: Sequence[str], body: bytes
+    ) -> Handled | None:
+        """Wake the poller of `connection`, wherever it is; None if there is no such connection.
+
+        `paths`: the request target as whoever signed the call may have known it; one that fits is enough.
+        """
+        plan = self._plans.get(connection)
+        if plan is None:
+            return None
+        found = [plan.vendor.wake_up(headers, method, path, body, time.time()) for path in paths]
+        call = next((each for each in found if isinstance(each, WakeUp)), None)
+        handled = self._refuse(connection, found[0], paths) if call is None else self._pass_on(connection, call)
+        self._metrics.webhook(connection, handled.outcome)
+        return handled
+
+    def _pass_on(self, connection: str, call: WakeUp) -> Handled:
+        if call.once and not self._calls.first(call.once):
+            return Handled("repeated")
+        with self._lock:
+            follower = self._followers.get(connection)
+        if follower:
+            follower.wake(call.id)
+            return Handled("accepted")
+        if self._handover is None:
+            return Handled("accepted")
+        taken = self._handover.send(webhook_relay.Call(connection, call.id))
+        if not taken:
+            self._calls.forget(call.once)
+            self._log.warning("a webhook call could not be handed on to the stream's owner", connection=connection)
+        return Handled("handed_on" if taken else "undelivered")
+
+    def _refuse(self, connection: str, refused: WakeUp | Refused, paths: Sequence[str]) -> Handled:
+        assert isinstance(refused, Refused)
+        if self._calls.tell(connection, refused.reason):
+            facts = {"seconds_off": round(refused.seconds_off)} if refused.reason == "expired" else {}
+            self._log.warning(
+                "a webhook call was refused",
+                connection=connection,
+                reason=refused.reason,
+                paths=[path[:200] for path in paths],
+                hint=_REFUSALS[refused.reason],
+                **facts,
+            )
+        return Handled(refused.reason)
+
+    def _heard(self, value: bytes) -> None:
+        """Heed a call that another process has handed on, if the stream is this one's."""
+        call = webhook_relay.read(value)
+        with self._lock:
+            follower = self._followers.get(call.connection) if call else None
+        if call and follower:
+            follower.wake(call.id)
+
+    def _open_handover(self, topics: Topics, wake_ups: TopicSpec | None) -> str | None:
+        if wake_ups is None or self._once:
+            return None
+        try:
+            topics.ensure(wake_ups)
+        except ConnectorError as error:
+            self._log.warning("webhook calls are not handed on", message=str(error), hint=error.hint)
+            return None
+        self._handover = Handover(self._client, wake_ups.name)
+        return wake_ups.name
+
+    def _standby(self, plan: Plan) -> StreamStatus:
+        error, hint = _ANOTHERS if self._gave_up else ("", "")
+        name, vendor = plan.connection, plan.vendor.name
+        return StreamStatus(
+            connection=name,
+            vendor=vendor,
+            state=self._waiting,
+            since_ms=self._waiting_since_ms,
+            error=error,
+            hint=hint,
+        )
+
+    def _as_followed(self, follower: Follower) -> StreamStatus:
+        """Return a stream's status; one whose thread has ended is stopped, whatever it said last."""
+        status = follower.status
+        if not follower.ended or status.state in HALTED:
+            return status
+        hint = "it is started again after a pause; this is a bug in contentwire, see the log"
+        return msgspec.structs.replace(status, state="stopped", error="the stream's thread has ended", hint=hint)
+
+    def _as_linked(self, status: StreamStatus) -> StreamStatus:
+        """Return a status as it is while Kafka does not answer: nobody knows then who owns what."""
+        link = self._link
+        error, broken_at = (link.error, link.broken_at) if link else (None, None)
+        if error is None or broken_at is None or status.state in (*HALTED, "disconnected"):
+            return status
+        since_ms = round(broken_at * 1000)
+        told = self._mask(str(error))
+        return msgspec.structs.replace(status, state="disconnected", since_ms=since_ms, error=told, hint=error.hint)
+
+    def _follow(self, plan: Plan, instead_of: Follower | None = None) -> None:
+        """Start to follow a stream; instead of a follower that has ended, if the stream is still this process's."""
+        follower = Follower(plan, self._metrics, once=self._once, give_up_after=self.give_up_after)
+        with self._lock:
+            if instead_of and self._followers.get(plan.connection) is not instead_of:
+                return
+            self._followers[plan.connection] = follower
+        follower.start()
+
+    def _wait(self, membership: Membership, link: Link) -> None:
+        while not (self._stop.wait(_TURN) or self._fatal or self._all_done()):
+            self._turned_at = time.monotonic()
+            for name, thread in (("membership", membership), ("kafka-link", link)):
+                if not thread.alive:
+                    self._fatal = InternalFailure(
+                        f"the thread {name} of this process has ended", hint="see the log; start the process again"
+                    )
+            self._revive()
+
+    def _revive(self) -> None:
+        """Start streams again whose thread has ended, each after a pause that grows while that goes on."""
+        now = time.monotonic()
+        for follower in [each for each in self._owned() if each.ended]:
+            name = follower.plan.connection
+            revival = self._revivals.setdefault(name, _Revival())
+            if revival.due is None:
+                pause = revival.ended(now)
+                self._log.error("a stream's thread has ended; it is started again", connection=name, in_seconds=pause)
+            elif now >= revival.due:
+                revival.due = None
+                self._metrics.restarted(name)
+                self._follow(follower.plan, instead_of=follower)
+
+    def _owned(self) -> list[Follower]:
+        with self._lock:
+            return list(self._followers.values())
+
+    def _all_done(self) -> bool:
+        if not self._once:
+            return False
+        with self._lock:
+            working = [follower for follower in self._followers.values() if not follower.outcome]
+            missing = len(self._plans) - len(self._followers)
+        if working or not missing:
+            self._waited_since = time.monotonic()
+        # Streams that others own may yet come to us, but not for ever.
+        self._gave_up = missing > 0 and time.monotonic() - self._waited_since > self.give_up_after
+        return not working and (not missing or self._gave_up)
+
+    def _outcome(self) -> Outcome:
+        outcomes = {follower.outcome for follower in self._owned()}
+        if not self._once or not self._all_done():
+            return "interrupted"
+        if "stopped" in outcomes:
+            return "stopped"
+        return "unreachable" if self._gave_up or "unreachable" in outcomes else "current"
+
+    def _link_changed(self, error: ConnectorError | None, seconds: float) -> None:
+        if error:
+            self._log.warning("Kafka does not answer", message=str(error), hint=error.hint)
+        else:
+            self._log.info("Kafka answers again", after_seconds=round(seconds, 1))
+
+    def _membership_failed(self, error: ConnectorError) -> None:
+        if isinstance(error, BrokerFatal):
+            self._fatal = error
+        else:
+            self._log.warning("ownership is uncertain", message=str(error), hint=error.hint)
+
+    def _release(self, followers: Iterable[Follower], timeout: float) -> None:
+        deadline = time.monotonic() + timeout
+        followers = list(followers)
+        for follower in followers:
+            follower.stop()
+        for follower in followers:
+            if not follower.join(max(deadline - time.monotonic(), 0.0)):
+                self._log.info(
+                    "a stream is left in the middle of its work: its next owner fences it, and nothing is lost",
+                    connection=follower.plan.connection,
+                )
+
+
+_REFUSALS: Final = {
+    "unconfigured": "set webhook_secret for this connection, or remove the webhook",
+    "unsigned": "let the CMS sign its calls, or send the secret in the header X-Contentwire-Secret",
+    "expired": "compare this machine's clock with the CMS's: a signature is good for 30 seconds",
+    "wrong": "compare webhook_secret; where a gateway takes a prefix off the path, set public_path in [server]",
+}
+
+
+class _Revival:
+    """When a stream whose thread has ended is due again."""
+
+    def __init__(self) -> None:
+        self.due: float | None = None
+        self._pause = 0.0
+        self._ended_at = -_LONGEST_PAUSE
+
+    def ended(self, now: float) -> float:
+        """Note an end; return the pause before the next start, which grows while ends follow each other closely."""
+        lasted = now - self._ended_at - self._pause
+        self._pause = 1.0 if lasted >= _LONGEST_PAUSE else min(2 * self._pause, _LONGEST_PAUSE)
+        self._ended_at, self.due = now, now + self._pause
+        return self._pause

@@ -1,0 +1,208 @@
+"""Publishes the pages of one stream: assembles batches, has each committed, and only then believes it."""
+
+import time
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+import msgspec
+
+from connector.events.assembler import Assembler, Batch, Tally
+from connector.events.index import Index
+from connector.events.owner_report import REPORT_KEY, OwnerReport, encode_report
+from connector.events.state_record import CHECKPOINT_KEY, encode_checkpoint
+from connector.model.checkpoint import Checkpoint
+from connector.model.page import SyncPage
+
+
+class Store(Protocol):
+    """Where batches become durable: a transactional log that can be read back."""
+
+    def recover(self, index: Index) -> Checkpoint | None:
+        """Fence every other writer of the stream, then bring `index` up to what is committed; return the checkpoint.
+
+        None means that nothing was ever committed. Raises `BrokerUnavailable`, `BrokerFatal` or `Fenced`.
+        """
+        ...
+
+    def commit(self, batch: Batch) -> None:
+        """Make the whole batch visible at once, or raise.
+
+        Raises `TransactionAborted` if nothing of it is visible, `Fenced` or `UnknownOutcome` if only `recover` knows.
+        """
+        ...
+
+    def report(self) -> OwnerReport:
+        """Return what an owner last said of the stream, as `recover` read it."""
+        ...
+
+    def note(self, report: OwnerReport) -> None:
+        """Commit a report alone. MAY be called whenever `recover` has fenced; raises what `commit` raises."""
+        ...
+
+    def superseded(self) -> bool:
+        """Tell whether someone else has committed since: another owner, or an operator's command."""
+        ...
+
+    def examine(self, checkpoint: Checkpoint) -> Checkpoint:
+        """Check that what was committed is still where it was; return the checkpoint with what it lacks of that.
+
+        Raises `TopicMismatch` or `KeySchemaChanged` where it is not, `Fenced` where somebody else has committed since.
+        """
+        ...
+
+    def uprooted(self) -> bool:
+        """Tell whether what was committed may no longer be where it was: recover, and examine."""
+        ...
+
+    def close(self) -> None:
+        """Let go of connections; never raises, never waits long."""
+        ...
+
+
+class Publisher:
+    """Commits events, index and checkpoint of one stream together, and with them what its owner says of it.
+
+    `recover` MUST be called first, and again after any error that `publish` raised: until then the publisher refuses.
+    `owner` is the client id of the process that owns the stream; who only edits its state leaves it empty, and what
+    the owner has said stays as it is.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        assembler: Assembler,
+        *,
+        initial: Checkpoint,
+        committed: Callable[[Batch, float], None] = lambda _batch, _seconds: None,
+        owner: str = "",
+    ) -> None:
+        self.index = Index()
+        self.report = OwnerReport()
+        self._owner = owner
+        self._said: OwnerReport | None = None
+        self._store = store
+        self._assembler = assembler
+        self._initial = initial
+        self._committed = committed
+        self._checkpoint: Checkpoint | None = None
+
+    @property
+    def ready(self) -> bool:
+        """Whether `publish` may be called: false before the first `recover` and after an error."""
+        return self._checkpoint is not None
+
+    @property
+    def checkpoint(self) -> Checkpoint:
+        """The resume point: the last committed one, or after empty deltas a later one that is as good."""
+        if self._checkpoint is None:
+            raise RuntimeError("recover first")
+        return self._checkpoint
+
+    def recover(self) -> Checkpoint:
+        """Fence, read back what is committed, and return the checkpoint to go on from."""
+        self._checkpoint = None
+        self.index.discard()
+        self._checkpoint = self._store.recover(self.index) or self._initial
+        self._said, letters = None, self._store.report().dead_letters
+        self.report = msgspec.structs.replace(self.report, dead_letters=letters)
+        return self._checkpoint
+
+    def tell(self, state: str, error: str, hint: str, since: int) -> None:
+        """Take down what the owner says of the stream: the next transaction carries it."""
+        self.report = msgspec.structs.replace(self.report, state=state, error=error, hint=hint, since=since)
+
+    def say(self) -> None:
+        """Commit what the owner says in a transaction of its own, unless a former one has told that state already.
+
+        Raises what `publish` raises; then `recover`.
+        """
+        if not self._owner or (self._said and _state(self._said) == _state(self.report)):
+            return
+        checkpoint, self._checkpoint = self._checkpoint, None
+        self._store.note(self._signed(self.report))
+        self._said, self._checkpoint = self.report, checkpoint
+
+    def publish(self, pages: Iterable[SyncPage]) -> Checkpoint:
+        """Commit whole pages: in one transaction, unless their expansions exceed its bounds. Return the new checkpoint.
+
+        Nothing is committed for pages that change nothing while streaming: the advanced checkpoint waits for the next
+        transaction. After a raise only `recover` knows what was committed.
+        """
+        try:
+            for batch in self._assembler.batches(pages, self.index, self.checkpoint):
+                moved = batch.checkpoint
+                if self._worth_committing(batch):
+                    self._commit(batch)
+                else:
+                    # The heartbeat is due by what is durable: looking at the CMS refreshes nothing.
+                    moved = msgspec.structs.replace(moved, committed_at=self.checkpoint.committed_at)
+                self._checkpoint = moved
+        finally:
+            # What a failed assembly has staged must not ride along with the next transaction.
+            self.index.discard()
+        return self.checkpoint
+
+    def commit_checkpoint(self, checkpoint: Checkpoint, *, forget: Iterable[bytes] = ()) -> Checkpoint:
+        """Commit a checkpoint without events: a heartbeat, a new phase, an operator's request.
+
+        `forget` are keys that the index need not know any longer.
+        """
+        final = msgspec.structs.replace(checkpoint, committed_at=self._assembler.now_ms())
+        try:
+            for key in forget:
+                self.index.stage(key, None)
+            state = [*self.index.staged.items(), (CHECKPOINT_KEY, encode_checkpoint(final))]
+            self._commit(Batch([], state, final, Tally()))
+        finally:
+            self.index.discard()
+        self._checkpoint = final
+        return final
+
+    def superseded(self) -> bool:
+        """Tell whether someone else has committed since: recover, and obey what is there."""
+        return self._store.superseded()
+
+    def examine(self) -> None:
+        """Check that what was committed is still where it was. Raises what `Store.examine` raises; then recover."""
+        checkpoint, self._checkpoint = self.checkpoint, None
+        self._checkpoint = self._store.examine(checkpoint)
+
+    def uprooted(self) -> bool:
+        """Tell whether what was committed may no longer be where it was: recover, and examine."""
+        return self._store.uprooted()
+
+    def close(self) -> None:
+        """Let go of the store; `recover` opens it again."""
+        self._checkpoint = None
+        self._store.close()
+
+    def _worth_committing(self, batch: Batch) -> bool:
+        before = self.checkpoint
+        idle = batch.checkpoint.phase == before.phase == "streaming" and not before.walk_open
+        return bool(batch.records or len(batch.state) > 1 or not idle)
+
+    def _commit(self, batch: Batch) -> None:
+        # Until the commit has returned only `recover` knows where the stream stands.
+        checkpoint, self._checkpoint = self._checkpoint, None
+        begun_at = time.monotonic()
+        letters = self.report.dead_letters + batch.tally.dead_letters.total()
+        report = msgspec.structs.replace(self.report, dead_letters=letters)
+        self._store.commit(self._with_report(batch, report))
+        self.index.commit()
+        self._checkpoint = checkpoint
+        self._said = self.report = report
+        self._committed(batch, time.monotonic() - begun_at)
+
+    def _with_report(self, batch: Batch, report: OwnerReport) -> Batch:
+        if not self._owner:
+            return batch
+        *index, last = batch.state
+        state = [*index, (REPORT_KEY, encode_report(self._signed(report))), last]
+        return msgspec.structs.replace(batch, state=state)
+
+    def _signed(self, report: OwnerReport) -> OwnerReport:
+        return msgspec.structs.replace(report, owner=self._owner, reported_at=self._assembler.now_ms())
+
+
+def _state(report: OwnerReport) -> tuple[str, str, str]:
+    return report.state, report.error, report.hint

@@ -1,0 +1,87 @@
+"""Deletes that a fresh snapshot proves: live keys that the snapshot's epoch did not see have left the CMS."""
+
+from collections.abc import Iterator
+from itertools import islice
+
+import msgspec
+
+from connector.errors import DeletesHeld
+from connector.events.codec import decode_key
+from connector.events.index import Index, IndexEntry
+from connector.model.change import Change
+from connector.model.checkpoint import Checkpoint
+from connector.model.page import SyncPage
+from connector.stream.publisher import Publisher
+
+_WEEK = 7 * 86_400.0
+_FORGET_AT_ONCE = 10_000
+
+# A handful of deletes is everyday work, whatever their share.
+_ALWAYS_ALLOWED = 20
+
+
+def reconcile(publisher: Publisher, *, max_delete_share: float, page_items: int) -> Checkpoint:
+    """Delete what vanished, in bounded transactions, then go on to `streaming`; a restart goes on where it stopped.
+
+    Raises `DeletesHeld`, with nothing deleted, when more than `max_delete_share` of the live keys would go.
+    """
+    checkpoint = publisher.checkpoint
+    allowed = checkpoint.asks("allow_deletes")
+    vanished, live = _count(publisher.index, checkpoint.epoch)
+    # An open walk has been judged before: what it has already deleted no longer counts as live.
+    if not (allowed or checkpoint.walk_open) and vanished > max(_ALWAYS_ALLOWED - 1, max_delete_share * live):
+        raise DeletesHeld(
+            f"the new snapshot lacks {vanished} of {live} live keys, more than max_delete_share = {max_delete_share}",
+            hint=f"if that is right: contentwire snapshot {checkpoint.stream} --allow-deletes; else correct the filter",
+            held=vanished,
+        )
+    opened = msgspec.structs.replace(checkpoint, walk_open=True)
+    for changes in _chunks(_deletes(publisher.index, checkpoint.epoch), page_items):
+        publisher.publish([SyncPage(changes, opened, caught_up=False)])
+    forgotten = [body for body, entry in publisher.index.dead() if entry.epoch != checkpoint.epoch]
+    while len(forgotten) > page_items:
+        publisher.commit_checkpoint(publisher.checkpoint, forget=forgotten[-page_items:])
+        del forgotten[-page_items:]
+    return publisher.commit_checkpoint(publisher.checkpoint.settled(), forget=forgotten)
+
+
+def long_dead(index: Index, now: float) -> list[bytes]:
+    """Return keys whose removal was published more than a week before `now`, a transaction's worth at most.
+
+    No delivery is so late that staleness still matters. Our own clock counts: a CMS tells removals years after.
+    """
+    horizon = (now - _WEEK) * 1000
+    dead = (body for body, entry in index.dead() if entry.removed_at is not None and entry.removed_at < horizon)
+    return list(islice(dead, _FORGET_AT_ONCE))
+
+
+def _count(index: Index, epoch: int) -> tuple[int, int]:
+    live = [entry.epoch for _, entry in index.entries() if entry.live]
+    return sum(1 for seen in live if seen != epoch), len(live)
+
+
+def _deletes(index: Index, epoch: int) -> Iterator[Change]:
+    for body, entry in index.entries():
+        if entry.live and entry.epoch != epoch:
+            yield _delete(body, entry)
+
+
+def _delete(body: bytes, entry: IndexEntry) -> Change:
+    return Change(
+        key=decode_key(body),
+        change_type="deleted",
+        digest=entry.digest,
+        content_type=entry.content_type,
+        revision=entry.revision,
+    )
+
+
+def _chunks(changes: Iterator[Change], size: int) -> Iterator[tuple[Change, ...]]:
+    chunk: list[Change] = []
+    for change in changes:
+        chunk.append(change)
+        if len(chunk) == size:
+            yield tuple(chunk)
+            chunk = []
+    if chunk:
+        yield tuple(chunk)

@@ -1,0 +1,91 @@
+"""What a follower says of its stream: to its process as a `StreamStatus`, and in the state topic to everybody else."""
+
+import time
+
+import msgspec
+
+from connector.errors import (
+    BrokerUnavailable,
+    ConnectorError,
+    DeletesHeld,
+    RegistryUnavailable,
+    StreamStopped,
+    WalkStarved,
+)
+from connector.model.checkpoint import Checkpoint
+from connector.stream.spec import Parts, Plan
+from connector.stream.status import StreamState, StreamStatus, now_ms
+
+
+class Standing:
+    """The status of one owned stream. `status` answers from any thread; the follower's thread alone calls the rest."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._parts: Parts | None = None
+        self._status = StreamStatus(
+            connection=plan.connection, vendor=plan.vendor.name, state="recovering", owned=True, since_ms=now_ms()
+        )
+
+    @property
+    def status(self) -> StreamStatus:
+        """What is known of the stream now; a request that takes too long shows before it has failed."""
+        status, parts = self._status, self._parts
+        since = parts.source.waiting_since if parts else None
+        taken = 0.0 if since is None else time.monotonic() - since
+        if status.state != "running" or taken < self._plan.pace.overdue:
+            return status
+        return msgspec.structs.replace(
+            status,
+            state="retrying",
+            since_ms=now_ms() - round(taken * 1000),
+            error=f"a request to {self._plan.vendor.base_url} is overdue",
+            hint="it will be given up in time and tried again: check the network and the vendor's status page",
+        )
+
+    def of(self, parts: Parts | None) -> None:
+        """Speak for these parts from now on."""
+        self._parts = parts
+
+    def tell(self, state: StreamState, error: str = "", hint: str = "") -> None:
+        """Say in which state the stream is; the next transaction carries it into the state topic."""
+        error, hint = self._plan.mask(error), self._plan.mask(hint)
+        since_ms = self._status.since_ms if state == self._status.state else now_ms()
+        self._status = msgspec.structs.replace(self._status, state=state, error=error, hint=hint, since_ms=since_ms)
+        if self._parts:
+            publisher = self._parts.publisher
+            publisher.tell(state, error, hint, since_ms)
+            if publisher.ready:
+                self.note(publisher.checkpoint)
+
+    def note(self, checkpoint: Checkpoint, freshness: float | None = None) -> None:
+        """Say how far the stream is."""
+        assert self._parts
+        publisher = self._parts.publisher
+        self._status = msgspec.structs.replace(
+            self._status,
+            phase=checkpoint.phase,
+            epoch=checkpoint.epoch,
+            page=checkpoint.page,
+            sequence=checkpoint.sequence,
+            committed_at_ms=checkpoint.committed_at or None,
+            freshness=self._status.freshness if freshness is None else freshness,
+            index_size=len(publisher.index),
+            dead_letters=publisher.report.dead_letters,
+        )
+
+
+def state_of(error: ConnectorError) -> StreamState:
+    """Return the state that a stream is in because of an error."""
+    match error:
+        case WalkStarved():
+            return "walk_starved"
+        case DeletesHeld():
+            return "deletes_held"
+        case StreamStopped():
+            return "stopped"
+        case BrokerUnavailable():
+            return "disconnected"
+        case RegistryUnavailable():
+            return "retrying"
+    return "recovering" if error.remedy == "recover" else "retrying"

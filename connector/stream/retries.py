@@ -1,0 +1,94 @@
+"""What went wrong since a stream was last well: how often, for how long, and how long to wait now. Never waits."""
+
+from collections.abc import Callable
+from typing import Final
+
+from connector.errors import ConnectorError, WalkStarved
+from connector.stream.spec import Pace
+
+_LONGEST_TOLD: Final = 86_400.0  # however long a header says to wait
+_DOUBLINGS: Final = 30
+_WALK_ATTEMPTS: Final = 5
+_REFUSALS: Final = 3  # vendors refuse good cursors now and then; a snapshot is too dear for one refusal
+
+
+class Retries:
+    """Counts for one stream. Seconds are on the monotonic clock; `uniform` draws the jitter."""
+
+    def __init__(self, pace: Pace, monotonic: Callable[[], float], uniform: Callable[[float, float], float]) -> None:
+        self.well_at = monotonic()
+        self._pace = pace
+        self._monotonic = monotonic
+        self._uniform = uniform
+        self._walks = 0
+        self._refusals = 0
+        self._failures = 0
+        self._troubled_at: float | None = None
+        self._doubted_at: float | None = None
+
+    @property
+    def lasting(self) -> float:
+        """For how many seconds something has been wrong; 0 where nothing is."""
+        return 0.0 if self._troubled_at is None else self._monotonic() - self._troubled_at
+
+    def troubled(self) -> None:
+        """Note that something is wrong."""
+        if self._troubled_at is None:
+            self._troubled_at = self._monotonic()
+
+    def reset(self) -> float:
+        """Note that something works again; return for how many seconds nothing did."""
+        lasted = self.lasting
+        self.well_at = self._monotonic()
+        self._failures = 0
+        self._troubled_at = self._doubted_at = None
+        return lasted
+
+    def pause(self, told: float | None) -> float:
+        """Return how long to wait after one more failure: as long as told, else full jitter below a growing cap."""
+        cap = min(self._pace.longest_pause, self._pace.first_pause * 2.0**self._failures)
+        self._failures = min(self._failures + 1, _DOUBLINGS)
+        return self._uniform(0, cap) if told is None else min(told, _LONGEST_TOLD)
+
+    def doubtful(self, seconds: float) -> bool:
+        """Return whether a refusal is still to be doubted: for `seconds` from the first one on."""
+        now = self._monotonic()
+        if self._doubted_at is None:
+            self._doubted_at = now
+        return now - self._doubted_at < seconds
+
+    def doubt_again(self) -> None:
+        """Begin to doubt anew: an operator, or time, may have mended what was refused."""
+        self._doubted_at = None
+        self._failures = 0
+
+    def count_walk(self, error: ConnectorError) -> None:
+        """Count a walk that was broken off; raises `WalkStarved` if that has happened too often in a row."""
+        self._walks += 1
+        if self._walks > _WALK_ATTEMPTS:
+            raise WalkStarved(
+                f"{self._walks} walks in a row were refused midway: {error}",
+                hint="content changes faster than it can be read: pause bulk publishing, or raise page_size",
+            )
+
+    def walk_worked(self) -> None:
+        """Begin to count walks anew."""
+        self._walks = 0
+
+    def count_refusal(self, error: ConnectorError) -> None:
+        """Count a refused cursor; raises `WalkStarved` if each new snapshot's cursor was refused as well."""
+        self._refusals += 1
+        if self._refusals >= _REFUSALS + _WALK_ATTEMPTS:
+            raise WalkStarved(
+                f"{_WALK_ATTEMPTS} new snapshots, and each one's cursor was refused: {error}",
+                hint="the API takes none of the cursors that it gives: see docs/vendors, or ask the vendor",
+            )
+
+    @property
+    def refusal_is_doubted(self) -> bool:
+        """Whether a refused cursor shall be tried again before a new snapshot is taken."""
+        return self._refusals < _REFUSALS
+
+    def cursor_worked(self) -> None:
+        """Begin to count refused cursors anew."""
+        self._refusals = 0

@@ -1,0 +1,79 @@
+"""One stream: pages in, transactions out. The whole flow is `pass_once`; nothing here retries."""
+
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from itertools import chain
+
+import msgspec
+
+from connector.cms.source import Source, Unopened
+from connector.cms.spool import Spool
+from connector.model.checkpoint import Checkpoint
+from connector.model.page import SyncPage
+from connector.stream.publisher import Publisher
+from connector.stream.reconcile import reconcile
+
+
+class Bounds(msgspec.Struct, frozen=True):
+    """What one transaction holds at most: items, bytes of raw items, seconds of collecting; and how much may vanish."""
+
+    items: int = 10_000
+    size: int = 64 * 1024 * 1024
+    interval: float = 1.0
+    max_delete_share: float = 0.2
+
+
+class Runner:
+    """Follows one stream. Errors go to the caller, who decides by their remedy."""
+
+    def __init__(self, source: Source | Unopened, publisher: Publisher, bounds: Bounds) -> None:
+        self._source = source
+        self._publisher = publisher
+        self._bounds = bounds
+
+    def pass_once(self) -> bool:
+        """Do the next part of the stream's work: one walk, or one reconciliation. Return whether the stream is current.
+
+        A snapshot is published as its pages come; a delta is collected, sorted oldest first and then published.
+        """
+        checkpoint = self._publisher.checkpoint
+        if checkpoint.phase == "reconciling":
+            bounds = self._bounds
+            reconcile(self._publisher, max_delete_share=bounds.max_delete_share, page_items=bounds.items)
+            # The walk before it may lie far behind, in an earlier process: what happened since is still to be read.
+            return False
+        if checkpoint.phase == "catching_up" and not self._source.vendor.follows:
+            # Nothing can be caught up with: what moved between pages while they were read is found by reading again.
+            self._publisher.commit_checkpoint(checkpoint.looked_twice() or checkpoint.look_twice())
+            return False
+        # Closed whatever happens: an error holds its frames, and a walk in them would go on reading ahead.
+        with closing(self._source.walk(checkpoint)) as walk:
+            if checkpoint.phase == "snapshot":
+                for page in walk:
+                    # Encoded page by page while the next one comes; the transaction opens after the last of them.
+                    self._publisher.publish(_fill(chain([page], walk), self._bounds))
+            else:
+                self._follow(walk, checkpoint)
+        return checkpoint.phase == "streaming"
+
+    def _follow(self, walk: Iterable[SyncPage], start: Checkpoint) -> None:
+        bounds = self._bounds
+        with Spool(newest_first=self._source.vendor.newest_first, memory_bytes=bounds.size) as spool:
+            for page in walk:
+                spool.add(page)
+                if page.caught_up:
+                    for sorted_page in spool.pages(start, page.checkpoint, items=bounds.items, size=bounds.size):
+                        self._publisher.publish([sorted_page])
+
+
+def _fill(walk: Iterable[SyncPage], bounds: Bounds) -> Iterator[SyncPage]:
+    """Yield whole pages until they fill a transaction."""
+    items = size = 0
+    deadline = time.monotonic() + bounds.interval
+    for page in walk:
+        yield page
+        items += len(page.changes)
+        size += sum(len(change.raw) for change in page.changes)
+        if items >= bounds.items or size >= bounds.size or time.monotonic() >= deadline:
+            return

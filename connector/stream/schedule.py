@@ -1,0 +1,45 @@
+"""When an owned stream asks the CMS next: after its interval, and a few times in the wake of a webhook call.
+
+Safe from any thread; the clock is a parameter.
+"""
+
+import math
+import threading
+from collections.abc import Callable, Collection
+
+from connector.stream.spec import Pace
+
+
+class Schedule:
+    """Wake-up calls of one stream. `woken` is set when somebody wants the stream to look at its schedule again."""
+
+    def __init__(self, pace: Pace, monotonic: Callable[[], float]) -> None:
+        self.woken = threading.Event()
+        self._pace = pace
+        self._monotonic = monotonic
+        self._wake_ups: list[float] = []
+        self._announced: str | None = None
+        self._polled_at = -math.inf
+
+    def wake(self, announced: str | None = None) -> None:
+        """Poll now, and a few times more in the next two minutes, until a change of the id `announced` is published.
+
+        However many calls come, two polls that they ask for are `wake_spacing` seconds apart.
+        """
+        begin = max(self._monotonic(), self._polled_at + self._pace.wake_spacing)
+        self._announced = announced
+        self._wake_ups = [begin + delay for delay in self._pace.wake_ups]
+        self.woken.set()
+
+    def published(self, ids: Callable[[], Collection[str]]) -> None:
+        """Note what was published: the change that a call has announced need not be waited for any longer."""
+        if self._announced and self._announced in ids():
+            self._wake_ups, self._announced = [], None
+
+    def next_poll(self, due: float) -> float:
+        """Return when to poll, on the monotonic clock, if nothing but the interval asks for it at `due`."""
+        while self._wake_ups and self._wake_ups[0] <= self._monotonic():
+            self._wake_ups.pop(0)
+            self._polled_at = self._monotonic()
+            due = 0.0
+        return min([due, *self._wake_ups[:1]])

@@ -1,0 +1,277 @@
+"""Proves a stream against the live CMS: a fresh full read compared with the latest state per key of its topics.
+
+Reads only: the stream's state, its owner and the consumer group are not touched.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from functools import partial
+from hashlib import blake2b
+from types import MappingProxyType
+from typing import Any, Final, Literal
+
+import msgspec
+
+from connector import vendors, wiring
+from connector.config.settings import Config, Connection
+from connector.console import table
+from connector.events.codec import encode_key
+from connector.events.index import Index
+from connector.kafka import published as records
+from connector.kafka.cluster import Cluster
+from connector.kafka.foreign_records import Foreign, remedy, told
+from connector.model.change import EntityKey
+from connector.model.checkpoint import Checkpoint
+from connector.verify.sides import Delivered, Progress, Published, Trace
+
+Kind = Literal["missing", "stale", "extra"]
+
+HEADERS: Final = ("kind", "table", "type", "id", "locale", "revision in the CMS", "in the topic")
+COUNTS: Final = ("table", "equal", "missing", "stale", "extra")
+
+_BY_NAME: Final = 10  # entities that a command names one by one
+_MANY: Final = 20  # deletes that reconciliation may hold back
+_MARGIN: Final = 5.0  # seconds that a walk may take beyond the poll interval
+_LOOKS: Final = 10  # within that time
+_STORM: Final = 4  # times that time is waited for a key that does not come to rest
+
+
+class Difference(msgspec.Struct, frozen=True):
+    """One key on which the CMS and the topic disagree: `missing` and `stale` in the topic, or `extra` there.
+
+    `older`: what the CMS delivers is older than what the topic holds, or than the removal of what is missing, as after
+    a restored backup. `unknown`: the stream does not know that this extra key is live, so no reconciliation deletes it.
+    """
+
+    kind: Kind
+    key: EntityKey
+    table: str
+    cms_revision: int | None
+    topic_revision: int | None
+    older: bool = False
+    unknown: bool = False
+
+    def row(self) -> tuple[object, ...]:
+        """Return what `HEADERS` names."""
+        key = self.key
+        return (self.kind, self.table, key.entity_type, key.id, key.locale, self.cms_revision, self.topic_revision)
+
+
+class Report(msgspec.Struct, frozen=True):
+    """The outcome, sorted by key. `equal`: keys that agree, by table.
+
+    `unreadable`: items of the CMS that nobody can read, `set_aside`: keys whose present item is a dead letter. Both
+    are known to be absent from the topic, and no differences. `foreign`: records that stand in the topics and that
+    contentwire did not write; with one of them a consumer does not hold what the CMS delivers.
+    """
+
+    equal: Mapping[str, int]
+    differences: tuple[Difference, ...]
+    unreadable: int = 0
+    set_aside: int = 0
+    foreign: tuple[Foreign, ...] = ()
+
+    @property
+    def proven(self) -> bool:
+        """Whether the topic equals the CMS."""
+        return not (self.differences or self.foreign)
+
+    def counts(self) -> list[tuple[object, ...]]:
+        """Return a row for each table of what `COUNTS` names."""
+        found = Counter((each.table, each.kind) for each in self.differences)
+        tables = sorted({*self.equal, *(name for name, _ in found)})
+        return [(name, self.equal.get(name, 0), *(found[name, kind] for kind in COUNTS[2:])) for name in tables]
+
+    def text(self, connection: str, limit: int | None) -> str:
+        """Return everything for a person, with at most `limit` differences: tables, the verdict, what is next."""
+        parts = [table(COUNTS, self.counts())]
+        if self.differences:
+            parts.append(table(HEADERS, [each.row() for each in self.differences[:limit]]))
+        return "\n\n".join([*parts, "\n".join(self._remarks(connection))])
+
+    def _remarks(self, connection: str) -> list[str]:
+        equal, found = sum(self.equal.values()), len(self.differences)
+        verdict = f"{connection}: {equal} keys are equal, {found} differ"
+        remarks = [verdict if found else f"{connection}: equal, all {equal} keys"]
+        if aside := self.unreadable + self.set_aside:
+            remarks.append(f"{aside} items are dead letters instead: contentwire dead-letters {connection}")
+        if self.foreign:
+            remarks.append(f"{len(self.foreign)} records are not of contentwire: {told(self.foreign)}")
+            remarks.append(f"  -> {remedy(connection)}")
+        if found:
+            remarks.append(f"  -> if the stream is running and current: {' '.join(self.command(connection))}")
+        return remarks
+
+    def command(self, connection: str) -> list[str]:
+        """Return the command that mends every difference, once the stream has obeyed it.
+
+        What is missing or stale is published again whatever the stream believes to have published, and with everything
+        else where it is older than that; what is too much vanishes by reconciliation, for many keys with consent. What
+        is named is looked up in the topic: that is how the stream learns of an extra key.
+        """
+        again = sorted({each.key.id for each in self.differences if each.kind != "extra" or each.unknown})
+        extra = sum(1 for each in self.differences if each.kind == "extra")
+        everything = len(again) > _BY_NAME or any(each.older for each in self.differences)
+        chosen = ["--all"] if everything else [part for each in again for part in ("--entity", each)]
+        consent = ["--allow-deletes"] if extra >= _MANY else []
+        return ["contentwire", "snapshot", connection, *chosen, *consent]
+
+    def facts(self, limit: int | None) -> dict[str, Any]:
+        """Return everything, ready for JSON, with at most `limit` differences."""
+        counts = [dict(zip(COUNTS, row, strict=True)) for row in self.counts()]
+        differences = [msgspec.to_builtins(each) for each in self.differences[:limit]]
+        aside = {"unreadable": self.unreadable, "set_aside": self.set_aside}
+        foreign = [
+            {"topic": each.topic, "partition": each.partition, "offset": each.offset, "why": each.why}
+            for each in self.foreign[:limit]
+        ]
+        return {"proven": self.proven, "counts": counts, **aside, "differences": differences, "foreign": foreign}
+
+
+class Comparison:
+    """Compares both sides, and again what differed. `shallow` believes an equal revision and clock."""
+
+    def __init__(self, delivered: Delivered, published: Published, *, shallow: bool) -> None:
+        self.differences: dict[EntityKey, Difference] = {}
+        self.equal: Counter[str] = Counter()
+        self._delivered = delivered
+        self._published = published
+        self._shallow = shallow
+
+    def look(
+        self, keys: Collection[EntityKey], former: Mapping[EntityKey, Trace | None] = MappingProxyType({})
+    ) -> None:
+        """Compare these keys: each is then counted as equal, or among the differences, or on neither side.
+
+        `former`: what the topic held before the CMS was read; agreeing with that will do, for the topic goes on.
+        """
+        for key in keys:
+            ours, theirs = self._delivered.traces.get(key), self._published.traces.get(key)
+            found = self._difference(key, ours, theirs)
+            if found and not (key in former and self._difference(key, ours, former[key]) is None):
+                self.differences[key] = found
+            else:
+                self.differences.pop(key, None)
+                self.equal.update([ours.table] if ours else [])
+
+    def look_at_all(self) -> None:
+        """Compare every key of either side."""
+        self.look(self._delivered.traces.keys() | self._published.traces.keys())
+
+    def settle(self, patience: float) -> Iterator[float]:
+        """Look again at what differs, each time after the caller has read on; yield the seconds that this may last.
+
+        A key has `patience` seconds from its last change in the CMS on: so long the stream may take for its next walk.
+        What never comes to rest is given up in the end.
+        """
+        since = {key: (self._delivered.traces.get(key), time.monotonic()) for key in self.differences}
+        given_up_at = time.monotonic() + _STORM * patience
+        while since:
+            left = min(max(at for _, at in since.values()) + patience, given_up_at) - time.monotonic()
+            if left <= 0:
+                return
+            time.sleep(min(patience / _LOOKS, left))
+            former = {key: self._published.traces.get(key) for key in since}
+            yield left
+            self.look(since.keys(), former)
+            since = {key: self._moved(key, *since[key]) for key in self.differences}
+
+    def set_aside(self, items: Collection[bytes]) -> int:
+        """Drop the differences whose present item is among the digests `items`; return how many."""
+        traces = self._delivered.traces
+        aside = [key for key in self.differences if key in traces and traces[key].item in items]
+        for key in aside:
+            del self.differences[key]
+        return len(aside)
+
+    def _moved(self, key: EntityKey, former: Trace | None, at: float) -> tuple[Trace | None, float]:
+        now = self._delivered.traces.get(key)
+        return (now, at if now == former else time.monotonic())
+
+    def _difference(self, key: EntityKey, ours: Trace | None, theirs: Trace | None) -> Difference | None:
+        if ours is None:
+            # What the CMS delivers but nobody can read is in the dead letters, not gone.
+            if theirs is None or key.id in self._delivered.unreadable:
+                return None
+            return Difference("extra", key, theirs.table, None, theirs.revision)
+        if theirs is None:
+            return Difference("missing", key, ours.table, ours.revision, None, self._came_back_older(key, ours))
+        if _agree(ours, theirs, shallow=self._shallow):
+            return None
+        older = None not in (ours.clock, theirs.clock) and (ours.clock or 0) // 1000 < (theirs.clock or 0) // 1000
+        return Difference("stale", key, ours.table, ours.revision, theirs.revision, older)
+
+    def _came_back_older(self, key: EntityKey, ours: Trace) -> bool:
+        """Tell whether the stream may take the entity for stale, by the clock of a removal that it has published."""
+        if key not in self._published.removed or ours.clock is None:
+            return False
+        removed_at = self._published.removed[key]
+        return removed_at is None or ours.clock // 1000 < removed_at // 1000
+
+
+def verify(config: Config, connection: Connection, *, shallow: bool, progress: Progress) -> Report:
+    """Compare what the CMS delivers with what consumers hold.
+
+    Keys that differ are looked at again until the stream has had time for its next walk: both sides may have changed
+    meanwhile. Raises `Unreachable`, or another `ConnectorError` where one of both sides cannot be read.
+    """
+    vendor = vendors.find(connection.vendor)(connection.name, connection.settings)
+    source = wiring.open_source(connection, vendor)
+    start = Checkpoint(stream=connection.name, page_size=connection.settings.page_size or 100)
+    policy = wiring.policy(config.kafka, connection)
+    delivered = Delivered(source, policy, start, progress)
+    published = Published(policy.content_members, progress)
+    written = records.partitions(config, connection)
+    events = partial(records.events, config, connection, from_beginning=True, until_end=True, partitions=written)
+    comparison = Comparison(delivered, published, shallow=shallow)
+    try:
+        delivered.read()
+        published.take(events(go_on=published.go_on))
+        comparison.look_at_all()
+        aside = comparison.set_aside(_letters(config, connection)) if comparison.differences else 0
+        for left in comparison.settle(connection.poll_interval + _MARGIN):
+            what = f"waiting up to {left:.0f} s for the stream's next walk, keys that differ"
+            progress(what, len(comparison.differences))
+            delivered.read()
+            published.take(events(go_on=published.go_on))
+        aside += comparison.set_aside(_letters(config, connection)) if comparison.differences else 0
+    finally:
+        source.close()
+    differences = _judged(config, connection, comparison.differences.values())
+    return Report(
+        dict(sorted(comparison.equal.items())), differences, len(delivered.unreadable), aside, published.standing.found
+    )
+
+
+def _judged(config: Config, connection: Connection, found: Iterable[Difference]) -> tuple[Difference, ...]:
+    """Return differences by key, with what the stream itself knows of those that are too much."""
+    differences = sorted(found, key=lambda each: each.key)
+    if not any(each.kind == "extra" for each in differences):
+        return tuple(differences)
+    topic = wiring.layout(config.kafka, connection).state_topic
+    cluster = Cluster(config.kafka.properties())
+    index = cluster.index(topic, connection.name) if topic in cluster.topics() else Index()
+    return tuple(msgspec.structs.replace(each, unknown=_unknown(each, index)) for each in differences)
+
+
+def _unknown(found: Difference, index: Index) -> bool:
+    entry = index.get(encode_key(found.key))
+    return found.kind == "extra" and not (entry and entry.live)
+
+
+def _agree(ours: Trace, theirs: Trace, *, shallow: bool) -> bool:
+    """Equal means the same content; of a reference, the very item it stands for."""
+    same_content = theirs.item == ours.item if theirs.item else theirs.content == ours.content
+    if same_content or not shallow or None in (ours.revision, ours.clock):
+        return same_content
+    return (ours.revision, _millis(ours.clock)) == (theirs.revision, _millis(theirs.clock))
+
+
+def _millis(clock: int | None) -> int | None:
+    return None if clock is None else clock // 1000
+
+
+def _letters(config: Config, connection: Connection) -> set[bytes]:
+    letters = [entry.value for entry in records.dead_letters(config, connection) if entry.value]
+    return {blake2b(letter["raw"], digest_size=16).digest() for letter in letters}

@@ -1,0 +1,221 @@
+"""What either side of a proof says of each entity: what the CMS delivers now, and what the changes topics hold.
+
+Kept are digests, never documents: about 1 KiB an entity.
+"""
+
+import json
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
+from hashlib import blake2b
+from typing import Any, Final
+
+import msgspec
+
+from connector.cms.source import Source
+from connector.cms.spool import Spool
+from connector.errors import CheckpointRejected, PageTooLarge, SourceUnavailable, WalkBroken
+from connector.events.assembler import Policy, wanted
+from connector.events.content_digest import digest as content_of
+from connector.kafka.foreign_records import Standing
+from connector.kafka.published import Entry
+from connector.model.change import Change, DeadLetter, EntityKey
+from connector.model.checkpoint import Checkpoint
+from connector.model.page import SyncPage
+from connector.model.timestamp import micros
+
+Progress = Callable[[str, int], None]
+"""Is told what is being done, and how much of it there was so far."""
+
+_TABLES: Final = {"asset": "_asset", "content_type": "_content_type"}
+_RESTARTS: Final = 5
+_FAILURES: Final = 5
+_LONGEST_WAIT: Final = 60.0
+_SPOOLED: Final = 16 * 1024 * 1024
+
+
+class Trace(msgspec.Struct, frozen=True, gc=False):
+    """What is remembered of one entity: its table, revision, clock in microseconds, and a digest of its content.
+
+    `item`: a digest of the CMS's raw item; of an event only where it stands for an item that was too large.
+    """
+
+    table: str
+    revision: int | None
+    clock: int | None
+    content: bytes
+    item: bytes = b""
+
+
+class Delivered:
+    """What the CMS delivers now, read by walks of our own that begin at `start`.
+
+    Requests that fail are repeated a few times, and walks that the API breaks begin anew a few times.
+    """
+
+    def __init__(self, source: Source, policy: Policy, start: Checkpoint, progress: Progress) -> None:
+        self.traces: dict[EntityKey, Trace] = {}
+        self.unreadable: set[str] = set()
+        self._removed_at: dict[EntityKey, int] = {}
+        self._source = source
+        self._policy = policy
+        self._checkpoint = start
+        self._progress = progress
+
+    def read(self) -> None:
+        """Take a snapshot, then follow what changed meanwhile; called again, only follow.
+
+        Raises what `Source.walk` raises.
+        """
+        for restarts in range(_RESTARTS + 1):
+            try:
+                if self._checkpoint.phase == "snapshot":
+                    self._snapshot()
+                if self._source.vendor.follows:
+                    self._delta()
+            except (WalkBroken, CheckpointRejected) as error:
+                if restarts == _RESTARTS:
+                    raise
+                self._begin_anew(error)
+            else:
+                return
+
+    def _begin_anew(self, error: Exception) -> None:
+        size = self._checkpoint.page_size
+        smaller = size * 2 // 3 if size and isinstance(error, PageTooLarge) else None
+        self._checkpoint = self._checkpoint.restart(page_size=smaller)
+        self.traces, self.unreadable, self._removed_at = {}, set(), {}
+
+    def _snapshot(self) -> None:
+        for page in self._pages():
+            self._take(page)
+            self._checkpoint = page.checkpoint
+
+    def _delta(self) -> None:
+        """Apply a delta oldest first, once it is complete."""
+        with Spool(newest_first=self._source.vendor.newest_first, memory_bytes=_SPOOLED) as spool:
+            end = self._checkpoint
+            for page in self._pages():
+                spool.add(page)
+                end = page.checkpoint
+            for page in spool.pages(self._checkpoint, end, items=1000, size=_SPOOLED):
+                self._take(page)
+        self._checkpoint = end
+
+    def _pages(self) -> Iterator[SyncPage]:
+        checkpoint, failures = self._checkpoint, 0
+        while True:
+            try:
+                with closing(self._source.walk(checkpoint)) as walk:
+                    for page in walk:
+                        checkpoint, failures = page.checkpoint, 0
+                        yield page
+            except SourceUnavailable as error:
+                failures += 1
+                wait = 2.0**failures / 4 if error.retry_after is None else error.retry_after
+                if failures > _FAILURES or wait > _LONGEST_WAIT:
+                    raise
+                self._progress("waiting for the CMS, failures", failures)
+                time.sleep(wait)
+            else:
+                return
+
+    def _take(self, page: SyncPage) -> None:
+        for letter in page.dead_letters:
+            self.unreadable.add(letter.item_id or _item(letter).hex())
+        for change in page.changes:
+            self._apply(change)
+        self._progress("read from the CMS", len(self.traces))
+
+    def _apply(self, change: Change) -> None:
+        self.unreadable.discard(change.key.id)
+        key, clock = change.key, micros(change.changed_at)
+        if change.change_type == "published" and wanted(self._policy, key, change.content_type):
+            if not self._outdated(key, clock, change.revision):
+                table = _TABLES.get(key.entity_type) or change.content_type or "_unknown"
+                content = content_of(change.fields, change.meta, self._policy.content_members)
+                self.traces[key] = Trace(table, change.revision, clock, content, _item(change))
+            return
+        for gone in self._meant(change):
+            if not self._outdated(gone, clock):
+                self.traces.pop(gone, None)
+                if clock is not None:
+                    self._removed_at[gone] = clock
+
+    def _outdated(self, key: EntityKey, clock: int | None, revision: int | None = None) -> bool:
+        """Tell whether something newer is known: items move between pages while they are read.
+
+        A published state with an older clock but a higher `revision` than the one known is newer.
+        """
+        known = self.traces.get(key)
+        if known and None not in (revision, known.revision) and (revision or 0) > (known.revision or 0):
+            return False
+        latest = known.clock if known else self._removed_at.get(key)
+        return clock is not None and latest is not None and clock < latest
+
+    def _meant(self, change: Change) -> list[EntityKey]:
+        if change.scope == "key":
+            return [change.key]
+        if change.scope == "entity":
+            one = (change.key.entity_type, change.key.id)
+            return [key for key in self.traces if (key.entity_type, key.id) == one]
+        of_type = [key for key, trace in self.traces.items() if trace.table == change.key.id]
+        return [change.key, *of_type]
+
+
+class Published:
+    """The latest state per key of changes topics, by their decoded records in the order of each partition.
+
+    `removed`: the CMS's clock of each removal, in microseconds, None where compaction has left its tombstone alone.
+    `standing`: what is in them and was not written by contentwire.
+    """
+
+    def __init__(self, members: Sequence[str], progress: Progress) -> None:
+        self.traces: dict[EntityKey, Trace] = {}
+        self.removed: dict[EntityKey, int | None] = {}
+        self._members = members
+        self.go_on: dict[tuple[str, int], int] = {}
+        self.standing = Standing()
+        self._progress = progress
+        self._count = 0
+
+    def take(self, entries: Iterable[Entry]) -> None:
+        """Apply records; `go_on` then tells at which offsets the next ones are."""
+        for entry in entries:
+            self.standing.note(*entry.standing())
+            if not entry.foreign:
+                self._apply(EntityKey(**entry.key), entry.value)
+            self.go_on[entry.record.topic, entry.record.partition] = entry.record.offset + 1
+            self._count += 1
+            if self._count % 1000 == 0:
+                self._progress("read from the topic", self._count)
+        self._progress("read from the topic", self._count)
+
+    def _apply(self, key: EntityKey, value: Mapping[str, Any] | None) -> None:
+        if value is None:
+            self.traces.pop(key, None)
+            self.removed.setdefault(key, None)
+            return
+        flat = "source" not in value
+        clock_ms = value["source_ts_ms"] if flat else value["source"]["ts_ms"]
+        if value["op"] == "d":
+            self.traces.pop(key, None)
+            self.removed[key] = clock_ms * 1000
+            return
+        self.removed.pop(key, None)
+        entity = value if flat else value["after"]
+        table = value["table"] if flat else value["source"]["table"]
+        content = content_of(entity["fields"], entity["meta"], self._members)
+        self.traces[key] = Trace(table, entity["revision"], clock_ms * 1000, content, _referenced(entity))
+
+
+def _item(item: Change | DeadLetter) -> bytes:
+    return item.digest if isinstance(item, Change) else blake2b(item.raw, digest_size=16).digest()
+
+
+def _referenced(entity: Mapping[str, Any]) -> bytes:
+    """Return the digest of the item that an event without content refers to."""
+    meta = entity["meta"]
+    if entity["fields"] is not None or not meta or not meta.startswith('{"contentwire_reference"'):
+        return b""
+    return bytes.fromhex(json.loads(meta)["contentwire_reference"]["digest"])
