@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from connector import __version__
 from connector.cms import http
 from connector.cms.source import Observer, Source, Transport, Unopened, ignore
+from connector.cms.vendor import Vendor
 from connector.config.secret import Secret
 from connector.config.settings import Config, Connection, KafkaConfig
 from connector.errors import ConfigError
@@ -23,7 +24,7 @@ from connector.stream.publisher import Publisher
 from connector.stream.runner import Bounds
 from connector.stream.spec import Hooks, Parts, Plan
 from connector.stream.status import now_ms
-from connector.vendors import Vendor, find
+from connector.vendors import find
 
 
 def plan(  # noqa: PLR0913  what is beyond the connection are keywords with defaults

@@ -7,11 +7,11 @@ from typing import Any
 from pydantic import SecretStr, ValidationError
 
 from connector import vendors
+from connector.cms.vendor import Vendor
 from connector.events.assembler import Record
 from connector.model.change import EntityKey
 from connector.model.timestamp import micros
 from connector.simulator import Simulator
-from connector.vendors import Vendor
 from tests.published import latest, seen
 from tests.values import CONNECTION
 

@@ -15,6 +15,7 @@ import httpx
 from connector import __version__
 from connector.cms import http, network
 from connector.cms.outbound import Proxy
+from connector.cms.vendor import Vendor
 from connector.errors import (
     CheckpointRejected,
     ConfigError,
@@ -28,7 +29,6 @@ from connector.errors import (
 )
 from connector.model.checkpoint import Checkpoint
 from connector.model.page import Frame, SyncPage
-from connector.vendors import Vendor
 
 Transport = httpx.BaseTransport
 Observer = Callable[[int, int, float], None]

@@ -6,6 +6,7 @@ from typing import Final, Literal
 import msgspec
 
 from connector import wiring
+from connector.cms.vendor import Remark, Vendor
 from connector.commands import check_access, check_cms, check_settings, schemas
 from connector.config.settings import Config, Connection
 from connector.errors import ConfigError, ConnectorError, ForeignRecord, InternalFailure, TopicMismatch, Unreachable
@@ -16,7 +17,7 @@ from connector.kafka.layout import Layout
 from connector.kafka.registry import Registry
 from connector.kafka.topics import Topics, first_seen
 from connector.model.checkpoint import Checkpoint
-from connector.vendors import Remark, Vendor, find
+from connector.vendors import find
 
 Verdict = Literal["ok", "warning", "failed"]
 

@@ -5,12 +5,12 @@ from collections.abc import Iterator
 from typing import Final
 
 from connector import wiring
+from connector.cms.vendor import Remark, Vendor
 from connector.config.settings import Config, Connection
 from connector.errors import PageTooLarge, SourceRejected
 from connector.events.assembler import Policy, wanted
 from connector.model.checkpoint import Checkpoint
 from connector.model.page import SyncPage
-from connector.vendors import Remark, Vendor
 
 _MOMENT: Final = 2.0  # a new key takes some seconds to work, and firewalls refuse now and then
 _OURS: Final = ("content_types", "entity_types", "locales")

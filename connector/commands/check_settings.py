@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from connector.cms import outbound
+from connector.cms.vendor import Remark
 from connector.config.settings import Config, Connection, Registry
-from connector.vendors import Remark, find
+from connector.vendors import find
 
 
 def of_connection(config: Config, connection: Connection) -> Iterator[Remark]:

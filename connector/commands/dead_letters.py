@@ -13,6 +13,7 @@ from typing import Any, Final
 import msgspec
 
 from connector import vendors, wiring
+from connector.cms.vendor import Vendor
 from connector.commands import takeover
 from connector.config.settings import Config, Connection
 from connector.console import moment
@@ -23,7 +24,6 @@ from connector.model.change import Change
 from connector.model.page import Frame, SyncPage
 from connector.model.timestamp import micros
 from connector.stream.publisher import Publisher
-from connector.vendors import Vendor
 
 HEADERS: Final = ("when", "item type", "item id", "stays because")
 

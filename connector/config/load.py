@@ -11,12 +11,12 @@ from pydantic import SecretStr
 from connector import vendors
 from connector.cms import http, outbound
 from connector.cms.outbound import Outbound
+from connector.cms.vendor import Settings, Vendor
 from connector.config import librdkafka, topic_template
 from connector.config.reading import Reading, Table, join, kind, parse
 from connector.config.settings import Config, Connection, KafkaConfig, ServerConfig, as_text
 from connector.errors import ConfigError
 from connector.model.change import EntityType
-from connector.vendors import Settings
 
 _ENVIRONMENT = "environment"
 _SCALAR = str | bool | int | float
@@ -139,7 +139,7 @@ def _connection(reading: Reading, name: str, table: Any, path: str) -> Connectio
     return connection if settings else None
 
 
-def _contradictions(reading: Reading, vendor: type[vendors.Vendor], table: Table, path: str) -> None:
+def _contradictions(reading: Reading, vendor: type[Vendor], table: Table, path: str) -> None:
     """Take down the settings that this vendor can only ignore."""
     if table.get("locales") and not vendor.localized:
         reading.problem(

@@ -23,12 +23,12 @@ from pydantic import (
 
 from connector.cms import http, outbound
 from connector.cms.outbound import Outbound, Proxy
+from connector.cms.vendor import Settings
 from connector.config import topic_template
 from connector.config.secret import Missing, Secret
 from connector.config.site import Site
 from connector.errors import ConfigError, ConnectorError
 from connector.model.change import EntityType
-from connector.vendors import Settings
 
 _BROKER = r"([A-Z_]+://)?(\[[0-9A-Fa-f:.]+\]|[^\s/:\[\]]+)(:\d{1,5})?"
 

@@ -7,10 +7,10 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from connector.cms.source import Source, Unopened
+from connector.cms.vendor import Vendor
 from connector.events.assembler import Batch
 from connector.stream.publisher import Publisher
 from connector.stream.runner import Bounds
-from connector.vendors import Vendor
 
 SnapshotMode = Literal["initial", "initial_only", "never", "when_needed"]
 

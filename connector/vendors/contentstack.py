@@ -14,6 +14,7 @@ from pydantic import Field, SecretStr, field_validator
 
 from connector.cms import item
 from connector.cms.refusal import meaning, moment, seconds
+from connector.cms.vendor import Remark, Settings
 from connector.cms.webhook import Refused, WakeUp, announced, by_secret
 from connector.errors import CheckpointRejected, ConnectorError, MalformedItem, SourceRejected, SourceUnavailable
 from connector.model import rawjson
@@ -21,7 +22,6 @@ from connector.model.change import ALL_LOCALES, Change, ChangeType, EntityKey, E
 from connector.model.checkpoint import Checkpoint
 from connector.model.page import Frame, SyncPage
 from connector.model.timestamp import micros
-from connector.vendors import Remark, Settings
 
 _HOSTS = {
     "na": "https://cdn.contentstack.io",

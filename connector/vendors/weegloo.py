@@ -15,6 +15,7 @@ from pydantic import Field, field_validator
 
 from connector.cms import item
 from connector.cms.refusal import looks_like_a_page, meaning, named, wait
+from connector.cms.vendor import Remark, Settings, continuation
 from connector.cms.webhook import Refused, WakeUp, announced, by_secret
 from connector.errors import (
     CheckpointRejected,
@@ -28,7 +29,6 @@ from connector.model import rawjson
 from connector.model.change import ALL_LOCALES, Change, EntityKey, EntityType
 from connector.model.checkpoint import Checkpoint
 from connector.model.page import Frame, SyncPage
-from connector.vendors import Remark, Settings, continuation
 
 _HOST = "https://cda.weegloo.com"
 _TYPES = ("All", "Content", "Media", "Deletion", "DeletedContent", "DeletedMedia")

@@ -15,6 +15,7 @@ from pydantic import SecretStr
 
 from connector import vendors
 from connector.cms.source import Source
+from connector.cms.vendor import Vendor
 from connector.cms.webhook import WakeUp
 from connector.config.load import load, sample
 from connector.errors import ConfigError, ConnectorError
@@ -140,7 +141,7 @@ def test_a_hostile_webhook_body_wakes_and_announces_nothing(name: str, body: byt
     assert woken.id is None
 
 
-def waker(name: str) -> vendors.Vendor:
+def waker(name: str) -> Vendor:
     """Return a vendor whose webhooks carry a secret."""
     scope: dict[str, dict[str, Any]] = {"contentstack": {"api_key": SecretStr("k"), "environment": "e"}}
     given_settings = {"token": SecretStr("t"), "webhook_secret": SecretStr("s3cret"), **scope.get(name, {"space": "s"})}

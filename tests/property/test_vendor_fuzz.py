@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from connector import vendors
+from connector.cms.vendor import Vendor
 from connector.cms.webhook import WakeUp
 from connector.errors import CheckpointRejected, ForeignUrl, SourceRejected, SourceUnavailable
 from connector.model.checkpoint import Checkpoint
 from connector.model.page import SyncPage
-from connector.vendors import Vendor
 
 SETTINGS: dict[str, dict[str, Any]] = {
     "contentful": {"space": "s"},

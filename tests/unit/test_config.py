@@ -18,7 +18,7 @@ from connector.errors import ConfigError
 ACME = '''
 """A fourth vendor: one new file."""
 from pydantic import SecretStr
-from connector.vendors import Settings
+from connector.cms.vendor import Settings
 
 class AcmeSettings(Settings):
     space: str

@@ -9,6 +9,7 @@ import httpx
 import msgspec
 import pytest
 
+from connector.cms.vendor import Vendor
 from connector.events import codec
 from connector.events.assembler import Assembler, Policy, Record
 from connector.events.envelope import Provenance
@@ -16,7 +17,6 @@ from connector.model.checkpoint import Checkpoint, Phase
 from connector.stream.publisher import Publisher
 from connector.stream.reconcile import reconcile
 from connector.testing import MemoryStore
-from connector.vendors import Vendor
 from tests.unit.vendors import contentful_answers as contentful
 from tests.unit.vendors import contentstack_answers as contentstack
 

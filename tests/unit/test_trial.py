@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from connector.cms.vendor import Vendor
 from connector.commands import check_cms
 from connector.config.load import load
 from connector.config.settings import Config, Connection
 from connector.errors import SourceRejected
-from connector.vendors import Vendor, find
+from connector.vendors import find
 from tests.scriptedcms import ScriptedCms
 
 ENTRY = {

@@ -1,0 +1,196 @@
+"""What every vendor module provides: the `Vendor` protocol and the settings they share.
+
+Vendors are pure: no I/O, no sleep, no log, no clock; they build requests and read responses, and raise the taxonomy of
+`connector.errors`.
+"""
+
+import ipaddress
+from collections.abc import Iterator, Mapping
+from typing import ClassVar, NamedTuple, Protocol
+from urllib.parse import parse_qs, urlsplit
+
+import httpx
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+
+from connector.cms import outbound
+from connector.cms.webhook import Refused, WakeUp
+from connector.errors import SourceUnavailable
+from connector.model.change import EntityKey, EntityType
+from connector.model.checkpoint import Checkpoint
+from connector.model.page import Frame, SyncPage
+
+
+class Remark(NamedTuple):
+    """What an operator should know of `setting`: a sentence, and what to do about it."""
+
+    setting: str
+    what: str
+    hint: str = "leave it out to see every delete; content_types and entity_types filter without losing one"
+
+
+class Settings(BaseModel):
+    """The keys of a `[connections.<name>]` table that belong to the vendor; each vendor extends it.
+
+    `base_url` None means the vendor's default for its region; else scheme, host and port, and the path of a gateway,
+    which the vendor's own path is appended to; http for loopback only unless `allow_http`. `api_filter` holds the
+    vendor's own initial parameters.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    token: SecretStr
+    base_url: str | None = None
+    allow_http: bool = False
+    page_size: int | None = Field(default=None, ge=1)
+    api_filter: dict[str, str] = {}
+    webhook_secret: SecretStr | None = None
+
+    @field_validator("base_url")
+    @classmethod
+    def _origin(cls, base_url: str | None) -> str | None:
+        if base_url is None:
+            return None
+        try:
+            parts = outbound.checked(base_url)
+            httpx.URL(base_url)
+        except (ValueError, httpx.InvalidURL) as error:
+            raise ValueError(f"base_url must be a URL like https://cdn.example.com: {error}") from None
+        if "@" in parts.netloc or parts.query or parts.fragment:
+            raise ValueError("base_url must be scheme, host, port and path alone, without credentials or a query")
+        return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
+
+    @model_validator(mode="after")
+    def _encrypted(self) -> "Settings":
+        parts = urlsplit(self.base_url or "")
+        if parts.scheme == "http" and not self.allow_http and not _is_loopback(parts.hostname or ""):
+            raise ValueError("base_url would send the token unencrypted; use https, or set allow_http = true")
+        return self
+
+    def unused(self) -> Iterator[Remark]:
+        """Yield each setting that is written but can have no effect beside the others; vendors add their own."""
+        if self.base_url and "region" in self.model_fields_set:
+            yield Remark("region", "has no effect beside base_url", "leave one of the two out")
+        if self.allow_http and not (self.base_url or "").startswith("http:"):
+            yield Remark("allow_http", "has no effect: requests go out by https", "leave allow_http out")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+class Vendor(Protocol):
+    """One vendor's Sync API for one connection. Stateless: everything it needs to know is in the checkpoint."""
+
+    name: ClassVar[str]
+    """The configuration's `vendor` and `source.connector`."""
+
+    settings_type: ClassVar[type[Settings]]
+
+    newest_first: ClassVar[bool]
+    """Whether a walk's responses run from the newest change to the oldest."""
+
+    localized: ClassVar[bool]
+    """Whether an item is of one locale; else one item carries them all, and no filter can leave one out."""
+
+    content_members: ClassVar[tuple[str, ...]]
+    """The members of an item beside its fields that are content: no clocks, revisions or links to where it lives."""
+
+    entity_types: ClassVar[frozenset[EntityType]]
+    """The kinds of entities that the API can tell of."""
+
+    def __init__(self, connection: str, settings: Settings) -> None: ...
+
+    @property
+    def base_url(self) -> str:
+        """Scheme and host (and port, and a gateway's path) that requests go to; the credential goes nowhere else."""
+        ...
+
+    @property
+    def db(self) -> str:
+        """`source.db`: the space or stack label; never a credential."""
+        ...
+
+    @property
+    def schema(self) -> str | None:
+        """`source.schema`: the environment (with its branch), where the vendor has one."""
+        ...
+
+    @property
+    def scope(self) -> Mapping[str, str]:
+        """Everything that scopes a cursor, for the fingerprint; no token, base_url or page size in it."""
+        ...
+
+    @property
+    def follows(self) -> bool:
+        """Whether the API tells what changes after a snapshot."""
+        ...
+
+    def request(self, checkpoint: Checkpoint) -> httpx.Request:
+        """Return the request for the page after `checkpoint`; without a cursor, the one that starts a snapshot.
+
+        Raises `StreamStopped` where the API has no such request.
+        """
+        ...
+
+    def page(self, response: httpx.Response, after: Checkpoint) -> SyncPage:
+        """Return what a completely read response says: its frame, read."""
+        ...
+
+    def frame(self, response: httpx.Response, after: Checkpoint) -> Frame:
+        """Return what a completely read response says but for its items, so that the next request need not wait.
+
+        Raises `SourceUnavailable` (with `retry_after` where told), `SourceRejected`, `CheckpointRejected`
+        (`doubtful` where only a probe can tell) or `PageTooLarge`.
+        """
+        ...
+
+    def read(self, frame: Frame) -> SyncPage:
+        """Return the page of a frame; never raises.
+
+        An item that cannot be understood MUST become a dead letter of the page, never an exception.
+        """
+        ...
+
+    def locate(self, key: EntityKey, content_type: str | None, /) -> str:
+        """Return the URL that the delivery API gives an entity at; never a credential in it."""
+        ...
+
+    def probe(self) -> httpx.Request:
+        """Return a cheap request that succeeds exactly when credentials and scope are right."""
+        ...
+
+    def probed(self, response: httpx.Response) -> None:
+        """Return if the probe succeeded; else raise as `page` does."""
+        ...
+
+    def losses(self) -> tuple[Remark, ...]:
+        """Return each kind of change that a setting makes the API withhold (deletes above all)."""
+        ...
+
+    def wake_up(self, headers: Mapping[str, str], method: str, path: str, body: bytes, now: float) -> WakeUp | Refused:
+        """Return what a webhook call announces, or why it is not authentic; never raises on any call.
+
+        `path` is the request target as it was received, with its query; `now` is in seconds since 1970.
+        """
+        ...
+
+
+def continuation(next_url: str, parameter: str) -> str:
+    """Return the cursor that a response's next URL carries in `parameter`.
+
+    Nothing else of the URL matters, for no request ever goes there: a caching proxy's body names the host behind it.
+    Raises `SourceUnavailable` if it holds no usable cursor.
+    """
+    try:
+        found = parse_qs(urlsplit(next_url).query, errors="strict").get(parameter, [])
+    except ValueError:
+        raise SourceUnavailable("the response's next URL cannot be read") from None
+    if len(found) != 1:
+        raise SourceUnavailable(
+            f"the response's next URL has no single {parameter}",
+            hint="ask what stands between contentwire and the API: the URL has been changed on its way",
+        )
+    return found[0]
