@@ -24,7 +24,7 @@ from connector.errors import (
 from connector.events.assembler import Batch
 from connector.events.codec import decode_key
 from connector.model.checkpoint import Checkpoint
-from connector.service.metrics import Metrics
+from connector.stream.observer import Observer
 from connector.stream.publisher import Publisher
 from connector.stream.reporter import Standing, state_of
 from connector.stream.retries import Retries
@@ -44,7 +44,7 @@ class Follower:
     by `stop` alone: whoever started it MUST start another one where `ended` says that it has ended by itself.
     """
 
-    def __init__(self, plan: Plan, metrics: Metrics, *, once: bool = False, give_up_after: float = 0.0) -> None:
+    def __init__(self, plan: Plan, metrics: Observer, *, once: bool = False, give_up_after: float = 0.0) -> None:
         self.plan = plan
         self.outcome: Literal["", "current", "stopped", "unreachable"] = ""
         self.current_at = time.time()

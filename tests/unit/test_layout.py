@@ -40,6 +40,7 @@ DELIVERY_PATH = (
     "events/verdict.py",
     "kafka/",
     "stream/follower.py",
+    "stream/observer.py",
     "stream/publisher.py",
     "stream/reconcile.py",
     "stream/reporter.py",
