@@ -6,15 +6,15 @@ import signal
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Final, Protocol
 
 from connector import __version__, limits, logs, wiring
-from connector.cli.session import Session
 from connector.cms.webhook import Handled
 from connector.config.settings import Config
 from connector.errors import ConfigError, ConnectorError, InternalFailure
 from connector.kafka import peers, webhook_relay
 from connector.kafka.cluster import Cluster
+from connector.logs import Mask
 from connector.service.metrics import CONTENT_TYPE, Metrics
 from connector.service.server import Server
 from connector.service.supervisor import Outcome, Supervisor
@@ -25,6 +25,21 @@ _BY_SIGNAL: Final = 128
 _FAREWELL: Final = 9.5  # seconds from a signal to the end, whatever still works: nothing open is ever visible
 _PATIENCE: Final = 15.0
 _TURN: Final = 0.1
+
+
+class Session(Protocol):
+    """What reads the configuration, and keeps its secrets out of what is shown."""
+
+    mask: Mask
+
+    @property
+    def lines_lost(self) -> int:
+        """How many log lines could not be written."""
+        ...
+
+    def config(self) -> Config:
+        """Load the configuration; raises `ConfigError`."""
+        ...
 
 
 class Service:
