@@ -1,8 +1,10 @@
 """What operators and accidents do to topics, and what a stream says of it."""
 
+from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewPartitions, NewTopic
 
+from connector.devservers.broker import Broker
 from tests.cms import eventually
 from tests.following import Following
 
@@ -28,6 +30,13 @@ def recreate(admin: AdminClient, topic: str) -> None:
 def widen(admin: AdminClient, topic: str, partitions: int = 4) -> None:
     """Give a topic more partitions."""
     admin.create_partitions([NewPartitions(topic, partitions)])[topic].result(10)
+
+
+def produce(kafka: Broker, topic: str, key: bytes, value: bytes | None, partition: int = -1) -> None:
+    """Write a record as anybody might, and no stream would: -1 is its key's partition."""
+    producer = Producer({**kafka.client, "partitioner": "murmur2_random"})
+    producer.produce(topic, value, key, partition)
+    assert producer.flush(10) == 0
 
 
 def refusal(following: Following) -> str:

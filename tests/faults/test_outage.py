@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from connector.devservers.broker import Kafka
+from connector.kafka.cluster import Cluster
 from connector.simulator import Simulator
 from tests.cms import eventually
 from tests.command import Running, Workplace, following
@@ -34,26 +35,41 @@ def asked(port: int, path: str) -> tuple[int, Any]:
         return 0, None  # it has not opened its port yet
 
 
+def series(port: int, name: str) -> list[str]:
+    """Return the lines of a metric, of whatever labels."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
+        lines: list[str] = answer.read().decode().splitlines()
+    return [line for line in lines if line.startswith(f"{name}{{")]
+
+
 def states(port: int) -> set[str]:
     """Return the states that a process's metric says its streams are in."""
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
-        lines = answer.read().decode().splitlines()
-    told = [line for line in lines if line.startswith("contentwire_stream_state{") and line.endswith(" 1.0")]
+    told = [line for line in series(port, "contentwire_stream_state") if line.endswith(" 1.0")]
     return {line.partition('state="')[2].partition('"')[0] for line in told}
 
 
 def values(port: int, name: str) -> list[float]:
     """Return the values of a metric, of whatever labels."""
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
-        lines = answer.read().decode().splitlines()
-    return [float(line.split()[-1]) for line in lines if line.startswith(f"{name}{{")]
+    return [float(line.split()[-1]) for line in series(port, name)]
 
 
-def quiet(ports: list[int]) -> bool:
-    """Return whether every stream is current, and none has committed within three seconds."""
-    lags = [lag for port in ports for lag in values(port, "contentwire_lag_seconds")]
-    commits = [at for port in ports for at in values(port, "contentwire_last_commit_timestamp_seconds")]
-    return len(lags) == len(VENDORS) and max(lags) < 2 and time.time() - max(commits, default=0.0) > 3
+class Quiet:
+    """Whether every stream is current, and none has committed anything, reports included, for three seconds."""
+
+    def __init__(self, broker: Kafka, prefix: str, ports: list[int]) -> None:
+        self._cluster = Cluster(broker.client)
+        self._topics = [f"{prefix}.{vendor}.state" for vendor in VENDORS]
+        self._ports = ports
+        self._ends: list[int] = []
+        self._since = time.monotonic()
+
+    def __call__(self) -> bool:
+        """Look; MUST be called again and again."""
+        ends = [self._cluster.end(topic) for topic in self._topics]
+        if ends != self._ends:
+            self._ends, self._since = ends, time.monotonic()
+        lags = [lag for port in self._ports for lag in values(port, "contentwire_lag_seconds")]
+        return len(lags) == len(VENDORS) and max(lags) < 2 and time.monotonic() - self._since > 3
 
 
 @pytest.fixture
@@ -101,7 +117,7 @@ def test_an_outage_ends_no_process_and_is_no_peace(
             eventually(lambda: all(asked(port, "/readyz")[0] == 200 for port in ports), within=PATIENCE)
             eventually(lambda: states(ports[0]) | states(ports[1]) == {"running", "standby"}, within=PATIENCE)
             # A broker alone that is killed at once after a commit may never end it (docs/guarantees.md).
-            eventually(lambda: quiet(ports), within=PATIENCE)
+            eventually(Quiet(own_kafka, prefix, ports), within=PATIENCE)
             own_kafka.kill()
             gone_at = time.monotonic()
             eventually(lambda: states(ports[0]) == states(ports[1]) == {"disconnected"}, within=30)

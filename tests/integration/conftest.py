@@ -1,6 +1,7 @@
 """What several of these tests start from."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from confluent_kafka.admin import AdminClient
@@ -8,6 +9,7 @@ from confluent_kafka.admin import AdminClient
 from connector.devservers.broker import Broker
 from connector.kafka.layout import Layout
 from connector.simulator import Simulator
+from tests.scripted import Place, placing
 from tests.values import CONNECTION
 
 
@@ -28,3 +30,9 @@ def simulator() -> Iterator[Simulator]:
     """Give a served simulator."""
     with Simulator(seed=4, entries=5).serving() as serving:
         yield serving
+
+
+@pytest.fixture
+def place(tmp_path: Path, kafka: Broker, prefix: str) -> Place:
+    """Give what makes a workplace that follows a scripted space."""
+    return placing(tmp_path, kafka.bootstrap, prefix)

@@ -1,24 +1,15 @@
 """Every difference that `verify` tells is mended by the command that it advises: both are run, on the real broker."""
 
 from functools import partial
-from pathlib import Path
 from typing import Any
 
-import pytest
 from confluent_kafka.admin import AdminClient
 
 from connector.commands import takeover
 from connector.config.load import load
-from connector.devservers.broker import Broker
 from tests.command import Ended, Workplace
-from tests.scripted import ITEM, ONCE, Place, case, placing, rows, served
+from tests.scripted import ITEM, ONCE, Place, case, rows, served
 from tests.topics import remove
-
-
-@pytest.fixture
-def place(tmp_path: Path, kafka: Broker, prefix: str) -> Place:
-    """Give what makes a workplace."""
-    return placing(tmp_path, kafka.bootstrap, prefix)
 
 
 def advice(told: Ended) -> list[str]:

@@ -5,20 +5,10 @@ import signal
 import time
 import urllib.error
 import urllib.request
-from pathlib import Path
 
-import pytest
-
-from connector.devservers.broker import Broker
 from tests.cms import eventually
 from tests.ports import free_port
-from tests.scripted import ITEM, Place, case, placing, revisions, rows, served
-
-
-@pytest.fixture
-def place(tmp_path: Path, kafka: Broker, prefix: str) -> Place:
-    """Give what makes a workplace."""
-    return placing(tmp_path, kafka.bootstrap, prefix)
+from tests.scripted import ITEM, Place, case, revisions, rows, served
 
 
 def called(port: int, path: str, headers: dict[str, str]) -> int:

@@ -6,16 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from connector.devservers.broker import Broker
 from tests.cms import eventually
 from tests.command import COMMAND
-from tests.scripted import CASES, ITEM, ONCE, Place, case, placing, revisions, rows, served
-
-
-@pytest.fixture
-def place(tmp_path: Path, kafka: Broker, prefix: str) -> Place:
-    """Give what makes a workplace."""
-    return placing(tmp_path, kafka.bootstrap, prefix)
+from tests.scripted import CASES, ITEM, ONCE, Place, case, revisions, rows, served
 
 
 def test_04_content_that_changed_under_the_same_version_is_published_by_a_snapshot(place: Place) -> None:

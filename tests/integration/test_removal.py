@@ -1,31 +1,15 @@
 """`foreign-records --remove` takes out nothing of ours: not while the registry differs, nor while no state vouches."""
 
 import json
-from pathlib import Path
-
-import pytest
-from confluent_kafka import Producer
 
 from connector.devservers.broker import Broker
 from connector.events.state_record import CHECKPOINT_KEY
 from tests.command import Workplace
 from tests.consumer import consume
-from tests.scripted import ITEM, ONCE, Place, case, placing, served
+from tests.scripted import ITEM, ONCE, Place, case, served
+from tests.topics import produce
 
 ALL = ("--from-beginning", "--until-end", "--json")
-
-
-@pytest.fixture
-def place(tmp_path: Path, kafka: Broker, prefix: str) -> Place:
-    """Give what makes a workplace."""
-    return placing(tmp_path, kafka.bootstrap, prefix)
-
-
-def write(kafka: Broker, topic: str, key: bytes, value: bytes | None, partition: int = 0) -> None:
-    """Write a record as anybody might."""
-    producer = Producer(dict(kafka.client))
-    producer.produce(topic, value, key, partition)
-    assert producer.flush(10) == 0
 
 
 def held(workplace: Workplace, kafka: Broker) -> dict[bytes, bytes | None]:
@@ -57,8 +41,8 @@ def test_nothing_of_changes_is_removed_while_no_checkpoint_vouches(place: Place,
         assert workplace.run(*ONCE).code == 0
         exported = workplace.run("checkpoints", "export", "blog").out
         (genuine,) = [each for each in consume(kafka.client, f"{workplace.prefix}.blog.changes") if each.value]
-        write(kafka, f"{workplace.prefix}.blog.changes", genuine.key or b"", b"hello", genuine.partition)
-        write(kafka, f"{workplace.prefix}.blog.state", CHECKPOINT_KEY, None)
+        produce(kafka, f"{workplace.prefix}.blog.changes", genuine.key or b"", b"hello", genuine.partition)
+        produce(kafka, f"{workplace.prefix}.blog.state", CHECKPOINT_KEY, None)
         lost = workplace.run("foreign-records", "blog", "--remove", "--json")
         assert workplace.run("checkpoints", "import", "blog", "-", stdin=exported).code == 0
         imported = workplace.run("foreign-records", "blog", "--remove", "--json")
@@ -74,7 +58,7 @@ def test_check_finds_what_others_have_written_lately(place: Place, kafka: Broker
     with served(case(ITEM)) as cms:
         workplace = place(cms)
         assert workplace.run(*ONCE).code == 0
-        write(kafka, f"{workplace.prefix}.blog.changes", b"hello", b"world")
+        produce(kafka, f"{workplace.prefix}.blog.changes", b"hello", b"world", 0)
         ended = workplace.run("check")
         assert ended.code == 1
         assert f"{workplace.prefix}.blog.changes partition 0 offset" in ended.out

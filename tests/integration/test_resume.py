@@ -5,20 +5,14 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import certifi
 import pytest
 
-from connector.devservers.broker import Broker
 from tests.cms import eventually
 from tests.command import COMMAND, Workplace
-from tests.scripted import ITEM, ONCE, Place, case, placing, revisions, served
-
-
-@pytest.fixture
-def place(tmp_path: Path, kafka: Broker, prefix: str) -> Place:
-    """Give what makes a workplace."""
-    return placing(tmp_path, kafka.bootstrap, prefix)
+from tests.scripted import ITEM, ONCE, Place, case, revisions, served
 
 
 @contextmanager
@@ -36,16 +30,20 @@ def running(workplace: Workplace, *, ahead: int = 0) -> Iterator[None]:
         child.wait(30)
 
 
+def told(workplace: Workplace) -> Any:
+    """Return what `status` tells of the stream."""
+    (stream,) = json.loads(workplace.run("status", "--json").out)
+    return stream
+
+
 def reported(workplace: Workplace) -> str:
     """Return the state that the stream's owner has reported last."""
-    (stream,) = json.loads(workplace.run("status", "--json").out)
-    return str((stream["report"] or {}).get("state", ""))
+    return str((told(workplace)["report"] or {}).get("state", ""))
 
 
 def state(workplace: Workplace) -> str:
-    """Return what `status` says of the stream."""
-    (stream,) = json.loads(workplace.run("status", "--json").out)
-    return str(stream["state"])
+    """Return the state that the stream is in."""
+    return str(told(workplace)["state"])
 
 
 @pytest.mark.parametrize("ahead", [-3600, 3600])
@@ -68,8 +66,7 @@ def test_a_stream_that_stops_again_says_why_and_one_that_works_says_so(place: Pl
         workplace = place(cms, 'malformed = "stop"')
         with running(workplace):
             eventually(lambda: state(workplace) == "stopped", within=40)
-            told = workplace.run("status")
-            assert told.code == 1
+            assert workplace.run("status").code == 1
             ended = workplace.run("resume", "blog", "--timeout", "30")
             assert ended.code == 1, ended
             assert "blog: stopped: " in ended.err

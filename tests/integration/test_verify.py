@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient
 
 from connector.devservers.broker import Broker
@@ -15,6 +14,7 @@ from connector.events import codec
 from connector.simulator import Fault, Simulator
 from tests.command import Workplace, following
 from tests.consumer import consume
+from tests.topics import produce
 
 VENDORS = ("contentful", "contentstack", "weegloo")
 ONCE = ("run", "--until-caught-up", "--log-level", "error")
@@ -48,13 +48,6 @@ def verified(workplace: Workplace, vendor: str, *options: str, code: int = 0) ->
     ended = workplace.run("verify", vendor, "--json", *options)
     assert ended.code == code, ended
     return json.loads(ended.out)
-
-
-def produce(kafka: Broker, topic: str, key: bytes, value: bytes | None) -> None:
-    """Write a record by hand, as no stream would."""
-    producer = Producer({**kafka.client, "partitioner": "murmur2_random"})
-    producer.produce(topic, value, key)
-    assert producer.flush(10) == 0
 
 
 def records(kafka: Broker, topic: str) -> dict[str, tuple[bytes, bytes]]:
