@@ -171,7 +171,7 @@ def _topics(config: Config, connection: Connection, vendor: Vendor, cluster: Clu
     yield from unknown(at, layout, names.keys() - (checkpoint.partitions.keys() if checkpoint else set()))
     if existing := [name for name in names if published.changes_pattern(layout).fullmatch(name)]:
         yield from _differing(at, connection.name, existing, config.kafka.topic_config)
-        yield _finding(f"{connection.name}: records", lambda: _records(config, connection))
+        yield _finding(f"{connection.name}: records", lambda: _records(config, connection, checkpoint))
     if changed:
         yield Finding(
             f"{connection.name}: checkpoint",
@@ -197,8 +197,9 @@ def _differing(topics: Topics, of: str, names: Iterable[str], wanted: Mapping[st
             yield Finding(f"{of}: topic_config", "warning", f"topic {name} has {told}", hint)
 
 
-def _records(config: Config, connection: Connection) -> str:
-    if found := published.newest_foreign(config, connection, _NEWEST):
+def _records(config: Config, connection: Connection, checkpoint: Checkpoint | None) -> str:
+    partitions = checkpoint.partitions if checkpoint else {}
+    if found := published.foreign(config, connection, partitions, newest=_NEWEST):
         raise ForeignRecord(
             f"contentwire did not write what stands in the changes topics: {told(found)}", hint=remedy(connection.name)
         )

@@ -7,7 +7,7 @@ from connector.config.settings import Config, Connection
 from connector.errors import BrokerFatal, LocalTrouble
 from connector.kafka import connectivity, reader, state_topic, webhook_relay
 from connector.kafka.cluster import Cluster
-from connector.kafka.layout import TopicSpec
+from connector.kafka.layout import TopicSpec, group
 from connector.kafka.published import changes_pattern
 from connector.kafka.rights import Rights, check
 
@@ -17,13 +17,10 @@ _SAMPLE = {"entity_type": "entry", "locale": "all"}
 def of_process(config: Config) -> str:
     """Return what a process of this configuration may do. Raises `BrokerFatal`, naming each right that is missing."""
     rights = Rights(config.kafka.properties())
-    group = f"{config.kafka.prefix}.connectors"
-    lacks = rights.to_join(group)
-    check(
-        lacks
-        + [lack for named in (state_topic.GROUP, reader.GROUP, connectivity.GROUP) for lack in rights.to_name(named)]
-    )
-    return f"may join the group {group}"
+    joined = group(config.kafka.prefix)
+    named = (state_topic.GROUP, reader.GROUP, connectivity.GROUP)
+    check([*rights.to_join(joined), *(lack for each in named for lack in rights.to_name(each))])
+    return f"may join the group {joined}"
 
 
 def of_handover(config: Config) -> str:
@@ -47,7 +44,7 @@ def of_stream(config: Config, connection: Connection, cluster: Cluster) -> str:
     sample = layout.topic.format(prefix=kafka.prefix, connection=connection.name, **_SAMPLE)
     specs += map(layout.changes_spec, sorted(changes or {sample}))
     lacks = rights.on_topics(specs)
-    followed = _followed(cluster, f"{kafka.prefix}.connectors", layout.state_topic)
+    followed = _followed(cluster, kafka.prefix, layout.state_topic)
     if not followed:
         lacks += rights.on_transactions(layout.transactional_id, layout.transaction_timeout)
     check(lacks)
@@ -56,18 +53,17 @@ def of_stream(config: Config, connection: Connection, cluster: Cluster) -> str:
 
 def of_machine(config: Config, cluster: Cluster) -> str:
     """Return what this machine allows a process. Raises `LocalTrouble` if that is too little."""
-    wanted = limits.needed(len(config.connections), cluster.brokers())
-    allowed = limits.raise_descriptors()
+    connections, brokers = len(config.connections), cluster.brokers()
+    wanted, allowed = limits.needed(connections, brokers), limits.raise_descriptors()
     if allowed < wanted:
         raise LocalTrouble(
-            f"a process may have {allowed} files open here, and following "
-            f"{len(config.connections)} connections can take {wanted}",
+            f"a process may have {allowed} files open here, and following {connections} connections can take {wanted}",
             hint="raise the hard limit: ulimit -Hn, or LimitNOFILE= of the service",
         )
-    threads = limits.needed_threads(len(config.connections), cluster.brokers())
-    if limits.threads() < threads:
+    threads, permitted = limits.needed_threads(connections, brokers), limits.threads()
+    if permitted < threads:
         raise LocalTrouble(
-            f"a process may have {limits.threads()} threads here, and can come to need {threads}",
+            f"a process may have {permitted} threads here, and can come to need {threads}",
             hint="raise ulimit -u, TasksMax= of the service, or the container's limit of processes",
         )
     try:
@@ -77,10 +73,10 @@ def of_machine(config: Config, cluster: Cluster) -> str:
     return f"{wanted} open files and {threads} threads are enough, and {folder} has {free >> 20} MiB free"
 
 
-def _followed(cluster: Cluster, group: str, state_topic: str) -> bool:
+def _followed(cluster: Cluster, prefix: str, state_topic: str) -> bool:
     """Return whether a process owns the stream; one that must not look at the group had better think so."""
     try:
-        return cluster.rebalancing(group) or any(state_topic in topics for _, topics in cluster.members(group))
+        return cluster.owned(group(prefix), state_topic)
     except BrokerFatal:
         return True
 

@@ -6,22 +6,22 @@ from typing import Any, Final
 import msgspec
 
 from connector import wiring
+from connector.commands import takeover
 from connector.config.settings import Config, Connection
-from connector.errors import ConnectorError, Fenced, ForeignRecord, TransactionAborted, UnknownOutcome
+from connector.errors import ForeignRecord
 from connector.events import codec
 from connector.events.assembler import Record
 from connector.events.index import Index
 from connector.events.state_record import CHECKPOINT_KEY
 from connector.kafka import published
 from connector.kafka.cluster import Cluster
-from connector.kafka.foreign_records import Foreign, Standing
+from connector.kafka.foreign_records import Foreign
 from connector.kafka.layout import Layout, partitioned
 from connector.kafka.store import KafkaStore
 from connector.model.checkpoint import Checkpoint
 
 HEADERS: Final = ("topic", "partition", "offset", "why it is not of contentwire", "what becomes of it")
 
-_ATTEMPTS: Final = 10
 _COMPACTED: Final = "compaction drops it: it has no key to write a tombstone for"
 _NO_CHECKPOINT: Final = "nothing says where the stream stands: contentwire checkpoints import {}, of an exported one"
 _UNVOUCHED: Final = "stays, for nothing says what is live: import a checkpoint, then contentwire snapshot {} --all"
@@ -52,7 +52,8 @@ def find(config: Config, connection: Connection) -> list[Found]:
     """Return the foreign records that stand in a stream's topics, every one of which is read. Changes nothing."""
     letters = [entry.foreign for entry in published.dead_letters(config, connection) if entry.foreign]
     checkpoint, state = _in_state(config, connection)
-    standing = [*state, *_in_changes(config, connection, checkpoint)]
+    partitions = checkpoint.partitions if checkpoint else {}
+    standing = [*state, *published.foreign(config, connection, partitions)]
     found = [Found(each, remark="" if each.key is not None else _COMPACTED) for each in standing]
     return found + [Found(each, remark=_EXPIRES) for each in letters]
 
@@ -70,25 +71,20 @@ def remove(config: Config, connection: Connection) -> list[Found]:
     kafka = config.kafka
     layout = wiring.layout(kafka, connection)
     store, index = KafkaStore(kafka.properties(), layout, wiring.registry(kafka)), Index()
+
+    def once() -> list[Found]:
+        checkpoint = _recovered(store, index)
+        judged = [_judged(each, layout, checkpoint, index) for each in found]
+        gone = [each.record for each in judged if each.removed and each.record.topic != layout.state_topic]
+        for at in range(0, len(gone), _AT_ONCE):
+            part = gone[at : at + _AT_ONCE]
+            store.replace([Record(each.topic, each.key, None, [], each.partition) for each in part])
+        return judged
+
     try:
-        for _ in range(_ATTEMPTS):
-            try:
-                checkpoint = _recovered(store, index)
-                judged = [_judged(each, layout, checkpoint, index) for each in found]
-                gone = [each.record for each in judged if each.removed and each.record.topic != layout.state_topic]
-                for at in range(0, len(gone), _AT_ONCE):
-                    part = gone[at : at + _AT_ONCE]
-                    store.replace([Record(each.topic, each.key, None, [], each.partition) for each in part])
-            except (Fenced, TransactionAborted, UnknownOutcome):
-                # The owner has taken the stream back meanwhile, or only a look tells what was committed.
-                continue
-            return judged
+        return takeover.against_owner(connection.name, once)
     finally:
         store.close()
-    raise ConnectorError(
-        f"{connection.name}: its owner took the stream back {_ATTEMPTS} times",
-        hint="try again, or stop the owner first",
-    )
 
 
 def remark(connection: str, found: Sequence[Found]) -> str:
@@ -146,11 +142,3 @@ def _in_state(config: Config, connection: Connection) -> tuple[Checkpoint | None
         return None, []
     checkpoint, judge = cluster.read_state(topic, connection.name)
     return checkpoint, [*judge.foreign, *judge.harmless]
-
-
-def _in_changes(config: Config, connection: Connection, checkpoint: Checkpoint | None) -> Sequence[Foreign]:
-    written = checkpoint.partitions if checkpoint else {}
-    standing = Standing()
-    for entry in published.events(config, connection, from_beginning=True, until_end=True, partitions=written):
-        standing.note(*entry.standing())
-    return standing.found

@@ -13,6 +13,7 @@ from connector.errors import BrokerFatal, ConfigError, ConnectorError
 from connector.events.owner_report import OwnerReport
 from connector.kafka import peers
 from connector.kafka.cluster import Cluster, Member
+from connector.kafka.layout import group
 from connector.model.checkpoint import Checkpoint
 from connector.stream.status import HALTED
 
@@ -77,7 +78,7 @@ def streams(config: Config) -> Iterator[Stream]:
     """Yield every configured stream; raises `BrokerUnavailable` or `BrokerFatal`."""
     cluster = Cluster(config.kafka.properties())
     topics = cluster.topics()
-    members = cluster.members(f"{config.kafka.prefix}.connectors")
+    members = cluster.members(group(config.kafka.prefix))
     owners = {topic: member for member, topics in members for topic in topics}
     for connection in config.connections.values():
         topic = wiring.layout(config.kafka, connection).state_topic
@@ -97,7 +98,7 @@ def warnings(config: Config) -> Iterator[tuple[str, str]]:
         signature = wiring.signature(config)
     except ConfigError:
         return  # a secret that says which stack is meant is not at hand here: nothing can be compared
-    members = Cluster(config.kafka.properties()).members(f"{config.kafka.prefix}.connectors")
+    members = Cluster(config.kafka.properties()).members(group(config.kafka.prefix))
     for member in peers.differing([member for member, _ in members], signature):
         yield f"{member.client_id} at {member.host} follows another configuration than this one", peers.HINT
 
@@ -137,8 +138,7 @@ def outcome(config: Config, connection: Connection, start: int, committed_at: in
     """
     cluster = Cluster(config.kafka.properties())
     topic = wiring.layout(config.kafka, connection).state_topic
-    group = f"{config.kafka.prefix}.connectors"
-    if not (cluster.rebalancing(group) or any(topic in topics for _, topics in cluster.members(group))):
+    if not cluster.owned(group(config.kafka.prefix), topic):
         return Outcome("unowned", f"{connection.name}: no process follows it now; the next contentwire run will")
     ends_at = time.monotonic() + timeout
     said: OwnerReport | None = None

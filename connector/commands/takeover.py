@@ -85,19 +85,30 @@ def owning(config: Config, connection: Connection, act: Callable[[Publisher], T]
     Cluster(kafka.properties()).topics()
     store = KafkaStore(kafka.properties(), wiring.layout(kafka, connection), wiring.registry(kafka))
     publisher = wiring.publisher(store, kafka, connection, vendor)
+
+    def once() -> T:
+        publisher.recover()
+        return act(publisher)
+
     try:
-        for _ in range(_ATTEMPTS):
-            try:
-                publisher.recover()
-                return act(publisher)
-            except (Fenced, TransactionAborted, UnknownOutcome):
-                # The owner has taken it back meanwhile, or only the checkpoint knows: the next recovery is quick.
-                continue
+        return against_owner(connection.name, once)
     finally:
         publisher.close()
+
+
+def against_owner(connection: str, act: Callable[[], T]) -> T:
+    """Return what `act` returns, which takes the stream over and commits; called again where its owner was quicker.
+
+    Raises `ConnectorError` if the owner was quicker again and again.
+    """
+    for _ in range(_ATTEMPTS):
+        try:
+            return act()
+        except (Fenced, TransactionAborted, UnknownOutcome):
+            # The owner has taken it back meanwhile, or only the checkpoint knows: the next recovery is quick.
+            continue
     raise ConnectorError(
-        f"{connection.name}: its owner took the stream back {_ATTEMPTS} times",
-        hint="try again, or stop the owner first",
+        f"{connection}: its owner took the stream back {_ATTEMPTS} times", hint="try again, or stop the owner first"
     )
 
 

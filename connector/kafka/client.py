@@ -139,14 +139,18 @@ def create(make: Callable[..., T], client: Settings) -> T:
     try:
         return make(dict(client))
     except KafkaException as error:
-        if cause(error).code() == KafkaError._CRIT_SYS_RESOURCE:
-            raise LocalTrouble(
-                f"this machine refuses a Kafka client: {describe(cause(error))}", hint=hint(cause(error))
-            ) from error
+        check_machine(error)
         raise ConfigError(
             f"[kafka] client: the Kafka library refuses the settings: {describe(cause(error))}",
             hint="the names and values are librdkafka's: see its CONFIGURATION.md",
         ) from error
+
+
+def check_machine(error: KafkaException) -> None:
+    """Raise `LocalTrouble` where a client could not be made because this machine has no thread or file for it."""
+    if cause(error).code() == KafkaError._CRIT_SYS_RESOURCE:
+        told = f"this machine refuses a Kafka client: {describe(cause(error))}"
+        raise LocalTrouble(told, hint=hint(cause(error))) from error
 
 
 def cause(error: KafkaException | SystemError) -> KafkaError:

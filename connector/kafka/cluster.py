@@ -65,18 +65,12 @@ class Cluster:
     def members(self, group: str) -> list[tuple[Member, frozenset[str]]]:
         """Return the members of a group, each with the topics that are assigned to it."""
         found = self._described(group)
-        return [
-            (
-                Member(member.client_id, member.host.lstrip("/")),
-                frozenset(partition.topic for partition in member.assignment.topic_partitions),
-            )
-            for member in (found.members if found else ())
-        ]
+        return _members(found) if found else []
 
-    def rebalancing(self, group: str) -> bool:
-        """Return whether the members of a group are just sharing out the topics: who owns what cannot be told then."""
+    def owned(self, group: str, topic: str) -> bool:
+        """Return whether a topic is assigned to a member of a group, or may be: while they share out, none can tell."""
         found = self._described(group)
-        return found is not None and found.state in _SHARING
+        return found is not None and (found.state in _SHARING or any(topic in each for _, each in _members(found)))
 
     def last_checkpoint(self, topic: str, connection: str) -> Checkpoint | None:
         """Return the last committed checkpoint of a state topic that exists; None if there is none yet.
@@ -200,6 +194,16 @@ def described(admin: AdminClient, group: str, timeout: float, *, authorized: boo
         except TimeoutError as error:
             told = f"Kafka did not answer within {2 * timeout:.0f} s while asking for the group {group}"
             raise BrokerUnavailable(told) from error
+
+
+def _members(found: Any) -> list[tuple[Member, frozenset[str]]]:
+    return [
+        (
+            Member(member.client_id, member.host.lstrip("/")),
+            frozenset(partition.topic for partition in member.assignment.topic_partitions),
+        )
+        for member in found.members
+    ]
 
 
 def _checkpoint(found: dict[bytes, bytes | None]) -> Checkpoint | None:

@@ -26,6 +26,11 @@ class TopicSpec(msgspec.Struct, frozen=True):
     exact: bool = False
 
 
+def group(prefix: str) -> str:
+    """Return the consumer group by whose membership streams are owned."""
+    return f"{prefix}.connectors"
+
+
 class Layout(msgspec.Struct, frozen=True, kw_only=True):
     """Names, sizes and settings of one stream's topics. `topic` is the template of the changes topics."""
 

@@ -160,17 +160,20 @@ def compare(config: Config, connection: Connection, at: Registry | None) -> str:
     return f"written with the schema {checkpoint.key_schema_id.id}, as before"
 
 
-def newest_foreign(config: Config, connection: Connection, count: int) -> Sequence[Foreign]:
-    """Return what stands among the newest `count` records of each partition and was not written by contentwire.
+def foreign(
+    config: Config, connection: Connection, partitions: Mapping[str, int], *, newest: int | None = None
+) -> Sequence[Foreign]:
+    """Return what stands in the changes topics and was not written by contentwire.
 
-    Raises what `events` raises.
+    `partitions` as `events` takes it; `newest`: how many records of each partition are looked at, None for all. Raises
+    what `events` raises.
     """
-    client, pattern = config.kafka.properties(), changes_pattern(wiring.layout(config.kafka, connection))
-    ends = reader.ends(client, pattern)
-    begin = {place: max(end - count, 0) for place, end in ends.items()}
+    begin: dict[Place, int] = {}
+    if newest is not None:
+        ends = reader.ends(config.kafka.properties(), changes_pattern(wiring.layout(config.kafka, connection)))
+        begin = {place: max(end - newest, 0) for place, end in ends.items()}
     standing = Standing()
-    written = partitions(config, connection)
-    for entry in events(config, connection, from_beginning=True, until_end=True, go_on=begin, partitions=written):
+    for entry in events(config, connection, from_beginning=True, until_end=True, go_on=begin, partitions=partitions):
         standing.note(*entry.standing())
     return standing.found
 

@@ -86,18 +86,17 @@ class KafkaStore:
         self._transact(batch.records, batch.state)
         self._checkpoint = batch.checkpoint
 
-    def mend(self, index: Index) -> Collection[Foreign]:
+    def mend(self, index: Index) -> None:
         """Replace what `recover` has refused as foreign: by what was there before, else by a tombstone; then recover.
 
-        `index` is the one that `recover` was given. Returns what was replaced. Raises what `commit` raises.
+        `index` is the one that `recover` was given. Raises what `commit` raises.
         """
         before = {CHECKPOINT_KEY: encode_checkpoint(self._checkpoint) if self._checkpoint else None, REPORT_KEY: None}
-        for key in {each.key for each in self._foreign if each.key is not None} - before.keys():
+        keys = [each.key for each in self._foreign if each.key is not None]
+        for key in set(keys) - before.keys():
             entry = index.get(key)
             before[key] = entry.encode() if entry else None
-        found = self._foreign
-        self._transact([], [(each.key, before[each.key]) for each in found if each.key is not None])
-        return found
+        self._transact([], [(key, before[key]) for key in keys])
 
     def replace(self, records: Sequence[Record]) -> None:
         """Commit records that no batch has made, beside the report as it is. Raises what `commit` raises."""

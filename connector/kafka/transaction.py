@@ -16,7 +16,6 @@ The order of calls, and why:
    takes any first sequence, and the failed batch is lost within a clean commit (confluent-kafka-go issue 921).
 """
 
-import errno
 import logging
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -24,9 +23,9 @@ from typing import Any, Final
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
-from connector.errors import BrokerFatal, ConnectorError, Fenced, LocalTrouble, TransactionAborted, UnknownOutcome
+from connector.errors import BrokerFatal, ConnectorError, Fenced, TransactionAborted, UnknownOutcome
 from connector.events.assembler import Record
-from connector.kafka.client import Settings, describe, unavailable
+from connector.kafka.client import Settings, check_machine, describe, unavailable
 from connector.kafka.client import cause as cause_of
 
 ProducerFactory = Callable[..., Any]
@@ -74,8 +73,7 @@ class Transactions:
             settings = _settings(client, transactional_id, timeout, max_message_bytes)
             self._producer = producer(settings, logger=self._log.logger)
         except KafkaException as error:
-            if cause_of(error).code() == KafkaError._CRIT_SYS_RESOURCE:  # noqa: SLF001  as above
-                raise LocalTrouble.of(OSError(errno.ENOMEM, describe(cause_of(error))), "a producer") from error
+            check_machine(error)
             raise BrokerFatal(
                 f"the Kafka client refuses its settings: {describe(cause_of(error))}", hint="see [kafka] client"
             ) from error

@@ -16,7 +16,7 @@ from connector.errors import BrokerFatal, ConnectorError, InternalFailure
 from connector.kafka import webhook_relay
 from connector.kafka.client import Settings
 from connector.kafka.connectivity import Link
-from connector.kafka.layout import TopicSpec
+from connector.kafka.layout import TopicSpec, group
 from connector.kafka.membership import Membership
 from connector.kafka.topics import Topics
 from connector.kafka.webhook_relay import Handover
@@ -52,7 +52,7 @@ class Supervisor:
         self._plans: Mapping[str, Plan] = {plan.connection: plan for plan in plans}
         self._by_topic = {plan.state_topic: plan for plan in self._plans.values()}
         self._client = client
-        self._group = f"{prefix}.connectors"
+        self._group = group(prefix)
         self._metrics = metrics
         self._once = once
         self._log = logs.get("supervisor")
