@@ -1,13 +1,17 @@
-"""What this host allows a process: open files, and a folder for what does not fit into memory."""
+"""What this host allows a process: open files, threads, and a folder for what does not fit into memory."""
 
 import errno
 import os
 import resource
 import shutil
 import tempfile
-from contextlib import suppress
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
+
+from connector.errors import LocalTrouble
 
 SCARCE: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 """Errors that say that this machine has no more of what a connection takes, whoever it is to."""
@@ -63,6 +67,42 @@ def needed_threads(connections: int, brokers: int = 1) -> int:
     """
     clients = 2 + 3 * connections
     return 24 + 4 * connections + clients * (3 + 2 * brokers)
+
+
+def start(thread: threading.Thread) -> None:
+    """Start a thread; raises `LocalTrouble` where the system gives none."""
+    with starting_threads():
+        thread.start()
+
+
+@contextmanager
+def starting_threads() -> Iterator[None]:
+    """Raise `LocalTrouble` where threads are started inside, and the system gives none."""
+    try:
+        yield
+    except RuntimeError as error:
+        raise LocalTrouble(
+            "this machine refuses something: a further thread",
+            hint="raise the limit of processes (ulimit -u, pids of the container), or give it more memory",
+        ) from error
+
+
+def expect_threads(count: int) -> None:
+    """Prove that this process may have `count` more threads now, by having them for a moment.
+
+    For a library that ends the process when it is refused one. Raises `LocalTrouble` where there are fewer.
+    """
+    enough = threading.Event()
+    started = []
+    try:
+        for _ in range(count):
+            thread = threading.Thread(target=enough.wait, name="room", daemon=True)
+            start(thread)
+            started.append(thread)
+    finally:
+        enough.set()
+        for thread in started:
+            thread.join()
 
 
 def scratch() -> tuple[str, int]:

@@ -15,7 +15,7 @@ from typing import Any, Final, TypeVar
 
 import httpcore
 
-from connector.errors import LocalTrouble
+from connector import limits
 
 _NO_TIME: Final = 0.001
 _ADDRESSES: Final = 8  # of one host that are tried
@@ -82,7 +82,7 @@ class _LookUp:
         self.done = threading.Event()
         self._found: list[str] = []
         self._error: Exception | None = None
-        start(threading.Thread(target=self._run, daemon=True, name="look-up"))
+        limits.start(threading.Thread(target=self._run, daemon=True, name="look-up"))
 
     def addresses(self) -> list[str]:
         """Return what was found."""
@@ -195,17 +195,6 @@ class _Nested(httpcore.NetworkStream):
 
     def _flush(self, timeout: float | None) -> None:
         self._stream.write(self._outgoing.read(), timeout)
-
-
-def start(thread: threading.Thread) -> None:
-    """Start a thread; raises `LocalTrouble` where the system gives none."""
-    try:
-        thread.start()
-    except RuntimeError as error:
-        raise LocalTrouble(
-            "this machine refuses something: a further thread",
-            hint="raise the limit of processes (ulimit -u, pids of the container), or give it more memory",
-        ) from error
 
 
 def _found(host: str, port: int) -> Iterator[str]:

@@ -12,8 +12,8 @@ from typing import Final
 
 import httpx
 
-from connector import __version__
-from connector.cms import http, network
+from connector import __version__, limits
+from connector.cms import http
 from connector.cms.outbound import Proxy
 from connector.cms.vendor import Vendor
 from connector.errors import (
@@ -107,7 +107,7 @@ class Source:
                     self._transport.close()
 
         # A daemon: a hanging request must not hold up the end of the process.
-        network.start(threading.Thread(target=look_ahead, daemon=True, name="look-ahead"))
+        limits.start(threading.Thread(target=look_ahead, daemon=True, name="look-ahead"))
         try:
             while (found := self._next(ahead, room)) is not _END:
                 if isinstance(found, BaseException):

@@ -1,10 +1,12 @@
 """What every Kafka client of ours shares: its settings, and what its errors mean."""
 
+import threading
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from confluent_kafka import KafkaError, KafkaException
 
+from connector import limits
 from connector.errors import BrokerFatal, BrokerUnavailable, ConfigError, ConnectorError, LocalTrouble
 
 Settings = Mapping[str, str]
@@ -130,6 +132,10 @@ _SILENCE: Final = {
     KafkaError._TIMED_OUT_QUEUE,
 }
 
+# Its own threads, its coordinators', and some for what the process starts meanwhile; each broker named has one too.
+_THREADS_OF_A_CLIENT: Final = 8
+_making = threading.Lock()
+
 
 def create(make: Callable[..., T], client: Settings) -> T:
     """Return a client made with the operator's settings; raises `ConfigError` if the library refuses them.
@@ -137,13 +143,24 @@ def create(make: Callable[..., T], client: Settings) -> T:
     Raises `LocalTrouble` where this machine has no threads or files left for it.
     """
     try:
-        return make(dict(client))
+        return construct(make, client)
     except KafkaException as error:
         check_machine(error)
         raise ConfigError(
             f"[kafka] client: the Kafka library refuses the settings: {describe(cause(error))}",
             hint="the names and values are librdkafka's: see its CONFIGURATION.md",
         ) from error
+
+
+def construct(make: Callable[..., T], client: Settings, **options: Any) -> T:
+    """Return a client; raises `LocalTrouble` where this machine has no threads for it, else what the library raises.
+
+    librdkafka ends the process (`rd_kafka_broker_add_logical`, an assertion) where it is refused a broker's thread
+    while it makes a client: that there are enough is proven before, by one at a time.
+    """
+    with _making:
+        limits.expect_threads(_THREADS_OF_A_CLIENT + len(client.get("bootstrap.servers", "").split(",")))
+        return make(dict(client), **options)
 
 
 def check_machine(error: KafkaException) -> None:

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from confluent_kafka import OFFSET_END, Consumer, KafkaError, KafkaException, TopicPartition
 
+from connector import limits
 from connector.errors import ConnectorError
 from connector.kafka.client import Settings, create, explained
 
@@ -61,7 +62,7 @@ class Link:
         """Begin to ask."""
         if self._wake_ups:
             self._consumer.assign([TopicPartition(self._wake_ups, 0, OFFSET_END)])
-        self._thread.start()
+        limits.start(self._thread)
 
     @property
     def alive(self) -> bool:

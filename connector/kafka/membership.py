@@ -10,6 +10,7 @@ from typing import Any, Final, Protocol
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
+from connector import limits
 from connector.errors import ConnectorError
 from connector.kafka.client import Settings, create, unavailable
 
@@ -48,11 +49,11 @@ class Membership:
         self._thread = threading.Thread(target=self._run, name="membership", daemon=True)
 
     def start(self) -> None:
-        """Join the group; the topics MUST exist."""
+        """Join the group; the topics MUST exist. Raises `LocalTrouble` where there is no thread to be had."""
         self._consumer.subscribe(
             self._topics, on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
         )
-        self._thread.start()
+        limits.start(self._thread)
 
     @property
     def alive(self) -> bool:

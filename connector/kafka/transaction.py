@@ -25,7 +25,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from connector.errors import BrokerFatal, ConnectorError, Fenced, TransactionAborted, UnknownOutcome
 from connector.events.assembler import Record
-from connector.kafka.client import Settings, check_machine, describe, unavailable
+from connector.kafka.client import Settings, check_machine, construct, describe, unavailable
 from connector.kafka.client import cause as cause_of
 
 ProducerFactory = Callable[..., Any]
@@ -71,7 +71,7 @@ class Transactions:
         self._failures: list[KafkaError] = []
         try:
             settings = _settings(client, transactional_id, timeout, max_message_bytes)
-            self._producer = producer(settings, logger=self._log.logger)
+            self._producer = construct(producer, settings, logger=self._log.logger)
         except KafkaException as error:
             check_machine(error)
             raise BrokerFatal(

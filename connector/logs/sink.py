@@ -6,6 +6,8 @@ import threading
 from collections.abc import Callable
 from typing import Final, TextIO
 
+from connector import limits
+
 _ROOM: Final = 10_000
 _LINES_AT_ONCE: Final = 200
 
@@ -28,7 +30,7 @@ class Sink:
         self._lines: queue.Queue[str | threading.Event] = queue.Queue(_ROOM)
         self._lock = threading.RLock()
         if self._descriptor is not None:
-            threading.Thread(target=self._run, name="log", daemon=True).start()
+            limits.start(threading.Thread(target=self._run, name="log", daemon=True))
 
     def line(self, text: str) -> None:
         """Write one line, or lose it."""

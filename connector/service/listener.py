@@ -19,7 +19,7 @@ from waitress.server import TcpWSGIServer
 from waitress.task import ThreadedTaskDispatcher
 from waitress.utilities import BadRequest, Error
 
-from connector import logs
+from connector import limits, logs
 from connector.limits import SCARCE
 
 REQUEST_SECONDS: Final = 10.0
@@ -57,8 +57,9 @@ class Listener:
         self._log = logs.get("server")
         self._sockets: dict[int, Any] = {}
         self._lanes = {path: _lane() for path in _LANES}
-        for path, threads in _LANES.items():
-            self._lanes[path].set_thread_count(threads)
+        with limits.starting_threads():
+            for path, threads in _LANES.items():
+                self._lanes[path].set_thread_count(threads)
         adjustments = Adjustments(
             sockets=[listening],
             ident=None,
@@ -89,7 +90,7 @@ class Listener:
 
     def start(self) -> None:
         """Answer from now on."""
-        self._thread.start()
+        limits.start(self._thread)
 
     def stop(self) -> None:
         """Finish the answers under way, close the port, and leave no thread behind."""

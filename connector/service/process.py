@@ -123,7 +123,7 @@ class Service:
             connections=sorted(self._config.connections),
             kafka=self._config.kafka.bootstrap_servers,
         )
-        work.start()
+        limits.start(work)
         while work.is_alive() and not self._overdue():
             work.join(_TURN)
             self._look_after_port()

@@ -12,7 +12,7 @@ import msgspec
 
 from connector import logs
 from connector.cms.webhook import Handled, Refused, WakeUp
-from connector.errors import BrokerFatal, ConnectorError, InternalFailure
+from connector.errors import BrokerFatal, ConnectorError, InternalFailure, LocalTrouble
 from connector.kafka import webhook_relay
 from connector.kafka.client import Settings
 from connector.kafka.connectivity import Link
@@ -258,7 +258,12 @@ class Supervisor:
             if instead_of and self._followers.get(plan.connection) is not instead_of:
                 return
             self._followers[plan.connection] = follower
-        follower.start()
+        try:
+            follower.start()
+        except LocalTrouble as error:
+            self._log.error(
+                "a stream cannot be started", connection=plan.connection, message=str(error), hint=error.hint
+            )
 
     def _wait(self, membership: Membership, link: Link) -> None:
         while not (self._stop.wait(_TURN) or self._fatal or self._all_done()):

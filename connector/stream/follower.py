@@ -8,7 +8,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Final, Literal
 
-from connector import logs
+from connector import limits, logs
 from connector.errors import (
     ConnectorError,
     DeletesHeld,
@@ -68,18 +68,13 @@ class Follower:
         return self._standing.status
 
     @property
-    def alive(self) -> bool:
-        """Whether its thread still works."""
-        return self._thread.is_alive()
-
-    @property
     def ended(self) -> bool:
         """Whether its thread has ended though nobody wanted it to."""
         return not (self._thread.is_alive() or self._stop.is_set() or self.outcome)
 
     def start(self) -> None:
-        """Begin to follow."""
-        self._thread.start()
+        """Begin to follow. Raises `LocalTrouble` where there is no thread to be had: then it counts as ended."""
+        limits.start(self._thread)
 
     def stop(self) -> None:
         """Ask it to end at the next boundary: what is committed stays, what is not will be read again."""
@@ -88,7 +83,8 @@ class Follower:
 
     def join(self, timeout: float) -> bool:
         """Wait for its end; return whether it has come."""
-        self._thread.join(timeout)
+        if self._thread.ident:
+            self._thread.join(timeout)
         return not self._thread.is_alive()
 
     def wake(self, announced: str | None = None) -> None:

@@ -61,3 +61,44 @@ def test_no_folder_to_write_in_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
     with pytest.raises(OSError, match="gone"):
         limits.scratch()
+
+
+ROOT_ALONE = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become a user who has no other thread")
+
+
+@ROOT_ALONE
+def test_threads_that_are_not_to_be_had_are_told() -> None:
+    """A process that may have twelve threads has room for five more, not for fifty; nothing of the proof is left."""
+    code = """
+import os, threading
+os.setgroups([]); os.setgid(54_321); os.setuid(54_321)
+resource.setrlimit(resource.RLIMIT_NPROC, (12, 12))
+limits.expect_threads(5)
+try:
+    limits.expect_threads(50)
+except limits.LocalTrouble as error:
+    print(threading.active_count(), error, error.hint)
+"""
+    assert child(code).startswith("1 this machine refuses something: a further thread raise the limit of processes")
+
+
+@ROOT_ALONE
+@pytest.mark.parametrize("allowed", range(6, 22))
+def test_a_process_without_threads_for_a_kafka_client_lives_on(allowed: int) -> None:
+    """The library would end it by an assertion at some of these numbers: it is told what is missing instead."""
+    code = f"""
+import os
+from confluent_kafka import Producer
+from connector.errors import LocalTrouble
+from connector.kafka.client import construct
+os.setgroups([]); os.setgid(54_321); os.setuid(54_321)
+resource.setrlimit(resource.RLIMIT_NPROC, ({allowed}, {allowed}))
+made = []
+try:
+    for number in range(9):
+        client = {{"bootstrap.servers": "127.0.0.1:1,127.0.0.1:2", "transactional.id": f"blog{{number}}"}}
+        made.append(construct(Producer, client))
+except LocalTrouble as error:
+    print(error)
+"""
+    assert child(code) == "this machine refuses something: a further thread"

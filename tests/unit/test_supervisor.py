@@ -31,6 +31,28 @@ def test_before_kafka_has_answered_nobody_is_said_to_own_a_stream() -> None:
     assert (status.state, status.owned) == ("connecting", False)
 
 
+def test_a_stream_without_a_thread_is_started_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine that gives no thread costs a pause, not the process's place in the group."""
+
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with Simulator(entries=1).serving() as simulator:
+        plan = Following(simulator, "contentful", MemoryStore).plan()
+        process = Supervisor([plan], {}, "contentwire", Metrics())
+        with monkeypatch.context() as patched:
+            patched.setattr(threading.Thread, "start", refuse)
+            process.assigned(frozenset(process._by_topic))
+            assert process.dead() == ["blog"]
+
+        def revived() -> bool:
+            process._revive()
+            return process.status()[0].state == "running"
+
+        eventually(revived)
+        process.revoked(frozenset(process._by_topic), lost=False)
+
+
 SECRET = "s" * 64
 
 

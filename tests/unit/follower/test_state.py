@@ -194,7 +194,7 @@ def test_refused_credentials_stop_the_stream(simulator: Simulator, following: Fo
         assert str(status) in follower.status.error
         assert "token" in follower.status.hint
         assert len(simulator.requests(NAME)) > 1
-        assert follower.alive
+        assert not follower.ended
 
 
 @pytest.mark.parametrize("status", [401, 403, 404])

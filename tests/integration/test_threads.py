@@ -1,0 +1,60 @@
+"""A machine that gives the process no further thread: it says so and waits, it does not die."""
+
+import os
+import signal
+import subprocess
+
+import pytest
+
+from tests.cms import eventually
+from tests.command import COMMAND, Running, Workplace
+from tests.scripted import ITEM, Place, case, rows, served
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become a user who has no other thread")
+
+# Becomes a user whose threads are counted alone, once everything that this user may not read is imported.
+PROGRAM = """
+import certifi, encodings.idna, encodings.utf_8_sig, hmac, importlib.readers, os, stringprep, sys, uuid
+import connector.cli.main, connector.service.process, resource, signal
+def allow(threads):
+    resource.setrlimit(resource.RLIMIT_NPROC, (threads, 4_000))
+signal.signal(signal.SIGUSR1, lambda *_: allow(len(os.listdir("/proc/self/task")) + {more}))
+signal.signal(signal.SIGUSR2, lambda *_: allow(4_000))
+os.setgroups([]); os.setgid(54_322); os.setuid(54_322)
+sys.argv[0] = 'contentwire'
+from connector.__main__ import main
+main()
+"""
+
+
+def started(workplace: Workplace, more: int) -> Running:
+    """Start a process of a user of its own, which has only `more` further threads from SIGUSR1 to SIGUSR2."""
+    workplace.folder.chmod(0o777)
+    log = workplace.folder / "run.log"
+    with log.open("w") as err:
+        child = subprocess.Popen(
+            [COMMAND[0], "-c", PROGRAM.format(more=more), "run"],
+            cwd=workplace.folder,
+            env=workplace._environ(),
+            stderr=err,
+            stdout=subprocess.DEVNULL,
+            encoding="utf-8",
+        )
+    return Running(child, log)
+
+
+@pytest.mark.parametrize("more", [0, 2])
+def test_a_stream_without_a_further_thread_waits_for_one(place: Place, more: int) -> None:
+    """A takeover needs a new Kafka client: refused its threads, the stream says so, and goes on once there are some."""
+    (item,) = case(ITEM)
+    with served([item]) as cms:
+        workplace = place(cms)
+        with started(workplace, more) as running:
+            eventually(lambda: [op for op, _ in rows(workplace)] == ["r"], within=60)
+            running.child.send_signal(signal.SIGUSR1)
+            cms.initial = [{**item, "fields": {"t": {"en-US": "Hi"}}}]
+            assert workplace.run("snapshot", "blog").code == 0
+            assert running.said("ulimit -u")
+            running.child.send_signal(signal.SIGUSR2)
+            eventually(lambda: [op for op, _ in rows(workplace)] == ["r", "u"], within=60)
+            assert running.ends(signal.SIGTERM).code == 128 + signal.SIGTERM
