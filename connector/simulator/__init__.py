@@ -22,9 +22,9 @@ Over HTTP the same methods are `POST /_admin/<method>` with their arguments as o
 `{"method": …, "arguments": {…}}`. The command line's `simulate` serves it alone.
 """
 
+from connector.simulator.app import Simulator
 from connector.simulator.fault import Fault
 from connector.simulator.message import Live, Request, Response
-from connector.simulator.simulator import Simulator
 from connector.simulator.stage import LoggedRequest
 from connector.simulator.store import Change, UnknownEntityError
 

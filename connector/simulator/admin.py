@@ -1,14 +1,12 @@
 """The admin API: the simulator's methods as `POST /_admin/<method>` with their arguments as one JSON object."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
 from connector.simulator.fault import Fault
 from connector.simulator.message import Live, Request, Response
-
-if TYPE_CHECKING:
-    from connector.simulator.simulator import Simulator
+from connector.simulator.operations import Operations
 
 _METHODS = (
     "ids", "publish", "edit", "unpublish", "delete", "delete_content_type", "release", "churn", "skew_clock",
@@ -25,7 +23,7 @@ class Command(msgspec.Struct, frozen=True):
     arguments: dict[str, msgspec.Raw] = {}
 
 
-def answer(simulator: "Simulator", request: Request) -> Response:
+def answer(simulator: Operations, request: Request) -> Response:
     """Return `{"result": …}`, or `{"error": …}` with 404 for what does not exist and 400 for wrong arguments.
 
     A GET takes its arguments from the query.
@@ -43,7 +41,7 @@ def answer(simulator: "Simulator", request: Request) -> Response:
         return _response(400, {"error": str(error)})
 
 
-def call(simulator: "Simulator", command: Command) -> Any:
+def call(simulator: Operations, command: Command) -> Any:
     """Call a method and return its result as JSON-like values; raises as the method does, and for unknown methods."""
     if command.method not in _METHODS:
         raise LookupError(f"no method {command.method!r}; there are {', '.join(_METHODS)}")
@@ -55,7 +53,7 @@ def call(simulator: "Simulator", command: Command) -> Any:
     return [_live(each) for each in result] if command.method == "truth" else result
 
 
-def _argument(simulator: "Simulator", name: str, raw: msgspec.Raw) -> Any:
+def _argument(simulator: Operations, name: str, raw: msgspec.Raw) -> Any:
     if name == "fields":
         # Kept as sent: `1.10` is not `1.1`.
         return msgspec.json.decode(raw, type=dict[str, dict[str, msgspec.Raw]] | None)

@@ -1,8 +1,6 @@
 """The simulator as a whole: its truth, determinism, script, log and admin API."""
 
 import json
-import threading
-from queue import Queue
 from typing import Any
 
 import httpx
@@ -275,17 +273,11 @@ def test_the_admin_api_offers_the_methods_over_http() -> None:
         assert client.post("/_admin/serving").status_code == 404
 
 
-def test_serve_tells_its_url_and_ends_when_it_is_told() -> None:
-    """For the command line, which waits in it."""
-    stop, urls = threading.Event(), Queue[str]()
+def test_it_has_a_url_only_while_it_serves() -> None:
+    """Where it is asked for outside of that, nobody listens."""
     simulator = Simulator(entries=5)
-    arguments = {"started": urls.put, "stop": stop}
-    thread = threading.Thread(target=simulator.serve, args=("127.0.0.1", 0), kwargs=arguments)
-    thread.start()
-    assert httpx.get(f"{urls.get(timeout=5)}/_admin/ids").json()["result"] == simulator.ids()
-    stop.set()
-    thread.join(5)
-    assert not thread.is_alive()
+    with simulator.serving():
+        assert httpx.get(f"{simulator.url()}/_admin/ids").json()["result"] == simulator.ids()
     with pytest.raises(RuntimeError, match="not serving"):
         simulator.url()
 

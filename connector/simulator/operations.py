@@ -1,15 +1,10 @@
-"""The simulator: one store, its front ends, their faults, and the operations on them; thread-safe. No I/O by itself."""
+"""One content store, its front ends, their faults, and the operations on them; thread-safe. Never does I/O."""
 
-import contextlib
-import gzip
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from random import Random
-from typing import Any, Self
+from typing import Any
 
-import msgspec
-
-from connector.simulator import admin, server
 from connector.simulator.fault import Fault
 from connector.simulator.front_end import Mode, find_all
 from connector.simulator.message import Live, Request, Response
@@ -18,11 +13,10 @@ from connector.simulator.store import Change, Store
 from connector.simulator.value import Kind
 from connector.simulator.verbatim import verbatim
 
-_COMPRESSED_FROM = 1024
 _CREATED, _EDITED, _UNPUBLISHED = 0.2, 0.7, 0.85
 
 
-class Simulator:
+class Operations:
     """Three CMSs over one content store. Equal arguments and equal calls give equal bytes (without `wall_clock`).
 
     `entries` are live at the start, with a fifth as many assets and a few removed ones. `page_sizes` replaces a
@@ -46,53 +40,19 @@ class Simulator:
             name: Stage(front_end(self._store), requests_per_second) for name, front_end in sorted(find_all().items())
         }
         self._random = Random(seed)  # noqa: S311 - a choice of entities, not cryptography
-        self._base_url: str | None = None
         for name, size in (page_sizes or {}).items():
             self._stage(name).front_end.page_size = size
-
-    # Serving
 
     @property
     def vendors(self) -> tuple[str, ...]:
         """The names of the simulated vendors."""
         return tuple(self._stages)
 
-    @contextlib.contextmanager
-    def serving(self, host: str = "127.0.0.1", port: int = 0) -> Iterator[Self]:
-        """Serve HTTP (on a free port for 0) until the end of the `with` block."""
-        with server.serving(self.handle, host, port) as bound:
-            self._base_url = f"http://{host}:{bound}"
-            try:
-                yield self
-            finally:
-                self._base_url = None
-
-    def serve(self, host: str, port: int, *, started: Callable[[str], object], stop: threading.Event) -> None:
-        """Serve HTTP until `stop` is set; call `started` with the URL first."""
-        with self.serving(host, port):
-            started(self.url())
-            stop.wait()
-
-    def url(self, vendor: str | None = None) -> str:
-        """Return the `base_url` of a vendor, or of the admin API: they share one port; only while serving."""
-        if vendor is not None:
-            self._stage(vendor)
-        if self._base_url is None:
-            raise RuntimeError("the simulator is not serving")
-        return self._base_url
-
-    def connection(self, vendor: str) -> dict[str, str]:
-        """Return what a connection's configuration table needs: vendor, scope, the token's text and base_url."""
-        return {"vendor": vendor, **self._stage(vendor).front_end.connection(), "base_url": self.url(vendor)}
-
-    def handle(self, request: Request) -> Response:
-        """Answer one request as the server does."""
-        if request.path.startswith("/_admin/"):
-            return admin.answer(self, request)
+    def answer(self, request: Request) -> Response:
+        """Answer one request as the vendor does that its path belongs to; 404 for any other."""
         with self._lock:
             stage = next((each for each in self._stages.values() if each.front_end.owns(request.path)), None)
-            response = stage.answer(request) if stage else Response(404, {}, b"")
-        return _compressed(response, request)
+            return stage.answer(request) if stage else Response(404, {}, b"")
 
     # Content
 
@@ -257,12 +217,3 @@ class Simulator:
             return self.edit(one)
         locale = self._random.choice((None, self._store.known(one).live[-1]))
         return self.unpublish(one, locale=locale) if choice < _UNPUBLISHED else self.delete(one, locale=locale)
-
-
-def _compressed(response: Response, request: Request) -> Response:
-    """Return `response` in gzip, if the client accepts it and it is worth it."""
-    accepted = "gzip" in request.headers.get("accept-encoding", "")
-    if not accepted or len(response.body) < _COMPRESSED_FROM or "Content-Encoding" in response.headers:
-        return response
-    headers = {**response.headers, "Content-Encoding": "gzip", "Vary": "Accept-Encoding"}
-    return msgspec.structs.replace(response, headers=headers, body=gzip.compress(response.body, 1))
