@@ -71,7 +71,7 @@ def ours(bodies: list[bytes]) -> float:
     responses = [httpx.Response(200, content=body) for body in bodies]
     begin = time.perf_counter()
     for response in responses:
-        page = vendor.page(response, checkpoint)
+        page = vendor.read(vendor.frame(response, checkpoint))
         publisher.publish([page])
         checkpoint = page.checkpoint
     return time.perf_counter() - begin

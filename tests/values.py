@@ -4,8 +4,10 @@ import hashlib
 import json
 from typing import Any
 
+import httpx
 import msgspec
 
+from connector.cms.vendor import Vendor
 from connector.model.change import Change, DeadLetter, EntityKey, Scope
 from connector.model.checkpoint import Checkpoint
 from connector.model.page import SyncPage
@@ -78,6 +80,11 @@ def removed_type(content_type: str = "post", second: int = 1) -> Change:
 def digest(raw: bytes) -> bytes:
     """Return the digest of a raw item."""
     return hashlib.blake2b(raw, digest_size=16).digest()
+
+
+def page_of(vendor: Vendor, response: httpx.Response, after: Checkpoint) -> SyncPage:
+    """Return the page that a response is: its frame, read."""
+    return vendor.read(vendor.frame(response, after))
 
 
 def page(*items: Change | DeadLetter, after: Checkpoint, cursor: str = "next", caught_up: bool = True) -> SyncPage:

@@ -135,10 +135,6 @@ class Vendor(Protocol):
         """
         ...
 
-    def page(self, response: httpx.Response, after: Checkpoint) -> SyncPage:
-        """Return what a completely read response says: its frame, read."""
-        ...
-
     def frame(self, response: httpx.Response, after: Checkpoint) -> Frame:
         """Return what a completely read response says but for its items, so that the next request need not wait.
 
@@ -163,7 +159,7 @@ class Vendor(Protocol):
         ...
 
     def probed(self, response: httpx.Response) -> None:
-        """Return if the probe succeeded; else raise as `page` does."""
+        """Return if the probe succeeded; else raise as `frame` does."""
         ...
 
     def losses(self) -> tuple[Remark, ...]:

@@ -162,10 +162,6 @@ class Contentful:
         # The API refuses every other parameter beside a token, even the ones the token was made with.
         return self._get("sync", {"sync_token": checkpoint.cursor})
 
-    def page(self, response: httpx.Response, after: Checkpoint) -> SyncPage:
-        """Return a whole page: its frame, read."""
-        return self.read(self.frame(response, after))
-
     def frame(self, response: httpx.Response, after: Checkpoint) -> Frame:
         """Return what a response says; `after.cursor` tells whether a token or an initial sync was asked for."""
         self._refuse(response, token=after.cursor is not None)

@@ -180,10 +180,6 @@ class Contentstack:
             parameters["limit"] = str(min(sizes))
         return self._get("stacks/sync", parameters)
 
-    def page(self, response: httpx.Response, after: Checkpoint) -> SyncPage:
-        """Return a whole page: its frame, read."""
-        return self.read(self.frame(response, after))
-
     def frame(self, response: httpx.Response, after: Checkpoint) -> Frame:
         """Return what a response says. A walk goes on while the API gives a pagination token."""
         self._refuse(response, token=after.cursor is not None)

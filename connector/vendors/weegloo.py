@@ -142,10 +142,6 @@ class Weegloo:
             return self._get("sync", {"initial": "true", "type": "All", **self._settings.api_filter})
         return self._get("sync", {"sync-token": checkpoint.cursor})
 
-    def page(self, response: httpx.Response, after: Checkpoint) -> SyncPage:
-        """Return a whole page: its frame, read."""
-        return self.read(self.frame(response, after))
-
     def frame(self, response: httpx.Response, after: Checkpoint) -> Frame:
         """Return what a response says. Only an empty page ends a walk: pages and deltas continue alike."""
         self._refuse(response, token=after.cursor is not None)

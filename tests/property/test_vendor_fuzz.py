@@ -15,6 +15,7 @@ from connector.cms.webhook import WakeUp
 from connector.errors import CheckpointRejected, ForeignUrl, SourceRejected, SourceUnavailable
 from connector.model.checkpoint import Checkpoint
 from connector.model.page import SyncPage
+from tests.values import page_of
 
 SETTINGS: dict[str, dict[str, Any]] = {
     "contentful": {"space": "s"},
@@ -105,7 +106,7 @@ def connected(name: str) -> Vendor:
 def outcome(name: str, response: httpx.Response, after: Checkpoint) -> SyncPage | None:
     """Return the page that a response is, or None where it is an error that a caller knows what to do about."""
     try:
-        return connected(name).page(response, after)
+        return page_of(connected(name), response, after)
     except TAXONOMY:
         return None
 

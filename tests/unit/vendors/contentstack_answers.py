@@ -11,6 +11,7 @@ from connector.errors import ConnectorError
 from connector.model.change import Change
 from connector.model.checkpoint import Checkpoint
 from connector.vendors.contentstack import Contentstack, ContentstackSettings
+from tests.values import page_of
 
 START = Checkpoint(stream="shop")
 RESUMED = Checkpoint(stream="shop", cursor="blt1223344556677", phase="streaming")
@@ -50,7 +51,7 @@ def error(status: int, code: int | None, fields: dict[str, Any], **headers: str)
 
 def read(raw: bytes, **settings: Any) -> Change:
     """Return the change that a single item becomes."""
-    page = contentstack(**settings).page(answer(raw), RESUMED)
+    page = page_of(contentstack(**settings), answer(raw), RESUMED)
     (change,) = page.changes
     assert not page.dead_letters
     return change
@@ -59,5 +60,5 @@ def read(raw: bytes, **settings: Any) -> Change:
 def raised(response: httpx.Response, after: Checkpoint) -> ConnectorError:
     """Return what reading a response raises."""
     with pytest.raises(ConnectorError) as caught:
-        contentstack().page(response, after)
+        page_of(contentstack(), response, after)
     return caught.value

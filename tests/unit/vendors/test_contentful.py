@@ -27,6 +27,7 @@ from tests.unit.vendors.contentful_answers import (
     contentful,
     error,
 )
+from tests.values import page_of
 
 
 def only(page: SyncPage) -> Change:
@@ -45,13 +46,13 @@ def entry(fields: str = "{}", **sys: Any) -> bytes:
 def raised(response: httpx.Response, after: Checkpoint) -> ConnectorError:
     """Return what reading a response raises."""
     with pytest.raises(ConnectorError) as caught:
-        contentful().page(response, after)
+        page_of(contentful(), response, after)
     return caught.value
 
 
 def test_an_entry_becomes_a_published_change() -> None:
     """Every member of the item is in exactly one place, byte for byte."""
-    change = only(contentful().page(answer(ENTRY), START))
+    change = only(page_of(contentful(), answer(ENTRY), START))
     fields = ENTRY[ENTRY.index(b'"fields":') + 9 : -1]
 
     assert change == Change(
@@ -72,7 +73,8 @@ def test_an_entry_becomes_a_published_change() -> None:
 
 def test_an_asset_has_no_content_type() -> None:
     """An asset is an entity of its own type, keyed by its id."""
-    change = only(contentful().page(answer(b'{"sys":{"id":"nyan","type":"Asset","revision":0},"fields":{}}'), START))
+    asset = answer(b'{"sys":{"id":"nyan","type":"Asset","revision":0},"fields":{}}')
+    change = only(page_of(contentful(), asset, START))
     assert (change.key.entity_type, change.key.id, change.content_type, change.revision) == ("asset", "nyan", None, 0)
 
 
@@ -80,7 +82,7 @@ def test_an_asset_has_no_content_type() -> None:
 def test_a_delete_marker_is_a_removal(kind: str) -> None:
     """A removal has no fields and no meta, its marker is the whole item, its clock is deletedAt."""
     raw = DELETED.replace(b"DeletedEntry", kind.encode())
-    assert only(contentful().page(answer(raw), RESUMED)) == Change(
+    assert only(page_of(contentful(), answer(raw), RESUMED)) == Change(
         key=EntityKey("blog", kind.removeprefix("Deleted").lower(), "4rPdazIwWkuuKEAQgemSmO", "*"),
         change_type="deleted",
         digest=hashlib.blake2b(raw, digest_size=16).digest(),
@@ -94,7 +96,7 @@ def test_a_delete_marker_is_a_removal(kind: str) -> None:
 def test_a_marker_that_knows_its_content_type_tells_it() -> None:
     """No recorded marker has a content type, but one that has is believed."""
     marker = b'{"sys":{"id":"e1","type":"DeletedEntry","contentType":{"sys":{"id":"cat"}},"updatedAt":"u"}}'
-    change = only(contentful().page(answer(marker), RESUMED))
+    change = only(page_of(contentful(), answer(marker), RESUMED))
     assert (change.content_type, change.changed_at) == ("cat", "u")
 
 
@@ -109,7 +111,7 @@ def test_a_marker_that_knows_its_content_type_tells_it() -> None:
 )
 def test_fields_may_be_missing_null_or_empty(item: bytes, fields: bytes | None) -> None:
     """Every recorded shape of `fields` is published as it is; without the member there are none."""
-    assert only(contentful().page(answer(item), START)).fields == fields
+    assert only(page_of(contentful(), answer(item), START)).fields == fields
 
 
 @pytest.mark.parametrize(
@@ -130,7 +132,7 @@ def test_fields_may_be_missing_null_or_empty(item: bytes, fields: bytes | None) 
 def test_values_pass_through_byte_for_byte(value: str) -> None:
     """Numbers, surrogates, nulls and layout reach the event as they were written, whichever path reads them."""
     item = f'{{"sys" : {{"id":"e1","type":"Entry"}},\n "x": {value},"fields":{{"a":{{"en-US":{value}}}}} }}'.encode()
-    change = only(contentful().page(answer(item), START))
+    change = only(page_of(contentful(), answer(item), START))
 
     assert change.fields == f'{{"a":{{"en-US":{value}}}}}'.encode()
     assert change.meta == f'{{"sys":{{"id":"e1","type":"Entry"}},"x":{value}}}'.encode()
@@ -158,7 +160,7 @@ def test_links_within_the_space_are_refs_once_each_in_order() -> None:
         },
         indent=1,
     )
-    assert only(contentful().page(answer(entry(fields)), START)).refs == ("asset:a1", "entry:e2", "entry:e3")
+    assert only(page_of(contentful(), answer(entry(fields)), START)).refs == ("asset:a1", "entry:e2", "entry:e3")
 
 
 def link(target: str, found: str) -> dict[str, Any]:
@@ -188,7 +190,7 @@ def link(target: str, found: str) -> dict[str, Any]:
 )
 def test_a_malformed_item_costs_only_itself(item: bytes, kind: str | None, found: str | None) -> None:
     """It becomes a dead letter with its raw bytes and what could be read of it; its neighbours are published."""
-    page = contentful().page(answer(ENTRY, item, DELETED), START)
+    page = page_of(contentful(), answer(ENTRY, item, DELETED), START)
     (letter,) = page.dead_letters
 
     assert [change.key.id for change in page.changes] == ["nyancat", "4rPdazIwWkuuKEAQgemSmO"]
@@ -207,23 +209,23 @@ def test_a_malformed_item_costs_only_itself(item: bytes, kind: str | None, found
 )
 def test_odd_values_beside_the_id_are_no_reason_to_refuse(sys: dict[str, Any], revision: None, clock: None) -> None:
     """A revision or clock that no column can hold is left to `meta`."""
-    change = only(contentful().page(answer(entry(**sys)), START))
+    change = only(page_of(contentful(), answer(entry(**sys)), START))
     assert (change.revision, change.changed_at, change.updated_at) == (revision, clock, clock)
 
 
 def test_a_page_url_goes_on_and_a_sync_url_ends_the_walk() -> None:
     """Neither emptiness nor shortness ends a walk, only the URL that is given."""
-    middle = contentful().page(answer(end="nextPageUrl"), START)
+    middle = page_of(contentful(), answer(end="nextPageUrl"), START)
     assert (middle.caught_up, middle.checkpoint.page, middle.checkpoint.phase) == (False, 1, "snapshot")
 
-    last = contentful().page(answer(ENTRY), middle.checkpoint)
+    last = page_of(contentful(), answer(ENTRY), middle.checkpoint)
     assert (last.caught_up, last.checkpoint.page, last.checkpoint.phase) == (True, 0, "catching_up")
 
 
 def test_with_both_urls_the_page_comes_first() -> None:
     """Going on with the page cannot skip anything."""
     body = {"items": [], "nextPageUrl": SYNC_URL + "page", "nextSyncUrl": SYNC_URL + "sync"}
-    page = contentful().page(httpx.Response(200, json=body), START)
+    page = page_of(contentful(), httpx.Response(200, json=body), START)
     assert (page.checkpoint.cursor, page.caught_up) == ("page", False)
 
 
@@ -241,7 +243,7 @@ def test_with_both_urls_the_page_comes_first() -> None:
 )
 def test_only_the_token_of_a_next_url_matters(end: str, url: str) -> None:
     """A caching proxy's body names the host behind it, perhaps by http: no request ever goes there."""
-    page = contentful().page(answer(end=end, url=url), START)
+    page = page_of(contentful(), answer(end=end, url=url), START)
     assert page.checkpoint.cursor == "t"
     assert contentful().request(page.checkpoint).url.host == "cdn.contentful.com"
 
@@ -373,9 +375,9 @@ def test_errors_name_the_code_and_never_the_body() -> None:
 
 def test_the_environment_behind_a_name_is_watched() -> None:
     """Its identity is kept from the first page; another one means that the cursor belongs to other content."""
-    first = contentful().page(answer(cf_environment_uuid="u-1"), START)
+    first = page_of(contentful(), answer(cf_environment_uuid="u-1"), START)
     assert first.checkpoint.identity == "u-1"
-    assert contentful().page(answer(), first.checkpoint).checkpoint.identity == "u-1"
+    assert page_of(contentful(), answer(), first.checkpoint).checkpoint.identity == "u-1"
     with pytest.raises(CheckpointRejected, match="another one than before") as caught:
-        contentful().page(answer(cf_environment_uuid="u-2"), first.checkpoint)
+        page_of(contentful(), answer(cf_environment_uuid="u-2"), first.checkpoint)
     assert not caught.value.doubtful

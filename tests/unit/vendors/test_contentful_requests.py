@@ -18,6 +18,7 @@ from connector.errors import (
 from connector.model.checkpoint import Checkpoint
 from connector.vendors.contentful import VENDOR, Contentful, ContentfulSettings
 from tests.unit.vendors.contentful_answers import RESUMED, START, SYNC_URL, answer, contentful, error
+from tests.values import page_of
 
 
 def test_the_vendor_is_found_by_its_name() -> None:
@@ -54,7 +55,7 @@ def test_a_token_travels_alone() -> None:
 def test_a_token_returns_as_it_came(token: str) -> None:
     """A token in a next URL, whatever its characters, is sent back as the same token."""
     url = str(httpx.URL(SYNC_URL.partition("?")[0], params={"sync_token": token}))
-    page = contentful().page(answer(url=url), START)
+    page = page_of(contentful(), answer(url=url), START)
 
     assert page.checkpoint.cursor == token
     assert contentful().request(page.checkpoint).url.params["sync_token"] == token

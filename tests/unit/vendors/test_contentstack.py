@@ -22,6 +22,7 @@ from tests.unit.vendors.contentstack_answers import (
     raised,
     read,
 )
+from tests.values import page_of
 
 
 def test_an_entry_becomes_a_published_change() -> None:
@@ -68,7 +69,7 @@ def test_the_documented_samples_are_read() -> None:
         ],
         "skip": 0, "limit": 3, "total_count": 3, "sync_token": "blt1223344556677",
     }  # fmt: skip
-    page = contentstack().page(httpx.Response(200, json=body), RESUMED)
+    page = page_of(contentstack(), httpx.Response(200, json=body), RESUMED)
 
     assert [(change.key, change.change_type, change.scope, change.changed_at) for change in page.changes] == [
         (EntityKey("shop", "entry", "5", "en-us"), "unpublished", "key", "2017-11-23T00:00:000Z"),
@@ -183,7 +184,7 @@ def test_a_reference_with_an_escaped_name_is_found() -> None:
 )
 def test_a_malformed_item_costs_only_itself(raw: bytes, kind: str | None, found: str | None) -> None:
     """It becomes a dead letter with its raw bytes and what could be read of it; its neighbours are published."""
-    page = contentstack().page(answer(ENTRY, raw, item("entry_deleted", {"uid": "e9"})), START)
+    page = page_of(contentstack(), answer(ENTRY, raw, item("entry_deleted", {"uid": "e9"})), START)
     (letter,) = page.dead_letters
 
     assert [change.key.id for change in page.changes] == ["blt1", "e9"]
@@ -202,13 +203,14 @@ def test_a_malformed_item_costs_only_itself(raw: bytes, kind: str | None, found:
 )
 def test_a_walk_ends_with_a_sync_token(tokens: dict[str, str], cursor: str, caught_up: bool) -> None:  # noqa: FBT001 (a table's column)
     """A pagination token goes on; where both are given, going on cannot skip anything."""
-    page = contentstack().page(answer(ENTRY, **tokens), START)
+    page = page_of(contentstack(), answer(ENTRY, **tokens), START)
     assert (page.checkpoint.cursor, page.caught_up) == (cursor, caught_up)
 
 
 def test_an_empty_delta_has_a_token_and_nothing_else() -> None:
     """It drops the counters and repeats the token: the walk is caught up, the checkpoint moves on."""
-    page = contentstack().page(httpx.Response(200, content=b'{"items":[],"sync_token":"blt1223344556677"}'), RESUMED)
+    empty = httpx.Response(200, content=b'{"items":[],"sync_token":"blt1223344556677"}')
+    page = page_of(contentstack(), empty, RESUMED)
     assert (page.changes, page.caught_up, page.checkpoint) == ((), True, RESUMED)
 
 

@@ -11,6 +11,7 @@ from connector.cms import webhook
 from connector.errors import SourceRejected, SourceUnavailable
 from connector.vendors.contentstack import VENDOR, Contentstack
 from tests.unit.vendors.contentstack_answers import PAGING, RESUMED, START, answer, contentstack, error
+from tests.values import page_of
 
 SEVEN = "entry_published,asset_published,entry_unpublished,asset_unpublished,entry_deleted,asset_deleted"
 SEVEN += ",content_type_deleted"
@@ -57,7 +58,7 @@ def test_every_documented_parameter_can_be_sent() -> None:
 def test_each_kind_of_token_returns_as_its_kind() -> None:
     """A pagination token is never sent as a sync token, nor the other way round; a bare one is a sync token."""
     for tokens in ({"pagination_token": "p+1/="}, {"sync_token": "s&1"}):
-        after = contentstack().page(answer(**tokens), START).checkpoint
+        after = page_of(contentstack(), answer(**tokens), START).checkpoint
         sent = dict(contentstack().request(after).url.params)
         assert sent == tokens | {"environment": "production"}
 

@@ -8,6 +8,7 @@ import pytest
 from connector.errors import SourceRejected
 from tests.unit.vendors.contentful_answers import START, contentful
 from tests.unit.vendors.contentstack_answers import contentstack, error
+from tests.values import page_of
 
 
 @pytest.mark.parametrize(
@@ -23,7 +24,7 @@ def test_a_refused_filter_is_named(body: dict[str, Any], parameter: str) -> None
     vendor = contentful(api_filter={"type": "Entry", "content_type": "DOESNOTEXIST"})
     response = httpx.Response(400, json={"sys": {"type": "Error", "id": "InvalidQuery"}, **body})
     with pytest.raises(SourceRejected, match=rf"api_filter\.{parameter}$") as caught:
-        vendor.page(response, START)
+        page_of(vendor, response, START)
     assert "token" not in caught.value.hint
     assert "DOESNOTEXIST" not in str(caught.value)
 
@@ -43,7 +44,7 @@ def test_a_parameter_that_nobody_complains_of_is_not_blamed(body: dict[str, Any]
     vendor = contentful(api_filter={"type": "Entry"})
     response = httpx.Response(400, json={"sys": {"type": "Error", "id": "BadRequest"}, **body})
     with pytest.raises(SourceRejected) as caught:
-        vendor.page(response, START)
+        page_of(vendor, response, START)
     assert "refuses" not in str(caught.value)
     assert "api_filter" in caught.value.hint
 
@@ -56,7 +57,7 @@ def test_a_refused_page_size_is_named(body: dict[str, Any]) -> None:
     """By the key that the operator writes."""
     response = httpx.Response(400, json={"sys": {"type": "Error", "id": "InvalidQuery"}, **body})
     with pytest.raises(SourceRejected, match=r"it refuses page_size$"):
-        contentful(page_size=1000).page(response, START)
+        page_of(contentful(page_size=1000), response, START)
 
 
 @pytest.mark.parametrize(
@@ -81,6 +82,6 @@ def test_a_refused_parameter_is_named_as_the_operator_writes_it(
     """The hint speaks of that setting alone, so nobody goes looking at credentials that are right."""
     filtered = {"content_type_uid": "nope", "locale": "xx", "start_from": "2024-05-01", "type": "entry_published"}
     with pytest.raises(SourceRejected, match=rf"it refuses {setting}$") as caught:
-        contentstack(api_filter=filtered).page(error(status, code, {field: ["is not valid."]}), START)
+        page_of(contentstack(api_filter=filtered), error(status, code, {field: ["is not valid."]}), START)
     assert setting in caught.value.hint
     assert ("api_key" in caught.value.hint) is (setting == "api_key")

@@ -21,6 +21,7 @@ from connector.errors import (
 from connector.model.change import Change, EntityKey
 from connector.model.checkpoint import Checkpoint
 from connector.vendors.weegloo import VENDOR, Weegloo, WeeglooSettings
+from tests.values import page_of
 
 START = Checkpoint(stream="site")
 RESUMED = Checkpoint(stream="site", cursor="165rWhDiuLNoYOwjVQQAYXMA7", phase="streaming")
@@ -54,7 +55,7 @@ def error(status: int, code: str, **headers: str) -> httpx.Response:
 
 def read(raw: bytes) -> Change:
     """Return the change that a single item becomes."""
-    page = weegloo().page(answer(raw), START)
+    page = page_of(weegloo(), answer(raw), START)
     (change,) = page.changes
     assert not page.dead_letters
     return change
@@ -63,7 +64,7 @@ def read(raw: bytes) -> Change:
 def raised(response: httpx.Response, after: Checkpoint) -> ConnectorError:
     """Return what reading a response raises."""
     with pytest.raises(ConnectorError) as caught:
-        weegloo().page(response, after)
+        page_of(weegloo(), response, after)
     return caught.value
 
 
@@ -159,7 +160,7 @@ def test_a_deletion_marker_is_a_removal(
 ) -> None:
     """Also inside an initial sync; id and type are all it needs, whatever clocks it has."""
     raw = json.dumps({"sys": {"id": "m1", "type": kind, **clocks}}).encode()
-    (change,) = weegloo().page(answer(raw), after).changes
+    (change,) = page_of(weegloo(), answer(raw), after).changes
     assert (change.key, change.change_type) == (EntityKey("site", entity_type, "m1", "*"), "deleted")
     assert (change.marker, change.fields, change.meta, change.changed_at) == (raw, None, None, changed_at)
 
@@ -186,7 +187,7 @@ def test_refers_to_content_and_media_are_refs() -> None:
 )
 def test_a_malformed_item_costs_only_itself(raw: bytes, kind: str | None, found: str | None) -> None:
     """It becomes a dead letter with its raw bytes and what could be read of it; its neighbours are published."""
-    page = weegloo().page(answer(CONTENT, raw), START)
+    page = page_of(weegloo(), answer(CONTENT, raw), START)
     (letter,) = page.dead_letters
     assert len(page.changes) == 1
     assert (letter.raw, letter.error, letter.item_type, letter.item_id) == (raw, "MalformedItem", kind, found)
@@ -195,25 +196,25 @@ def test_a_malformed_item_costs_only_itself(raw: bytes, kind: str | None, found:
 
 def test_only_an_empty_page_ends_a_walk() -> None:
     """Pages and deltas continue by the same URL; shortness says nothing, nor do items that could not be read."""
-    first = weegloo().page(answer(CONTENT), START)
+    first = page_of(weegloo(), answer(CONTENT), START)
     assert (first.caught_up, first.checkpoint.cursor, first.checkpoint.page) == (False, "165rWhDiuLNo", 1)
-    assert not weegloo().page(answer(b"1"), START).caught_up
+    assert not page_of(weegloo(), answer(b"1"), START).caught_up
 
-    last = weegloo().page(answer(url=NEXT + "2"), first.checkpoint)
+    last = page_of(weegloo(), answer(url=NEXT + "2"), first.checkpoint)
     assert (last.caught_up, last.checkpoint.cursor, last.checkpoint.phase) == (True, "165rWhDiuLNo2", "catching_up")
 
 
 @pytest.mark.parametrize("url", [NEXT, "https://cda.weegloo.com" + NEXT, "https://cda.weegloo.com:443" + NEXT])
 def test_a_next_url_of_the_same_origin_is_followed(url: str) -> None:
     """Relative as documented, or absolute."""
-    assert weegloo().page(answer(CONTENT, url=url), START).checkpoint.cursor == "165rWhDiuLNo"
+    assert page_of(weegloo(), answer(CONTENT, url=url), START).checkpoint.cursor == "165rWhDiuLNo"
 
 
 @pytest.mark.parametrize("origin", ["https://origin.example.com", "http://cda.weegloo.com", "//cdn.example.com", "x"])
 def test_only_the_token_of_a_next_url_matters(origin: str) -> None:
     """What stands before it is not followed: requests go to the configured host."""
-    page = weegloo().page(answer(CONTENT, url=origin + NEXT), START)
-    assert page.checkpoint.cursor == weegloo().page(answer(CONTENT), START).checkpoint.cursor
+    page = page_of(weegloo(), answer(CONTENT, url=origin + NEXT), START)
+    assert page.checkpoint.cursor == page_of(weegloo(), answer(CONTENT), START).checkpoint.cursor
     assert weegloo().request(page.checkpoint).url.host == "cda.weegloo.com"
 
 
@@ -222,9 +223,9 @@ def test_a_refused_filter_is_named() -> None:
     vendor = weegloo(api_filter={"type": "Content", "content-type": "nope"})
     body = {"sys": {"type": "Unprocessable", "code": "WGL422001"}, "reason": "unknown content-type"}
     with pytest.raises(SourceRejected, match=r"api_filter\.content-type$"):
-        vendor.page(httpx.Response(422, json=body), START)
+        page_of(vendor, httpx.Response(422, json=body), START)
     with pytest.raises(SourceRejected, match=r"for space tcq4V2Xb$"):
-        vendor.page(httpx.Response(422, json=body | {"reason": "the plan has ended"}), START)
+        page_of(vendor, httpx.Response(422, json=body | {"reason": "the plan has ended"}), START)
 
 
 @pytest.mark.parametrize(
