@@ -1,8 +1,11 @@
 """The error tree: a class says what is to be done (`remedy`), a message what happened and where, a hint what is next.
 
+`exit_code` is what a command ends with that an error has ended: 1 failed, 2 configuration, 3 something outside or this
+machine does not answer, 4 a fault of the process itself.
+
 ConnectorError
-  ConfigError             stop, exit 2, before any I/O
-  Unreachable             retry: something outside does not answer
+  ConfigError             stop, before any I/O; exit 2
+  Unreachable             retry: something outside does not answer; exit 3
     SourceUnavailable       the CMS: timeouts, 5xx, 429, broken bodies
       QuotaExhausted          a used-up plan quota: a long, bounded wait
     BrokerUnavailable       Kafka
@@ -29,7 +32,7 @@ ConnectorError
   TransactionAborted      retry from the last commit: nothing of the batch is visible
   Fenced                  recover, or relinquish: another producer took the stream over
   UnknownOutcome          recover: only the re-read checkpoint knows whether the batch was committed
-  InternalFailure         stop, exit 4: a thread that the process cannot do without has ended
+  InternalFailure         stop: a thread that the process cannot do without has ended; exit 4
 """
 
 import errno
@@ -59,6 +62,7 @@ class ConnectorError(Exception):
     """
 
     remedy: ClassVar[Remedy] = "stop"
+    exit_code: ClassVar[int] = 1
 
     def __init__(self, message: str, *, hint: str = "") -> None:
         super().__init__(message)
@@ -67,6 +71,8 @@ class ConnectorError(Exception):
 
 class ConfigError(ConnectorError):
     """The configuration cannot be used; raised before any I/O. `problems` lists every finding with its path."""
+
+    exit_code = 2
 
     def __init__(self, message: str, *, hint: str = "", problems: tuple[str, ...] = ()) -> None:
         super().__init__(message, hint=hint)
@@ -80,6 +86,7 @@ class Unreachable(ConnectorError):
     """
 
     remedy: ClassVar[Remedy] = "retry"
+    exit_code = 3
 
     def __init__(self, message: str, *, hint: str = "", retry_after: float | None = None) -> None:
         super().__init__(message, hint=hint)
@@ -115,7 +122,7 @@ class RegistryChanged(RegistryUnavailable):
 class LocalTrouble(Unreachable):
     """The operating system refuses this process something that may be had later: descriptors, space, a folder.
 
-    The command line ends with 3 for it, as for everything that does not answer; a stream tries again.
+    It counts as something that does not answer: a stream tries again.
     """
 
     @classmethod
@@ -241,6 +248,8 @@ class Fenced(ConnectorError):
 
 class InternalFailure(ConnectorError):
     """A part of this process has ended that must not: end the process, so that it is started again."""
+
+    exit_code = 4
 
 
 class UnknownOutcome(ConnectorError):

@@ -19,10 +19,8 @@ from connector import __version__, console, logs
 from connector.cli import events, setup, streams
 from connector.cli.context import complain, warn
 from connector.cli.session import Session
-from connector.commands import check
 from connector.errors import ConfigError, ConnectorError, LocalTrouble
 
-_FAILED: Final = 1
 _INTERRUPTED: Final = 130
 _TERMINATED: Final = 143
 _HUNG_UP: Final = 129
@@ -113,7 +111,7 @@ def _run(session: Session) -> int:
     except Exception as error:  # noqa: BLE001  the last resort: no secret leaves in a traceback
         warn(session, "".join(traceback.format_exception(error)))
         complain(session, f"unexpected {type(error).__name__}", "this is a bug in contentwire: report it")
-        code = _FAILED
+        code = ConnectorError.exit_code
     with contextlib.suppress(OSError):
         sys.stdout.flush()
     with contextlib.suppress(OSError):
@@ -129,7 +127,7 @@ def failed(session: Session, error: ConnectorError) -> int:
     if isinstance(error, ConfigError) and len(error.problems) > 1:
         for problem in error.problems:
             warn(session, f"  {console.plain(problem)}")
-    return check.exit_code(error)
+    return error.exit_code
 
 
 class _Output(io.FileIO):

@@ -13,6 +13,7 @@ from connector.cli.context import complain, confirm, connection_argument, json_o
 from connector.cli.session import Session
 from connector.commands import status as statuses
 from connector.commands import takeover
+from connector.errors import StreamStopped, Unreachable
 
 
 @click.command()
@@ -84,7 +85,7 @@ def resume(session: Session, connection: str, *, no_wait: bool, timeout: float) 
         say(session, came.message)
         return 0
     complain(session, came.message, came.hint)
-    return 1 if came.kind == "stopped" else 3
+    return StreamStopped.exit_code if came.kind == "stopped" else Unreachable.exit_code
 
 
 @click.group()

@@ -9,7 +9,7 @@ from connector import wiring
 from connector.cms.vendor import Remark, Vendor
 from connector.commands import check_access, check_cms, check_settings, schemas
 from connector.config.settings import Config, Connection
-from connector.errors import ConfigError, ConnectorError, ForeignRecord, InternalFailure, TopicMismatch, Unreachable
+from connector.errors import ConfigError, ConnectorError, ForeignRecord, TopicMismatch, Unreachable
 from connector.kafka import published
 from connector.kafka.cluster import Cluster
 from connector.kafka.foreign_records import remedy, told
@@ -22,7 +22,8 @@ from connector.vendors import find
 Verdict = Literal["ok", "warning", "failed"]
 
 _NEWEST: Final = 100
-OK, FAILED, CONFIGURATION, ENVIRONMENT, INTERNAL = 0, 1, 2, 3, 4
+# What has to be corrected comes before what may pass by itself.
+_GRAVEST: Final = (ConfigError.exit_code, ConnectorError.exit_code, Unreachable.exit_code)
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -32,33 +33,24 @@ class Finding(msgspec.Struct, frozen=True):
     verdict: Verdict
     message: str
     hint: str = ""
-    exit_code: int = OK
-
-
-def exit_code(error: ConnectorError) -> int:
-    """Return the exit code that an error stands for."""
-    if isinstance(error, ConfigError):
-        return CONFIGURATION
-    if isinstance(error, InternalFailure):
-        return INTERNAL
-    return ENVIRONMENT if isinstance(error, Unreachable) else FAILED
+    exit_code: int = 0
 
 
 def verdict(findings: list[Finding]) -> int:
-    """Return the exit code of an examination: what has to be corrected comes before what may pass by itself."""
+    """Return the exit code of an examination: the gravest finding's."""
     codes = {finding.exit_code for finding in findings}
-    return next((code for code in (CONFIGURATION, FAILED, ENVIRONMENT) if code in codes), OK)
+    return next((code for code in _GRAVEST if code in codes), 0)
 
 
 def failure(subject: str, error: ConnectorError) -> Finding:
     """Return the finding that an error is."""
-    return Finding(subject, "failed", str(error), error.hint, exit_code(error))
+    return Finding(subject, "failed", str(error), error.hint, error.exit_code)
 
 
 def refused(error: ConfigError) -> list[Finding]:
     """Return the findings of a configuration that cannot be used."""
     problems = error.problems or (str(error),)
-    return [Finding("configuration", "failed", problem, error.hint, CONFIGURATION) for problem in problems]
+    return [Finding("configuration", "failed", problem, error.hint, error.exit_code) for problem in problems]
 
 
 def examine(config: Config) -> Iterator[Finding]:
@@ -114,7 +106,7 @@ def _connection(
 
 def _poorer(finding: Finding) -> Finding:
     """Return a failure as what it is where a run goes on without: a warning."""
-    return msgspec.structs.replace(finding, verdict="warning", exit_code=OK)
+    return msgspec.structs.replace(finding, verdict="warning", exit_code=0)
 
 
 def _schemas(config: Config, connection: Connection, registry: Registry) -> Finding:

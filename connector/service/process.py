@@ -11,7 +11,7 @@ from typing import Final, Protocol
 from connector import __version__, limits, logs, wiring
 from connector.cms.webhook import Handled
 from connector.config.settings import Config
-from connector.errors import ConfigError, ConnectorError, InternalFailure
+from connector.errors import ConfigError, ConnectorError, InternalFailure, StreamStopped, Unreachable
 from connector.kafka import peers, webhook_relay
 from connector.kafka.cluster import Cluster
 from connector.logs import Mask
@@ -20,7 +20,12 @@ from connector.service.server import Server
 from connector.service.supervisor import Outcome, Supervisor
 from connector.stream.status import StreamStatus
 
-_EXIT_CODES: Final = {"current": 0, "stopped": 1, "unreachable": 3, "interrupted": 1}
+_EXIT_CODES: Final[Mapping[Outcome, int]] = {
+    "current": 0,
+    "stopped": StreamStopped.exit_code,
+    "unreachable": Unreachable.exit_code,
+    "interrupted": ConnectorError.exit_code,
+}
 _BY_SIGNAL: Final = 128
 _FAREWELL: Final = 9.5  # seconds from a signal to the end, whatever still works: nothing open is ever visible
 _PATIENCE: Final = 15.0

@@ -16,12 +16,14 @@ import pytest
 
 from connector.cli import cli, failed
 from connector.cli.session import Session
-from connector.commands.check import Finding, exit_code, verdict
+from connector.commands.check import Finding, verdict
 from connector.config.load import load
 from connector.errors import (
     BrokerUnavailable,
     ConfigError,
     ConnectorError,
+    InternalFailure,
+    LocalTrouble,
     RegistryUnavailable,
     SourceRejected,
     SourceUnavailable,
@@ -80,11 +82,13 @@ def test_the_commands_and_their_options_are_a_contract(name: str) -> None:
         (SourceRejected("x"), 1),
         (TopicMismatch("x"), 1),
         (ConnectorError("x"), 1),
+        (LocalTrouble("x"), 3),
+        (InternalFailure("x"), 4),
     ],
 )
 def test_an_exit_code_says_who_has_to_act(error: ConnectorError, code: int) -> None:
-    """2: correct the configuration; 3: wait or look at the environment; 1: anything else."""
-    assert exit_code(error) == code
+    """2: correct the configuration; 3: wait or look at the environment; 4: report it; 1: anything else."""
+    assert error.exit_code == code
 
 
 def test_what_has_to_be_corrected_comes_before_what_may_pass_by_itself() -> None:
