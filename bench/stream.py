@@ -9,7 +9,6 @@ from typing import NamedTuple
 from confluent_kafka.admin import AdminClient
 from pydantic import SecretStr
 
-from connector import vendors, wiring
 from connector.cms.source import Transport
 from connector.config.settings import Config, Connection, KafkaConfig
 from connector.events.assembler import Batch
@@ -18,6 +17,7 @@ from connector.kafka.store import KafkaStore
 from connector.stream.publisher import Publisher
 from connector.stream.runner import Bounds, Runner
 from connector.vendors.contentful import ContentfulSettings
+from connector.wiring import ConfiguredStream
 
 _NAME = "bench"
 
@@ -41,7 +41,7 @@ def config(bootstrap: str, prefix: str, origin: str, environment: str = "master"
 
 def layout(settings: Config) -> Layout:
     """Return the stream's topics."""
-    return wiring.layout(settings.kafka, settings.connections[_NAME])
+    return ConfiguredStream(settings, _NAME).layout
 
 
 def follow(
@@ -52,13 +52,11 @@ def follow(
     transport: Transport | None = None,
 ) -> Stream:
     """Return the stream, ready for its first pass; `store` and `transport` replace Kafka and the network."""
-    kafka, connection = settings.kafka, settings.connections[_NAME]
-    vendor = vendors.find(connection.vendor)(connection.name, connection.settings)
-    store = store or KafkaStore(kafka.properties(), layout(settings))
-    publisher = wiring.publisher(store, kafka, connection, vendor, lambda batch, *_: committed(batch))
+    stream, kafka = ConfiguredStream(settings, _NAME), settings.kafka
+    publisher = stream.publisher(store or stream.store(), lambda batch, *_: committed(batch))
     publisher.recover()
     bounds = Bounds(kafka.commit_items, kafka.commit_bytes, kafka.commit_interval)
-    return Stream(publisher, Runner(wiring.open_source(connection, vendor, transport=transport), publisher, bounds))
+    return Stream(publisher, Runner(stream.source(transport=transport), publisher, bounds))
 
 
 @contextlib.contextmanager

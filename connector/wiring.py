@@ -1,20 +1,24 @@
-"""A configured connection becomes the parts that follow it."""
+"""A configured stream becomes the parts that follow it, and what operators' commands look at it with."""
 
 import hashlib
 import json
 import threading
 from collections.abc import Callable, Iterable
+from functools import cached_property
 
 from connector import __version__
 from connector.cms import http
 from connector.cms.source import Observer, Source, Transport, Unopened, ignore
 from connector.cms.vendor import Vendor
 from connector.config.secret import Secret
-from connector.config.settings import Config, Connection, KafkaConfig
-from connector.errors import ConfigError
+from connector.config.settings import Config
+from connector.errors import ConfigError, ConnectorError
 from connector.events.assembler import Assembler, Batch, Policy
 from connector.events.envelope import Provenance
+from connector.kafka.client import Settings
+from connector.kafka.cluster import Cluster
 from connector.kafka.layout import Layout
+from connector.kafka.published import PublishedRecords
 from connector.kafka.registry import Registry
 from connector.kafka.store import KafkaStore
 from connector.kafka.transaction import REAL_PRODUCER, ProducerFactory
@@ -27,54 +31,231 @@ from connector.stream.status import now_ms
 from connector.vendors import find
 
 
-def plan(  # noqa: PLR0913  what is beyond the connection are keywords with defaults
-    config: Config,
-    connection: Connection,
-    *,
-    owner: str = "contentwire",
-    mask: Mask | None = None,
-    producer: ProducerFactory = REAL_PRODUCER,
-    transport: Transport | None = None,
-) -> Plan:
-    """Return what following `connection` takes, for the process that calls itself `owner`; `mask` learns its secrets.
+class ConfiguredStream:
+    """The stream of the connection `name`: what its configuration makes of it. Parts are made when first asked for.
 
-    `producer` and `transport` are the seams where tests inject faults.
-
-    Raises `ConfigError` for settings that the vendor cannot combine.
+    What is a property is made once. `client` and `registry` then keep the secrets of that time: who follows a stream
+    for long makes another one to open parts with.
     """
-    kafka, mask = config.kafka, mask or Mask()
-    vendor = find(connection.vendor)(connection.name, connection.settings)
-    laid_out = layout(kafka, connection)
 
-    def start(stop: threading.Event, hooks: Hooks) -> Parts:
-        source: Source | Unopened
-        try:
-            source = open_source(connection, vendor, stop=stop, observe=hooks.page, transport=transport)
-        except ConfigError as error:
-            source = Unopened(vendor, error)
-        store = KafkaStore(kafka.properties(), laid_out, registry(kafka), producer=producer)
-        return Parts(source, publisher(store, kafka, connection, vendor, hooks.committed, owner=owner))
+    def __init__(self, config: Config, name: str) -> None:
+        self.config = config
+        self.name = name
+        self.connection = config.connections[name]
 
-    def refresh() -> bool:
-        changed = _refreshed([*connection.secrets(), *kafka.secrets()])
-        mask.learn(config.secrets())
-        return changed
+    @cached_property
+    def vendor(self) -> Vendor:
+        """The connection's vendor; raises `ConfigError` for settings that it cannot combine."""
+        return find(self.connection.vendor)(self.name, self.connection.settings)
 
-    return Plan(
-        connection=connection.name,
-        vendor=vendor,
-        state_topic=laid_out.state_topic,
-        fingerprint=fingerprint(kafka, connection, vendor),
-        open=start,
-        bounds=Bounds(kafka.commit_items, kafka.commit_bytes, kafka.commit_interval, connection.max_delete_share),
-        poll_interval=connection.poll_interval,
-        heartbeat=kafka.heartbeat,
-        snapshot_mode=connection.snapshot_mode,
-        page_size=connection.settings.page_size or 100,
-        refresh=refresh,
-        secrets_from=_origins(connection.secrets()),
-        mask=mask,
-    )
+    @cached_property
+    def layout(self) -> Layout:
+        """The stream's topics."""
+        kafka, connection = self.config.kafka, self.connection
+        return Layout(
+            prefix=kafka.prefix,
+            connection=self.name,
+            topic=kafka.topic,
+            value_schema="flat" if connection.envelope == "flat" else "envelope",
+            partitions=kafka.partitions,
+            replication_factor=kafka.replication_factor,
+            topic_config=dict(kafka.topic_config),
+            max_message_bytes=kafka.max_message_bytes,
+            # An item that is too large for an event must fit into a dead letter, whatever it takes.
+            max_letter_bytes=connection.max_response_bytes + 1024 * 1024,
+            transaction_timeout=kafka.transaction_timeout,
+        )
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """A digest of what decides what a cursor means, and after a dot one of what is published where."""
+        connection = self.connection
+        scope = {
+            "vendor": self.vendor.name,
+            "scope": dict(self.vendor.scope),
+            "entity_types": sorted(connection.entity_types or ()),
+            "content_types": sorted(connection.content_types or ()),
+            "locales": sorted(connection.locales or ()),
+        }
+        return ".".join(_digest(part) for part in (scope, self.config.kafka.topic))
+
+    @cached_property
+    def client(self) -> Settings:
+        """The settings of every Kafka client, secrets revealed."""
+        return self.config.kafka.properties()
+
+    @cached_property
+    def cluster(self) -> Cluster:
+        """The Kafka cluster, to look at."""
+        return Cluster(self.client)
+
+    @cached_property
+    def registry(self) -> Registry | None:
+        """The schema registry, if one is configured; raises `ConfigError` where its certificates cannot be used."""
+        settings = self.config.kafka.registry
+        if settings is None:
+            return None
+        credentials = (
+            (settings.user, settings.password.get_secret_value()) if settings.user and settings.password else None
+        )
+        return Registry(
+            settings.url,
+            credentials=credentials,
+            may_register=settings.may_register,
+            proxy=settings.proxy_to(settings.url),
+            context=http.certificates(settings.ca, settings.outbound),
+        )
+
+    @cached_property
+    def policy(self) -> Policy:
+        """What the operator chose to publish, and how."""
+        kafka, connection = self.config.kafka, self.connection
+        return Policy(
+            entity_types=_some(connection.entity_types),
+            content_types=_some(connection.content_types),
+            locales=_some(connection.locales),
+            unseen_deletes=connection.unseen_deletes,
+            tombstones=connection.tombstones,
+            envelope=connection.envelope,
+            malformed=connection.malformed,
+            oversized=connection.oversized,
+            republish=connection.republish,
+            max_message_bytes=kafka.max_message_bytes,
+            commit_items=kafka.commit_items,
+            commit_bytes=kafka.commit_bytes,
+            content_members=self.vendor.content_members,
+        )
+
+    def having(self, **settings: object) -> "ConfiguredStream":
+        """Return the stream with other settings of its connection."""
+        changed = self.connection.model_copy(update=settings)
+        connections = {**self.config.connections, self.name: changed}
+        return ConfiguredStream(self.config.model_copy(update={"connections": connections}), self.name)
+
+    def source(
+        self,
+        *,
+        stop: threading.Event | None = None,
+        observe: Observer = ignore,
+        transport: Transport | None = None,
+    ) -> Source:
+        """Return the source of the CMS's pages; raises `ConfigError` where a proxy or certificates cannot be used."""
+        connection = self.connection
+        return Source(
+            self.vendor,
+            proxy=connection.proxy_to(self.vendor.base_url),
+            context=http.certificates(connection.ca, connection.outbound),
+            timeout=connection.request_timeout,
+            max_response_bytes=connection.max_response_bytes,
+            stop=stop,
+            observe=observe,
+            transport=transport,
+        )
+
+    def store(self, *, producer: ProducerFactory = REAL_PRODUCER) -> KafkaStore:
+        """Return what commits to the stream's topics, and reads its state back."""
+        return KafkaStore(self.client, self.layout, self.registry, producer=producer)
+
+    def publisher(
+        self,
+        store: KafkaStore,
+        committed: Callable[[Batch, float], None] = lambda _batch, _seconds: None,
+        *,
+        owner: str = "",
+    ) -> Publisher:
+        """Return the stream's publisher; `owner` is the process that owns the stream, if it is one that does."""
+        vendor = self.vendor
+        assembler = Assembler(
+            provenance=Provenance(__version__, vendor.name, self.name, vendor.db, vendor.schema),
+            policy=self.policy,
+            route=store.route,
+            dead_letters=store.letters_route,
+            now_ms=now_ms,
+            locate=vendor.locate,
+        )
+        initial = Checkpoint(stream=self.name, fingerprint=self.fingerprint)
+        return Publisher(store, assembler, initial=initial, committed=committed, owner=owner)
+
+    def spec(
+        self,
+        *,
+        owner: str = "contentwire",
+        mask: Mask | None = None,
+        producer: ProducerFactory = REAL_PRODUCER,
+        transport: Transport | None = None,
+    ) -> Plan:
+        """Return what following the stream takes, for the process that calls itself `owner`; `mask` learns its secrets.
+
+        `producer` and `transport` are the seams where tests inject faults. Raises what `vendor` raises.
+        """
+        kafka, connection, mask = self.config.kafka, self.connection, mask or Mask()
+
+        def start(stop: threading.Event, hooks: Hooks) -> Parts:
+            # Made anew: secrets may have been read again since the last start.
+            stream = ConfiguredStream(self.config, self.name)
+            source: Source | Unopened
+            try:
+                source = stream.source(stop=stop, observe=hooks.page, transport=transport)
+            except ConfigError as error:
+                source = Unopened(stream.vendor, error)
+            return Parts(source, stream.publisher(stream.store(producer=producer), hooks.committed, owner=owner))
+
+        def refresh() -> bool:
+            changed = _refreshed([*connection.secrets(), *kafka.secrets()])
+            mask.learn(self.config.secrets())
+            return changed
+
+        return Plan(
+            connection=self.name,
+            vendor=self.vendor,
+            state_topic=self.layout.state_topic,
+            fingerprint=self.fingerprint,
+            open=start,
+            bounds=Bounds(kafka.commit_items, kafka.commit_bytes, kafka.commit_interval, connection.max_delete_share),
+            poll_interval=connection.poll_interval,
+            heartbeat=kafka.heartbeat,
+            snapshot_mode=connection.snapshot_mode,
+            page_size=connection.settings.page_size or 100,
+            refresh=refresh,
+            secrets_from=_origins(connection.secrets()),
+            mask=mask,
+        )
+
+    def changes_topics(self) -> list[str]:
+        """Return the changes topics that there are, sorted; raises `BrokerUnavailable` or `BrokerFatal`."""
+        return self.layout.changes_among(self.cluster.topics())
+
+    def committed(self) -> Checkpoint:
+        """Return the last checkpoint; raises `ConnectorError` if there is none yet, or as `Cluster.last_checkpoint`."""
+        topic = self.layout.state_topic
+        found = self.cluster.last_checkpoint(topic, self.name) if topic in self.cluster.topics() else None
+        if found is None:
+            raise ConnectorError(
+                f"{self.name}: has no checkpoint yet", hint="it gets one with its first `contentwire run`"
+            )
+        return found
+
+    def published(self) -> PublishedRecords:
+        """Return the records of the stream's topics, judged by its last checkpoint; raises as `changes_topics` does."""
+        return self.published_at(self.cluster.readable_checkpoint(self.layout.state_topic, self.name))
+
+    def published_at(self, checkpoint: Checkpoint | None) -> PublishedRecords:
+        """Return the same by a checkpoint that was read before, None where there is none."""
+        return PublishedRecords(self.client, self.layout, self.registry, checkpoint)
+
+
+def streams(config: Config) -> list[ConfiguredStream]:
+    """Return every stream of a configuration."""
+    return [ConfiguredStream(config, name) for name in config.connections]
+
+
+def signature(streams: Iterable[ConfiguredStream]) -> str:
+    """Return a short digest of everything that a process with these streams follows, and how.
+
+    Raises `ConfigError` where a secret that says what is followed is not at hand.
+    """
+    followed = {stream.name: stream.fingerprint for stream in streams}
+    return hashlib.blake2b(json.dumps(followed, sort_keys=True).encode(), digest_size=4).hexdigest()
 
 
 def _refreshed(secrets: Iterable[Secret]) -> bool:
@@ -89,121 +270,6 @@ def _origins(secrets: Iterable[Secret]) -> str:
     told = [f"{' and '.join(rotating)} is read again with every try"] if rotating else []
     told += [f"{' and '.join(fixed)} is read at the start alone: restart after a change"] if fixed else []
     return "; ".join(told)
-
-
-def publisher(  # noqa: PLR0913  what only an owner has are parameters with defaults
-    store: KafkaStore,
-    kafka: KafkaConfig,
-    connection: Connection,
-    vendor: Vendor,
-    committed: Callable[[Batch, float], None] = lambda _batch, _seconds: None,
-    *,
-    owner: str = "",
-) -> Publisher:
-    """Return the publisher of a connection's stream; `owner` is the process that owns it, if it is one that does."""
-    assembler = Assembler(
-        provenance=Provenance(__version__, vendor.name, connection.name, vendor.db, vendor.schema),
-        policy=policy(kafka, connection),
-        route=store.route,
-        dead_letters=store.letters_route,
-        now_ms=now_ms,
-        locate=vendor.locate,
-    )
-    initial = Checkpoint(stream=connection.name, fingerprint=fingerprint(kafka, connection, vendor))
-    return Publisher(store, assembler, initial=initial, committed=committed, owner=owner)
-
-
-def open_source(
-    connection: Connection,
-    vendor: Vendor,
-    *,
-    stop: threading.Event | None = None,
-    observe: Observer = ignore,
-    transport: Transport | None = None,
-) -> Source:
-    """Return the source of a connection's pages."""
-    return Source(
-        vendor,
-        proxy=connection.proxy_to(vendor.base_url),
-        context=http.certificates(connection.ca, connection.outbound),
-        timeout=connection.request_timeout,
-        max_response_bytes=connection.max_response_bytes,
-        stop=stop,
-        observe=observe,
-        transport=transport,
-    )
-
-
-def layout(kafka: KafkaConfig, connection: Connection) -> Layout:
-    """Return the topics of a connection's stream."""
-    return Layout(
-        prefix=kafka.prefix,
-        connection=connection.name,
-        topic=kafka.topic,
-        value_schema="flat" if connection.envelope == "flat" else "envelope",
-        partitions=kafka.partitions,
-        replication_factor=kafka.replication_factor,
-        topic_config=dict(kafka.topic_config),
-        max_message_bytes=kafka.max_message_bytes,
-        # An item that is too large for an event must fit into a dead letter, whatever it takes.
-        max_letter_bytes=connection.max_response_bytes + 1024 * 1024,
-        transaction_timeout=kafka.transaction_timeout,
-    )
-
-
-def registry(kafka: KafkaConfig) -> Registry | None:
-    """Return the configured schema registry, if there is one."""
-    settings = kafka.registry
-    if settings is None:
-        return None
-    credentials = (settings.user, settings.password.get_secret_value()) if settings.user and settings.password else None
-    return Registry(
-        settings.url,
-        credentials=credentials,
-        may_register=settings.may_register,
-        proxy=settings.proxy_to(settings.url),
-        context=http.certificates(settings.ca, settings.outbound),
-    )
-
-
-def policy(kafka: KafkaConfig, connection: Connection) -> Policy:
-    """Return what the operator chose to publish, and how."""
-    return Policy(
-        entity_types=_some(connection.entity_types),
-        content_types=_some(connection.content_types),
-        locales=_some(connection.locales),
-        unseen_deletes=connection.unseen_deletes,
-        tombstones=connection.tombstones,
-        envelope=connection.envelope,
-        malformed=connection.malformed,
-        oversized=connection.oversized,
-        republish=connection.republish,
-        max_message_bytes=kafka.max_message_bytes,
-        commit_items=kafka.commit_items,
-        commit_bytes=kafka.commit_bytes,
-        content_members=find(connection.vendor).content_members,
-    )
-
-
-def fingerprint(kafka: KafkaConfig, connection: Connection, vendor: Vendor) -> str:
-    """Return a digest of what decides what a cursor means, and after a dot one of what is published where."""
-    scope = {
-        "vendor": vendor.name,
-        "scope": dict(vendor.scope),
-        "entity_types": sorted(connection.entity_types or ()),
-        "content_types": sorted(connection.content_types or ()),
-        "locales": sorted(connection.locales or ()),
-    }
-    return ".".join(_digest(part) for part in (scope, kafka.topic))
-
-
-def signature(config: Config) -> str:
-    """Return a short digest of everything that a process with this configuration follows, and how."""
-    followed = {
-        connection.name: fingerprint(config.kafka, connection, find(connection.vendor)(name, connection.settings))
-        for name, connection in config.connections.items()
-    }
-    return hashlib.blake2b(json.dumps(followed, sort_keys=True).encode(), digest_size=4).hexdigest()
 
 
 def _digest(part: object) -> str:

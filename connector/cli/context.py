@@ -13,6 +13,7 @@ from connector.commands import takeover
 from connector.errors import ConnectorError
 from connector.kafka.foreign_records import remedy
 from connector.kafka.published import Entry, Live
+from connector.wiring import ConfiguredStream
 
 connection_argument: Final = click.argument("connection")
 json_option: Final = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
@@ -63,8 +64,10 @@ def ours(session: Session, connection: str, entries: Iterable[Entry]) -> Iterato
             yield entry
 
 
-def take_over(session: Session, connection: str, edit: takeover.Edit, done: str, live: Live | None = None) -> int:
+def take_over(
+    session: Session, stream: ConfiguredStream, edit: takeover.Edit, done: str, live: Live | None = None
+) -> int:
     """Let a command edit a stream's checkpoint; say where the stream stands, and return when that was committed."""
-    checkpoint = takeover.take_over(*session.connection(connection, cms=False), edit, live)
-    say(session, f"{connection}: {done} (epoch {checkpoint.epoch}, after event {checkpoint.sequence})")
+    checkpoint = takeover.take_over(stream, edit, live)
+    say(session, f"{stream.name}: {done} (epoch {checkpoint.epoch}, after event {checkpoint.sequence})")
     return checkpoint.committed_at

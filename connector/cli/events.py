@@ -1,18 +1,18 @@
 """Commands to what is published: events, dead letters, their proof, and their schemas."""
 
 import json
+from collections import deque
 from itertools import islice
 
 import click
 
-from connector import console
+from connector import console, wiring
+from connector.cli import render
 from connector.cli.context import complain, connection_argument, json_option, limit_option, lines, ours, say, session_of
 from connector.cli.session import Session
 from connector.commands import dead_letters as replays
 from connector.commands import foreign_records as foreign
 from connector.commands import schemas as subjects
-from connector.commands import status
-from connector.kafka import published
 from connector.verify import proof
 
 
@@ -27,12 +27,12 @@ def tail_events(  # noqa: PLR0913  an option each
     session: Session, connection: str, *, from_beginning: bool, until_end: bool, as_json: bool, limit: int | None
 ) -> None:
     """Print decoded events of CONNECTION: op, table, id, locale, revision, freshness; t is a tombstone."""
-    of = session.connection(connection, cms=False)
-    if not published.topics(*of):
+    stream = session.stream(connection, cms=False)
+    if not stream.changes_topics():
         complain(session, f"{connection}: there are no events yet", "the first `contentwire run` publishes them")
-    entries = published.events(*of, from_beginning=from_beginning, until_end=until_end)
-    for entry in islice(ours(session, connection, entries), limit):
-        say(session, entry.json() if as_json else entry.event())
+    entries = stream.published().tail(from_beginning=from_beginning, until_end=until_end)
+    show = render.record_json if as_json else render.event_line
+    lines(session, map(show, islice(ours(session, connection, entries), limit)))
 
 
 @click.command()
@@ -43,11 +43,10 @@ def tail_events(  # noqa: PLR0913  an option each
 @session_of
 def verify(session: Session, connection: str, *, shallow: bool, as_json: bool, limit: int | None) -> int:
     """Compare what the CMS delivers now with the topics of CONNECTION, key by key. Exit code 1: they differ."""
-    loaded, found = session.connection(connection)
-    status.checkpoint(loaded, connection)  # there is nothing to compare before the first run: it says so
+    stream = session.stream(connection)
     session.log()
     with console.counting() as progress:
-        report = proof.verify(loaded, found, shallow=shallow, progress=progress)
+        report = proof.verify(stream, shallow=shallow, progress=progress)
     say(session, json.dumps(report.facts(limit), indent=2) if as_json else report.text(connection, limit))
     return 0 if report.proven else 1
 
@@ -60,18 +59,18 @@ def verify(session: Session, connection: str, *, shallow: bool, as_json: bool, l
 @session_of
 def dead_letters(session: Session, connection: str, *, again: bool, as_json: bool, limit: int | None) -> None:
     """List the items of CONNECTION that could not be published, the newest last; --json shows their content."""
-    of = session.connection(connection, cms=False)
-    found = ours(session, connection, published.dead_letters(*of))
+    stream = session.stream(connection, cms=False)
+    found = ours(session, connection, stream.published().dead_letters())
     if again:
-        outcome = replays.replay(*of, found)
+        outcome = replays.replay(stream, found)
         say(session, console.table(replays.HEADERS, [letter.row() for letter in outcome.stays[:limit]]))
         say(session, outcome.remark(connection))
         return
-    letters = published.newest(found, limit)
+    letters = deque(found, maxlen=limit)
     if as_json:
-        lines(session, (letter.json() for letter in letters))
+        lines(session, map(render.record_json, letters))
     else:
-        say(session, console.table(published.LETTER_HEADERS, [letter.letter() for letter in letters]))
+        say(session, console.table(render.LETTER_HEADERS, map(render.letter_row, letters)))
 
 
 @click.command(name="foreign-records")
@@ -81,8 +80,8 @@ def dead_letters(session: Session, connection: str, *, again: bool, as_json: boo
 @session_of
 def foreign_records(session: Session, connection: str, *, out: bool, as_json: bool) -> int:
     """List what others wrote into the topics of CONNECTION. Exit code 1: something is there, and stays."""
-    of = session.connection(connection, cms=False)
-    found = foreign.remove(*of) if out else foreign.find(*of)
+    stream = session.stream(connection, cms=False)
+    found = foreign.remove(stream) if out else foreign.find(stream)
     if as_json:
         say(session, json.dumps([each.facts() for each in found], indent=2))
     else:
@@ -100,18 +99,16 @@ def schemas() -> None:
 @session_of
 def register_schemas(session: Session) -> None:
     """Register the schemas of every connection, as the first run would."""
-    loaded = session.config(cms=())
-    for connection in loaded.connections.values():
-        lines(session, (f"{name} has id {schema_id}" for name, schema_id in subjects.register(loaded, connection)))
+    for stream in wiring.streams(session.config(cms=())):
+        lines(session, (f"{name} has id {schema_id}" for name, schema_id in subjects.register(stream)))
 
 
 @schemas.command(name="check")
 @session_of
 def check_schemas(session: Session) -> None:
     """Ask the registry whether it accepts the schemas of every connection; register nothing."""
-    loaded = session.config(cms=())
-    for connection in loaded.connections.values():
-        say(session, f"{connection.name}: {subjects.check(loaded, connection)} subjects accept the schemas")
+    for stream in wiring.streams(session.config(cms=())):
+        say(session, f"{stream.name}: {subjects.check(stream)} subjects accept the schemas")
 
 
 COMMANDS = (tail_events, verify, dead_letters, foreign_records, schemas)

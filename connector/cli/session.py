@@ -6,9 +6,10 @@ from pathlib import Path
 
 from connector import logs
 from connector.config.load import load
-from connector.config.settings import Config, Connection
+from connector.config.settings import Config
 from connector.errors import ConfigError
 from connector.logs.sink import Sink
+from connector.wiring import ConfiguredStream
 
 
 class Session:
@@ -37,11 +38,14 @@ class Session:
         self.mask.learn(loaded.secrets())
         return loaded
 
-    def connection(self, name: str, *, cms: bool = True, registry: bool = True) -> tuple[Config, Connection]:
-        """Load the configuration and find a connection in it, whose CMS is talked to or not; raises `ConfigError`."""
+    def stream(self, name: str, *, cms: bool = True, registry: bool = True) -> ConfiguredStream:
+        """Load the configuration and find the stream of a connection, whose CMS is talked to or not.
+
+        Raises `ConfigError`.
+        """
         loaded = self.config(cms=(name,) if cms else (), registry=registry)
         if name not in loaded.connections:
             raise ConfigError(
                 f"{self.path}: there is no connection {name!r}", hint=f"there are: {', '.join(loaded.connections)}"
             )
-        return loaded, loaded.connections[name]
+        return ConfiguredStream(loaded, name)

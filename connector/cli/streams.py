@@ -53,8 +53,9 @@ def snapshot(  # noqa: PLR0913  an option each
         raise click.UsageError("--all leaves nothing to select: give it alone")
     anew = "all" if everything else takeover.selected(types, ids)
     edit = partial(takeover.snapshot, anew=anew, allow_deletes=allow_deletes)
-    held = takeover.held(*session.connection(connection, cms=False), anew)
-    take_over(session, connection, edit, "a new snapshot is due", held)
+    stream = session.stream(connection, cms=False)
+    held = takeover.held(stream, anew)
+    take_over(session, stream, edit, "a new snapshot is due", held)
 
 
 @click.command()
@@ -62,7 +63,7 @@ def snapshot(  # noqa: PLR0913  an option each
 @session_of
 def pause(session: Session, connection: str) -> None:
     """Let CONNECTION rest until `resume`. Works on a running stream."""
-    take_over(session, connection, takeover.pause, "paused until `contentwire resume`")
+    take_over(session, session.stream(connection, cms=False), takeover.pause, "paused until `contentwire resume`")
 
 
 @click.command()
@@ -75,12 +76,12 @@ def resume(session: Session, connection: str, *, no_wait: bool, timeout: float) 
 
     Exit codes: 0 it works (or will, once a process follows it), 1 it has stopped again, 3 it is still trying.
     """
-    loaded, found = session.connection(connection, cms=False)
-    before = statuses.state_end(loaded, found)
-    committed_at = take_over(session, connection, takeover.resume, "asked to go on")
+    stream = session.stream(connection, cms=False)
+    before = statuses.state_end(stream)
+    committed_at = take_over(session, stream, takeover.resume, "asked to go on")
     if no_wait:
         return 0
-    came = statuses.outcome(loaded, found, before, committed_at, timeout)
+    came = statuses.outcome(stream, before, committed_at, timeout)
     if came.kind in ("running", "unowned"):
         say(session, came.message)
         return 0
@@ -106,8 +107,7 @@ def list_checkpoints(ctx: click.Context, *, as_json: bool) -> None:
 @session_of
 def show(session: Session, connection: str) -> None:
     """Show every member of the last checkpoint of CONNECTION."""
-    loaded, _ = session.connection(connection, cms=False, registry=False)
-    facts = msgspec.to_builtins(statuses.checkpoint(loaded, connection))
+    facts = msgspec.to_builtins(session.stream(connection, cms=False, registry=False).committed())
     say(session, console.table(("member", "value"), facts.items()))
 
 
@@ -116,8 +116,7 @@ def show(session: Session, connection: str) -> None:
 @session_of
 def export_checkpoint(session: Session, connection: str) -> None:
     """Print the last checkpoint of CONNECTION as JSON, for `import`. It holds the cursor: see who may read it."""
-    loaded, _ = session.connection(connection, cms=False, registry=False)
-    click.echo(takeover.exported(statuses.checkpoint(loaded, connection)))
+    click.echo(takeover.exported(session.stream(connection, cms=False, registry=False).committed()))
 
 
 @checkpoints.command()
@@ -126,10 +125,10 @@ def export_checkpoint(session: Session, connection: str) -> None:
 @session_of
 def reset(session: Session, connection: str, *, yes: bool) -> None:
     """Forget how far CONNECTION has come: a new snapshot. The index stays, and so does what is published."""
-    session.connection(connection, cms=False)
+    stream = session.stream(connection, cms=False)
     if not yes:
         confirm(f"Read all of {connection} again, from the beginning?")
-    take_over(session, connection, takeover.reset, "a new snapshot is due")
+    take_over(session, stream, takeover.reset, "a new snapshot is due")
 
 
 @checkpoints.command(name="import")
@@ -147,7 +146,7 @@ def import_checkpoint(session: Session, connection: str, cursor: str | None, fil
         if not cursor:
             raise click.UsageError("there is no cursor on standard input")
     edit = partial(takeover.at_cursor, cursor=cursor) if cursor else takeover.imported(file.read(), file.name)
-    take_over(session, connection, edit, "goes on from the imported cursor")
+    take_over(session, session.stream(connection, cms=False), edit, "goes on from the imported cursor")
 
 
 COMMANDS = (status, snapshot, pause, resume, checkpoints)

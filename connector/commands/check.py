@@ -1,23 +1,22 @@
 """Examines a configuration against the world before anything is published: changes nothing, says what to do next."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from typing import Final, Literal
 
 import msgspec
 
 from connector import wiring
-from connector.cms.vendor import Remark, Vendor
+from connector.cms.vendor import Remark
 from connector.commands import check_access, check_cms, check_settings, schemas
-from connector.config.settings import Config, Connection
+from connector.config.settings import Config
 from connector.errors import ConfigError, ConnectorError, ForeignRecord, TopicMismatch, Unreachable
-from connector.kafka import published
 from connector.kafka.cluster import Cluster
 from connector.kafka.foreign_records import remedy, told
 from connector.kafka.layout import Layout
-from connector.kafka.registry import Registry
+from connector.kafka.published import PublishedRecords
 from connector.kafka.topics import Topics, first_seen
 from connector.model.checkpoint import Checkpoint
-from connector.vendors import find
+from connector.wiring import ConfiguredStream
 
 Verdict = Literal["ok", "warning", "failed"]
 
@@ -64,8 +63,8 @@ def examine(config: Config) -> Iterator[Finding]:
         yield _finding("rights", lambda: check_access.of_process(config))
         handed_on = _finding("webhooks", lambda: check_access.of_handover(config))
         yield handed_on if handed_on.verdict == "ok" else _poorer(handed_on)
-    registry = wiring.registry(config.kafka)
-    answers = True
+    streams = wiring.streams(config)
+    registry, answers = streams[0].registry, True
     if registry:
         found = _finding("registry", lambda: f"{len(registry.subjects())} subjects in the schema registry")
         answers = found.verdict == "ok"
@@ -74,34 +73,37 @@ def examine(config: Config) -> Iterator[Finding]:
         yield from remarked("registry", check_settings.of_registry(config.kafka.registry))
     else:
         yield Finding("registry", "ok", "none is configured: events carry Avro's single-object encoding")
-    for connection in config.connections.values():
-        yield from _connection(
-            config, connection, cluster if broker.verdict == "ok" else None, registry if answers else "silent"
-        )
+    for stream in streams:
+        yield from _stream(stream, cluster if broker.verdict == "ok" else None, registry_answers=answers)
 
 
-def _connection(
-    config: Config, connection: Connection, cluster: Cluster | None, registry: Registry | Literal["silent"] | None
-) -> Iterator[Finding]:
+def _stream(stream: ConfiguredStream, cluster: Cluster | None, *, registry_answers: bool) -> Iterator[Finding]:
+    name = stream.name
     try:
-        vendor = find(connection.vendor)(connection.name, connection.settings)
+        losses = stream.vendor.losses()
     except ConfigError as error:
-        yield failure(connection.name, error)
+        yield failure(name, error)
         return
-    accepted = _finding(f"{connection.name}: credentials", lambda: check_cms.probe(connection, vendor))
+    accepted = _finding(f"{name}: credentials", lambda: check_cms.probe(stream))
     yield accepted
-    yield from remarked(connection.name, [*vendor.losses(), *check_settings.of_connection(config, connection)])
-    if accepted.verdict == "ok" and connection.snapshot_mode != "never" and check_cms.concerns(connection):
-        yield from _first_page(config, connection, vendor)
+    yield from remarked(name, [*losses, *check_settings.of_stream(stream)])
+    if accepted.verdict == "ok" and stream.connection.snapshot_mode != "never" and check_cms.concerns(stream):
+        yield from _first_page(stream)
+    published: PublishedRecords | None = None
     if cluster:
-        yield from _topics(config, connection, vendor, cluster)
-        yield _finding(f"{connection.name}: rights", lambda: check_access.of_stream(config, connection, cluster))
-    if registry == "silent":
+        published = yield from _topics(stream, cluster)
+        yield _finding(f"{name}: rights", lambda: check_access.of_stream(stream, cluster))
+    if not registry_answers:
         return
     if cluster:
-        yield _finding(f"{connection.name}: keys", lambda: published.compare(config, connection, registry))
-    if registry:
-        yield _schemas(config, connection, registry)
+        yield _finding(f"{name}: keys", lambda: _keys(stream, published))
+    if stream.registry:
+        yield _schemas(stream)
+
+
+def _keys(stream: ConfiguredStream, published: PublishedRecords | None) -> str:
+    records = published or stream.published()
+    return records.check_keys()
 
 
 def _poorer(finding: Finding) -> Finding:
@@ -109,10 +111,10 @@ def _poorer(finding: Finding) -> Finding:
     return msgspec.structs.replace(finding, verdict="warning", exit_code=0)
 
 
-def _schemas(config: Config, connection: Connection, registry: Registry) -> Finding:
-    about = f"{connection.name}: schemas"
+def _schemas(stream: ConfiguredStream) -> Finding:
+    about = f"{stream.name}: schemas"
     try:
-        subjects, missing = schemas.accepted(config, connection, registry)
+        subjects, missing = schemas.accepted(stream)
     except ConnectorError as error:
         return failure(about, error)
     if missing < subjects:
@@ -126,14 +128,14 @@ def _schemas(config: Config, connection: Connection, registry: Registry) -> Find
     )
 
 
-def _first_page(config: Config, connection: Connection, vendor: Vendor) -> Iterator[Finding]:
-    about = f"{connection.name}: {', '.join(check_cms.concerns(connection))}"
+def _first_page(stream: ConfiguredStream) -> Iterator[Finding]:
+    about = f"{stream.name}: {', '.join(check_cms.concerns(stream))}"
     try:
-        found, remarks = check_cms.first_page(config, connection, vendor)
+        found, remarks = check_cms.first_page(stream)
     except ConnectorError as error:
         yield failure(about, error)
         return
-    yield from remarked(connection.name, remarks)
+    yield from remarked(stream.name, remarks)
     if not remarks:
         yield Finding(about, "ok", found)
 
@@ -144,38 +146,37 @@ def remarked(of: str, remarks: Iterable[Remark]) -> Iterator[Finding]:
         yield Finding(f"{of}: {setting}", "warning", what, hint)
 
 
-def _topics(config: Config, connection: Connection, vendor: Vendor, cluster: Cluster) -> Iterator[Finding]:
-    layout = wiring.layout(config.kafka, connection)
-    topics = f"{connection.name}: topics"
+def _topics(stream: ConfiguredStream, cluster: Cluster) -> Generator[Finding, None, PublishedRecords | None]:
+    """Yield what there is to say of a stream's topics; return its records, None where its state cannot be read."""
+    layout, about = stream.layout, f"{stream.name}: topics"
     try:
         names = cluster.topics()
-        checkpoint = (
-            cluster.last_checkpoint(layout.state_topic, connection.name) if layout.state_topic in names else None
-        )
+        checkpoint = cluster.last_checkpoint(layout.state_topic, stream.name) if layout.state_topic in names else None
     except ConnectorError as error:
-        yield failure(topics, error)
-        return
-    fingerprint = wiring.fingerprint(config.kafka, connection, vendor)
-    changed = checkpoint is not None and checkpoint.fingerprint != fingerprint
-    checkpoint = checkpoint.under(fingerprint) if checkpoint and changed else checkpoint
-    at = Topics(config.kafka.properties())
-    yield _finding(topics, lambda: _inspect(at, layout, names, checkpoint))
+        yield failure(about, error)
+        return None
+    changed = checkpoint is not None and checkpoint.fingerprint != stream.fingerprint
+    checkpoint = checkpoint.under(stream.fingerprint) if checkpoint and changed else checkpoint
+    published = stream.published_at(checkpoint)
+    at = Topics(stream.client)
+    yield _finding(about, lambda: _inspect(at, layout, names, checkpoint))
     yield from unknown(at, layout, names.keys() - (checkpoint.partitions.keys() if checkpoint else set()))
-    if existing := [name for name in names if published.changes_pattern(layout).fullmatch(name)]:
-        yield from _differing(at, connection.name, existing, config.kafka.topic_config)
-        yield _finding(f"{connection.name}: records", lambda: _records(config, connection, checkpoint))
+    if existing := layout.changes_among(names):
+        yield from _differing(at, stream.name, existing, stream.config.kafka.topic_config)
+        yield _finding(f"{stream.name}: records", lambda: _records(stream.name, published))
     if changed:
         yield Finding(
-            f"{connection.name}: checkpoint",
+            f"{stream.name}: checkpoint",
             "warning",
             "the configuration changed what is followed: the next run takes a new snapshot",
             "if that is not wanted, restore space, environment, filters and topic template",
         )
+    return published
 
 
 def _differing(topics: Topics, of: str, names: Iterable[str], wanted: Mapping[str, str]) -> Iterator[Finding]:
     """Yield a warning for each topic that was created before `topic_config` said what it says now."""
-    for name in sorted(names):
+    for name in names:
         try:
             found = topics.differing(name, wanted)
         except ConnectorError as error:
@@ -189,33 +190,28 @@ def _differing(topics: Topics, of: str, names: Iterable[str], wanted: Mapping[st
             yield Finding(f"{of}: topic_config", "warning", f"topic {name} has {told}", hint)
 
 
-def _records(config: Config, connection: Connection, checkpoint: Checkpoint | None) -> str:
-    partitions = checkpoint.partitions if checkpoint else {}
-    if found := published.foreign(config, connection, partitions, newest=_NEWEST):
+def _records(connection: str, published: PublishedRecords) -> str:
+    if found := published.foreign(newest=_NEWEST):
         raise ForeignRecord(
-            f"contentwire did not write what stands in the changes topics: {told(found)}", hint=remedy(connection.name)
+            f"contentwire did not write what stands in the changes topics: {told(found)}", hint=remedy(connection)
         )
     return f"the newest {_NEWEST} of each partition are contentwire's"
 
 
 def _inspect(topics: Topics, layout: Layout, names: dict[str, int], checkpoint: Checkpoint | None) -> str:
-    present = {name for name in names if published.changes_pattern(layout).fullmatch(name)}
+    present = layout.changes_among(names)
     written = set(checkpoint.partitions) if checkpoint else set()
     if layout.state_topic in names:
         topics.check(layout.state_spec())
-    for name in sorted(present | written):
+    for name in sorted({*present, *written}):
         topics.check(layout.changes_spec(name), first_seen(checkpoint, name))
-    return (
-        f"{', '.join(sorted(present))} as the message contract wants"
-        if present
-        else "none yet: created by the first run"
-    )
+    return f"{', '.join(present)} as the message contract wants" if present else "none yet: created by the first run"
 
 
 def unknown(topics: Topics, layout: Layout, names: Iterable[str]) -> Iterator[Finding]:
     """Yield a warning for each topic at which a run would stop, if it met it: some only look like ours."""
     subject = f"{layout.connection}: topics"
-    for name in sorted(filter(published.changes_pattern(layout).fullmatch, names)):
+    for name in layout.changes_among(names):
         try:
             topics.check_unwritten(name)
         except TopicMismatch as error:

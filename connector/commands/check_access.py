@@ -2,14 +2,14 @@
 
 from collections.abc import Collection
 
-from connector import limits, wiring
-from connector.config.settings import Config, Connection
+from connector import limits
+from connector.config.settings import Config
 from connector.errors import BrokerFatal, LocalTrouble
 from connector.kafka import connectivity, reader, state_topic, webhook_relay
 from connector.kafka.cluster import Cluster
-from connector.kafka.layout import TopicSpec, group
-from connector.kafka.published import changes_pattern
+from connector.kafka.layout import Layout, TopicSpec, group
 from connector.kafka.rights import Rights, check
+from connector.wiring import ConfiguredStream
 
 _SAMPLE = {"entity_type": "entry", "locale": "all"}
 
@@ -30,21 +30,18 @@ def of_handover(config: Config) -> str:
     return f"webhook calls can be handed on by {spec.name}"
 
 
-def of_stream(config: Config, connection: Connection, cluster: Cluster) -> str:
+def of_stream(stream: ConfiguredStream, cluster: Cluster) -> str:
     """Return what may be done to a stream's topics and with its transactional id; raises as `of_process` does.
 
     The transactional id is tried only while nobody follows the stream.
     """
-    kafka = config.kafka
-    rights = Rights(kafka.properties())
-    layout = wiring.layout(kafka, connection)
+    layout, rights = stream.layout, Rights(stream.client)
     present = cluster.topics()
     specs = [layout.state_spec(), layout.letters_spec()]
-    changes = {name for name in present if changes_pattern(layout).fullmatch(name)}
-    sample = layout.topic.format(prefix=kafka.prefix, connection=connection.name, **_SAMPLE)
-    specs += map(layout.changes_spec, sorted(changes or {sample}))
+    sample = layout.topic.format(prefix=layout.prefix, connection=stream.name, **_SAMPLE)
+    specs += map(layout.changes_spec, layout.changes_among(present) or [sample])
     lacks = rights.on_topics(specs)
-    followed = _followed(cluster, kafka.prefix, layout.state_topic)
+    followed = _followed(cluster, layout)
     if not followed:
         lacks += rights.on_transactions(layout.transactional_id, layout.transaction_timeout)
     check(lacks)
@@ -73,10 +70,10 @@ def of_machine(config: Config, cluster: Cluster) -> str:
     return f"{wanted} open files and {threads} threads are enough, and {folder} has {free >> 20} MiB free"
 
 
-def _followed(cluster: Cluster, prefix: str, state_topic: str) -> bool:
+def _followed(cluster: Cluster, layout: Layout) -> bool:
     """Return whether a process owns the stream; one that must not look at the group had better think so."""
     try:
-        return cluster.owned(group(prefix), state_topic)
+        return cluster.owned(group(layout.prefix), layout.state_topic)
     except BrokerFatal:
         return True
 

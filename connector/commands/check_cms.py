@@ -4,63 +4,63 @@ import time
 from collections.abc import Iterator
 from typing import Final
 
-from connector import wiring
-from connector.cms.vendor import Remark, Vendor
-from connector.config.settings import Config, Connection
+from connector.cms.vendor import Remark
 from connector.errors import PageTooLarge, SourceRejected
 from connector.events.assembler import Policy, wanted
 from connector.model.checkpoint import Checkpoint
 from connector.model.page import SyncPage
+from connector.wiring import ConfiguredStream
 
 _MOMENT: Final = 2.0  # a new key takes some seconds to work, and firewalls refuse now and then
 _OURS: Final = ("content_types", "entity_types", "locales")
 
 
-def probe(connection: Connection, vendor: Vendor) -> str:
+def probe(stream: ConfiguredStream) -> str:
     """Return who accepts the credentials; a refusal is doubted once. Raises what `Source.probe` raises."""
-    source = wiring.open_source(connection, vendor)
+    source = stream.source()
     try:
         try:
             source.probe()
         except SourceRejected:
             time.sleep(_MOMENT)
-            for secret in connection.secrets():
+            for secret in stream.connection.secrets():
                 secret.refresh()
             source.probe()
     finally:
         source.close()
-    return f"accepted by {vendor.base_url}"
+    return f"accepted by {stream.vendor.base_url}"
 
 
-def concerns(connection: Connection) -> list[str]:
+def concerns(stream: ConfiguredStream) -> list[str]:
     """Return the settings that only the CMS's first answer can prove right, as far as they are set."""
+    connection = stream.connection
     chosen = [name for name in ("api_filter", "page_size") if getattr(connection.settings, name)]
     return chosen + [name for name in _OURS if getattr(connection, name)]
 
 
-def first_page(config: Config, connection: Connection, vendor: Vendor) -> tuple[str, list[Remark]]:
+def first_page(stream: ConfiguredStream) -> tuple[str, list[Remark]]:
     """Return what came of the request that a first run would begin with: a sentence, and what is strange about it.
 
     Raises what `Source.fetch` raises.
     """
-    source = wiring.open_source(connection, vendor)
+    source = stream.source()
     try:
-        page = source.fetch(Checkpoint(stream=connection.name))
+        page = source.fetch(Checkpoint(stream=stream.name))
     except PageTooLarge as error:
         return "an initial sync is answered", [Remark("page_size", str(error), error.hint)]
     finally:
         source.close()
     count = len(page.changes) + len(page.dead_letters)
-    return f"an initial sync is answered with {count} items at first", list(_strange(config, connection, page))
+    return f"an initial sync is answered with {count} items at first", list(_strange(stream, page))
 
 
-def _strange(config: Config, connection: Connection, page: SyncPage) -> Iterator[Remark]:
-    names, policy = concerns(connection), wiring.policy(config.kafka, connection)
+def _strange(stream: ConfiguredStream, page: SyncPage) -> Iterator[Remark]:
+    names = concerns(stream)
     if page.caught_up and not (page.changes or page.dead_letters) and "api_filter" in names:
         yield Remark("api_filter", "the API delivers nothing for it", "correct it, if there should be something")
     live = [change for change in page.changes if change.change_type == "published"]
     for name in (name for name in names if name in _OURS):
-        alone = Policy(**{name: getattr(policy, name)})
+        alone = Policy(**{name: getattr(stream.policy, name)})
         # Assets have no type: a filter of types lets them pass.
         judged = [change for change in live if name != "content_types" or change.key.entity_type != "asset"]
         if judged and not any(wanted(alone, change.key, change.content_type) for change in judged):
@@ -71,7 +71,7 @@ def _strange(config: Config, connection: Connection, page: SyncPage) -> Iterator
             )
     if page.dead_letters:
         told = f"{len(page.dead_letters)} items of the first page cannot be understood"
-        what = "would stop the stream" if connection.malformed == "stop" else "would become dead letters"
+        what = "would stop the stream" if stream.connection.malformed == "stop" else "would become dead letters"
         yield Remark(
             "malformed", f"{told} and {what}", "look at them in the CMS; see the vendor's page in docs/vendors"
         )

@@ -4,18 +4,18 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from connector.cms import outbound
-from connector.cms.vendor import Remark
-from connector.config.settings import Config, Connection, Registry
-from connector.vendors import find
+from connector.cms.vendor import Remark, Vendor
+from connector.config.settings import Connection, Registry
+from connector.wiring import ConfiguredStream
 
 
-def of_connection(config: Config, connection: Connection) -> Iterator[Remark]:
-    """Yield each setting of a connection that nothing will come of, and why."""
-    base_url = find(connection.vendor)(connection.name, connection.settings).base_url
+def of_stream(stream: ConfiguredStream) -> Iterator[Remark]:
+    """Yield each setting of a stream's connection that nothing will come of, and why."""
+    connection = stream.connection
     yield from connection.settings.unused()
-    yield from _filters(connection)
-    yield from _of_route(connection, base_url)
-    if connection.settings.webhook_secret and config.server is None:
+    yield from _filters(connection, stream.vendor)
+    yield from _of_route(connection, stream.vendor.base_url)
+    if connection.settings.webhook_secret and stream.config.server is None:
         yield Remark("webhook_secret", "no port is open for webhooks", "add the table [server]")
     mode = f'snapshot_mode = "{connection.snapshot_mode}"'
     idle = {"initial_only": ("poll_interval",), "never": ("republish", "max_delete_share")}
@@ -29,8 +29,7 @@ def of_registry(registry: Registry) -> Iterator[Remark]:
     yield from _of_route(registry, registry.url)
 
 
-def _filters(connection: Connection) -> Iterator[Remark]:
-    vendor = find(connection.vendor)
+def _filters(connection: Connection, vendor: Vendor) -> Iterator[Remark]:
     kinds = set(connection.entity_types or vendor.entity_types)
     if unknown := sorted(kinds - vendor.entity_types):
         told = ", ".join(unknown)

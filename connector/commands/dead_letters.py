@@ -12,18 +12,17 @@ from typing import Any, Final
 
 import msgspec
 
-from connector import vendors, wiring
 from connector.cms.vendor import Vendor
 from connector.commands import takeover
-from connector.config.settings import Config, Connection
 from connector.console import moment
 from connector.errors import ConnectorError, EventTooLarge, ItemRefused
 from connector.events import codec
-from connector.kafka import published
+from connector.kafka.published import Entry
 from connector.model.change import Change
 from connector.model.page import Frame, SyncPage
 from connector.model.timestamp import micros
 from connector.stream.publisher import Publisher
+from connector.wiring import ConfiguredStream
 
 HEADERS: Final = ("when", "item type", "item id", "stays because")
 
@@ -57,7 +56,7 @@ class Outcome(msgspec.Struct, frozen=True):
         return f"{connection}: {told}; what was published or overtaken before was left out"
 
 
-def replay(config: Config, connection: Connection, entries: Iterable[published.Entry]) -> Outcome:
+def replay(stream: ConfiguredStream, entries: Iterable[Entry]) -> Outcome:
     """Publish what can be read by now of these dead letters; works on a running stream.
 
     Raises what `takeover.owning` raises, and `ConnectorError` amid a snapshot, which reads every item again by itself.
@@ -66,11 +65,8 @@ def replay(config: Config, connection: Connection, entries: Iterable[published.E
     if not letters:
         return Outcome(0, 0)
     # What is still too large must not become another letter.
-    oversized = "stop" if connection.oversized == "dead-letter" else connection.oversized
-    strict = connection.model_copy(update={"oversized": oversized})
-    vendor = vendors.find(connection.vendor)(connection.name, connection.settings)
-    fingerprint = wiring.fingerprint(config.kafka, connection, vendor)
-    return takeover.owning(config, strict, partial(_publish, letters, vendor, fingerprint))
+    strict = stream.having(oversized="stop") if stream.connection.oversized == "dead-letter" else stream
+    return takeover.owning(strict, partial(_publish, letters, strict.vendor, strict.fingerprint))
 
 
 def _publish(letters: list[Letter], vendor: Vendor, fingerprint: str, publisher: Publisher) -> Outcome:

@@ -5,20 +5,17 @@ from typing import Any, Final
 
 import msgspec
 
-from connector import wiring
 from connector.commands import takeover
-from connector.config.settings import Config, Connection
 from connector.errors import ForeignRecord
 from connector.events import codec
 from connector.events.assembler import Record
 from connector.events.index import Index
 from connector.events.state_record import CHECKPOINT_KEY
-from connector.kafka import published
-from connector.kafka.cluster import Cluster
 from connector.kafka.foreign_records import Foreign
 from connector.kafka.layout import Layout, partitioned
 from connector.kafka.store import KafkaStore
 from connector.model.checkpoint import Checkpoint
+from connector.wiring import ConfiguredStream
 
 HEADERS: Final = ("topic", "partition", "offset", "why it is not of contentwire", "what becomes of it")
 
@@ -48,29 +45,27 @@ class Found(msgspec.Struct, frozen=True):
         return {**place, "removed": self.removed, "remark": self.remark}
 
 
-def find(config: Config, connection: Connection) -> list[Found]:
+def find(stream: ConfiguredStream) -> list[Found]:
     """Return the foreign records that stand in a stream's topics, every one of which is read. Changes nothing."""
-    letters = [entry.foreign for entry in published.dead_letters(config, connection) if entry.foreign]
-    checkpoint, state = _in_state(config, connection)
-    partitions = checkpoint.partitions if checkpoint else {}
-    standing = [*state, *published.foreign(config, connection, partitions)]
+    checkpoint, state = _in_state(stream)
+    published = stream.published_at(checkpoint)
+    letters = [entry.foreign for entry in published.dead_letters() if entry.foreign]
+    standing = [*state, *published.foreign()]
     found = [Found(each, remark="" if each.key is not None else _COMPACTED) for each in standing]
     return found + [Found(each, remark=_EXPIRES) for each in letters]
 
 
-def remove(config: Config, connection: Connection) -> list[Found]:
+def remove(stream: ConfiguredStream) -> list[Found]:
     """Take out what `find` finds, as far as that can be done; return all of it with what became of each.
 
     In the state, what was there before takes its place, else a tombstone. A record under the key of an entity that is
     live stays: the entity has to be published again. Raises `Unreachable`, `StreamStopped`, or `ConnectorError` if the
     owner was quicker again and again.
     """
-    found = find(config, connection)
+    found = find(stream)
     if all(each.remark for each in found):
         return found
-    kafka = config.kafka
-    layout = wiring.layout(kafka, connection)
-    store, index = KafkaStore(kafka.properties(), layout, wiring.registry(kafka)), Index()
+    layout, store, index = stream.layout, stream.store(), Index()
 
     def once() -> list[Found]:
         checkpoint = _recovered(store, index)
@@ -82,7 +77,7 @@ def remove(config: Config, connection: Connection) -> list[Found]:
         return judged
 
     try:
-        return takeover.against_owner(connection.name, once)
+        return takeover.against_owner(stream.name, once)
     finally:
         store.close()
 
@@ -135,10 +130,9 @@ def _entity(key: bytes) -> bytes | None:
         return None
 
 
-def _in_state(config: Config, connection: Connection) -> tuple[Checkpoint | None, Sequence[Foreign]]:
-    topic = wiring.layout(config.kafka, connection).state_topic
-    cluster = Cluster(config.kafka.properties())
-    if topic not in cluster.topics():
+def _in_state(stream: ConfiguredStream) -> tuple[Checkpoint | None, Sequence[Foreign]]:
+    topic = stream.layout.state_topic
+    if topic not in stream.cluster.topics():
         return None, []
-    checkpoint, judge = cluster.read_state(topic, connection.name)
+    checkpoint, judge = stream.cluster.read_state(topic, stream.name)
     return checkpoint, [*judge.foreign, *judge.harmless]

@@ -7,15 +7,16 @@ from typing import Any, Final, Literal
 import msgspec
 
 from connector import wiring
-from connector.config.settings import Config, Connection
+from connector.config.settings import Config
 from connector.console import moment
-from connector.errors import BrokerFatal, ConfigError, ConnectorError
+from connector.errors import BrokerFatal, ConfigError
 from connector.events.owner_report import OwnerReport
 from connector.kafka import peers
 from connector.kafka.cluster import Cluster, Member
 from connector.kafka.layout import group
 from connector.model.checkpoint import Checkpoint
 from connector.stream.status import HALTED
+from connector.wiring import ConfiguredStream
 
 _LOOK_AGAIN: Final = 0.5
 _SILENT: Final = "look again with `contentwire status`, and into the log of its owner"
@@ -80,40 +81,27 @@ def streams(config: Config) -> Iterator[Stream]:
     topics = cluster.topics()
     members = cluster.members(group(config.kafka.prefix))
     owners = {topic: member for member, topics in members for topic in topics}
-    for connection in config.connections.values():
-        topic = wiring.layout(config.kafka, connection).state_topic
+    for stream in wiring.streams(config):
+        topic, vendor = stream.layout.state_topic, stream.connection.vendor
         owner = owners.get(topic)
         try:
-            checkpoint = cluster.last_checkpoint(topic, connection.name) if topic in topics else None
-            report = cluster.last_report(topic, connection.name) if topic in topics else None
+            checkpoint = cluster.last_checkpoint(topic, stream.name) if topic in topics else None
+            report = cluster.last_report(topic, stream.name) if topic in topics else None
         except BrokerFatal as error:
-            yield Stream(connection.name, connection.vendor, None, owner, None, str(error), error.hint)
+            yield Stream(stream.name, vendor, None, owner, None, str(error), error.hint)
         else:
-            yield Stream(connection.name, connection.vendor, checkpoint, owner, report)
+            yield Stream(stream.name, vendor, checkpoint, owner, report)
 
 
 def warnings(config: Config) -> Iterator[tuple[str, str]]:
     """Yield a message and a hint for each running process that follows something else than this configuration says."""
     try:
-        signature = wiring.signature(config)
+        signature = wiring.signature(wiring.streams(config))
     except ConfigError:
         return  # a secret that says which stack is meant is not at hand here: nothing can be compared
     members = Cluster(config.kafka.properties()).members(group(config.kafka.prefix))
     for member in peers.differing([member for member, _ in members], signature):
         yield f"{member.client_id} at {member.host} follows another configuration than this one", peers.HINT
-
-
-def checkpoint(config: Config, connection: str) -> Checkpoint:
-    """Return a stream's last checkpoint; raises `ConnectorError` if there is none yet."""
-    only = {connection: config.connections[connection]}
-    (stream,) = streams(config.model_copy(update={"connections": only}))
-    if stream.error:
-        raise BrokerFatal(stream.error, hint=stream.hint)
-    if stream.checkpoint is None:
-        raise ConnectorError(
-            f"{connection}: has no checkpoint yet", hint="it gets one with its first `contentwire run`"
-        )
-    return stream.checkpoint
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -124,30 +112,28 @@ class Outcome(msgspec.Struct, frozen=True):
     hint: str = ""
 
 
-def state_end(config: Config, connection: Connection) -> int:
+def state_end(stream: ConfiguredStream) -> int:
     """Return where the state of a stream ends now: what comes of a command is written there or later."""
-    cluster = Cluster(config.kafka.properties())
-    topic = wiring.layout(config.kafka, connection).state_topic
-    return cluster.end(topic) if topic in cluster.topics() else 0
+    topic = stream.layout.state_topic
+    return stream.cluster.end(topic) if topic in stream.cluster.topics() else 0
 
 
-def outcome(config: Config, connection: Connection, start: int, committed_at: int, timeout: float) -> Outcome:
-    """Wait for what a stream's owner says to a command: until it works or stops, for `timeout` seconds at most.
+def outcome(stream: ConfiguredStream, start: int, committed_at: int, timeout: float) -> Outcome:
+    """Wait for what the stream's owner says to a command: until it works or stops, for `timeout` seconds at most.
 
     The command has committed a checkpoint at `committed_at`; the state ended at `start` before that.
     """
-    cluster = Cluster(config.kafka.properties())
-    topic = wiring.layout(config.kafka, connection).state_topic
-    if not cluster.owned(group(config.kafka.prefix), topic):
-        return Outcome("unowned", f"{connection.name}: no process follows it now; the next contentwire run will")
+    cluster, topic = stream.cluster, stream.layout.state_topic
+    if not cluster.owned(group(stream.layout.prefix), topic):
+        return Outcome("unowned", f"{stream.name}: no process follows it now; the next contentwire run will")
     ends_at = time.monotonic() + timeout
     said: OwnerReport | None = None
     while time.monotonic() < ends_at:
-        said = cluster.report_behind(topic, connection.name, start, committed_at)
+        said = cluster.report_behind(topic, stream.name, start, committed_at)
         if said and said.state in ("running", "paused", "finished"):
-            return Outcome("running", f"{connection.name}: {said.state}, says {said.owner}")
+            return Outcome("running", f"{stream.name}: {said.state}, says {said.owner}")
         if said and said.state in HALTED:
-            return Outcome("stopped", f"{connection.name}: {said.state}: {said.error}", said.hint)
+            return Outcome("stopped", f"{stream.name}: {said.state}: {said.error}", said.hint)
         time.sleep(_LOOK_AGAIN)
     heard = said if said and said.error else OwnerReport(error="its owner has said nothing yet", hint=_SILENT)
-    return Outcome("unanswered", f"{connection.name}: not running after {timeout:.0f} s: {heard.error}", heard.hint)
+    return Outcome("unanswered", f"{stream.name}: not running after {timeout:.0f} s: {heard.error}", heard.hint)

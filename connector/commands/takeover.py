@@ -8,15 +8,12 @@ from typing import Any, Final, Literal, TypeVar
 import msgspec
 from msgspec.structs import replace
 
-from connector import vendors, wiring
-from connector.config.settings import Config, Connection
 from connector.errors import ConfigError, ConnectorError, Fenced, TransactionAborted, UnknownOutcome
 from connector.events.index import IndexEntry
-from connector.kafka import published
-from connector.kafka.cluster import Cluster
-from connector.kafka.store import KafkaStore
+from connector.kafka.published import Live
 from connector.model.checkpoint import ANY_TOPIC, Checkpoint
 from connector.stream.publisher import Publisher
+from connector.wiring import ConfiguredStream
 
 T = TypeVar("T")
 
@@ -30,7 +27,7 @@ _ATTEMPTS: Final = 10
 _AT_ONCE: Final = 10_000  # index entries of one transaction
 
 
-def take_over(config: Config, connection: Connection, edit: Edit, live: published.Live | None = None) -> Checkpoint:
+def take_over(stream: ConfiguredStream, edit: Edit, live: Live | None = None) -> Checkpoint:
     """Commit what `edit` makes of the stream's checkpoint and return it. Raises what `owning` raises.
 
     `live`: what consumers hold. What of that the stream knows nothing of, since its state was lost or others have
@@ -39,20 +36,18 @@ def take_over(config: Config, connection: Connection, edit: Edit, live: publishe
     if live:
         # The most of it, while the owner goes on.
         live.read()
-    vendor = vendors.find(connection.vendor)(connection.name, connection.settings)
-    fingerprint = wiring.fingerprint(config.kafka, connection, vendor)
     wanted: list[Checkpoint] = []
 
     def act(publisher: Publisher) -> Checkpoint:
         found = publisher.checkpoint
         if wanted and _same(found, wanted[-1]):
             return found
-        wanted.append(edit(found, fingerprint))
+        wanted.append(edit(found, stream.fingerprint))
         if live:
             _adopt(publisher, live.read())
         return publisher.commit_checkpoint(wanted[-1])
 
-    return owning(config, connection, act)
+    return owning(stream, act)
 
 
 def _adopt(publisher: Publisher, standing: Mapping[bytes, str | None]) -> None:
@@ -73,25 +68,23 @@ def _adopt(publisher: Publisher, standing: Mapping[bytes, str | None]) -> None:
             publisher.commit_checkpoint(checkpoint)
 
 
-def owning(config: Config, connection: Connection, act: Callable[[Publisher], T]) -> T:
+def owning(stream: ConfiguredStream, act: Callable[[Publisher], T]) -> T:
     """Own the stream for as long as `act` takes, and return its result; safe while the stream is being followed.
 
     Its owner is fenced, and within seconds recovers and goes on from there. Where the owner is quicker, `act` is called
     again on what is committed by then. Raises `Unreachable`, `StreamStopped`, or `ConnectorError` if the owner was
     quicker again and again.
     """
-    kafka = config.kafka
-    vendor = vendors.find(connection.vendor)(connection.name, connection.settings)
-    Cluster(kafka.properties()).topics()
-    store = KafkaStore(kafka.properties(), wiring.layout(kafka, connection), wiring.registry(kafka))
-    publisher = wiring.publisher(store, kafka, connection, vendor)
+    # Its errors say why there is no connection; a producer's only say that there is none.
+    stream.cluster.topics()
+    publisher = stream.publisher(stream.store())
 
     def once() -> T:
         publisher.recover()
         return act(publisher)
 
     try:
-        return against_owner(connection.name, once)
+        return against_owner(stream.name, once)
     finally:
         publisher.close()
 
@@ -122,14 +115,14 @@ def snapshot(checkpoint: Checkpoint, fingerprint: str, *, anew: Anew, allow_dele
     return begun.accepting(ANY_TOPIC) if anew == "all" else begun
 
 
-def held(config: Config, connection: Connection, anew: Anew) -> published.Live | None:
+def held(stream: ConfiguredStream, anew: Anew) -> Live | None:
     """Return what consumers hold of what a snapshot publishes `anew`, for `take_over`; a plain snapshot asks nobody."""
     if anew is None:
         return None
     if anew == "all":
-        return published.Live(config, connection)
+        return Live(stream.published())
     types, ids = frozenset(anew["content_types"]), frozenset(anew["ids"])
-    return published.Live(config, connection, lambda key, kind: key.id in ids or kind in types)
+    return Live(stream.published(), lambda key, kind: key.id in ids or kind in types)
 
 
 def selected(content_types: Sequence[str], ids: Sequence[str]) -> Anew:

@@ -9,7 +9,7 @@ from confluent_kafka import ConsumerGroupState, IsolationLevel, KafkaError, Kafk
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._listoffsets import OffsetSpec
 
-from connector.errors import BrokerUnavailable
+from connector.errors import BrokerUnavailable, ForeignRecord, StateTooNew
 from connector.events.index import Index
 from connector.events.owner_report import REPORT_KEY, OwnerReport, decode_report
 from connector.events.state_record import CHECKPOINT_KEY, decode_checkpoint
@@ -85,6 +85,20 @@ class Cluster:
             if found.get(CHECKPOINT_KEY) or not start:
                 break
         return _checkpoint(found)
+
+    def readable_checkpoint(self, topic: str, connection: str) -> Checkpoint | None:
+        """Return the last committed checkpoint of a state topic, whatever else stands there.
+
+        None where there is no such topic, or no checkpoint that this release can read.
+        """
+        if topic not in self.topics():
+            return None
+        try:
+            return self.last_checkpoint(topic, connection)
+        except ForeignRecord:
+            return self.read_state(topic, connection)[0]
+        except StateTooNew:
+            return None
 
     def read_state(self, topic: str, connection: str) -> tuple[Checkpoint | None, StateJudge]:
         """Return the last committed checkpoint of a state topic that exists, and what is in it: every record is read.

@@ -1,7 +1,7 @@
 """A stream's topics as the message contract wants them: names, sizes and settings. Pure."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 import msgspec
@@ -14,6 +14,7 @@ _INT: Final = 0xFFFFFFFF
 _MIX: Final = 0x5BD1E995
 _DAY_MS: Final = 86_400_000
 _TOPIC: Final = re.compile(r"[A-Za-z0-9._-]{1,249}")
+_ANY: Final = {"entity_type": "(?:entry|asset|content_type)", "locale": "[A-Za-z0-9._-]+"}
 
 
 class TopicSpec(msgspec.Struct, frozen=True):
@@ -66,6 +67,19 @@ class Layout(msgspec.Struct, frozen=True, kw_only=True):
         if "{entity_type}" in self.topic or "{locale}" in self.topic:
             return None
         return self.topic.format(prefix=self.prefix, connection=self.connection)
+
+    @property
+    def changes_pattern(self) -> re.Pattern[str]:
+        """What the names of all changes topics match, and nothing else does."""
+        known = {"prefix": re.escape(self.prefix), "connection": re.escape(self.connection)}
+        parts = re.split(r"\{(\w+)\}", self.topic)
+        pattern = "".join((known | _ANY)[part] if at % 2 else re.escape(part) for at, part in enumerate(parts))
+        reserved = "|".join(map(re.escape, (self.state_topic, self.letters_topic)))
+        return re.compile(f"(?!(?:{reserved})$){pattern}")
+
+    def changes_among(self, names: Iterable[str]) -> list[str]:
+        """Return those of `names` that are changes topics of this stream, sorted."""
+        return sorted(filter(self.changes_pattern.fullmatch, names))
 
     def changes_topic(self, key: EntityKey) -> str:
         """Return where a key's events go: a function of the key only.

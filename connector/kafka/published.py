@@ -1,23 +1,17 @@
-"""Published records, decoded for a person or a script: the events of a connection, and its dead letters."""
+"""Published records, decoded: a stream's events, its dead letters, and what consumers hold of it. Reads only."""
 
-import json
 import re
-from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from types import MappingProxyType
-from typing import Any, Final, get_args
+from typing import Any, get_args
 
 import msgspec
 
-from connector import wiring
-from connector.config.settings import Config, Connection
-from connector.console import moment, plain
-from connector.errors import ForeignRecord, StateTooNew
 from connector.events import codec
 from connector.kafka import reader
-from connector.kafka.cluster import Cluster
+from connector.kafka.client import Settings
 from connector.kafka.foreign_records import Foreign, Standing
 from connector.kafka.layout import Layout, partitioned
 from connector.kafka.reader import Consumed, Place
@@ -28,12 +22,7 @@ from connector.model.checkpoint import Checkpoint, KeySchemaId
 
 _Reader = Callable[[bytes], dict[str, Any]]
 
-_ANY: Final = {"entity_type": "(?:entry|asset|content_type)", "locale": "[A-Za-z0-9._-]+"}
-
-
-LETTER_HEADERS: Final = ("when", "error", "item type", "item id", "reason")
-
-_WIDTHS: Final = (2, 16, 24, 6, 5, 8, 0)  # of op, table, id, locale, revision, freshness, origin
+_BEGINNING: Mapping[Place, int] = MappingProxyType({})
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -53,80 +42,94 @@ class Entry(msgspec.Struct, frozen=True):
         foreign = self.foreign if record.key is None or record.value is not None else None
         return record.topic, record.partition, record.key, foreign
 
-    def json(self) -> str:
-        """Return the whole record as one line of JSON."""
-        record = self.record
-        place = {"topic": record.topic, "partition": record.partition, "offset": record.offset}
-        told = {**place, "timestamp_ms": record.timestamp_ms, "key": self.key, "value": self.value}
-        return json.dumps(told, default=_readable)
 
-    def event(self) -> str:
-        """Return an event or a tombstone as one line: op, table, id, locale, revision, freshness."""
-        if self.value is None:
-            return _line("t", "(tombstone)", self.key["id"], self.key["locale"])
-        value = self.value
-        source = value.get("source") or {**value, "ts_ms": value["source_ts_ms"]}
-        entity = (value.get("after") or value.get("before") or value) if "source" in value else value
-        fresh = "" if value["origin"] != "delta" else f"{(value['ts_ms'] - source['ts_ms']) / 1000:.1f} s"
-        revision = "" if entity["revision"] is None else f"r{entity['revision']}"
-        cells = (value["op"], source["table"], entity["id"], entity["locale"], revision, fresh, value["origin"])
-        return _line(*cells)
+class PublishedRecords:
+    """The records in one stream's topics, as consumers get them, foreign ones too.
 
-    def letter(self) -> tuple[object, ...]:
-        """Return a dead letter's row: when, error, item type, item id, reason."""
-        value = self.value or {}
-        return tuple(
-            moment(value.get(name)) if name == "ts_ms" else value.get(name)
-            for name in ("ts_ms", "error", "item_type", "item_id", "reason")
-        )
-
-
-def topics(config: Config, connection: Connection) -> set[str]:
-    """Return the connection's changes topics that there are. Raises `BrokerUnavailable` or `BrokerFatal`."""
-    pattern = changes_pattern(wiring.layout(config.kafka, connection))
-    return {name for name in Cluster(config.kafka.properties()).topics() if pattern.fullmatch(name)}
-
-
-def events(  # noqa: PLR0913  what readers choose
-    config: Config,
-    connection: Connection,
-    *,
-    from_beginning: bool,
-    until_end: bool,
-    go_on: Mapping[Place, int] = MappingProxyType({}),
-    partitions: Mapping[str, int] = MappingProxyType({}),
-) -> Iterator[Entry]:
-    """Yield what consumers of the connection's changes topics get, foreign records too.
-
-    With `partitions`, how many a topic has, a record is foreign too where it is not in its key's partition. Raises what
-    `reader.records` and `compare` raise, and what a registry does that does not answer or refuses.
+    `checkpoint`, the stream's last one or None before its first, says how keys are written and how many partitions a
+    topic has. Methods raise `BrokerUnavailable` or `BrokerFatal`, what `check_keys` raises, and what a registry does
+    that does not answer or refuses.
     """
-    pattern = changes_pattern(wiring.layout(config.kafka, connection))
-    registry = wiring.registry(config.kafka)
-    if not go_on:
-        compare(config, connection, registry)
-    keys, values = _Decoder(registry, "key"), _Decoder(registry, "envelope", "flat")
-    decode = partial(_event, keys, values, connection.name, partitions)
-    client = config.kafka.properties()
-    found = reader.records(client, pattern, from_beginning=from_beginning, until_end=until_end, go_on=go_on)
-    return map(decode, found)
+
+    def __init__(
+        self, client: Settings, layout: Layout, registry: Registry | None, checkpoint: Checkpoint | None
+    ) -> None:
+        self._client = client
+        self._layout = layout
+        self._registry = registry
+        self._checkpoint = checkpoint
+
+    def check_keys(self) -> str:
+        """Return that keys are written as before, in a sentence.
+
+        Raises `RegistryChanged` or `KeySchemaChanged` where they would not be: what is registered then would get in the
+        way of a restored registry, and every record of ours looks foreign.
+        """
+        recorded = self._checkpoint.key_schema_id if self._checkpoint else None
+        if recorded is None or not recorded.framing:
+            return "none were written yet"
+        check_recorded(self._registry, recorded, self._layout.connection)
+        return f"written with the schema {recorded.id}, as before"
+
+    def tail(self, *, from_beginning: bool, until_end: bool) -> Iterator[Entry]:
+        """Yield events as they come, from the first there is or from now on; without `until_end` it never ends."""
+        self.check_keys()
+        pattern = self._layout.changes_pattern
+        found = reader.records(self._client, pattern, from_beginning=from_beginning, until_end=until_end)
+        return map(self._decode({}), found)
+
+    def events(self, begin: Mapping[Place, int] = _BEGINNING) -> Iterator[Entry]:
+        """Yield the events that there are now, from the offsets `begin` on, else from the first of a partition.
+
+        A record is foreign too where it is not in its key's partition. Keys are not checked where a read goes on.
+        """
+        if not begin:
+            self.check_keys()
+        partitions = self._checkpoint.partitions if self._checkpoint else {}
+        pattern = self._layout.changes_pattern
+        found = reader.records(self._client, pattern, from_beginning=True, until_end=True, go_on=begin)
+        return map(self._decode(partitions), found)
+
+    def foreign(self, newest: int | None = None) -> Sequence[Foreign]:
+        """Return what stands in the changes topics and was not written by contentwire.
+
+        `newest`: how many records of each partition are looked at, None for all.
+        """
+        begin: dict[Place, int] = {}
+        if newest is not None:
+            ends = reader.ends(self._client, self._layout.changes_pattern)
+            begin = {place: max(end - newest, 0) for place, end in ends.items()}
+        standing = Standing()
+        for entry in self.events(begin):
+            standing.note(*entry.standing())
+        return standing.found
+
+    def dead_letters(self) -> Iterator[Entry]:
+        """Yield the dead letters that the topic still holds, oldest first; `raw` is the item's bytes."""
+        self.check_keys()
+        pattern = re.compile(re.escape(self._layout.letters_topic))
+        decode = partial(_letter, _Decoder(self._registry, "dead_letter"))
+        return map(decode, reader.records(self._client, pattern, from_beginning=True, until_end=True))
+
+    def _decode(self, partitions: Mapping[str, int]) -> Callable[[Consumed], Entry]:
+        keys, values = _Decoder(self._registry, "key"), _Decoder(self._registry, "envelope", "flat")
+        return partial(_event, keys, values, self._layout.connection, partitions)
 
 
 class Live:
     """What consumers hold of a stream: the index keys of live entities that are `chosen`, with their content types."""
 
     def __init__(
-        self, config: Config, connection: Connection, chosen: Callable[[EntityKey, str | None], bool] = lambda *_: True
+        self, published: PublishedRecords, chosen: Callable[[EntityKey, str | None], bool] = lambda *_: True
     ) -> None:
-        written = partitions(config, connection)
-        self._events = partial(events, config, connection, from_beginning=True, until_end=True, partitions=written)
+        self._published = published
         self._chosen = chosen
         self._read_to: dict[Place, int] = {}
         self._keys: dict[bytes, str | None] = {}
 
     def read(self) -> Mapping[bytes, str | None]:
         """Read to the end, from where the last call has ended; return what there is. Raises what `events` raises."""
-        for entry in self._events(go_on=self._read_to):
+        for entry in self._published.events(self._read_to):
             record = entry.record
             self._read_to[record.topic, record.partition] = record.offset + 1
             if not entry.foreign:
@@ -139,79 +142,6 @@ class Live:
             self._keys.pop(codec.encode_key(key), None)
         elif self._chosen(key, entity["content_type"]):
             self._keys[codec.encode_key(key)] = entity["content_type"]
-
-
-def partitions(config: Config, connection: Connection) -> Mapping[str, int]:
-    """Return how many partitions each changes topic has that was written to."""
-    checkpoint = _checkpoint(config, connection)
-    return checkpoint.partitions if checkpoint else {}
-
-
-def compare(config: Config, connection: Connection, at: Registry | None) -> str:
-    """Return that keys are written as before, in a sentence.
-
-    Raises `RegistryChanged` or `KeySchemaChanged` where they would not be: what is registered then would get in the way
-    of a restored registry, and every record of ours looks foreign. Needs the broker, for the stream's checkpoint.
-    """
-    checkpoint = _checkpoint(config, connection)
-    if checkpoint is None or not checkpoint.key_schema_id.framing:
-        return "none were written yet"
-    check_recorded(at, checkpoint.key_schema_id, connection.name)
-    return f"written with the schema {checkpoint.key_schema_id.id}, as before"
-
-
-def foreign(
-    config: Config, connection: Connection, partitions: Mapping[str, int], *, newest: int | None = None
-) -> Sequence[Foreign]:
-    """Return what stands in the changes topics and was not written by contentwire.
-
-    `partitions` as `events` takes it; `newest`: how many records of each partition are looked at, None for all. Raises
-    what `events` raises.
-    """
-    begin: dict[Place, int] = {}
-    if newest is not None:
-        ends = reader.ends(config.kafka.properties(), changes_pattern(wiring.layout(config.kafka, connection)))
-        begin = {place: max(end - newest, 0) for place, end in ends.items()}
-    standing = Standing()
-    for entry in events(config, connection, from_beginning=True, until_end=True, go_on=begin, partitions=partitions):
-        standing.note(*entry.standing())
-    return standing.found
-
-
-def _checkpoint(config: Config, connection: Connection) -> Checkpoint | None:
-    topic = wiring.layout(config.kafka, connection).state_topic
-    cluster = Cluster(config.kafka.properties())
-    if topic not in cluster.topics():
-        return None
-    try:
-        return cluster.last_checkpoint(topic, connection.name)
-    except ForeignRecord:
-        return cluster.read_state(topic, connection.name)[0]
-    except StateTooNew:
-        return None
-
-
-def dead_letters(config: Config, connection: Connection) -> Iterator[Entry]:
-    """Yield the dead letters that the topic still holds, oldest first; `raw` is the item's bytes. As `events` else."""
-    pattern = re.compile(re.escape(wiring.layout(config.kafka, connection).letters_topic))
-    registry = wiring.registry(config.kafka)
-    compare(config, connection, registry)
-    decode = partial(_letter, _Decoder(registry, "dead_letter"))
-    return map(decode, reader.records(config.kafka.properties(), pattern, from_beginning=True, until_end=True))
-
-
-def newest(entries: Iterable[Entry], limit: int | None) -> Collection[Entry]:
-    """Return the last `limit` entries, or all."""
-    return deque(entries, maxlen=limit)
-
-
-def changes_pattern(layout: Layout) -> re.Pattern[str]:
-    """Return what the names of all changes topics of a stream match, and nothing else does."""
-    known = {"prefix": re.escape(layout.prefix), "connection": re.escape(layout.connection)}
-    parts = re.split(r"\{(\w+)\}", layout.topic)
-    pattern = "".join((known | _ANY)[part] if at % 2 else re.escape(part) for at, part in enumerate(parts))
-    reserved = "|".join(map(re.escape, (layout.state_topic, layout.letters_topic)))
-    return re.compile(f"(?!(?:{reserved})$){pattern}")
 
 
 class _Decoder:
@@ -280,11 +210,3 @@ def _letter(values: _Decoder, record: Consumed) -> Entry:
 
 def _foreign(record: Consumed, why: str) -> Entry:
     return Entry(record, None, None, Foreign(record.topic, record.partition, record.offset, record.key, why))
-
-
-def _readable(raw: bytes) -> str:
-    return raw.decode("utf-8", "backslashreplace")
-
-
-def _line(*cells: str) -> str:
-    return " ".join(f"{plain(cell):<{width}}" for cell, width in zip(cells, _WIDTHS, strict=False)).rstrip()

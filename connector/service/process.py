@@ -76,11 +76,12 @@ class Service:
         self._error: Exception | None = None
 
     def _supervise(self, config: Config) -> Supervisor:
-        name = peers.client_id(wiring.signature(config))
+        self._streams = wiring.streams(config)
+        name = peers.client_id(wiring.signature(self._streams))
         self._client = {"client.id": name, **config.kafka.properties()}
         owner = self._client["client.id"]
         mask = self._session.mask
-        plans = [wiring.plan(config, each, owner=owner, mask=mask) for each in config.connections.values()]
+        plans = [stream.spec(owner=owner, mask=mask) for stream in self._streams]
         supervisor = Supervisor(plans, self._client, config.kafka.prefix, self._metrics, once=self._once, mask=mask)
         supervisor.give_up_after = self._give_up_after
         return supervisor
@@ -160,9 +161,8 @@ class Service:
         # Its errors say why there is no connection; and nothing has begun that a signal would have to wait for.
         Cluster(self._client, timeout=self._patience).topics()
         self._begun = True
-        layouts = [wiring.layout(self._config.kafka, each) for each in self._config.connections.values()]
         wake_ups = webhook_relay.spec(self._config.kafka.prefix, self._config.kafka.replication_factor)
-        self._outcome = self._supervisor.run((layout.state_spec() for layout in layouts), wake_ups)
+        self._outcome = self._supervisor.run((each.layout.state_spec() for each in self._streams), wake_ups)
         return self._next is not None and not self._received
 
     def _reload(self) -> None:

@@ -6,24 +6,21 @@ Reads only: the stream's state, its owner and the consumer group are not touched
 import time
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from functools import partial
 from hashlib import blake2b
 from types import MappingProxyType
 from typing import Any, Final, Literal
 
 import msgspec
 
-from connector import vendors, wiring
-from connector.config.settings import Config, Connection
 from connector.console import table
 from connector.events.codec import encode_key
 from connector.events.index import Index
-from connector.kafka import published as records
-from connector.kafka.cluster import Cluster
 from connector.kafka.foreign_records import Foreign, remedy, told
+from connector.kafka.published import PublishedRecords
 from connector.model.change import EntityKey
 from connector.model.checkpoint import Checkpoint
 from connector.verify.sides import Delivered, Progress, Published, Trace
+from connector.wiring import ConfiguredStream
 
 Kind = Literal["missing", "stale", "extra"]
 
@@ -210,48 +207,45 @@ class Comparison:
         return removed_at is None or ours.clock // 1000 < removed_at // 1000
 
 
-def verify(config: Config, connection: Connection, *, shallow: bool, progress: Progress) -> Report:
+def verify(stream: ConfiguredStream, *, shallow: bool, progress: Progress) -> Report:
     """Compare what the CMS delivers with what consumers hold.
 
     Keys that differ are looked at again until the stream has had time for its next walk: both sides may have changed
-    meanwhile. Raises `Unreachable`, or another `ConnectorError` where one of both sides cannot be read.
+    meanwhile. Raises `Unreachable`, or another `ConnectorError` where one of both sides cannot be read, or where the
+    stream has no checkpoint: there is nothing to compare before its first run.
     """
-    vendor = vendors.find(connection.vendor)(connection.name, connection.settings)
-    source = wiring.open_source(connection, vendor)
-    start = Checkpoint(stream=connection.name, page_size=connection.settings.page_size or 100)
-    policy = wiring.policy(config.kafka, connection)
-    delivered = Delivered(source, policy, start, progress)
-    published = Published(policy.content_members, progress)
-    written = records.partitions(config, connection)
-    events = partial(records.events, config, connection, from_beginning=True, until_end=True, partitions=written)
+    records = stream.published_at(stream.committed())
+    source = stream.source()
+    start = Checkpoint(stream=stream.name, page_size=stream.connection.settings.page_size or 100)
+    delivered = Delivered(source, stream.policy, start, progress)
+    published = Published(stream.policy.content_members, progress)
     comparison = Comparison(delivered, published, shallow=shallow)
     try:
         delivered.read()
-        published.take(events(go_on=published.go_on))
+        published.take(records.events(published.go_on))
         comparison.look_at_all()
-        aside = comparison.set_aside(_letters(config, connection)) if comparison.differences else 0
-        for left in comparison.settle(connection.poll_interval + _MARGIN):
+        aside = comparison.set_aside(_letters(records)) if comparison.differences else 0
+        for left in comparison.settle(stream.connection.poll_interval + _MARGIN):
             what = f"waiting up to {left:.0f} s for the stream's next walk, keys that differ"
             progress(what, len(comparison.differences))
             delivered.read()
-            published.take(events(go_on=published.go_on))
-        aside += comparison.set_aside(_letters(config, connection)) if comparison.differences else 0
+            published.take(records.events(published.go_on))
+        aside += comparison.set_aside(_letters(records)) if comparison.differences else 0
     finally:
         source.close()
-    differences = _judged(config, connection, comparison.differences.values())
+    differences = _judged(stream, comparison.differences.values())
     return Report(
         dict(sorted(comparison.equal.items())), differences, len(delivered.unreadable), aside, published.standing.found
     )
 
 
-def _judged(config: Config, connection: Connection, found: Iterable[Difference]) -> tuple[Difference, ...]:
+def _judged(stream: ConfiguredStream, found: Iterable[Difference]) -> tuple[Difference, ...]:
     """Return differences by key, with what the stream itself knows of those that are too much."""
     differences = sorted(found, key=lambda each: each.key)
     if not any(each.kind == "extra" for each in differences):
         return tuple(differences)
-    topic = wiring.layout(config.kafka, connection).state_topic
-    cluster = Cluster(config.kafka.properties())
-    index = cluster.index(topic, connection.name) if topic in cluster.topics() else Index()
+    cluster, topic = stream.cluster, stream.layout.state_topic
+    index = cluster.index(topic, stream.name) if topic in cluster.topics() else Index()
     return tuple(msgspec.structs.replace(each, unknown=_unknown(each, index)) for each in differences)
 
 
@@ -272,6 +266,6 @@ def _millis(clock: int | None) -> int | None:
     return None if clock is None else clock // 1000
 
 
-def _letters(config: Config, connection: Connection) -> set[bytes]:
-    letters = [entry.value for entry in records.dead_letters(config, connection) if entry.value]
+def _letters(records: PublishedRecords) -> set[bytes]:
+    letters = [entry.value for entry in records.dead_letters() if entry.value]
     return {blake2b(letter["raw"], digest_size=16).digest() for letter in letters}

@@ -21,12 +21,12 @@ from confluent_kafka import Producer
 
 from connector import logs, wiring
 from connector.config.load import load
-from connector.config.settings import Config, Connection
 from connector.kafka import state_topic
 from connector.kafka.client import Settings
 from connector.service.metrics import Metrics
 from connector.service.supervisor import Supervisor
 from connector.stream.spec import Plan
+from connector.wiring import ConfiguredStream
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -154,22 +154,22 @@ class SteppingSupervisor(Supervisor):
         self.steps.around(PROCESS, "revoked", super().revoked)(topics, lost=lost)
 
 
-def plan(config: Config, connection: Connection, steps: Steps) -> Plan:
-    """Return the plan of a connection, its seams wrapped."""
+def plan(stream: ConfiguredStream, steps: Steps) -> Plan:
+    """Return the plan of a stream, its seams wrapped."""
 
     def producer(*args: Any, **kwargs: Any) -> SteppingProducer:
-        return SteppingProducer(steps, connection.name, Producer(*args, **kwargs))
+        return SteppingProducer(steps, stream.name, Producer(*args, **kwargs))
 
-    return wiring.plan(config, connection, producer=producer, transport=SteppingTransport(steps, connection.name))
+    return stream.spec(producer=producer, transport=SteppingTransport(steps, stream.name))
 
 
-def step_around_the_read(config: Config, steps: Steps) -> None:
+def step_around_the_read(streams: Sequence[ConfiguredStream], steps: Steps) -> None:
     """Step around recovery's read of the state: before it, the stream is fenced and the end of its state is known."""
-    streams = {wiring.layout(config.kafka, each).state_topic: each.name for each in config.connections.values()}
+    names = {stream.layout.state_topic: stream.name for stream in streams}
     read = state_topic.read
 
     def stepped(client: Settings, topic: str, *args: Any) -> int:
-        return steps.around(streams[topic], "read", read)(client, topic, *args)
+        return steps.around(names[topic], "read", read)(client, topic, *args)
 
     setattr(state_topic, "read", stepped)  # noqa: B010  an assignment to a function is a type error
 
@@ -180,12 +180,13 @@ def main(arguments: Sequence[str]) -> int:
     config = load(Path(orders.config), os.environ)
     logs.configure(sys.stderr, json=True, level="info", secrets=config.secrets())
     steps = Steps(orders)
-    step_around_the_read(config, steps)
-    plans = [plan(config, each, steps) for each in config.connections.values()]
+    streams = wiring.streams(config)
+    step_around_the_read(streams, steps)
+    plans = [plan(stream, steps) for stream in streams]
     supervisor = SteppingSupervisor(plans, config.kafka.properties(), config.kafka.prefix, Metrics(), once=orders.once)
     supervisor.steps = steps
     signal.signal(signal.SIGTERM, lambda *_: supervisor.stop())
-    outcome = supervisor.run([wiring.layout(config.kafka, each).state_spec() for each in config.connections.values()])
+    outcome = supervisor.run([stream.layout.state_spec() for stream in streams])
     return 0 if outcome == "current" else 1
 
 

@@ -25,6 +25,7 @@ from connector.service.supervisor import Outcome, Supervisor
 from connector.simulator import Simulator
 from connector.stream.spec import Pace
 from connector.verify.proof import verify
+from connector.wiring import ConfiguredStream
 from tests.faults import child
 from tests.faults.child import Orders
 from tests.faults.proof import Ledger, Seen, prove, read
@@ -165,26 +166,22 @@ class Deployment:
     def try_to_follow(self, *, producer: ProducerFactory = REAL_PRODUCER) -> Outcome:
         """Follow every stream in this process until it is current or cannot become so."""
         config = self.config()
-        plans = [
-            msgspec.structs.replace(wiring.plan(config, connection, producer=producer), pace=_PACE)
-            for connection in config.connections.values()
-        ]
+        streams = wiring.streams(config)
+        plans = [msgspec.structs.replace(each.spec(producer=producer), pace=_PACE) for each in streams]
         supervisor = Supervisor(plans, config.kafka.properties(), self.prefix, Metrics(), once=True)
         supervisor.give_up_after = _PATIENCE
-        return supervisor.run([wiring.layout(config.kafka, each).state_spec() for each in config.connections.values()])
+        return supervisor.run([stream.layout.state_spec() for stream in streams])
 
     def differences(self, vendor: str) -> int:
         """Return on how many keys `contentwire verify` sees the CMS and the topic disagree."""
-        config = self.config()
-        report = verify(config, config.connections[vendor], shallow=False, progress=lambda *_: None)
+        stream = ConfiguredStream(self.config(), vendor)
+        report = verify(stream, shallow=False, progress=lambda *_: None)
         return len(report.differences)
 
     def snapshot_all(self, vendor: str) -> None:
         """Do what `contentwire snapshot NAME --all` does."""
-        config = self.config()
-        takeover.take_over(
-            config, config.connections[vendor], partial(takeover.snapshot, anew="all", allow_deletes=False)
-        )
+        stream = ConfiguredStream(self.config(), vendor)
+        takeover.take_over(stream, partial(takeover.snapshot, anew="all", allow_deletes=False))
 
     def change(self, edits: Edits) -> None:
         """Change content, and note what each stream must tell of it."""

@@ -7,6 +7,7 @@ from confluent_kafka.admin import AdminClient
 
 from connector.commands import takeover
 from connector.config.load import load
+from connector.wiring import ConfiguredStream
 from tests.command import Ended, Workplace
 from tests.scripted import ITEM, ONCE, Place, case, rows, served
 from tests.topics import remove
@@ -108,15 +109,14 @@ def test_what_the_stream_deletes_meanwhile_is_deleted_once(place: Place) -> None
     with served([entry(item, "stays"), entry(item, "leaves")]) as cms:
         workplace = place(cms)
         assert workplace.run(*ONCE).code == 0
-        loaded = load(workplace.path, workplace.environ)
-        blog = loaded.connections["blog"]
-        live = takeover.held(loaded, blog, "all")
+        blog = ConfiguredStream(load(workplace.path, workplace.environ), "blog")
+        live = takeover.held(blog, "all")
         assert live
         assert len(live.read()) == 2
         gone = {"sys": {"id": "leaves", "type": "DeletedEntry", "revision": 1, "deletedAt": "2024-09-01T10:00:00.000Z"}}
         cms.release([gone])
         cms.initial = [entry(item, "stays")]
         assert workplace.run(*ONCE).code == 0
-        takeover.take_over(loaded, blog, partial(takeover.snapshot, anew="all", allow_deletes=False), live)
+        takeover.take_over(blog, partial(takeover.snapshot, anew="all", allow_deletes=False), live)
         assert workplace.run(*ONCE).code == 0
         assert [op for op, _ in rows(workplace)].count("d") == 1

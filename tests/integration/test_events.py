@@ -59,9 +59,10 @@ class Deployment:
                 text += f'{setting} = {{ env = "{variable}" }}\n' if setting in SECRETS else f'{setting} = "{value}"\n'
         self._path.write_text(text)
         loaded = load(self._path, environ)
-        plans = [wiring.plan(loaded, each) for each in loaded.connections.values()]
+        streams = wiring.streams(loaded)
+        plans = [stream.spec() for stream in streams]
         supervisor = Supervisor(plans, loaded.kafka.properties(), loaded.kafka.prefix, Metrics(), once=True)
-        return supervisor.run([wiring.layout(loaded.kafka, each).state_spec() for each in loaded.connections.values()])
+        return supervisor.run([stream.layout.state_spec() for stream in streams])
 
     def read(self, name: str, topic: str = "changes") -> list[Seen]:
         """Return everything a read_committed consumer sees."""

@@ -26,7 +26,7 @@ def signature(tmp_path: Path, kafka: str = "", connection: str = "") -> str:
     """Return the signature of a configuration."""
     path = tmp_path / "c.toml"
     path.write_text(TOML.format(kafka=kafka, connection=connection))
-    return wiring.signature(load(path, {"T": "tok-1-secret", "U": "tok-2-secret"}))
+    return wiring.signature(wiring.streams(load(path, {"T": "tok-1-secret", "U": "tok-2-secret"})))
 
 
 def test_a_member_differs_by_its_signature_alone() -> None:

@@ -188,7 +188,8 @@ def test_a_slash_at_the_end_of_the_url_does_not_matter(scripted: ScriptedRegistr
         f'[kafka]\nbootstrap_servers = "localhost:9092"\nregistry = {{ url = "{scripted.url}//" }}\n'
         '[connections.blog]\nvendor = "contentful"\nspace = "s"\ntoken = { env = "T" }\n'
     )
-    registry = wiring.registry(load(path, {"T": "t0ken-secret"}).kafka)
+    (stream,) = wiring.streams(load(path, {"T": "t0ken-secret"}))
+    registry = stream.registry
     assert registry
     with closing(registry):
         registry.register("T-key", SCHEMA)

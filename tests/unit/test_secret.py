@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from connector import vendors
 from connector.cli.session import Session
 from connector.config.load import load
 from connector.config.reading import Reading
@@ -108,12 +107,11 @@ def test_a_secret_that_is_missing_is_never_sent(tmp_path: Path) -> None:
     path = tmp_path / "contentwire.toml"
     path.write_text(TWO)
     session = Session(path, debug=False, environ={"KAFKA": "kafka-secret"})
-    _, blog = session.connection("blog", cms=False, registry=False)
-    vendor = vendors.find("contentful")("blog", blog.settings)
+    stream = session.stream("blog", cms=False, registry=False)
     with pytest.raises(ConfigError, match=r"connections\.blog\.token: the environment variable BLOG is not set"):
-        vendor.probe()
+        stream.vendor.probe()
     with pytest.raises(ConfigError, match=r"connections\.blog\.proxy: the environment variable PROXY is not set"):
-        blog.proxy_to("https://cdn.contentful.com")
+        stream.connection.proxy_to("https://cdn.contentful.com")
 
 
 def test_a_literal_is_refused_also_where_it_is_not_used(tmp_path: Path) -> None:

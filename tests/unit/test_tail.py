@@ -4,9 +4,10 @@ import re
 
 import pytest
 
+from connector.cli.render import event_line
 from connector.console import plain
 from connector.kafka.layout import Layout
-from connector.kafka.published import Entry, changes_pattern
+from connector.kafka.published import Entry
 from connector.kafka.reader import Consumed
 from connector.model.change import EntityKey
 
@@ -28,7 +29,7 @@ VERDICT = {"op": "u", "ts_ms": 3_500, "origin": "delta", "change_type": "publish
 )
 def test_the_pattern_matches_every_changes_topic_and_no_other(template: str) -> None:
     """Whatever the template routes by, its topics are found; state, dead letters and other connections are not."""
-    pattern = changes_pattern(Layout(prefix="p", connection="blog", topic=template))
+    pattern = Layout(prefix="p", connection="blog", topic=template).changes_pattern
     other = Layout(prefix="p", connection="blog2", topic=template)
     for kind in ("entry", "asset", "content_type"):
         for locale in ("*", "de-DE"):
@@ -43,20 +44,20 @@ def test_an_event_is_one_readable_line() -> None:
     """Op, table, id, locale, revision (0 is one) and freshness, in both envelopes."""
     debezium = {"before": None, "after": ENTITY, "source": SOURCE, **VERDICT}
     flat = {**ENTITY, **VERDICT, "table": "post", "source_ts_ms": 1_000}
-    assert Entry(RECORD, KEY, debezium).event().split() == ["u", "post", "e1", "*", "r0", "2.5", "s", "delta"]
-    assert Entry(RECORD, KEY, flat).event() == Entry(RECORD, KEY, debezium).event()
+    assert event_line(Entry(RECORD, KEY, debezium)).split() == ["u", "post", "e1", "*", "r0", "2.5", "s", "delta"]
+    assert event_line(Entry(RECORD, KEY, flat)) == event_line(Entry(RECORD, KEY, debezium))
 
 
 def test_a_delete_shows_what_is_gone_and_its_tombstone_follows() -> None:
     """A delete's line comes from `before`; a tombstone's from its key."""
     delete = {"before": {**ENTITY, "revision": None}, "after": None, "source": SOURCE, **VERDICT, "op": "d"}
-    assert Entry(RECORD, KEY, delete).event().split() == ["d", "post", "e1", "*", "2.5", "s", "delta"]
-    assert Entry(RECORD, KEY, None).event().split() == ["t", "(tombstone)", "e1", "*"]
+    assert event_line(Entry(RECORD, KEY, delete)).split() == ["d", "post", "e1", "*", "2.5", "s", "delta"]
+    assert event_line(Entry(RECORD, KEY, None)).split() == ["t", "(tombstone)", "e1", "*"]
 
 
 def test_a_line_cannot_move_the_cursor_of_a_terminal() -> None:
     """Control characters of a CMS are shown, not obeyed."""
-    line = Entry(RECORD, {**KEY, "id": "e\x1b[2J\n1"}, None).event()
+    line = event_line(Entry(RECORD, {**KEY, "id": "e\x1b[2J\n1"}, None))
     assert line.isprintable()
     assert plain("déjà vu") == "déjà vu"
     assert re.search(r"\\x1b", line)

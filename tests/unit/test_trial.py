@@ -6,12 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from connector.cms.vendor import Vendor
 from connector.commands import check_cms
 from connector.config.load import load
-from connector.config.settings import Config, Connection
 from connector.errors import SourceRejected
-from connector.vendors import find
+from connector.wiring import ConfiguredStream
 from tests.scriptedcms import ScriptedCms
 
 ENTRY = {
@@ -34,33 +32,31 @@ def _cms() -> Iterator[ScriptedCms]:
         yield cms
 
 
-def configured(tmp_path: Path, cms: ScriptedCms, *lines: str) -> tuple[Config, Connection, Vendor]:
-    """Return a configuration that follows the scripted space, and its parts."""
+def configured(tmp_path: Path, cms: ScriptedCms, *lines: str) -> ConfiguredStream:
+    """Return a configured stream that follows the scripted space."""
     path = tmp_path / "contentwire.toml"
     text = '[kafka]\nbootstrap_servers = "k:9092"\n[connections.c]\nvendor = "contentful"\nspace = "s"\n'
     path.write_text(text + f'token = {{ env = "T" }}\nbase_url = "{cms.url}"\n' + "\n".join(lines))
-    config = load(path, {"T": "token"})
-    connection = config.connections["c"]
-    return config, connection, find("contentful")("c", connection.settings)
+    return ConfiguredStream(load(path, {"T": "token"}), "c")
 
 
 def test_a_filter_that_the_api_refuses_is_found(tmp_path: Path, cms: ScriptedCms) -> None:
     """The probe knows nothing of the filter: only the request that a run begins with does."""
-    config, connection, vendor = configured(tmp_path, cms, FILTER)
-    assert check_cms.concerns(connection) == ["api_filter"]
-    assert check_cms.probe(connection, vendor)
+    stream = configured(tmp_path, cms, FILTER)
+    assert check_cms.concerns(stream) == ["api_filter"]
+    assert check_cms.probe(stream)
     cms.refusals = [(400, {}, json.dumps(REFUSED).encode())]
     with pytest.raises(SourceRejected, match=r"it refuses api_filter\.content_type$"):
-        check_cms.first_page(config, connection, vendor)
+        check_cms.first_page(stream)
     assert "content_type=nope" in cms.requests[-1]
 
 
 def test_a_filter_that_matches_nothing_is_told(tmp_path: Path, cms: ScriptedCms) -> None:
     """Some APIs answer an unknown type with an empty page."""
     cms.initial = []
-    _, (remark,) = check_cms.first_page(*configured(tmp_path, cms, FILTER))
+    _, (remark,) = check_cms.first_page(configured(tmp_path, cms, FILTER))
     assert remark.setting == "api_filter"
-    assert check_cms.first_page(*configured(tmp_path, cms))[1] == []
+    assert check_cms.first_page(configured(tmp_path, cms))[1] == []
 
 
 @pytest.mark.parametrize(
@@ -74,7 +70,7 @@ def test_a_filter_that_matches_nothing_is_told(tmp_path: Path, cms: ScriptedCms)
 )
 def test_a_choice_that_leaves_nothing_is_told(tmp_path: Path, cms: ScriptedCms, line: str, named: str | None) -> None:
     """A type that is misspelt publishes nothing, in silence."""
-    found, remarks = check_cms.first_page(*configured(tmp_path, cms, line))
+    found, remarks = check_cms.first_page(configured(tmp_path, cms, line))
     assert found == "an initial sync is answered with 1 items at first"
     assert [remark.setting for remark in remarks] == ([named] if named else [])
 
@@ -83,17 +79,17 @@ def test_items_that_cannot_be_understood_are_told(tmp_path: Path, cms: ScriptedC
     """Before they become dead letters, or stop the stream."""
     cms.initial = [ENTRY, {"sys": {"type": "Hologram", "id": "h1"}}]
     for line, follows in (("", "would become dead letters"), ('malformed = "stop"', "would stop the stream")):
-        _, (remark,) = check_cms.first_page(*configured(tmp_path, cms, line))
+        _, (remark,) = check_cms.first_page(configured(tmp_path, cms, line))
         assert (remark.setting, follows in remark.what) == ("malformed", True)
 
 
 def test_one_refusal_is_doubted(tmp_path: Path, cms: ScriptedCms, monkeypatch: pytest.MonkeyPatch) -> None:
     """A key that was just made works some seconds later; a second refusal in a row is believed."""
     monkeypatch.setattr(check_cms, "_MOMENT", 0.0)
-    _, connection, vendor = configured(tmp_path, cms)
+    stream = configured(tmp_path, cms)
     cms.refusals = [(401, {}, b"{}")]
-    assert check_cms.probe(connection, vendor)
+    assert check_cms.probe(stream)
     cms.refusals = [(401, {}, b"{}"), (401, {}, b"{}")]
     with pytest.raises(SourceRejected):
-        check_cms.probe(connection, vendor)
+        check_cms.probe(stream)
     assert cms.refusals == []

@@ -6,6 +6,7 @@ import pytest
 
 from connector.commands import check_settings
 from connector.config.load import load
+from connector.wiring import ConfiguredStream
 
 BLOG = 'vendor = "contentful"\nspace = "s"\ntoken = { env = "T" }\n'
 SHOP = 'vendor = "contentstack"\napi_key = { env = "T" }\nenvironment = "e"\ntoken = { env = "T" }\n'
@@ -16,7 +17,7 @@ def found(tmp_path: Path, connection: str, *, kafka: str = "", tables: str = "")
     path = tmp_path / "contentwire.toml"
     path.write_text(f'[kafka]\nbootstrap_servers = "k:9092"\n{kafka}\n[connections.c]\n{connection}\n{tables}')
     config = load(path, {"T": "token"})
-    remarks = list(check_settings.of_connection(config, config.connections["c"]))
+    remarks = list(check_settings.of_stream(ConfiguredStream(config, "c")))
     if config.kafka.registry:
         remarks += check_settings.of_registry(config.kafka.registry)
     assert all(each.what and each.hint for each in remarks)
