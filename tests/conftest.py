@@ -19,9 +19,9 @@ T = TypeVar("T")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark every test that uses the broker or the registry."""
+    """Mark every test that uses a broker or the registry."""
     for item in items:
-        if {"kafka", "registry"} & set(getattr(item, "fixturenames", ())):
+        if {"kafka", "own_kafka", "three_kafka", "registry"} & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.kafka)
 
 

@@ -2,7 +2,8 @@
 
 Requests are frames: length, api key, version, correlation id. In the answers to Metadata and FindCoordinator it puts
 its own ports in the place of the brokers', so that every connection of a client goes through it. The host stays the
-same, hence so does every length, and nothing else needs to be understood. Brokers must advertise `127.0.0.1`.
+same, hence so does every length, and nothing else needs to be understood but what `frames` reads of a refused batch.
+Brokers must advertise `127.0.0.1`.
 """
 
 import contextlib
@@ -13,6 +14,8 @@ from collections import Counter
 from collections.abc import Callable
 from enum import IntEnum
 from typing import Self
+
+from tests.faults.frames import Produce
 
 _HOST = "127.0.0.1"
 _ADVERTISED = b"\x00\x09127.0.0.1", b"\x0a127.0.0.1"  # as a string, and as a compact string
@@ -82,6 +85,40 @@ class Trap:
         self._released.set()
 
 
+class Refusal:
+    """Keeps the first batch for a topic from the broker until `answer` refuses it, and the next one until then.
+
+    `caught` is set when the first has come, `followed` when there is another for the same partition behind it: a client
+    with one request in flight never sends that.
+    """
+
+    def __init__(self, topic: str, error: int) -> None:
+        self.caught = threading.Event()
+        self.followed = threading.Event()
+        self._topic, self._error = topic, error
+        self._batch: Produce | None = None
+        self._link: _Link | None = None
+        self._answered = threading.Event()
+
+    def takes(self, link: "_Link", frame: bytes) -> bool:
+        """Look at a Produce request; return whether it is the one. The one behind it is held up here."""
+        batch = Produce.read(frame)
+        if self._batch is None and batch.topic == self._topic:
+            self._batch, self._link = batch, link
+            self.caught.set()
+            return True
+        if not self._answered.is_set() and self._batch and self._batch[1:] == batch[1:]:
+            self.followed.set()
+            self._answered.wait()
+        return False
+
+    def answer(self) -> None:
+        """Refuse the batch that was kept; let the one behind it go on to the broker. Once only."""
+        if self._batch and self._link and not self._answered.is_set():
+            self._link.reply(self._batch.refusal(self._error))
+        self._answered.set()
+
+
 class _Link:
     """One client connection and its connection to a broker, with a thread for each direction."""
 
@@ -107,6 +144,10 @@ class _Link:
         self._orphan = True
         _close(self._client)
 
+    def reply(self, frame: bytes) -> None:
+        """Answer the client in the broker's place."""
+        _send(self._client, frame)
+
     def close(self) -> None:
         """Close both sides."""
         _close(self._client)
@@ -115,6 +156,8 @@ class _Link:
     def _requests(self) -> None:
         while frame := _frame(self._client):
             api, _, correlation = struct.unpack_from(">hhi", frame, 4)
+            if api == Api.PRODUCE and self._proxy.refuses(self, frame):
+                continue
             self._apis[correlation] = api
             trap = self._proxy.meet(self, api)
             if trap:
@@ -153,6 +196,7 @@ class Proxy:
         self._lock = threading.Lock()
         self._links: list[_Link] = []
         self._traps: list[Trap] = []
+        self._refusals: list[Refusal] = []
         self._counts: Counter[int] = Counter()
         self._open = threading.Event()
         self._open.set()
@@ -169,6 +213,8 @@ class Proxy:
         self.heal()
         for trap in self._traps:
             trap.release()
+        for refusal in self._refusals:
+            refusal.answer()
         for listener in self._listeners.values():
             _close(listener)
         self.cut()
@@ -189,6 +235,11 @@ class Proxy:
     def hold_answer(self, api: Api, n: int = 1) -> Trap:
         """Set a trap for the answer to the `n`-th request from now on: the broker has done what was asked."""
         return self._set(Trap(api, n, answered=True))
+
+    def refuse(self, topic: str, error: int) -> Refusal:
+        """Have the first batch for a topic refused with an error of Kafka's, without the broker knowing of it."""
+        self._refusals.append(Refusal(topic, error))
+        return self._refusals[-1]
 
     def cut(self) -> None:
         """Close all connections; new ones are welcome."""
@@ -216,6 +267,10 @@ class Proxy:
         with self._lock:
             self._counts[api] += 1
             return next((trap for trap in self._traps if trap.takes(link, api)), None)
+
+    def refuses(self, link: _Link, frame: bytes) -> bool:
+        """Return whether a Produce request is kept from the broker, to be refused."""
+        return any(refusal.takes(link, frame) for refusal in self._refusals)
 
     def rewrite(self, api: int | None, frame: bytes) -> bytes:
         """Put our ports in the place of the brokers'."""
