@@ -5,29 +5,34 @@ What belongs to a bundle stands in `<bundle>.sha256`: digest, size and Maven coo
 
 import contextlib
 import fcntl
+import functools
 import hashlib
 import logging
+import os
 import shutil
+import ssl
 import sys
 import tarfile
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from http.client import HTTPException
 from pathlib import Path
-from typing import Any
+from urllib.request import urlopen
 
-from connector.devservers import extra
 from connector.errors import Unreachable
 
 _log = logging.getLogger(__name__)
 
 _PARALLEL = 6
 _TIMEOUT = 30
+_CHUNK = 64 * 1024
+_CENTRAL = "https://repo.maven.apache.org/maven2"
 _HINT = (
     "Kafka and the registry are fetched once; run again to go on with what is missing. Behind a proxy, set "
-    "HTTPS_PROXY. With a mirror of Maven Central, add 'central = <its URL>' under [repositories] in ~/.config/jgo.conf."
-    " Or set KAFKA_BOOTSTRAP (and SCHEMA_REGISTRY) to servers you have."
+    "HTTPS_PROXY. With a mirror of Maven Central, set MAVEN_REPOSITORY to its URL. Or set KAFKA_BOOTSTRAP (and "
+    "SCHEMA_REGISTRY) to servers you have."
 )
 
 Advance = Callable[[int], None]
@@ -50,6 +55,11 @@ class Artifact:
         """The name it has in the cache."""
         return f"{'-'.join(filter(None, (self.name, self.version, self.classifier)))}.{self.packaging}"
 
+    @property
+    def path(self) -> str:
+        """Where it is, below a repository's URL."""
+        return "/".join((*self.group.split("."), self.name, self.version, self.filename))
+
     def intact(self, path: Path) -> bool:
         """Whether the file at `path` is this very artifact."""
         return path.is_file() and path.stat().st_size == self.size and sha256(path) == self.sha256
@@ -57,20 +67,17 @@ class Artifact:
 
 @dataclass(frozen=True)
 class Library:
-    """Where archives are kept, the Maven repositories they come from, by name, and the folder that pins them.
-
-    Maven Central is asked too, and first, unless `repositories` gives another URL for `central`.
-    """
+    """Where archives are kept, the URL of the Maven repository they come from, and the folder that pins them."""
 
     cache: Path
-    repositories: Mapping[str, str]
+    repository: str = _CENTRAL
     pins: Path = Path(__file__).parent
 
     @classmethod
     def of_user(cls, environ: Mapping[str, str]) -> "Library":
-        """Return the user's cache directory, and the repositories of the user's jgo configuration."""
+        """Return the user's cache directory, and Maven Central, unless `MAVEN_REPOSITORY` names a mirror of it."""
         caches = Path(environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-        return cls(caches / "contentwire", extra("jgo.config").GlobalSettings.load().repositories)
+        return cls(caches / "contentwire", environ.get("MAVEN_REPOSITORY") or _CENTRAL)
 
     def fetch(self, bundle: str) -> tuple[Path, ...]:
         """Return the files of a bundle (`kafka-4.3.1`), each verified in this call.
@@ -112,48 +119,41 @@ class Library:
 
     def _download(self, bundle: str, wanted: list[Artifact], folder: Path) -> None:
         total = sum(artifact.size for artifact in wanted)
+        stopped = threading.Event()
         with (
             _progress(f"fetching {bundle}, {total / 1e6:.0f} MB in {len(wanted)} files", total) as advance,
             ThreadPoolExecutor(_PARALLEL) as pool,
         ):
-            stopped = threading.Event()
-            maven = self._maven(_emptied(folder / "incoming"), advance, stopped)
+
+            def arrived(size: int) -> None:
+                # The only way into a running download: without it, Ctrl-C would wait for the last byte.
+                if stopped.is_set():
+                    raise InterruptedError("another download failed, or the program ends")
+                advance(size)
+
             try:
-                for fetched in [pool.submit(_download, artifact, folder, maven) for artifact in wanted]:
+                for fetched in [pool.submit(self._fetch, artifact, folder, arrived) for artifact in wanted]:
                     fetched.result()
             finally:
                 stopped.set()
                 pool.shutdown(cancel_futures=True)
-                shutil.rmtree(folder / "incoming")
 
-    def _maven(self, staging: Path, advance: Advance, stopped: threading.Event) -> Any:
-        def arrived(size: int) -> None:
-            # The only way into a running download: without it, Ctrl-C would wait for the last byte.
-            if stopped.is_set():
-                raise InterruptedError("another download failed, or the program ends")
-            advance(size)
-
-        @contextlib.contextmanager
-        def progress(_filename: str, _size: int) -> Iterator[Advance]:
-            yield arrived
-
-        jgo = extra("jgo.maven")
-        resolver = jgo.PythonResolver(progress_callback=progress)
-        maven = jgo.MavenContext(resolver=resolver, repo_cache=staging, local_repos=[], timeout=_TIMEOUT)
-        maven.remote_repos.update(self.repositories)
-        return maven
-
-
-def _download(artifact: Artifact, folder: Path, maven: Any) -> None:
-    where = ", ".join(maven.remote_repos.values())
-    component = maven.project(artifact.group, artifact.name).at_version(artifact.version)
-    try:
-        arrived = component.artifact(artifact.classifier, artifact.packaging).resolve()
-    except (OSError, RuntimeError) as error:  # A refusal is jgo's RuntimeError, all of requests' errors are OSErrors.
-        raise Unreachable(f"cannot fetch {artifact.filename} from {where}: {error}", hint=_HINT) from error
-    if not artifact.intact(arrived):
-        raise Unreachable(f"{artifact.filename} from {where} is not the file with the pinned SHA-256", hint=_HINT)
-    arrived.replace(folder / artifact.filename)
+    def _fetch(self, artifact: Artifact, folder: Path, arrived: Advance) -> None:
+        url = f"{self.repository.rstrip('/')}/{artifact.path}"
+        part = folder / f"{artifact.filename}.part"
+        try:
+            with (
+                urlopen(url, timeout=_TIMEOUT, context=_certificates()) as response,  # noqa: S310  # what arrives is pinned
+                part.open("wb") as file,
+            ):
+                while chunk := response.read(_CHUNK):
+                    file.write(chunk)
+                    arrived(len(chunk))
+        except (OSError, HTTPException, ValueError) as error:
+            raise Unreachable(f"cannot fetch {artifact.filename} from {url}: {error}", hint=_HINT) from error
+        if not artifact.intact(part):
+            raise Unreachable(f"{artifact.filename} from {url} is not the file with the pinned SHA-256", hint=_HINT)
+        part.replace(folder / artifact.filename)
 
 
 @contextlib.contextmanager
@@ -177,10 +177,11 @@ def tree_digest(folder: Path) -> str:
     return hashlib.sha256(lines.encode()).hexdigest()
 
 
-def _emptied(folder: Path) -> Path:
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir()
-    return folder
+@functools.cache
+def _certificates() -> ssl.SSLContext:
+    from connector.cms import http, outbound  # noqa: PLC0415  # cost more than the check that nothing is to be fetched
+
+    return http.certificates(None, outbound.read(os.environ)[0])
 
 
 @contextlib.contextmanager

@@ -1,7 +1,7 @@
 """Pins the bundles anew: resolves what Kafka and the registry consist of, and writes their digests.
 
-Run by hand (`python -m connector.devservers.pin`) after a version was changed here and in `broker.py` or `apicurio.py`;
-the last line printed is the digest that `apicurio.py` names.
+Run by hand (`uv run --with 'jgo>=3.2,<4' python -m connector.devservers.pin`) after a version was changed here and in
+`broker.py` or `apicurio.py`; the last line printed is the digest that `apicurio.py` names.
 """
 
 import os
@@ -10,7 +10,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from connector.devservers import extra
+from jgo.maven import MavenContext
+
 from connector.devservers.artifacts import Library, sha256, tree_digest
 
 _KAFKA = "4.3.1"
@@ -19,14 +20,14 @@ _APICURIO = "3.3.3"
 
 
 def _main() -> None:
-    maven = extra("jgo.maven").MavenContext(repo_cache=Path(tempfile.mkdtemp()), local_repos=[])
+    maven = MavenContext(repo_cache=Path(tempfile.mkdtemp()), local_repos=[])
     roots, needed = maven.resolver.resolve([maven.create_dependency(f"org.apache.kafka:kafka_2.13:{_KAFKA}")])
     binding = maven.project("org.apache.logging.log4j", "log4j-slf4j-impl").at_version(_SLF4J_BINDING).artifact()
     _write(f"kafka-{_KAFKA}", [*(dependency.artifact for dependency in roots + needed), binding])
     application = maven.project("io.apicurio", "apicurio-registry-app").at_version(_APICURIO).artifact("all", "tar.gz")
     _write(f"apicurio-{_APICURIO}", [application])
     with tempfile.TemporaryDirectory() as cache:
-        unpacked = Library(Path(cache), Library.of_user(os.environ).repositories).unpack(f"apicurio-{_APICURIO}")
+        unpacked = Library(Path(cache), Library.of_user(os.environ).repository).unpack(f"apicurio-{_APICURIO}")
         sys.stdout.write(f"{tree_digest(unpacked)}\n")
 
 

@@ -213,9 +213,8 @@ def test_registry_registers_and_answers(registry: str, prefix: str) -> None:
 @pytest.mark.parametrize(("ci", "code", "outcome"), [("true", 1, "1 error"), ("", 0, "1 skipped")])
 def test_missing_broker_skips_locally_and_fails_in_ci(tmp_path: Path, ci: str, code: int, outcome: str) -> None:
     """Where no broker can be had, a test that needs one is skipped with the reason, and fails where CI is set."""
-    settings = tmp_path / "jgo.conf"
-    settings.write_text(f"[repositories]\ncentral = http://127.0.0.1:{free_ports(1)[0]}\n")
-    env = {**os.environ, "CI": ci, "XDG_CACHE_HOME": str(tmp_path), "JGO_CONFIG_FILE": str(settings)}
+    mirror = f"http://127.0.0.1:{free_ports(1)[0]}"
+    env = {**os.environ, "CI": ci, "XDG_CACHE_HOME": str(tmp_path), "MAVEN_REPOSITORY": mirror}
     env.pop("KAFKA_BOOTSTRAP", None)
 
     run = subprocess.run(

@@ -1,5 +1,6 @@
 """Archives are what was pinned, however the cache or the repository behaves."""
 
+import dataclasses
 import functools
 import hashlib
 import http.server
@@ -66,7 +67,7 @@ def library(tmp_path: Path, repository: Repository) -> Library:
     pins.mkdir()
     lines = (_pin(content, f"org.example:{name}:1.0:jar") for name, content in _JARS.items())
     (pins / "sample.sha256").write_text("".join(lines))
-    return Library(tmp_path / "cache", {"central": repository.url}, pins)
+    return Library(tmp_path / "cache", repository.url, pins)
 
 
 def _pin(content: bytes, coordinates: str) -> str:
@@ -112,14 +113,25 @@ def test_unreachable_repository_is_told_with_the_way_out(tmp_path: Path, library
     url = f"http://127.0.0.1:{free_ports(1)[0]}"
 
     with pytest.raises(Unreachable, match=f"cannot fetch one-1.0.jar from {url}") as raised:
-        Library(tmp_path / "other", {"central": url}, library.pins).fetch("sample")
+        Library(tmp_path / "other", url, library.pins).fetch("sample")
 
-    assert all(word in raised.value.hint for word in ("HTTPS_PROXY", "[repositories]", "KAFKA_BOOTSTRAP"))
+    assert all(word in raised.value.hint for word in ("HTTPS_PROXY", "MAVEN_REPOSITORY", "KAFKA_BOOTSTRAP"))
+
+
+def test_a_mirror_stands_in_for_maven_central(tmp_path: Path, library: Library, repository: Repository) -> None:
+    """`MAVEN_REPOSITORY` names where everything is fetched from; without it that is Maven Central."""
+    environ = {"XDG_CACHE_HOME": str(tmp_path / "user")}
+    mirrored = Library.of_user({**environ, "MAVEN_REPOSITORY": f"{repository.url}/"})
+
+    assert Library.of_user(environ).repository.endswith("/maven2")
+    fetched = dataclasses.replace(mirrored, pins=library.pins).fetch("sample")
+    assert [path.read_bytes() for path in fetched] == list(_JARS.values())
 
 
 def test_interrupted_fetch_goes_on(library: Library, repository: Repository) -> None:
     """What arrived before a failure is kept; what a killed fetch left half done does not disturb."""
-    (library.cache / "sample" / "incoming" / "org").mkdir(parents=True)
+    (library.cache / "sample").mkdir(parents=True)
+    (library.cache / "sample" / "one-1.0.jar.part").write_bytes(b"half of the fi")
     repository.offer("two", b"broken")
     with pytest.raises(Unreachable):
         library.fetch("sample")
@@ -135,7 +147,7 @@ def test_processes_that_fetch_at_once_fetch_once(library: Library, repository: R
     """Two processes on one empty cache both get intact archives, and each archive is fetched once."""
     program = (
         "from pathlib import Path; from connector.devservers.artifacts import Library;"
-        f"Library(Path({str(library.cache)!r}), {library.repositories!r}, Path({str(library.pins)!r})).fetch('sample')"
+        f"Library(Path({str(library.cache)!r}), {library.repository!r}, Path({str(library.pins)!r})).fetch('sample')"
     )
     processes = [subprocess.Popen([sys.executable, "-c", program]) for _ in range(2)]
 
