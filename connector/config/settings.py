@@ -252,7 +252,7 @@ class Connection(_Reached):
     poll_interval: Seconds = Field(default=30.0, ge=0.1, le=86_400)
     request_timeout: Seconds = Field(default=30.0, ge=1, le=600)
     max_response_bytes: int = Field(default=64 * 1024**2, ge=64 * 1024, le=900 * 1024**2)
-    snapshot_mode: Literal["initial", "initial_only", "never", "when_needed"] = "initial"
+    snapshot_mode: Literal["initial", "initial_only", "never"] = "initial"
     content_types: Names | None = None
     entity_types: EntityTypes | None = None
     locales: Names | None = None
@@ -267,6 +267,14 @@ class Connection(_Reached):
     def secrets(self) -> list[Secret]:
         """Return the connection's own secrets, as they are read from files and the environment."""
         return list(secrets_of(self))
+
+    @field_validator("snapshot_mode", mode="before")
+    @classmethod
+    def _ours(cls, mode: Any) -> Any:
+        # Debezium's users look for it.
+        if mode == "when_needed":
+            raise ValueError('write "initial", which takes a new snapshot when one is needed, as when_needed would')
+        return mode
 
 
 class ServerConfig(_Frozen):

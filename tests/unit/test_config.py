@@ -149,6 +149,10 @@ def test_every_problem_is_reported_at_once_with_its_path(problems: Problems) -> 
         (KAFKA + BLOG + "poll_interval = inf\n", "connections.blog.poll_interval: "),
         (KAFKA + BLOG + "poll_interval = true\n", "connections.blog.poll_interval: must be a valid number, not True"),
         (KAFKA + BLOG + 'snapshot_mode = "once"\n', "connections.blog.snapshot_mode: must be 'initial', "),
+        (
+            KAFKA + BLOG + 'snapshot_mode = "when_needed"\n',
+            'connections.blog.snapshot_mode: write "initial", which takes ',
+        ),
         (KAFKA + BLOG + "locales = []\n", "connections.blog.locales: must name at least one, or be left out"),
         (KAFKA + BLOG + 'entity_types = ["page"]\n', "connections.blog.entity_types[0]: must be 'entry', 'asset' or"),
         (KAFKA + BLOG + "locales = [1]\n", "connections.blog.locales[0]: must be a valid string, not 1"),

@@ -55,7 +55,7 @@ def test_a_setting_without_effect_is_named(tmp_path: Path, lines: str, named: se
         BLOG + 'allow_http = true\nbase_url = "http://cms.example.com"',
         BLOG + 'entity_types = ["entry", "asset"]\ncontent_types = ["page"]',
         BLOG + 'base_url = "https://cms.example.com"\nproxy = "http://p.example.com:3128"',
-        BLOG + 'snapshot_mode = "when_needed"\nrepublish = "all"',
+        BLOG + 'snapshot_mode = "initial"\nrepublish = "all"',
         SHOP + 'entity_types = ["entry", "content_type"]\nlocales = ["de"]',
         SHOP + 'entry_deleted_scope = "entry"\napi_filter = { type = "entry_published,entry_deleted" }',
     ],
