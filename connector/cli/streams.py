@@ -89,17 +89,18 @@ def resume(session: Session, connection: str, *, no_wait: bool, timeout: float) 
     return StreamStopped.exit_code if came.kind == "stopped" else Unreachable.exit_code
 
 
-@click.group()
+class _Checkpoints(click.Group):
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args[0] == "list":
+            ctx.fail("`contentwire status` lists them")
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=_Checkpoints)
 def checkpoints() -> None:
-    """Look at and move the resume points of streams."""
-
-
-@checkpoints.command(name="list")
-@json_option
-@click.pass_context
-def list_checkpoints(ctx: click.Context, *, as_json: bool) -> None:
-    """List the last checkpoint of every stream, with its owner."""
-    ctx.forward(status, as_json=as_json)
+    """Look at and move the resume point of a stream; `contentwire status` lists those of all."""
 
 
 @checkpoints.command()

@@ -42,7 +42,6 @@ CONTRACT = {
     "snapshot": {"connection", "everything", "allow_deletes"},
     "pause": {"connection"},
     "resume": {"connection"},
-    "checkpoints list": {"as_json"},
     "checkpoints show": {"connection"},
     "checkpoints reset": {"connection", "yes"},
     "checkpoints export": {"connection"},
@@ -141,6 +140,14 @@ def test_a_wrong_command_line_ends_with_2(workplace: Workplace, arguments: tuple
     assert (ended.code, ended.out) == (2, "")
     assert "Usage: contentwire" in ended.err
     assert "Traceback" not in ended.err
+
+
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_who_looks_for_a_list_of_checkpoints_is_sent_to_status(workplace: Workplace, options: tuple[str, ...]) -> None:
+    """One command lists all streams; the place where another would be expected names it."""
+    ended = workplace.run("checkpoints", "list", *options)
+    assert (ended.code, ended.out) == (2, "")
+    assert "`contentwire status` lists them" in ended.err
 
 
 def test_an_error_shows_its_traceback_only_on_demand(workplace: Workplace) -> None:
