@@ -12,7 +12,7 @@ from connector.events.assembler import Batch
 from connector.stream.publisher import Publisher
 from connector.stream.runner import Bounds
 
-SnapshotMode = Literal["initial", "initial_only", "never", "when_needed"]
+SnapshotMode = Literal["initial", "initial_only", "never"]
 
 
 class Parts(NamedTuple):

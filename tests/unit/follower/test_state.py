@@ -109,14 +109,13 @@ def test_never_takes_no_new_snapshot(simulator: Simulator, following: Following,
     assert following.checkpoint().epoch == 1
 
 
-@pytest.mark.parametrize("mode", ["initial", "when_needed"])
-def test_other_modes_take_a_new_snapshot_when_it_is_needed(
-    simulator: Simulator, store: MemoryStore, following: Following, mode: str
+def test_the_usual_mode_takes_a_new_snapshot_when_one_is_needed(
+    simulator: Simulator, store: MemoryStore, following: Following
 ) -> None:
     """The first one and every later one."""
-    following.become_current(snapshot_mode=mode)
+    following.become_current(snapshot_mode="initial")
     vanish(simulator, 1)
-    following.become_current(snapshot_mode=mode)
+    following.become_current(snapshot_mode="initial")
     assert_right(simulator, NAME, store.records)
 
 
