@@ -28,8 +28,8 @@ def producer(bootstrap: str, transactional_id: str) -> Producer:
 def commit(using: Producer, batch: Batch, state_topic: str) -> None:
     """Commit the records of a batch, its index records and checkpoint too; the commit waits for their delivery."""
     using.begin_transaction()
-    for topic, key, value, headers in batch.records:
-        _put(using, topic, value, key, headers)
+    for record in batch.records:
+        _put(using, record.topic, record.value, record.key, record.headers)
     for key, value in batch.state:
         _put(using, state_topic, value, key, [])
     using.commit_transaction(60)

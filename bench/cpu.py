@@ -15,38 +15,20 @@ from pydantic import SecretStr
 from connector.events import codec
 from connector.events.assembler import Assembler, Batch, Policy, Route
 from connector.events.envelope import Provenance
-from connector.events.index import Index
 from connector.model.change import EntityKey
 from connector.model.checkpoint import Checkpoint
 from connector.stream.publisher import Publisher
+from connector.testing import MemoryStore
 from connector.vendors.contentful import Contentful, ContentfulSettings
 
 ORIGIN = "https://cdn.contentful.com"
 
 
-class Discard:
-    """A store that forgets every batch."""
+class Discard(MemoryStore):
+    """A store that forgets what is committed."""
 
-    def __init__(self) -> None:
-        self.records = 0
-
-    def recover(self, _index: Index) -> None:
-        """Nothing was ever committed."""
-
-    def commit(self, batch: Batch) -> None:
-        """Count, and forget."""
-        self.records += len(batch.records)
-
-    def superseded(self) -> bool:
-        """Nobody else writes."""
-        return False
-
-    def end(self) -> int:
-        """Nothing grows."""
-        return 0
-
-    def close(self) -> None:
-        """Nothing to close."""
+    def apply(self, batch: Batch) -> None:
+        """Forget the batch."""
 
 
 def route(_key: EntityKey) -> Route:

@@ -81,6 +81,11 @@ def messages(reader: Consumer, partitions: int | None = None) -> Iterator[Messag
             raise KafkaException(error)
 
 
+def place(record: Message) -> tuple[int, int]:
+    """Return a record's partition and offset: the client's type knows messages without them, a record has both."""
+    return record.partition() or 0, record.offset() or 0
+
+
 def _own_schema() -> Any:
     return _parsed((SCHEMAS / "envelope.avsc").read_text(encoding="utf-8"))
 

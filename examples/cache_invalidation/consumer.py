@@ -34,7 +34,8 @@ def main(arguments: Sequence[str]) -> None:
         if message is not None:
             if value := message.value():
                 tags |= affected(decode(value))
-            purged[message.partition()] = message.offset() + 1
+            partition, offset = changes.place(message)
+            purged[partition] = offset + 1
         if message is None or len(tags) >= _TAGS:
             flush(reader, given, tags, purged)
     flush(reader, given, tags, purged)

@@ -29,8 +29,8 @@ def main(arguments: Sequence[str]) -> None:
     batches: dict[int, list[tuple[int, dict[str, Any]]]] = {}
     for message in changes.messages(reader, count if given.until_end else None):
         if message is not None and (value := message.value()):
-            batch = batches.setdefault(message.partition() or 0, [])
-            batch.append((message.offset() or 0, decode(value)))
+            partition, offset = changes.place(message)
+            batches.setdefault(partition, []).append((offset, decode(value)))
         if message is None or sum(map(len, batches.values())) >= _EVENTS:
             write(given.folder, batches)
             batches = {}

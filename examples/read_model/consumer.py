@@ -35,7 +35,8 @@ def main(arguments: Sequence[str]) -> None:
             # A tombstone (no value) follows each delete: nothing is left to do for it.
             if value := message.value():
                 apply(database, decode(value))
-            database.execute("replace into position values (?, ?)", (message.partition(), message.offset() + 1))
+            partition, offset = changes.place(message)
+            database.execute("replace into position values (?, ?)", (partition, offset + 1))
     reader.close()
     database.close()
 
