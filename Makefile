@@ -4,7 +4,7 @@ UV := .bootstrap/bin/uv
 RUN := $(UV) run --frozen --all-extras
 
 .DEFAULT_GOAL := help
-.PHONY: help setup format check audit test test-unit faults soak demo bench
+.PHONY: help setup format check wheel audit test test-unit faults soak demo bench
 
 help:  ## Show this help.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -20,11 +20,16 @@ format: setup  ## Format the code and sort imports.
 	@$(RUN) ruff format .
 	@$(RUN) ruff check --fix --quiet .
 
-check: setup  ## Lint, types, layers.
+check: setup  ## Lint, types, layers, workflows.
 	@$(RUN) ruff format --check .
 	@$(RUN) ruff check .
 	@$(RUN) mypy
 	@$(RUN) lint-imports
+	@$(RUN) zizmor --quiet --offline --persona pedantic .github
+
+wheel: setup  ## Build the wheel and the source archive into dist, and try the wheel elsewhere.
+	@rm -rf dist && $(UV) build --quiet
+	@PYTHON=$(PYTHON) .ci/try-wheel dist/*.whl
 
 audit: setup  ## Look the locked dependencies up among known vulnerabilities; needs the package index's advisories.
 	@$(UV) export --quiet --frozen --all-extras --no-dev --no-emit-project | $(UV) tool run pip-audit --no-deps --disable-pip --requirement /dev/stdin
