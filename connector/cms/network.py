@@ -200,8 +200,8 @@ class _Nested(httpcore.NetworkStream):
 def _found(host: str, port: int) -> Iterator[str]:
     try:
         answers = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except socket.gaierror:
-        # Without a free descriptor no name is found either, and the resolver does not say so: this does.
+    except OSError:
+        # Without a free descriptor no name is found either, and the resolver says so in many ways: this says it in one.
         socket.socket().close()
         raise
     for family, _, _, _, address in answers:

@@ -281,6 +281,19 @@ def test_what_this_machine_lacks_is_no_fault_of_the_other_side(host: str) -> Non
         registry.close()
 
 
+def test_a_resolver_that_fails_for_want_of_descriptors_is_told_as_that(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has been seen to say "busy", which would be told as an unreachable host."""
+
+    def busy(*_: object, **__: object) -> None:
+        raise OSError(errno.EBUSY, os.strerror(errno.EBUSY))
+
+    monkeypatch.setattr(socket, "getaddrinfo", busy)
+    source = Source(contentful(base_url="https://cms.example"), timeout=1)
+    with no_descriptors(), pytest.raises(LocalTrouble, match=os.strerror(errno.EMFILE)):
+        source.probe()
+    source.close()
+
+
 def test_certificates_that_cannot_be_opened_for_now_are_no_mistake() -> None:
     """Without a free descriptor nothing can be said about a file."""
     with no_descriptors(), pytest.raises(LocalTrouble):
