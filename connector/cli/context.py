@@ -7,7 +7,7 @@ from typing import Final
 
 import click
 
-from connector import console
+from connector.cli import terminal
 from connector.cli.session import Session
 from connector.commands import takeover
 from connector.errors import ConnectorError
@@ -34,9 +34,9 @@ def warn(session: Session, text: str) -> None:
 
 def complain(session: Session, message: str, hint: str) -> None:
     """Say what is wrong, and what is next."""
-    warn(session, f"contentwire: {console.plain(message)}")
+    warn(session, f"contentwire: {terminal.plain(message)}")
     if hint:
-        warn(session, f"  -> {console.plain(hint)}")
+        warn(session, f"  -> {terminal.plain(hint)}")
 
 
 def confirm(question: str) -> None:

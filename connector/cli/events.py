@@ -6,8 +6,8 @@ from itertools import islice
 
 import click
 
-from connector import console, wiring
-from connector.cli import render
+from connector import wiring
+from connector.cli import render, terminal
 from connector.cli.context import complain, connection_argument, json_option, limit_option, lines, ours, say, session_of
 from connector.cli.session import Session
 from connector.commands import dead_letters as replays
@@ -45,9 +45,9 @@ def verify(session: Session, connection: str, *, shallow: bool, as_json: bool, l
     """Compare what the CMS delivers now with the topics of CONNECTION, key by key. Exit code 1: they differ."""
     stream = session.stream(connection)
     session.log()
-    with console.counting() as progress:
+    with terminal.counting() as progress:
         report = proof.verify(stream, shallow=shallow, progress=progress)
-    say(session, json.dumps(report.facts(limit), indent=2) if as_json else report.text(connection, limit))
+    say(session, json.dumps(report.facts(limit), indent=2) if as_json else render.report(connection, report, limit))
     return 0 if report.proven else 1
 
 
@@ -63,14 +63,13 @@ def dead_letters(session: Session, connection: str, *, again: bool, as_json: boo
     found = ours(session, connection, stream.published().dead_letters())
     if again:
         outcome = replays.replay(stream, found)
-        say(session, console.table(replays.HEADERS, [letter.row() for letter in outcome.stays[:limit]]))
-        say(session, outcome.remark(connection))
+        say(session, render.replayed(connection, outcome, limit))
         return
     letters = deque(found, maxlen=limit)
     if as_json:
         lines(session, map(render.record_json, letters))
     else:
-        say(session, console.table(render.LETTER_HEADERS, map(render.letter_row, letters)))
+        say(session, render.letters(letters))
 
 
 @click.command(name="foreign-records")
@@ -85,8 +84,7 @@ def foreign_records(session: Session, connection: str, *, out: bool, as_json: bo
     if as_json:
         say(session, json.dumps([each.facts() for each in found], indent=2))
     else:
-        say(session, console.table(foreign.HEADERS, [each.row() for each in found]))
-        say(session, foreign.remark(connection, found))
+        say(session, render.foreign_records(connection, found))
     return 0 if all(each.removed for each in found) else 1
 
 

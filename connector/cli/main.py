@@ -15,8 +15,8 @@ from typing import Any, Final, NoReturn
 
 import click
 
-from connector import __version__, console, logs
-from connector.cli import events, setup, streams
+from connector import __version__, logs
+from connector.cli import events, setup, streams, terminal
 from connector.cli.context import complain, warn
 from connector.cli.session import Session
 from connector.errors import ConfigError, ConnectorError, LocalTrouble
@@ -126,7 +126,7 @@ def failed(session: Session, error: ConnectorError) -> int:
     complain(session, str(error), error.hint)
     if isinstance(error, ConfigError) and len(error.problems) > 1:
         for problem in error.problems:
-            warn(session, f"  {console.plain(problem)}")
+            warn(session, f"  {terminal.plain(problem)}")
     return error.exit_code
 
 

@@ -1,12 +1,23 @@
-"""Published records as the command line shows them: a line or a row for a person, JSON for a script."""
+"""What commands return, as the command line shows it: tables and remarks for a person, JSON lines for a script."""
 
 import json
+from collections.abc import Collection, Iterable, Sequence
 from typing import Final
 
-from connector.console import moment, plain
+from connector.cli.terminal import moment, plain, table
+from connector.commands.dead_letters import Outcome, Stays
+from connector.commands.foreign_records import Found
+from connector.commands.status import Stream
+from connector.events.owner_report import OwnerReport
+from connector.kafka.foreign_records import remedy, told
 from connector.kafka.published import Entry
+from connector.verify.proof import COUNTS, Difference, Report
 
-LETTER_HEADERS: Final = ("when", "error", "item type", "item id", "reason")
+_STREAM: Final = ("connection", "state", "phase", "events", "last commit", "dead letters", "owner", "what is wrong")
+_LETTER: Final = ("when", "error", "item type", "item id", "reason")
+_STAYS: Final = ("when", "item type", "item id", "stays because")
+_FOUND: Final = ("topic", "partition", "offset", "why it is not of contentwire", "what becomes of it")
+_DIFFERENCE: Final = ("kind", "table", "type", "id", "locale", "revision in the CMS", "in the topic")
 
 _WIDTHS: Final = (2, 16, 24, 6, 5, 8, 0)  # of op, table, id, locale, revision, freshness, origin
 
@@ -15,8 +26,8 @@ def record_json(entry: Entry) -> str:
     """Return the whole record as one line of JSON."""
     record = entry.record
     place = {"topic": record.topic, "partition": record.partition, "offset": record.offset}
-    told = {**place, "timestamp_ms": record.timestamp_ms, "key": entry.key, "value": entry.value}
-    return json.dumps(told, default=_readable)
+    facts = {**place, "timestamp_ms": record.timestamp_ms, "key": entry.key, "value": entry.value}
+    return json.dumps(facts, default=_readable)
 
 
 def event_line(entry: Entry) -> str:
@@ -32,13 +43,94 @@ def event_line(entry: Entry) -> str:
     return _line(*cells)
 
 
-def letter_row(entry: Entry) -> tuple[object, ...]:
-    """Return a dead letter as `LETTER_HEADERS` names it."""
+def streams(found: Iterable[Stream]) -> str:
+    """Return where streams stand."""
+    return table(_STREAM, map(_stream, found))
+
+
+def letters(found: Iterable[Entry]) -> str:
+    """Return dead letters."""
+    return table(_LETTER, map(_letter, found))
+
+
+def replayed(connection: str, outcome: Outcome, limit: int | None) -> str:
+    """Return what became of dead letters that were read again, with at most `limit` of those that stay."""
+    counts = f"{outcome.letters} letters read again, {outcome.published} events published"
+    remark = f"{counts}, {len(outcome.stays)} letters stay; what was published or overtaken before was left out"
+    return f"{table(_STAYS, map(_stays, outcome.stays[:limit]))}\n{connection}: {remark}"
+
+
+def foreign_records(connection: str, found: Sequence[Found]) -> str:
+    """Return records that contentwire did not write, what became of them, and what is next."""
+    return f"{table(_FOUND, map(_found, found))}\n{_remark(connection, found)}"
+
+
+def report(connection: str, proof: Report, limit: int | None) -> str:
+    """Return a proof, with at most `limit` differences: tables, the verdict, what is next."""
+    parts = [table(COUNTS, proof.counts())]
+    if proof.differences:
+        parts.append(table(_DIFFERENCE, map(_difference, proof.differences[:limit])))
+    return "\n\n".join([*parts, "\n".join(_remarks(connection, proof))])
+
+
+def _stream(stream: Stream) -> tuple[object, ...]:
+    owner = f"{stream.owner.client_id} at {stream.owner.host}" if stream.owner else "nobody"
+    at, said = stream.checkpoint, stream.report or OwnerReport(error=stream.error, hint=stream.hint)
+    state = said.state if stream.report and stream.stopped else stream.state
+    wrong = "; ".join(filter(None, (said.error, said.hint))) if stream.state != "paused" else ""
+    if at is None:
+        phase = "" if stream.error else "never run"
+        return (stream.connection, state, phase, "", "", said.dead_letters or "", owner, wrong)
+    asked = f"asked: {at.request}" if at.request and stream.state != "paused" else ""
+    wrong = "; ".join(filter(None, (wrong, asked)))
+    letters = said.dead_letters or ""
+    return (stream.connection, state, at.phase, at.sequence, moment(at.committed_at), letters, owner, wrong)
+
+
+def _letter(entry: Entry) -> tuple[object, ...]:
     value = entry.value or {}
-    return tuple(
-        moment(value.get(name)) if name == "ts_ms" else value.get(name)
-        for name in ("ts_ms", "error", "item_type", "item_id", "reason")
-    )
+    names = ("error", "item_type", "item_id", "reason")
+    return (moment(value.get("ts_ms")), *(value.get(name) for name in names))
+
+
+def _stays(stays: Stays) -> tuple[object, ...]:
+    letter = stays.letter
+    return (moment(letter["ts_ms"]), letter["item_type"], letter["item_id"], stays.why)
+
+
+def _found(found: Found) -> tuple[object, ...]:
+    record = found.record
+    became = ("removed" if found.removed else "", found.remark)
+    return (record.topic, record.partition, record.offset, record.why, "; ".join(filter(None, became)))
+
+
+def _remark(connection: str, found: Collection[Found]) -> str:
+    gone = sum(each.removed for each in found)
+    if not found:
+        return f"{connection}: its topics hold nothing that contentwire did not write"
+    if gone:
+        return f"{connection}: {gone} of {len(found)} removed; contentwire verify {connection} proves the rest"
+    removable = any(not each.remark for each in found)
+    return f"{connection}: {len(found)} in all" + ("; --remove takes them out" if removable else "")
+
+
+def _difference(found: Difference) -> tuple[object, ...]:
+    key = found.key
+    return (found.kind, found.table, key.entity_type, key.id, key.locale, found.cms_revision, found.topic_revision)
+
+
+def _remarks(connection: str, proof: Report) -> list[str]:
+    equal, found = sum(proof.equal.values()), len(proof.differences)
+    verdict = f"{connection}: {equal} keys are equal, {found} differ"
+    remarks = [verdict if found else f"{connection}: equal, all {equal} keys"]
+    if aside := proof.unreadable + proof.set_aside:
+        remarks.append(f"{aside} items are dead letters instead: contentwire dead-letters {connection}")
+    if proof.foreign:
+        remarks.append(f"{len(proof.foreign)} records are not of contentwire: {told(proof.foreign)}")
+        remarks.append(f"  -> {remedy(connection)}")
+    if found:
+        remarks.append(f"  -> if the stream is running and current: {' '.join(proof.command(connection))}")
+    return remarks
 
 
 def _readable(raw: bytes) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 import click
 import msgspec
 
-from connector import console
+from connector.cli import terminal
 from connector.cli.context import complain, json_option, say, session_of
 from connector.cli.session import Session
 from connector.commands import check as checks
@@ -42,7 +42,7 @@ def check(session: Session, *, as_json: bool) -> int:
         say(session, json.dumps([msgspec.to_builtins(finding) for finding in findings], indent=2))
     else:
         rows = [(each.verdict, each.subject, each.message, each.hint) for each in findings]
-        say(session, console.table(("verdict", "what", "found", "what to do"), rows))
+        say(session, terminal.table(("verdict", "what", "found", "what to do"), rows))
     return checks.verdict(findings)
 
 
@@ -62,10 +62,10 @@ def check(session: Session, *, as_json: bool) -> int:
 @session_of
 def run(session: Session, *, until_caught_up: bool, timeout: float, log_format: str, log_level: str | None) -> int:
     """Follow every stream of the configuration that this process owns, until a signal."""
-    terminal = any(os.isatty(number) for number in range(3))
-    service = Service(session, once=until_caught_up, give_up_after=timeout, terminal=terminal)
+    at_terminal = any(os.isatty(number) for number in range(3))
+    service = Service(session, once=until_caught_up, give_up_after=timeout, terminal=at_terminal)
     live = log_format == "auto" and sys.stderr.isatty()
-    with console.progress(service.status) if live else contextlib.nullcontext():
+    with terminal.progress(service.status) if live else contextlib.nullcontext():
         session.log(
             json={"auto": None, "text": False, "json": True}[log_format],
             level=log_level or ("warning" if live else "info"),

@@ -8,7 +8,7 @@ from typing import Any
 import click
 import msgspec
 
-from connector import console
+from connector.cli import render, terminal
 from connector.cli.context import complain, confirm, connection_argument, json_option, say, session_of, take_over
 from connector.cli.session import Session
 from connector.commands import status as statuses
@@ -26,7 +26,7 @@ def status(session: Session, *, as_json: bool) -> int:
     if as_json:
         say(session, json.dumps([stream.facts() for stream in streams], indent=2))
     else:
-        say(session, console.table(statuses.HEADERS, [stream.row() for stream in streams]))
+        say(session, render.streams(streams))
     for message, hint in statuses.warnings(loaded):
         complain(session, message, hint)
     return 1 if any(stream.stopped for stream in streams) else 0
@@ -109,7 +109,7 @@ def checkpoints() -> None:
 def show(session: Session, connection: str) -> None:
     """Show every member of the last checkpoint of CONNECTION."""
     facts = msgspec.to_builtins(session.stream(connection, cms=False, registry=False).committed())
-    say(session, console.table(("member", "value"), facts.items()))
+    say(session, terminal.table(("member", "value"), facts.items()))
 
 
 @checkpoints.command(name="export")

@@ -14,7 +14,6 @@ import msgspec
 
 from connector.cms.vendor import Vendor
 from connector.commands import takeover
-from connector.console import moment
 from connector.errors import ConnectorError, EventTooLarge, ItemRefused
 from connector.events import codec
 from connector.kafka.published import Entry
@@ -23,8 +22,6 @@ from connector.model.page import Frame, SyncPage
 from connector.model.timestamp import micros
 from connector.stream.publisher import Publisher
 from connector.wiring import ConfiguredStream
-
-HEADERS: Final = ("when", "item type", "item id", "stays because")
 
 # The index forgets what was removed a week ago; an hour less, for clocks differ.
 _REMEMBERED: Final = 7 * 86_400.0 - 3600
@@ -38,10 +35,6 @@ class Stays(msgspec.Struct, frozen=True):
     letter: Letter
     why: str
 
-    def row(self) -> tuple[object, ...]:
-        """Return what `HEADERS` names."""
-        return (moment(self.letter["ts_ms"]), self.letter["item_type"], self.letter["item_id"], self.why)
-
 
 class Outcome(msgspec.Struct, frozen=True):
     """What became of `letters`: `published` events, and what stays; the rest had been published or overtaken before."""
@@ -49,11 +42,6 @@ class Outcome(msgspec.Struct, frozen=True):
     letters: int
     published: int
     stays: tuple[Stays, ...] = ()
-
-    def remark(self, connection: str) -> str:
-        """Return it in one sentence."""
-        told = f"{self.letters} letters read again, {self.published} events published, {len(self.stays)} letters stay"
-        return f"{connection}: {told}; what was published or overtaken before was left out"
 
 
 def replay(stream: ConfiguredStream, entries: Iterable[Entry]) -> Outcome:

@@ -17,8 +17,6 @@ from connector.kafka.store import KafkaStore
 from connector.model.checkpoint import Checkpoint
 from connector.wiring import ConfiguredStream
 
-HEADERS: Final = ("topic", "partition", "offset", "why it is not of contentwire", "what becomes of it")
-
 _COMPACTED: Final = "compaction drops it: it has no key to write a tombstone for"
 _NO_CHECKPOINT: Final = "nothing says where the stream stands: contentwire checkpoints import {}, of an exported one"
 _UNVOUCHED: Final = "stays, for nothing says what is live: import a checkpoint, then contentwire snapshot {} --all"
@@ -32,12 +30,6 @@ class Found(msgspec.Struct, frozen=True):
     record: Foreign
     removed: bool = False
     remark: str = ""
-
-    def row(self) -> tuple[object, ...]:
-        """Return what `HEADERS` names."""
-        record = self.record
-        became = ("removed" if self.removed else "", self.remark)
-        return (record.topic, record.partition, record.offset, record.why, "; ".join(filter(None, became)))
 
     def facts(self) -> dict[str, Any]:
         """Return it, ready for JSON; its key, which may be anything, is left out."""
@@ -80,17 +72,6 @@ def remove(stream: ConfiguredStream) -> list[Found]:
         return takeover.against_owner(stream.name, once)
     finally:
         store.close()
-
-
-def remark(connection: str, found: Sequence[Found]) -> str:
-    """Return in a sentence what there is, and what is next."""
-    gone = sum(each.removed for each in found)
-    if not found:
-        return f"{connection}: its topics hold nothing that contentwire did not write"
-    if gone:
-        return f"{connection}: {gone} of {len(found)} removed; contentwire verify {connection} proves the rest"
-    removable = any(not each.remark for each in found)
-    return f"{connection}: {len(found)} in all" + ("; --remove takes them out" if removable else "")
 
 
 def _recovered(store: KafkaStore, index: Index) -> Checkpoint | None:

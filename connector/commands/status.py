@@ -8,7 +8,6 @@ import msgspec
 
 from connector import wiring
 from connector.config.settings import Config
-from connector.console import moment
 from connector.errors import BrokerFatal, ConfigError
 from connector.events.owner_report import OwnerReport
 from connector.kafka import peers
@@ -20,7 +19,6 @@ from connector.wiring import ConfiguredStream
 
 _LOOK_AGAIN: Final = 0.5
 _SILENT: Final = "look again with `contentwire status`, and into the log of its owner"
-HEADERS = ("connection", "state", "phase", "events", "last commit", "dead letters", "owner", "what is wrong")
 
 
 class Stream(msgspec.Struct, frozen=True):
@@ -54,20 +52,6 @@ class Stream(msgspec.Struct, frozen=True):
         """Whether it waits for an operator: by the last word of its owner, or of the last one that it had."""
         said = self.report.state if self.report else ""
         return bool(self.error) or (self.state != "paused" and said in HALTED)
-
-    def row(self) -> tuple[object, ...]:
-        """Return what `HEADERS` names."""
-        owner = f"{self.owner.client_id} at {self.owner.host}" if self.owner else "nobody"
-        at, said = self.checkpoint, self.report or OwnerReport(error=self.error, hint=self.hint)
-        state = said.state if self.report and self.stopped else self.state
-        wrong = "; ".join(filter(None, (said.error, said.hint))) if self.state != "paused" else ""
-        if at is None:
-            phase = "" if self.error else "never run"
-            return (self.connection, state, phase, "", "", said.dead_letters or "", owner, wrong)
-        asked = f"asked: {at.request}" if at.request and self.state != "paused" else ""
-        wrong = "; ".join(filter(None, (wrong, asked)))
-        letters = said.dead_letters or ""
-        return (self.connection, state, at.phase, at.sequence, moment(at.committed_at), letters, owner, wrong)
 
     def facts(self) -> dict[str, Any]:
         """Return everything, ready for JSON."""

@@ -12,10 +12,9 @@ from typing import Any, Final, Literal
 
 import msgspec
 
-from connector.console import table
 from connector.events.codec import encode_key
 from connector.events.index import Index
-from connector.kafka.foreign_records import Foreign, remedy, told
+from connector.kafka.foreign_records import Foreign
 from connector.kafka.published import PublishedRecords
 from connector.model.change import EntityKey
 from connector.model.checkpoint import Checkpoint
@@ -24,7 +23,6 @@ from connector.wiring import ConfiguredStream
 
 Kind = Literal["missing", "stale", "extra"]
 
-HEADERS: Final = ("kind", "table", "type", "id", "locale", "revision in the CMS", "in the topic")
 COUNTS: Final = ("table", "equal", "missing", "stale", "extra")
 
 _BY_NAME: Final = 10  # entities that a command names one by one
@@ -48,11 +46,6 @@ class Difference(msgspec.Struct, frozen=True):
     topic_revision: int | None
     older: bool = False
     unknown: bool = False
-
-    def row(self) -> tuple[object, ...]:
-        """Return what `HEADERS` names."""
-        key = self.key
-        return (self.kind, self.table, key.entity_type, key.id, key.locale, self.cms_revision, self.topic_revision)
 
 
 class Report(msgspec.Struct, frozen=True):
@@ -79,26 +72,6 @@ class Report(msgspec.Struct, frozen=True):
         found = Counter((each.table, each.kind) for each in self.differences)
         tables = sorted({*self.equal, *(name for name, _ in found)})
         return [(name, self.equal.get(name, 0), *(found[name, kind] for kind in COUNTS[2:])) for name in tables]
-
-    def text(self, connection: str, limit: int | None) -> str:
-        """Return everything for a person, with at most `limit` differences: tables, the verdict, what is next."""
-        parts = [table(COUNTS, self.counts())]
-        if self.differences:
-            parts.append(table(HEADERS, [each.row() for each in self.differences[:limit]]))
-        return "\n\n".join([*parts, "\n".join(self._remarks(connection))])
-
-    def _remarks(self, connection: str) -> list[str]:
-        equal, found = sum(self.equal.values()), len(self.differences)
-        verdict = f"{connection}: {equal} keys are equal, {found} differ"
-        remarks = [verdict if found else f"{connection}: equal, all {equal} keys"]
-        if aside := self.unreadable + self.set_aside:
-            remarks.append(f"{aside} items are dead letters instead: contentwire dead-letters {connection}")
-        if self.foreign:
-            remarks.append(f"{len(self.foreign)} records are not of contentwire: {told(self.foreign)}")
-            remarks.append(f"  -> {remedy(connection)}")
-        if found:
-            remarks.append(f"  -> if the stream is running and current: {' '.join(self.command(connection))}")
-        return remarks
 
     def command(self, connection: str) -> list[str]:
         """Return the command that mends every difference, once the stream has obeyed it.

@@ -6,7 +6,7 @@ from collections import Counter
 import pytest
 from rich.console import Console
 
-from connector.console import Rows, _progress
+from connector.cli.terminal import Rows, _progress
 from connector.stream.status import StreamState, StreamStatus
 
 HEADERS = ("connection", "state", "owner", "what is wrong")

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from connector.cli.render import event_line
-from connector.console import plain
+from connector.cli.terminal import plain
 from connector.kafka.layout import Layout
 from connector.kafka.published import Entry
 from connector.kafka.reader import Consumed
