@@ -36,9 +36,14 @@ ConnectorError
 """
 
 import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import ClassVar, Final, Literal
 
 Remedy = Literal["stop", "retry", "doubt", "stop_stream", "re_snapshot", "walk_again", "dead_letter", "recover"]
+
+SCARCE: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+"""Errors that say that this machine has no more of what a connection takes, whoever it is to."""
 
 _MACHINE: Final = {
     errno.EMFILE: "raise the limit of open files: ulimit -n, or LimitNOFILE= of the service",
@@ -256,3 +261,15 @@ class UnknownOutcome(ConnectorError):
     """The batch may or may not have been committed; close the producer and recover."""
 
     remedy = "recover"
+
+
+@contextmanager
+def starting_threads() -> Iterator[None]:
+    """Raise `LocalTrouble` where threads are started inside, and the system gives none."""
+    try:
+        yield
+    except RuntimeError as error:
+        raise LocalTrouble(
+            "this machine refuses something: a further thread",
+            hint="raise the limit of processes (ulimit -u, pids of the container), or give it more memory",
+        ) from error

@@ -1,20 +1,15 @@
 """What this host allows a process: open files, threads, and a folder for what does not fit into memory."""
 
-import errno
 import os
 import resource
 import shutil
 import tempfile
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from connector.errors import LocalTrouble
-
-SCARCE: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
-"""Errors that say that this machine has no more of what a connection takes, whoever it is to."""
+from connector.errors import starting_threads
 
 _PIDS: Final = Path("/sys/fs/cgroup/pids.max")
 
@@ -69,24 +64,6 @@ def needed_threads(connections: int, brokers: int = 1) -> int:
     return 24 + 4 * connections + clients * (3 + 2 * brokers)
 
 
-def start(thread: threading.Thread) -> None:
-    """Start a thread; raises `LocalTrouble` where the system gives none."""
-    with starting_threads():
-        thread.start()
-
-
-@contextmanager
-def starting_threads() -> Iterator[None]:
-    """Raise `LocalTrouble` where threads are started inside, and the system gives none."""
-    try:
-        yield
-    except RuntimeError as error:
-        raise LocalTrouble(
-            "this machine refuses something: a further thread",
-            hint="raise the limit of processes (ulimit -u, pids of the container), or give it more memory",
-        ) from error
-
-
 def expect_threads(count: int) -> None:
     """Prove that this process may have `count` more threads now, by having them for a moment.
 
@@ -97,7 +74,8 @@ def expect_threads(count: int) -> None:
     try:
         for _ in range(count):
             thread = threading.Thread(target=enough.wait, name="room", daemon=True)
-            start(thread)
+            with starting_threads():
+                thread.start()
             started.append(thread)
     finally:
         enough.set()

@@ -13,8 +13,7 @@ import httpx
 
 from connector.cms.network import Network
 from connector.cms.outbound import Outbound, Proxy
-from connector.errors import ConfigError, ConnectorError, LocalTrouble
-from connector.limits import SCARCE
+from connector.errors import SCARCE, ConfigError, ConnectorError, LocalTrouble
 
 
 class Transport(httpx.BaseTransport):

@@ -15,7 +15,7 @@ from typing import Any, Final, TypeVar
 
 import httpcore
 
-from connector import limits
+from connector.errors import starting_threads
 
 _NO_TIME: Final = 0.001
 _ADDRESSES: Final = 8  # of one host that are tried
@@ -82,7 +82,8 @@ class _LookUp:
         self.done = threading.Event()
         self._found: list[str] = []
         self._error: Exception | None = None
-        limits.start(threading.Thread(target=self._run, daemon=True, name="look-up"))
+        with starting_threads():
+            threading.Thread(target=self._run, daemon=True, name="look-up").start()
 
     def addresses(self) -> list[str]:
         """Return what was found."""

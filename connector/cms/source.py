@@ -12,7 +12,7 @@ from typing import Final
 
 import httpx
 
-from connector import __version__, limits
+from connector import __version__
 from connector.cms import http
 from connector.cms.outbound import Proxy
 from connector.cms.vendor import Vendor
@@ -26,6 +26,7 @@ from connector.errors import (
     SourceUnavailable,
     StreamStopped,
     WalkBroken,
+    starting_threads,
 )
 from connector.model.checkpoint import Checkpoint
 from connector.model.page import Frame, SyncPage
@@ -107,7 +108,8 @@ class Source:
                     self._transport.close()
 
         # A daemon: a hanging request must not hold up the end of the process.
-        limits.start(threading.Thread(target=look_ahead, daemon=True, name="look-ahead"))
+        with starting_threads():
+            threading.Thread(target=look_ahead, daemon=True, name="look-ahead").start()
         try:
             while (found := self._next(ahead, room)) is not _END:
                 if isinstance(found, BaseException):

@@ -13,8 +13,7 @@ from typing import Any, Final
 
 from confluent_kafka import OFFSET_END, Consumer, KafkaError, KafkaException, TopicPartition
 
-from connector import limits
-from connector.errors import ConnectorError
+from connector.errors import ConnectorError, starting_threads
 from connector.kafka.client import Settings, create, explained
 
 GROUP: Final = "contentwire-link"
@@ -62,7 +61,8 @@ class Link:
         """Begin to ask."""
         if self._wake_ups:
             self._consumer.assign([TopicPartition(self._wake_ups, 0, OFFSET_END)])
-        limits.start(self._thread)
+        with starting_threads():
+            self._thread.start()
 
     @property
     def alive(self) -> bool:

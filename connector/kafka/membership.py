@@ -10,8 +10,7 @@ from typing import Any, Final, Protocol
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
-from connector import limits
-from connector.errors import ConnectorError
+from connector.errors import ConnectorError, starting_threads
 from connector.kafka.client import Settings, create, unavailable
 
 _TURN: Final = 1.0
@@ -53,7 +52,8 @@ class Membership:
         self._consumer.subscribe(
             self._topics, on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
         )
-        limits.start(self._thread)
+        with starting_threads():
+            self._thread.start()
 
     @property
     def alive(self) -> bool:

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from typing import Final, TextIO
 
-from connector import limits
+from connector.errors import starting_threads
 
 _ROOM: Final = 10_000
 _LINES_AT_ONCE: Final = 200
@@ -30,7 +30,8 @@ class Sink:
         self._lines: queue.Queue[str | threading.Event] = queue.Queue(_ROOM)
         self._lock = threading.RLock()
         if self._descriptor is not None:
-            limits.start(threading.Thread(target=self._run, name="log", daemon=True))
+            with starting_threads():
+                threading.Thread(target=self._run, name="log", daemon=True).start()
 
     def line(self, text: str) -> None:
         """Write one line, or lose it."""

@@ -19,8 +19,8 @@ from waitress.server import TcpWSGIServer
 from waitress.task import ThreadedTaskDispatcher
 from waitress.utilities import BadRequest, Error
 
-from connector import limits, logs
-from connector.limits import SCARCE
+from connector import logs
+from connector.errors import SCARCE, starting_threads
 
 REQUEST_SECONDS: Final = 10.0
 """What a request may take from its first byte (or from the connection) to its last."""
@@ -57,7 +57,7 @@ class Listener:
         self._log = logs.get("server")
         self._sockets: dict[int, Any] = {}
         self._lanes = {path: _lane() for path in _LANES}
-        with limits.starting_threads():
+        with starting_threads():
             for path, threads in _LANES.items():
                 self._lanes[path].set_thread_count(threads)
         adjustments = Adjustments(
@@ -90,7 +90,8 @@ class Listener:
 
     def start(self) -> None:
         """Answer from now on."""
-        limits.start(self._thread)
+        with starting_threads():
+            self._thread.start()
 
     def stop(self) -> None:
         """Finish the answers under way, close the port, and leave no thread behind."""

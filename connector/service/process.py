@@ -11,7 +11,7 @@ from typing import Final, Protocol
 from connector import __version__, limits, logs, wiring
 from connector.cms.webhook import Handled
 from connector.config.settings import Config
-from connector.errors import ConfigError, ConnectorError, InternalFailure, StreamStopped, Unreachable
+from connector.errors import ConfigError, ConnectorError, InternalFailure, StreamStopped, Unreachable, starting_threads
 from connector.kafka import peers, webhook_relay
 from connector.kafka.cluster import Cluster
 from connector.logs import Mask
@@ -129,7 +129,8 @@ class Service:
             connections=sorted(self._config.connections),
             kafka=self._config.kafka.bootstrap_servers,
         )
-        limits.start(work)
+        with starting_threads():
+            work.start()
         while work.is_alive() and not self._overdue():
             work.join(_TURN)
             self._look_after_port()

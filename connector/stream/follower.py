@@ -8,7 +8,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Final, Literal
 
-from connector import limits, logs
+from connector import logs
 from connector.errors import (
     ConnectorError,
     DeletesHeld,
@@ -20,6 +20,7 @@ from connector.errors import (
     SourceRejected,
     StreamStopped,
     Unreachable,
+    starting_threads,
 )
 from connector.events.assembler import Batch
 from connector.events.codec import decode_key
@@ -74,7 +75,8 @@ class Follower:
 
     def start(self) -> None:
         """Begin to follow. Raises `LocalTrouble` where there is no thread to be had: then it counts as ended."""
-        limits.start(self._thread)
+        with starting_threads():
+            self._thread.start()
 
     def stop(self) -> None:
         """Ask it to end at the next boundary: what is committed stays, what is not will be read again."""

@@ -71,12 +71,13 @@ def test_threads_that_are_not_to_be_had_are_told() -> None:
     """A process that may have twelve threads has room for five more, not for fifty; nothing of the proof is left."""
     code = """
 import os, threading
+from connector.errors import LocalTrouble
 os.setgroups([]); os.setgid(54_321); os.setuid(54_321)
 resource.setrlimit(resource.RLIMIT_NPROC, (12, 12))
 limits.expect_threads(5)
 try:
     limits.expect_threads(50)
-except limits.LocalTrouble as error:
+except LocalTrouble as error:
     print(threading.active_count(), error, error.hint)
 """
     assert child(code).startswith("1 this machine refuses something: a further thread raise the limit of processes")
