@@ -1,4 +1,4 @@
-"""Follows one owned stream in a thread: the only place that retries, re-snapshots, relinquishes and stops."""
+"""Follows one owned stream in a thread: the only place that repeats its work, re-snapshots, relinquishes and stops."""
 
 import math
 import random
