@@ -16,7 +16,7 @@ from connector.events import codec
 from connector.events.assembler import Assembler, Batch, Policy, Route
 from connector.events.envelope import Provenance
 from connector.model.change import EntityKey
-from connector.model.checkpoint import Checkpoint
+from connector.model.checkpoint import Checkpoint, KnownTopic
 from connector.stream.publisher import Publisher
 from connector.testing import MemoryStore
 from connector.vendors.contentful import Contentful, ContentfulSettings
@@ -33,7 +33,7 @@ class Discard(MemoryStore):
 
 def route(_key: EntityKey) -> Route:
     """Return the one route."""
-    return Route("bench", codec.single_object("key"), codec.single_object("envelope"), 6)
+    return Route("bench", codec.single_object("key"), codec.single_object("envelope"), KnownTopic(6))
 
 
 def ours(bodies: list[bytes]) -> float:
@@ -49,13 +49,13 @@ def ours(bodies: list[bytes]) -> float:
     )
     store = Discard()
     publisher = Publisher(store, assembler, initial=Checkpoint(stream="bench"))
-    checkpoint = publisher.recover()
+    position = publisher.recover().position
     responses = [httpx.Response(200, content=body) for body in bodies]
     begin = time.perf_counter()
     for response in responses:
-        page = vendor.read(vendor.frame(response, checkpoint))
+        page = vendor.read(vendor.frame(response, position))
         publisher.publish([page])
-        checkpoint = page.checkpoint
+        position = page.position
     return time.perf_counter() - begin
 
 

@@ -46,7 +46,7 @@ def _race(bootstrap: str, prefix: str, edits: int) -> tuple[list[float], list[fl
     batches: deque[Batch] = deque(maxlen=1)
     transport = httpx.MockTransport(_Edits().answer)
     publisher, runner = stream.follow(settings, committed=batches.append, transport=transport)
-    while publisher.checkpoint.phase != "streaming":
+    while publisher.checkpoint.position.phase != "streaming":
         runner.pass_once()
     runner.pass_once()
     [record] = batches[0].records

@@ -15,7 +15,7 @@ from connector.events.index import Index, IndexEntry
 from connector.events.state_record import CHECKPOINT_KEY, encode_checkpoint
 from connector.kafka.store import KafkaStore
 from connector.model.change import EntityKey
-from connector.model.checkpoint import Checkpoint
+from connector.model.checkpoint import Checkpoint, Position
 
 _BATCH = 10_000
 _NO_CMS = "http://127.0.0.1:1"
@@ -44,7 +44,7 @@ def fill(bootstrap: str, prefix: str, entities: int) -> None:
     """Write an index as snapshots leave it."""
     store = _store(bootstrap, prefix)
     store.recover(Index())
-    checkpoint = Checkpoint(stream="bench", phase="streaming")
+    checkpoint = Checkpoint(stream="bench", position=Position(phase="streaming"))
     for start in range(0, entities, _BATCH):
         state: list[tuple[bytes, bytes | None]] = [_record(n) for n in range(start, min(start + _BATCH, entities))]
         store.commit(Batch([], [*state, (CHECKPOINT_KEY, encode_checkpoint(checkpoint))], checkpoint, Tally()))

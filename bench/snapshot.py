@@ -62,8 +62,8 @@ def connect(bootstrap: str, prefix: str, origin: str, environment: str) -> Resul
     begin, cpu = time.perf_counter(), time.process_time()
     runner.pass_once()
     result = {"seconds": time.perf_counter() - begin, "cpu_seconds": time.process_time() - cpu}
-    assert publisher.checkpoint.phase == "catching_up"
-    assert publisher.checkpoint.sequence == len(publisher.index) > 0
+    assert publisher.checkpoint.position.phase == "catching_up"
+    assert publisher.checkpoint.progress.sequence == len(publisher.index) > 0
     publisher.close()
     return result | {"megabytes": peak_megabytes()}
 

@@ -10,7 +10,7 @@ from connector.events.index import Index
 from connector.events.owner_report import REPORT_KEY, OwnerReport, decode_report, encode_report
 from connector.events.state_record import CHECKPOINT_KEY, decode_checkpoint
 from connector.model.change import EntityKey
-from connector.model.checkpoint import Checkpoint
+from connector.model.checkpoint import Checkpoint, KnownTopic
 
 Fault = Callable[["MemoryStore", Batch], None]
 
@@ -35,12 +35,14 @@ class MemoryStore:
 
     def route(self, _key: EntityKey) -> Route:
         """Return the one changes topic."""
-        return Route(f"{self._prefix}.changes", codec.single_object("key"), codec.single_object("envelope"), 1)
+        return Route(
+            f"{self._prefix}.changes", codec.single_object("key"), codec.single_object("envelope"), KnownTopic(1)
+        )
 
     def letters_route(self) -> Route:
         """Return the dead-letters topic."""
         topic = f"{self._prefix}.dead-letters"
-        return Route(topic, codec.single_object("key"), codec.single_object("dead_letter"), 1)
+        return Route(topic, codec.single_object("key"), codec.single_object("dead_letter"), KnownTopic(1))
 
     def recover(self, index: Index) -> Checkpoint | None:
         """Read everything back."""

@@ -21,7 +21,7 @@ from connector.stream.publisher import Store as DurableStore
 from connector.stream.runner import Bounds
 from connector.stream.spec import Hooks, Pace, Parts, Plan
 from tests.cms import connect
-from tests.values import CONNECTION
+from tests.values import CONNECTION, amended
 
 QUICK = Pace(
     first_pause=0.002,
@@ -94,12 +94,12 @@ class Following:
         return Parts(source, publisher)
 
     def checkpoint(self, **changes: Any) -> Checkpoint:
-        """Return the committed checkpoint; with changes, commit it so, as an operator's takeover would."""
+        """Return the committed checkpoint; with changes of its record, commit it so, as a command would."""
         source, publisher = self.parts(threading.Event(), Hooks(ignore, lambda _batch, _seconds: None))
         source.close()
         try:
             found = publisher.recover()
-            return publisher.commit_checkpoint(msgspec.structs.replace(found, **changes)) if changes else found
+            return publisher.commit_checkpoint(amended(found, **changes)) if changes else found
         finally:
             publisher.close()
 

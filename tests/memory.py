@@ -1,14 +1,12 @@
 """A stream in memory, fed by hand: no vendor, no CMS, no broker."""
 
-import msgspec
-
 from connector.events.assembler import Assembler, Batch, Policy, Record
 from connector.events.envelope import Provenance
 from connector.model.change import Change, DeadLetter
 from connector.model.checkpoint import Checkpoint, Phase
 from connector.stream.publisher import Publisher
 from connector.testing import MemoryStore
-from tests.values import CONNECTION, page
+from tests.values import CONNECTION, amended, checkpoint, page
 
 NOW_MS = 1_750_000_000_123
 PROVENANCE = Provenance("9.9.9", "acme", CONNECTION, "space1", "master")
@@ -34,7 +32,7 @@ class Stream:
         self.policy = policy or Policy()
         self.clock = Clock()
         self.store = store or MemoryStore(connection=CONNECTION)
-        self.initial = Checkpoint(stream=CONNECTION, phase=phase, cursor="start", fingerprint="f")
+        self.initial = checkpoint(phase=phase, cursor="start", fingerprint="f")
         self.batches: list[Batch] = []
         self.publisher = Publisher(
             self.store,
@@ -52,12 +50,12 @@ class Stream:
     def publish(self, *items: Change | DeadLetter, caught_up: bool = True) -> list[Record]:
         """Publish one page; return the records it led to."""
         before = len(self.store.records)
-        self.publisher.publish([page(*items, after=self.checkpoint, caught_up=caught_up)])
+        self.publisher.publish([page(*items, after=self.checkpoint.position, caught_up=caught_up)])
         return self.store.records[before:]
 
     def move_to(self, phase: Phase, *, epoch: int | None = None) -> None:
         """Commit a checkpoint in another phase, as the end of a walk or a new snapshot would."""
-        moved = msgspec.structs.replace(self.checkpoint, phase=phase, epoch=epoch or self.checkpoint.epoch)
+        moved = amended(self.checkpoint, phase=phase, epoch=epoch or self.checkpoint.position.epoch)
         self.publisher.commit_checkpoint(moved)
 
     def restarted(self, policy: Policy | None = None) -> "Stream":

@@ -8,8 +8,9 @@ import httpx
 import msgspec
 
 from connector.cms.vendor import Vendor
+from connector.events.state_record import flat, read_json
 from connector.model.change import Change, DeadLetter, EntityKey, Scope
-from connector.model.checkpoint import Checkpoint
+from connector.model.checkpoint import Checkpoint, Position
 from connector.model.page import SyncPage
 
 CONNECTION = "blog"
@@ -82,16 +83,26 @@ def digest(raw: bytes) -> bytes:
     return hashlib.blake2b(raw, digest_size=16).digest()
 
 
-def page_of(vendor: Vendor, response: httpx.Response, after: Checkpoint) -> SyncPage:
+def page_of(vendor: Vendor, response: httpx.Response, after: Position) -> SyncPage:
     """Return the page that a response is: its frame, read."""
     return vendor.read(vendor.frame(response, after))
 
 
-def page(*items: Change | DeadLetter, after: Checkpoint, cursor: str = "next", caught_up: bool = True) -> SyncPage:
+def page(*items: Change | DeadLetter, after: Position, cursor: str = "next", caught_up: bool = True) -> SyncPage:
     """Return the page of `items` that follows `after`."""
     return SyncPage(
         changes=tuple(item for item in items if isinstance(item, Change)),
         dead_letters=tuple(item for item in items if isinstance(item, DeadLetter)),
-        checkpoint=after.advance(cursor=cursor, caught_up=caught_up),
+        position=after.advance(cursor=cursor, caught_up=caught_up),
         caught_up=caught_up,
     )
+
+
+def checkpoint(**members: Any) -> Checkpoint:
+    """Return a checkpoint by the members of its record."""
+    return read_json(msgspec.json.encode({"stream": CONNECTION, **members}))
+
+
+def amended(before: Checkpoint, **members: Any) -> Checkpoint:
+    """Return a checkpoint with other members of its record."""
+    return read_json(msgspec.json.encode({**flat(before), **members}))

@@ -69,5 +69,6 @@ def take_over(
 ) -> int:
     """Let a command edit a stream's checkpoint; say where the stream stands, and return when that was committed."""
     checkpoint = takeover.take_over(stream, edit, live)
-    say(session, f"{stream.name}: {done} (epoch {checkpoint.epoch}, after event {checkpoint.sequence})")
+    position, sequence = checkpoint.position, checkpoint.progress.sequence
+    say(session, f"{stream.name}: {done} (epoch {position.epoch}, after event {sequence})")
     return checkpoint.committed_at

@@ -9,6 +9,7 @@ from connector.commands.dead_letters import Outcome, Stays
 from connector.commands.foreign_records import Found
 from connector.commands.status import Stream
 from connector.events.owner_report import OwnerReport
+from connector.events.state_record import requested
 from connector.kafka.foreign_records import remedy, told
 from connector.kafka.published import Entry
 from connector.verify.proof import COUNTS, Difference, Report
@@ -81,10 +82,11 @@ def _stream(stream: Stream) -> tuple[object, ...]:
     if at is None:
         phase = "" if stream.error else "never run"
         return (stream.connection, state, phase, "", "", said.dead_letters or "", owner, wrong)
-    asked = f"asked: {at.request}" if at.request and stream.state != "paused" else ""
+    asked = f"asked: {wanted}" if (wanted := requested(at)) and stream.state != "paused" else ""
     wrong = "; ".join(filter(None, (wrong, asked)))
     letters = said.dead_letters or ""
-    return (stream.connection, state, at.phase, at.sequence, moment(at.committed_at), letters, owner, wrong)
+    reached = (at.position.phase, at.progress.sequence, moment(at.committed_at))
+    return (stream.connection, state, *reached, letters, owner, wrong)
 
 
 def _letter(entry: Entry) -> tuple[object, ...]:

@@ -6,7 +6,6 @@ from functools import partial
 from typing import Any
 
 import click
-import msgspec
 
 from connector.cli import render, terminal
 from connector.cli.context import complain, confirm, connection_argument, json_option, say, session_of, take_over
@@ -14,6 +13,7 @@ from connector.cli.session import Session
 from connector.commands import status as statuses
 from connector.commands import takeover
 from connector.errors import StreamStopped, Unreachable
+from connector.events.state_record import flat
 
 
 @click.command()
@@ -51,10 +51,10 @@ def snapshot(  # noqa: PLR0913  an option each
     """Read all of CONNECTION again, publish what changed, delete what vanished. Works on a running stream."""
     if everything and (types or ids):
         raise click.UsageError("--all leaves nothing to select: give it alone")
-    anew = "all" if everything else takeover.selected(types, ids)
-    edit = partial(takeover.snapshot, anew=anew, allow_deletes=allow_deletes)
+    republish = takeover.selected(types, ids, everything=everything)
+    edit = partial(takeover.snapshot, republish=republish, allow_deletes=allow_deletes)
     stream = session.stream(connection, cms=False)
-    held = takeover.held(stream, anew)
+    held = takeover.held(stream, republish)
     take_over(session, stream, edit, "a new snapshot is due", held)
 
 
@@ -108,7 +108,7 @@ def checkpoints() -> None:
 @session_of
 def show(session: Session, connection: str) -> None:
     """Show every member of the last checkpoint of CONNECTION."""
-    facts = msgspec.to_builtins(session.stream(connection, cms=False, registry=False).committed())
+    facts = flat(session.stream(connection, cms=False, registry=False).committed())
     say(session, terminal.table(("member", "value"), facts.items()))
 
 

@@ -24,7 +24,7 @@ def read(frame: Frame, understand: Callable[[bytes], Change]) -> SyncPage:
             dead_letters.append(DeadLetter(raw, str(error), item_type=error.item_type, item_id=error.item_id))
         except ValueError as error:
             dead_letters.append(DeadLetter(raw, str(error)))
-    return SyncPage(tuple(changes), frame.checkpoint, frame.caught_up, tuple(dead_letters))
+    return SyncPage(tuple(changes), frame.position, frame.caught_up, tuple(dead_letters))
 
 
 def text(value: Any) -> str | None:

@@ -28,7 +28,7 @@ from connector.errors import (
     WalkBroken,
     starting_threads,
 )
-from connector.model.checkpoint import Checkpoint
+from connector.model.checkpoint import Position
 from connector.model.page import Frame, SyncPage
 
 Transport = httpx.BaseTransport
@@ -83,8 +83,8 @@ class Source:
             headers={"User-Agent": f"contentwire/{__version__}", "Accept": "*/*", "Accept-Encoding": "gzip"},
         )
 
-    def walk(self, checkpoint: Checkpoint) -> Generator[SyncPage]:
-        """Yield the pages after `checkpoint` until caught up; the next one is on its way while a page is worked on.
+    def walk(self, position: Position) -> Generator[SyncPage]:
+        """Yield the pages after `position` until caught up; the next one is on its way while a page is worked on.
 
         The next request leaves before this page's items are read: an API's latency is all that a slow one costs.
 
@@ -97,7 +97,7 @@ class Source:
 
         def look_ahead() -> None:
             try:
-                for frame in self._frames(checkpoint, room, abandoned):
+                for frame in self._frames(position, room, abandoned):
                     ahead.put(frame)
                 ahead.put(_END)
             except BaseException as error:  # noqa: BLE001  handed over to the thread that reads
@@ -119,13 +119,13 @@ class Source:
             abandoned.set()
             room.release()
 
-    def fetch(self, checkpoint: Checkpoint) -> SyncPage:
-        """Return the page after `checkpoint`.
+    def fetch(self, position: Position) -> SyncPage:
+        """Return the page after `position`.
 
         Raises `SourceUnavailable`, `LocalTrouble`, `SourceRejected`, or `CheckpointRejected` once a probe has shown
         that credentials and scope are not the reason.
         """
-        return self.vendor.read(self._fetch(checkpoint))
+        return self.vendor.read(self._fetch(position))
 
     def probe(self) -> None:
         """Return if credentials and scope are right; else raise why not."""
@@ -162,13 +162,13 @@ class Source:
         self._closed = True
         self._client.close()
 
-    def _fetch(self, checkpoint: Checkpoint) -> Frame:
+    def _fetch(self, position: Position) -> Frame:
         begun_at = time.monotonic()
         try:
-            response = self.send(self.vendor.request(checkpoint))
+            response = self.send(self.vendor.request(position))
             seconds = time.monotonic() - begun_at
             with self._answered():
-                frame = self.vendor.frame(response, checkpoint)
+                frame = self.vendor.frame(response, position)
         except CheckpointRejected as rejected:
             if rejected.doubtful:
                 self.probe()
@@ -219,13 +219,13 @@ class Source:
                 error.args = (f"{error} (by {self._proxy})",)
             raise
 
-    def _frames(self, checkpoint: Checkpoint, room: threading.Semaphore, abandoned: threading.Event) -> Iterator[Frame]:
+    def _frames(self, position: Position, room: threading.Semaphore, abandoned: threading.Event) -> Iterator[Frame]:
         """Yield the frames of a walk; each is asked for once there is room for it, none once the walk is abandoned."""
-        seen = {checkpoint.cursor}
+        seen = {position.cursor}
         first = True
         while room.acquire() and not abandoned.is_set():
             try:
-                frame = self._fetch(checkpoint)
+                frame = self._fetch(position)
             except CheckpointRejected as rejected:
                 # A page that is too large stays so: walking again would not help.
                 if first or isinstance(rejected, PageTooLarge):
@@ -234,10 +234,10 @@ class Source:
             yield frame
             if frame.caught_up:
                 return
-            if frame.checkpoint.cursor in seen:
+            if frame.position.cursor in seen:
                 raise WalkBroken("the API gave a page cursor twice within one walk")
-            seen.add(frame.checkpoint.cursor)
-            checkpoint, first = frame.checkpoint, False
+            seen.add(frame.position.cursor)
+            position, first = frame.position, False
 
     def _next(
         self, ahead: "queue.SimpleQueue[Frame | BaseException | None]", room: threading.Semaphore
@@ -267,7 +267,7 @@ class Unopened:
         self.vendor = vendor
         self._error = error
 
-    def walk(self, _checkpoint: Checkpoint) -> Generator[SyncPage]:
+    def walk(self, _position: Position) -> Generator[SyncPage]:
         """Raise `StreamStopped`."""
         raise StreamStopped(str(self._error), hint=self._error.hint) from self._error
 

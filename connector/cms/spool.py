@@ -10,7 +10,7 @@ import msgspec
 
 from connector.errors import LocalTrouble
 from connector.model.change import Change, DeadLetter
-from connector.model.checkpoint import Checkpoint
+from connector.model.checkpoint import Position
 from connector.model.page import SyncPage
 from connector.model.timestamp import micros
 
@@ -54,18 +54,17 @@ class Spool:
             self._clocks.append(_NO_CLOCK if clock is None else clock)
             self._keep(item)
 
-    def pages(self, start: Checkpoint, end: Checkpoint, *, items: int, size: int) -> Iterator[SyncPage]:
+    def pages(self, start: Position, end: Position, *, items: int, size: int) -> Iterator[SyncPage]:
         """Yield everything oldest first, in pages of at most `items` items and about `size` bytes.
 
         Only the last page (there is always one) moves the cursor to `end`; the others keep `start`, marked as open.
         """
-        opened = msgspec.structs.replace(start, walk_open=True)
         chunk: list[Item] = []
         weight = 0
-        for position in self._oldest_first():
-            item = self._get(position)
+        for place in self._oldest_first():
+            item = self._get(place)
             if chunk and (len(chunk) >= items or weight + len(item.raw) > size):
-                yield _page(chunk, opened, caught_up=False)
+                yield _page(chunk, start.opened(), caught_up=False)
                 chunk, weight = [], 0
             chunk.append(item)
             weight += len(item.raw)
@@ -126,10 +125,10 @@ def _on_disk() -> Iterator[None]:
         raise LocalTrouble.of(error, "the temporary file of a large walk") from error
 
 
-def _page(chunk: list[Item], checkpoint: Checkpoint, *, caught_up: bool) -> SyncPage:
+def _page(chunk: list[Item], position: Position, *, caught_up: bool) -> SyncPage:
     return SyncPage(
         changes=tuple(item for item in chunk if isinstance(item, Change)),
         dead_letters=tuple(item for item in chunk if isinstance(item, DeadLetter)),
-        checkpoint=checkpoint,
+        position=position,
         caught_up=caught_up,
     )

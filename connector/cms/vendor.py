@@ -16,7 +16,7 @@ from connector.cms import outbound
 from connector.cms.webhook import Refused, WakeUp
 from connector.errors import SourceUnavailable
 from connector.model.change import EntityKey, EntityType
-from connector.model.checkpoint import Checkpoint
+from connector.model.checkpoint import Position
 from connector.model.page import Frame, SyncPage
 
 
@@ -82,7 +82,7 @@ def _is_loopback(host: str) -> bool:
 
 
 class Vendor(Protocol):
-    """One vendor's Sync API for one connection. Stateless: everything it needs to know is in the checkpoint."""
+    """One vendor's Sync API for one connection. Stateless: everything it needs to know is in the position."""
 
     name: ClassVar[str]
     """The configuration's `vendor` and `source.connector`."""
@@ -128,14 +128,14 @@ class Vendor(Protocol):
         """Whether the API tells what changes after a snapshot."""
         ...
 
-    def request(self, checkpoint: Checkpoint) -> httpx.Request:
-        """Return the request for the page after `checkpoint`; without a cursor, the one that starts a snapshot.
+    def request(self, position: Position) -> httpx.Request:
+        """Return the request for the page after `position`; without a cursor, the one that starts a snapshot.
 
         Raises `StreamStopped` where the API has no such request.
         """
         ...
 
-    def frame(self, response: httpx.Response, after: Checkpoint) -> Frame:
+    def frame(self, response: httpx.Response, after: Position) -> Frame:
         """Return what a completely read response says but for its items, so that the next request need not wait.
 
         Raises `SourceUnavailable` (with `retry_after` where told), `SourceRejected`, `CheckpointRejected`

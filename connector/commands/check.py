@@ -14,7 +14,7 @@ from connector.kafka.cluster import Cluster
 from connector.kafka.foreign_records import remedy, told
 from connector.kafka.layout import Layout
 from connector.kafka.published import PublishedRecords
-from connector.kafka.topics import Topics, first_seen
+from connector.kafka.topics import Topics
 from connector.model.checkpoint import Checkpoint
 from connector.wiring import ConfiguredStream
 
@@ -156,11 +156,11 @@ def _topics(stream: ConfiguredStream, cluster: Cluster) -> Generator[Finding, No
         yield failure(about, error)
         return None
     changed = checkpoint is not None and checkpoint.fingerprint != stream.fingerprint
-    checkpoint = checkpoint.under(stream.fingerprint) if checkpoint and changed else checkpoint
+    checkpoint = checkpoint.restarted_for(stream.fingerprint) if checkpoint and changed else checkpoint
     published = stream.published_at(checkpoint)
     at = Topics(stream.client)
     yield _finding(about, lambda: _inspect(at, layout, names, checkpoint))
-    yield from unknown(at, layout, names.keys() - (checkpoint.partitions.keys() if checkpoint else set()))
+    yield from unknown(at, layout, names.keys() - (checkpoint.progress.topics.keys() if checkpoint else set()))
     if existing := layout.changes_among(names):
         yield from _differing(at, stream.name, existing, stream.config.kafka.topic_config)
         yield _finding(f"{stream.name}: records", lambda: _records(stream.name, published))
@@ -200,11 +200,11 @@ def _records(connection: str, published: PublishedRecords) -> str:
 
 def _inspect(topics: Topics, layout: Layout, names: dict[str, int], checkpoint: Checkpoint | None) -> str:
     present = layout.changes_among(names)
-    written = set(checkpoint.partitions) if checkpoint else set()
+    written = checkpoint.progress.topics if checkpoint else {}
     if layout.state_topic in names:
         topics.check(layout.state_spec())
     for name in sorted({*present, *written}):
-        topics.check(layout.changes_spec(name), first_seen(checkpoint, name))
+        topics.check(layout.changes_spec(name), written.get(name))
     return f"{', '.join(present)} as the message contract wants" if present else "none yet: created by the first run"
 
 

@@ -7,7 +7,7 @@ from typing import Final
 from connector.cms.vendor import Remark
 from connector.errors import PageTooLarge, SourceRejected
 from connector.events.assembler import Policy, wanted
-from connector.model.checkpoint import Checkpoint
+from connector.model.checkpoint import Position
 from connector.model.page import SyncPage
 from connector.wiring import ConfiguredStream
 
@@ -45,7 +45,7 @@ def first_page(stream: ConfiguredStream) -> tuple[str, list[Remark]]:
     """
     source = stream.source()
     try:
-        page = source.fetch(Checkpoint(stream=stream.name))
+        page = source.fetch(Position())
     except PageTooLarge as error:
         return "an initial sync is answered", [Remark("page_size", str(error), error.hint)]
     finally:

@@ -59,7 +59,7 @@ def replay(stream: ConfiguredStream, entries: Iterable[Entry]) -> Outcome:
 
 def _publish(letters: list[Letter], vendor: Vendor, fingerprint: str, publisher: Publisher) -> Outcome:
     checkpoint = publisher.checkpoint
-    if checkpoint.fingerprint != fingerprint or checkpoint.phase != "streaming":
+    if checkpoint.fingerprint != fingerprint or checkpoint.position.phase != "streaming":
         raise ConnectorError(
             f"{checkpoint.stream}: a snapshot is under way or due, and reads every item again by itself",
             hint="replay what is left once the stream is streaming: contentwire status",
@@ -67,7 +67,7 @@ def _publish(letters: list[Letter], vendor: Vendor, fingerprint: str, publisher:
     readable: list[tuple[Letter, Change]] = []
     stays: list[Stays] = []
     for letter in letters:
-        page = vendor.read(Frame([letter["raw"]], checkpoint, caught_up=False))
+        page = vendor.read(Frame([letter["raw"]], checkpoint.position, caught_up=False))
         stays += [Stays(letter, f"{still.error}: {still.reason}") for still in page.dead_letters]
         for change in page.changes:
             if why := _doubt(change, letter, publisher):
@@ -75,7 +75,7 @@ def _publish(letters: list[Letter], vendor: Vendor, fingerprint: str, publisher:
             else:
                 readable.append((letter, change))
     stays += _commit(readable, publisher)
-    return Outcome(len(letters), publisher.checkpoint.sequence - checkpoint.sequence, tuple(stays))
+    return Outcome(len(letters), publisher.checkpoint.progress.sequence - checkpoint.progress.sequence, tuple(stays))
 
 
 def _commit(readable: Sequence[tuple[Letter, Change]], publisher: Publisher) -> list[Stays]:
@@ -83,7 +83,8 @@ def _commit(readable: Sequence[tuple[Letter, Change]], publisher: Publisher) -> 
     if not readable:
         return []
     try:
-        publisher.publish([SyncPage(tuple(change for _, change in readable), publisher.checkpoint, caught_up=False)])
+        position = publisher.checkpoint.position
+        publisher.publish([SyncPage(tuple(change for _, change in readable), position, caught_up=False)])
     except ItemRefused as error:
         if len(readable) == 1:
             return [Stays(readable[0][0], f"{EventTooLarge.__name__}: {error}")]
@@ -98,7 +99,7 @@ def _doubt(change: Change, letter: Letter, publisher: Publisher) -> str:
     known = publisher.index.get(codec.encode_key(change.key))
     another = change.scope != "key" or (known is not None and known.digest != change.digest)
     by_snapshot = f"contentwire snapshot {checkpoint.stream} --entity {change.key.id}"
-    if letter["epoch"] < checkpoint.epoch:
+    if letter["epoch"] < checkpoint.position.epoch:
         return "a later snapshot has read all there was"
     if known is None and time.time() - letter["ts_ms"] / 1000 > _REMEMBERED:
         return f"older than what is remembered of removals: {by_snapshot}"

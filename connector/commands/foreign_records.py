@@ -91,14 +91,14 @@ def _judged(found: Found, layout: Layout, checkpoint: Checkpoint | None, index: 
         return Found(record, removed=True, remark=_NO_CHECKPOINT.format(layout.connection))
     if record.topic == layout.state_topic:
         return Found(record, removed=True)
-    if checkpoint is None or not checkpoint.key_schema_id.framing:
+    if checkpoint is None or not checkpoint.progress.key_schema_id.framing:
         return Found(record, remark=_UNVOUCHED.format(layout.connection))
     body = _entity(record.key)
     entry = index.get(body) if body else None
     if body is None or entry is None or not entry.live:
         return Found(record, removed=True)
     # Its own partition gets the entity again; what stands in another would stay.
-    elsewhere = record.partition != partitioned(record.key, checkpoint.partitions.get(record.topic, 1))
+    elsewhere = record.partition != partitioned(record.key, checkpoint.progress.partitions.get(record.topic, 1))
     anew = f"contentwire snapshot {layout.connection} --entity {codec.decode_key(body).id}"
     return Found(record, removed=elsewhere, remark=f"the entity is live: {anew}")
 

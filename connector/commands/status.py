@@ -10,6 +10,7 @@ from connector import wiring
 from connector.config.settings import Config
 from connector.errors import BrokerFatal, ConfigError
 from connector.events.owner_report import OwnerReport
+from connector.events.state_record import flat
 from connector.kafka import peers
 from connector.kafka.cluster import Cluster, Member
 from connector.kafka.layout import group
@@ -41,7 +42,7 @@ class Stream(msgspec.Struct, frozen=True):
         """What is known of it: paused by an operator, followed by nobody, or as its owner said."""
         if self.error:
             return "unreadable"
-        if self.checkpoint and self.checkpoint.asks("paused"):
+        if self.checkpoint and self.checkpoint.request.paused:
             return "paused"
         if self.owner is None:
             return "not followed"
@@ -56,6 +57,7 @@ class Stream(msgspec.Struct, frozen=True):
     def facts(self) -> dict[str, Any]:
         """Return everything, ready for JSON."""
         facts: dict[str, Any] = msgspec.to_builtins(self)
+        facts["checkpoint"] = flat(self.checkpoint) if self.checkpoint else None
         return {**facts, "state": self.state, "stopped": self.stopped}
 
 

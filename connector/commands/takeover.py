@@ -3,15 +3,15 @@
 import json
 from collections.abc import Callable, Mapping, Sequence
 from hashlib import blake2b
-from typing import Any, Final, Literal, TypeVar
+from typing import Final, TypeVar
 
-import msgspec
 from msgspec.structs import replace
 
 from connector.errors import ConfigError, ConnectorError, Fenced, TransactionAborted, UnknownOutcome
 from connector.events.index import IndexEntry
+from connector.events.state_record import flat, read_json
 from connector.kafka.published import Live
-from connector.model.checkpoint import ANY_TOPIC, Checkpoint
+from connector.model.checkpoint import Checkpoint, Position, Republish, Request, Selection
 from connector.stream.publisher import Publisher
 from connector.wiring import ConfiguredStream
 
@@ -19,9 +19,6 @@ T = TypeVar("T")
 
 Edit = Callable[[Checkpoint, str], Checkpoint]
 """Gives the checkpoint to write for the one that was found, and the fingerprint of the present configuration."""
-
-Anew = Literal["all"] | dict[str, list[str]] | None
-"""What a snapshot publishes whether it changed or not: all, nothing, or what `selected` gives."""
 
 _ATTEMPTS: Final = 10
 _AT_ONCE: Final = 10_000  # index entries of one transaction
@@ -53,15 +50,16 @@ def take_over(stream: ConfiguredStream, edit: Edit, live: Live | None = None) ->
 def _adopt(publisher: Publisher, standing: Mapping[bytes, str | None]) -> None:
     """Stage a live entry for each key that is not live in the index; the next commit carries the last of them."""
     checkpoint, index = publisher.checkpoint, publisher.index
+    epoch = checkpoint.position.epoch
     staged = 0
     for key, content_type in standing.items():
         known = index.get(key)
         if known and known.live:
             continue
         # The sequence makes it another digest each time: a delete that is published twice is two events.
-        digest = blake2b(key, digest_size=16, key=b"%d" % checkpoint.sequence).digest()
-        entry = known or IndexEntry(True, "published", content_type, None, None, digest, checkpoint.epoch)
-        live = replace(entry, live=True, digest=digest, epoch=checkpoint.epoch, removed_at=None)
+        digest = blake2b(key, digest_size=16, key=b"%d" % checkpoint.progress.sequence).digest()
+        entry = known or IndexEntry(True, "published", content_type, None, None, digest, epoch)
+        live = replace(entry, live=True, digest=digest, epoch=epoch, removed_at=None)
         index.stage(key, live.encode())
         staged += 1
         if staged % _AT_ONCE == 0:
@@ -105,47 +103,56 @@ def against_owner(connection: str, act: Callable[[], T]) -> T:
     )
 
 
-def snapshot(checkpoint: Checkpoint, fingerprint: str, *, anew: Anew, allow_deletes: bool) -> Checkpoint:
-    """Return the start of a new snapshot: what is published `anew` though unchanged; whether it may delete much."""
+def snapshot(checkpoint: Checkpoint, fingerprint: str, *, republish: Republish, allow_deletes: bool) -> Checkpoint:
+    """Return the start of a new snapshot: what it publishes though unchanged; whether it may delete much."""
     begun = _begun(checkpoint, fingerprint)
-    # Everything anew trusts nothing that is known, the clocks least of all.
-    asked = {"republish": anew, "allow_deletes": allow_deletes, "rebase": anew == "all", **begun.owed}
-    begun = replace(begun, request=_merged(begun, asked))
+    carried, everything = begun.carried_over, republish == "all"
+    request = Request(
+        paused=begun.request.paused,
+        republish=carried.republish or republish,
+        allow_deletes=allow_deletes,
+        # Everything anew trusts nothing that is known, the clocks least of all.
+        rebase=carried.rebase or everything,
+    )
     # Topics that were deleted meanwhile get everything again: what they were does not matter any more.
-    return begun.accepting(ANY_TOPIC) if anew == "all" else begun
+    progress = begun.progress.replaceable() if everything else begun.progress
+    return replace(begun, request=request, progress=progress)
 
 
-def held(stream: ConfiguredStream, anew: Anew) -> Live | None:
-    """Return what consumers hold of what a snapshot publishes `anew`, for `take_over`; a plain snapshot asks nobody."""
-    if anew is None:
+def held(stream: ConfiguredStream, republish: Republish) -> Live | None:
+    """Return what consumers hold of what a snapshot shall `republish`, for `take_over`; a plain one asks nobody."""
+    if republish is None:
         return None
-    if anew == "all":
+    if republish == "all":
         return Live(stream.published())
-    types, ids = frozenset(anew["content_types"]), frozenset(anew["ids"])
+    types, ids = frozenset(republish.content_types), frozenset(republish.ids)
     return Live(stream.published(), lambda key, kind: key.id in ids or kind in types)
 
 
-def selected(content_types: Sequence[str], ids: Sequence[str]) -> Anew:
-    """Return the selection of these content types' entries and of the entities with these ids, None for nothing."""
+def selected(content_types: Sequence[str], ids: Sequence[str], *, everything: bool = False) -> Republish:
+    """Return everything, or a selection of these content types' entries and these ids' entities, None for nothing."""
+    if everything:
+        return "all"
     if not (content_types or ids):
         return None
-    return {"content_types": sorted(set(content_types)), "ids": sorted(set(ids))}
+    return Selection(tuple(sorted(set(content_types))), tuple(sorted(set(ids))))
 
 
 def reset(checkpoint: Checkpoint, fingerprint: str) -> Checkpoint:
-    """Return the start of a new snapshot that trusts nothing known: no earlier wish, no smaller page, no clock."""
+    """Return the start of a new snapshot that trusts nothing known: no earlier request, no smaller page, no clock."""
     begun = _begun(checkpoint, fingerprint)
-    return replace(begun, request=json.dumps({"rebase": True, **begun.owed}), page_size=None)
+    request = Request(republish=begun.carried_over.republish, rebase=True)
+    return replace(begun, request=request, position=replace(begun.position, page_size=None))
 
 
 def pause(checkpoint: Checkpoint, _fingerprint: str) -> Checkpoint:
     """Return the checkpoint of a stream that is to rest."""
-    return replace(checkpoint, request=_merged(checkpoint, {"paused": True}))
+    return replace(checkpoint, request=replace(checkpoint.request, paused=True))
 
 
 def resume(checkpoint: Checkpoint, _fingerprint: str) -> Checkpoint:
     """Return the checkpoint of a stream that is to go on."""
-    return replace(checkpoint, request=_merged(checkpoint, {"paused": False}))
+    return replace(checkpoint, request=replace(checkpoint.request, paused=False))
 
 
 def at_cursor(checkpoint: Checkpoint, fingerprint: str, *, cursor: str) -> Checkpoint:
@@ -153,19 +160,19 @@ def at_cursor(checkpoint: Checkpoint, fingerprint: str, *, cursor: str) -> Check
 
     Raises `ConnectorError` while everything has to be published again: a cursor leads past most of it.
     """
-    if "republish" in _begun(checkpoint, fingerprint).owed:
+    if _begun(checkpoint, fingerprint).carried_over.republish:
         raise ConnectorError(
             f"{checkpoint.stream}: its topics lack what is published already, and a cursor leads past it",
             hint=f"let a snapshot publish everything first: contentwire snapshot {checkpoint.stream} --all",
         )
-    request = _merged(replace(checkpoint, request=None), {"paused": checkpoint.asks("paused")})
-    anew = replace(checkpoint, cursor=cursor, phase="streaming", page=0, walk_open=False, request=request)
-    return replace(anew, fingerprint=fingerprint, identity=None, page_size=None)
+    position = Position(cursor=cursor, phase="streaming", epoch=checkpoint.position.epoch)
+    request = Request(paused=checkpoint.request.paused)
+    return replace(checkpoint, fingerprint=fingerprint, position=position, request=request)
 
 
 def exported(checkpoint: Checkpoint) -> str:
     """Return a checkpoint as JSON, for `imported`."""
-    return json.dumps(msgspec.to_builtins(checkpoint), indent=2)
+    return json.dumps(flat(checkpoint), indent=2)
 
 
 def imported(text: str | bytes, name: str) -> Edit:
@@ -175,17 +182,18 @@ def imported(text: str | bytes, name: str) -> Edit:
     all.
     """
     try:
-        source = msgspec.json.decode(text, type=Checkpoint)
-    except msgspec.DecodeError as error:
+        source = read_json(text)
+    except ValueError as error:
         raise ConfigError(
             f"{name}: not an exported checkpoint: {error}", hint="write one: contentwire checkpoints export"
         ) from error
-    if source.phase != "streaming" or source.walk_open or source.page or not source.cursor:
+    there = source.position
+    if there.phase != "streaming" or there.walk_open or there.page or not there.cursor:
         raise ConfigError(
-            f"{name}: was exported in the phase {source.phase}, page {source.page}",
+            f"{name}: was exported in the phase {there.phase}, page {there.page}",
             hint="export it again once the stream is streaming, or take a new snapshot: contentwire snapshot",
         )
-    cursor = source.cursor
+    cursor = there.cursor
 
     def edit(checkpoint: Checkpoint, fingerprint: str) -> Checkpoint:
         if source.fingerprint != fingerprint:
@@ -193,29 +201,24 @@ def imported(text: str | bytes, name: str) -> Edit:
                 f"{name}: was exported under another configuration: its cursor means something else",
                 hint="restore space, environment, filters and topic template, or import the bare --cursor",
             )
-        return replace(
-            at_cursor(checkpoint, fingerprint, cursor=cursor),
-            identity=source.identity,
-            page_size=source.page_size,
-            sequence=max(checkpoint.sequence, source.sequence),
-            epoch=max(checkpoint.epoch, source.epoch),
+        epoch = max(checkpoint.position.epoch, there.epoch)
+        progress = replace(
+            checkpoint.progress,
+            sequence=max(checkpoint.progress.sequence, source.progress.sequence),
             # A stream whose state is lost has written to these.
-            partitions=checkpoint.partitions or source.partitions,
-            topic_ids=checkpoint.topic_ids or source.topic_ids,
+            topics=checkpoint.progress.topics or source.progress.topics,
+        )
+        return replace(
+            at_cursor(checkpoint, fingerprint, cursor=cursor), position=replace(there, epoch=epoch), progress=progress
         )
 
     return edit
 
 
 def _begun(checkpoint: Checkpoint, fingerprint: str) -> Checkpoint:
-    return checkpoint.restart() if checkpoint.fingerprint == fingerprint else checkpoint.under(fingerprint)
-
-
-def _merged(checkpoint: Checkpoint, request: dict[str, Any]) -> str | None:
-    """Return the wishes so far with `request`; one that is false is none."""
-    wishes = json.loads(checkpoint.request) if checkpoint.request else {}
-    wishes = {name: wish for name, wish in {**wishes, **request}.items() if wish}
-    return json.dumps(wishes) if wishes else None
+    if checkpoint.fingerprint == fingerprint:
+        return checkpoint.restart()
+    return checkpoint.restarted_for(fingerprint)
 
 
 def _same(one: Checkpoint, other: Checkpoint) -> bool:

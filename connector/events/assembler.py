@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Literal, NamedTuple, get_args
 
 import msgspec
+from msgspec.structs import replace
 
 from connector.errors import EventTooLarge, ItemRefused, MalformedItem
 from connector.events import codec, content_digest, envelope
@@ -19,12 +20,9 @@ from connector.events.index import Index, IndexEntry
 from connector.events.state_record import CHECKPOINT_KEY, encode_checkpoint
 from connector.events.verdict import Judged, Standpoint, skip_reason
 from connector.model.change import ALL_LOCALES, Change, DeadLetter, EntityKey, EntityType
-from connector.model.checkpoint import Checkpoint
+from connector.model.checkpoint import Checkpoint, KnownTopic, Position, Selection
 from connector.model.page import SyncPage
 from connector.model.timestamp import micros
-
-# What publishing finds out, whatever a page's checkpoint says of it.
-_FINDINGS = ("sequence", "partitions", "topic_ids", "key_schema_id")
 
 # What a record costs beside key, value and headers, rounded up generously (Kafka message format v2).
 _OVERHEAD = 1024
@@ -44,13 +42,12 @@ class Record(NamedTuple):
 
 
 class Route(msgspec.Struct, frozen=True):
-    """Where records go, and how their keys and values are framed there."""
+    """Where records go, how their keys and values are framed there, and the topic as it was found."""
 
     topic: str
     key: Framing
     value: Framing
-    partitions: int
-    topic_id: str | None = None
+    found: KnownTopic
 
 
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
@@ -122,15 +119,16 @@ class Assembler(msgspec.Struct, frozen=True):
         draft = _Draft(self, index, checkpoint)
         for page in pages:
             for letter in page.dead_letters:
-                draft.bury(letter, page.checkpoint)
+                draft.bury(letter, page.position)
             for change in page.changes:
-                for expanded, origin, cause in expand(change, index, draft.checkpoint.phase):
+                for expanded, origin, cause in expand(change, index, draft.position.phase):
                     draft.add(expanded, origin, cause)
                     if draft.full:
-                        yield draft.finish(msgspec.structs.replace(draft.checkpoint, walk_open=True))
-                        draft = _Draft(self, index, draft.checkpoint)
-            draft.pass_page(page.checkpoint)
-        yield draft.finish(draft.checkpoint)
+                        batch = draft.finish(draft.position.opened())
+                        yield batch
+                        draft = _Draft(self, index, batch.checkpoint.at(draft.position))
+            draft.position = page.position
+        yield draft.finish(draft.position)
 
 
 def wanted(policy: Policy, key: EntityKey, content_type: str | None) -> bool:
@@ -160,11 +158,14 @@ class _Draft:
     """One batch in the making. Index changes are staged, so that later changes of the batch see earlier ones."""
 
     def __init__(self, assembler: Assembler, index: Index, checkpoint: Checkpoint) -> None:
-        self.checkpoint = checkpoint
+        self.position = checkpoint.position
+        self._start = checkpoint
+        self._progress = checkpoint.progress
+        self._sequence = checkpoint.progress.sequence
+        self._key_schema_id = checkpoint.progress.key_schema_id
         self._assembler = assembler
         self._policy = assembler.policy
-        self._rebased = checkpoint.asks("rebase")
-        self._anew = "all" if assembler.policy.republish == "all" else checkpoint.wish("republish")
+        self._republish = "all" if assembler.policy.republish == "all" else checkpoint.request.republish
         self._index = index
         self._records: list[Record] = []
         self._bytes = 0
@@ -176,18 +177,12 @@ class _Draft:
         """Whether a commit bound is reached: an event has at most two records."""
         return len(self._records) >= 2 * self._policy.commit_items or self._bytes >= self._policy.commit_bytes
 
-    def pass_page(self, checkpoint: Checkpoint) -> None:
-        """Move to the checkpoint after a page; what publishing has found out stays, whatever the page says."""
-        self.checkpoint = self._with_findings(checkpoint)
-
-    def finish(self, checkpoint: Checkpoint) -> Batch:
-        """Return the batch that ends at `checkpoint`."""
-        final = msgspec.structs.replace(self._with_findings(checkpoint), committed_at=self._now_ms)
+    def finish(self, position: Position) -> Batch:
+        """Return the batch that ends at `position`."""
+        progress = replace(self._progress, sequence=self._sequence, key_schema_id=self._key_schema_id)
+        final = replace(self._start, position=position, progress=progress, committed_at=self._now_ms)
         state = [*self._index.staged.items(), (CHECKPOINT_KEY, encode_checkpoint(final))]
         return Batch(self._records, state, final, self._tally)
-
-    def _with_findings(self, checkpoint: Checkpoint) -> Checkpoint:
-        return msgspec.structs.replace(checkpoint, **{name: getattr(self.checkpoint, name) for name in _FINDINGS})
 
     def add(self, change: Change, origin: Origin, cause: str) -> None:
         """Publish one change of one key, or leave it out where the index already knows better."""
@@ -195,7 +190,7 @@ class _Draft:
         known = self._index.get(body)
         case = _Case(body, change, micros(change.changed_at), known, origin, cause, self._content(change, known))
         if origin != "reconciled" and not wanted(self._policy, change.key, envelope.content_type(change, known)):
-            if known is None or not known.live or known.epoch != self.checkpoint.epoch:
+            if known is None or not known.live or known.epoch != self.position.epoch:
                 self._tally.left_out["filtered"] += 1
                 return
             # It was published under another content type: consumers must not keep it.
@@ -219,7 +214,7 @@ class _Draft:
             return known.content
         return content_digest.digest(change.fields, change.meta, self._policy.content_members)
 
-    def bury(self, letter: DeadLetter, at: Checkpoint) -> None:
+    def bury(self, letter: DeadLetter, at: Position) -> None:
         """Add a dead letter; raises `ItemRefused` under the policy `stop`."""
         if self._policy.malformed == "stop" and letter.error == "MalformedItem":
             raise ItemRefused(
@@ -238,8 +233,8 @@ class _Draft:
 
     def _mark_seen(self, body: bytes, known: IndexEntry) -> None:
         """Note that the CMS still delivers the key: reconciliation must not take it for vanished."""
-        if known.epoch != self.checkpoint.epoch:
-            self._index.stage(body, msgspec.structs.replace(known, epoch=self.checkpoint.epoch).encode())
+        if known.epoch != self.position.epoch:
+            self._index.stage(body, replace(known, epoch=self.position.epoch).encode())
 
     def _spare(self, entity_id: str) -> None:
         """Mark every key an unreadable item may stand for as seen: it is there, though we cannot say what it says."""
@@ -251,7 +246,7 @@ class _Draft:
                 if known := self._index.get(body):
                     self._mark_seen(body, known)
 
-    def _burial(self, letter: DeadLetter, at: Checkpoint) -> dict[str, Any]:
+    def _burial(self, letter: DeadLetter, at: Position) -> dict[str, Any]:
         return {
             "version": 1,
             "connection": self._assembler.provenance.name,
@@ -261,27 +256,27 @@ class _Draft:
             "item_type": letter.item_type,
             "item_id": letter.item_id,
             "raw": letter.raw,
-            "cursor": self.checkpoint.cursor,
-            "page": self.checkpoint.page,
+            "cursor": self.position.cursor,
+            "page": self.position.page,
             "phase": at.phase,
             "epoch": at.epoch,
-            "sequence": self.checkpoint.sequence,
+            "sequence": self._sequence,
             "ts_ms": self._now_ms,
         }
 
     def _superfluous(self, case: _Case) -> str | None:
         if case.known is None:
             return None
-        phase, epoch = self.checkpoint.phase, self.checkpoint.epoch
-        at = Standpoint(phase == "snapshot", epoch, self._rebased)
+        phase, epoch = self.position.phase, self.position.epoch
+        at = Standpoint(phase == "snapshot", epoch, self._start.request.rebase)
         anew = self._asked_anew(case.change)
         return skip_reason(Judged(case.change, case.clock, case.content), case.known, at, republish=anew)
 
     def _asked_anew(self, change: Change) -> bool:
         """Tell whether a snapshot is to publish this whether it changed or not: `all`, or what the request selects."""
-        if isinstance(self._anew, dict):
-            return change.key.id in self._anew["ids"] or change.content_type in self._anew["content_types"]
-        return bool(self._anew)
+        if isinstance(self._republish, Selection):
+            return change.key.id in self._republish.ids or change.content_type in self._republish.content_types
+        return self._republish == "all"
 
     def _suppressed(self, change: Change, known: IndexEntry | None) -> bool:
         if change.change_type == "published" or (known and known.live):
@@ -298,7 +293,7 @@ class _Draft:
         except MalformedItem as error:
             self.bury(
                 DeadLetter(change.raw, str(error), "MalformedItem", change.key.entity_type, change.key.id),
-                self.checkpoint,
+                self.position,
             )
             return False
         key = route.key.prefix + case.body
@@ -307,22 +302,23 @@ class _Draft:
         if len(key) + len(value) + _OVERHEAD > self._policy.max_message_bytes:
             refusal = self._refuse(change, len(value))
             if self._policy.oversized != "reference":
-                self.bury(refusal, self.checkpoint)
+                self.bury(refusal, self.position)
                 return False
             url = self._assembler.locate(change.key, change.content_type)
-            event = msgspec.structs.replace(event, change=_reference(change, len(value), url))
+            event = replace(event, change=_reference(change, len(value), url))
             value = route.value.prefix + self._encode(event)
         self._append(Record(route.topic, key, value, headers))
         if event.op == "d" and self._policy.tombstones:
             tombstone = envelope.headers(event, self._assembler.provenance, tombstone=True)
             self._append(Record(route.topic, key, None, tombstone))
-        self._note(route, event.sequence)
+        self._note(route)
         self._count(event)
         return True
 
-    def _note(self, route: Route, sequence: int) -> None:
-        self.checkpoint = msgspec.structs.replace(self.checkpoint, sequence=sequence, key_schema_id=route.key.schema_id)
-        self.checkpoint = self.checkpoint.recording(route.topic, route.partitions, route.topic_id)
+    def _note(self, route: Route) -> None:
+        self._sequence += 1
+        self._key_schema_id = route.key.schema_id
+        self._progress = self._progress.recording(route.topic, route.found)
 
     def _event(self, case: _Case) -> Event:
         live = case.known is not None and case.known.live
@@ -332,10 +328,9 @@ class _Draft:
             op = "u"
         else:
             op = "r" if case.origin == "snapshot" else "c"
-        cause = f"epoch {self.checkpoint.epoch}" if case.origin == "reconciled" else case.cause
+        cause = f"epoch {self.position.epoch}" if case.origin == "reconciled" else case.cause
         identity = envelope.event_id(case.change, cause)
-        sequence = self.checkpoint.sequence + 1
-        return Event(case.change, case.clock, case.known, op, case.origin, sequence, identity, self._now_ms)
+        return Event(case.change, case.clock, case.known, op, case.origin, self._sequence + 1, identity, self._now_ms)
 
     def _encode(self, event: Event) -> bytes:
         if self._policy.envelope == "flat":
@@ -371,7 +366,7 @@ class _Draft:
             # A change without a clock must not disarm the staleness rule.
             changed_at=clock if clock is not None or known is None else known.changed_at,
             digest=change.digest,
-            epoch=self.checkpoint.epoch,
+            epoch=self.position.epoch,
             removed_at=None if change.change_type == "published" else self._now_ms,
             content=case.content if change.change_type == "published" else None,
         )
@@ -382,13 +377,11 @@ def _departed(change: Change, known: IndexEntry) -> Change:
     """Return what a change means to a filtered view that its entity has left: a removal."""
     if change.change_type != "published":
         return change
-    return msgspec.structs.replace(
-        change, change_type="deleted", content_type=known.content_type, fields=None, meta=None, refs=()
-    )
+    return replace(change, change_type="deleted", content_type=known.content_type, fields=None, meta=None, refs=())
 
 
 def _reference(change: Change, size: int, url: str) -> Change:
     """Return the change without its content: what remains says how large it was, its digest and where to fetch it."""
     reference = {"bytes": size, "digest": change.digest.hex(), "id": change.key.id, "url": url}
     meta = {"contentwire_reference": reference}
-    return msgspec.structs.replace(change, fields=None, meta=json.dumps(meta).encode(), marker=None, refs=())
+    return replace(change, fields=None, meta=json.dumps(meta).encode(), marker=None, refs=())

@@ -140,15 +140,10 @@ def _why_no_single(key: bytes, value: bytes, connection: str) -> str:
     _check_later(value, version)
     try:
         found = decode(value)
-        ours = not isinstance(found, Checkpoint) or (found.stream == connection and _requests(found))
-    except (ValueError, msgspec.DecodeError, StateTooNew):
+        ours = not isinstance(found, Checkpoint) or found.stream == connection
+    except (ValueError, StateTooNew):
         ours = False
     return "" if ours else f"its value is no {what} of {connection}"
-
-
-def _requests(checkpoint: Checkpoint) -> bool:
-    """Return whether an operator's request can be read."""
-    return checkpoint.request is None or isinstance(msgspec.json.decode(checkpoint.request), dict)
 
 
 def _why_no_entry(value: bytes) -> str:

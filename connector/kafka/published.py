@@ -65,7 +65,7 @@ class PublishedRecords:
         Raises `RegistryChanged` or `KeySchemaChanged` where they would not be: what is registered then would get in the
         way of a restored registry, and every record of ours looks foreign.
         """
-        recorded = self._checkpoint.key_schema_id if self._checkpoint else None
+        recorded = self._checkpoint.progress.key_schema_id if self._checkpoint else None
         if recorded is None or not recorded.framing:
             return "none were written yet"
         check_recorded(self._registry, recorded, self._layout.connection)
@@ -85,7 +85,7 @@ class PublishedRecords:
         """
         if not begin:
             self.check_keys()
-        partitions = self._checkpoint.partitions if self._checkpoint else {}
+        partitions = self._checkpoint.progress.partitions if self._checkpoint else {}
         pattern = self._layout.changes_pattern
         found = reader.records(self._client, pattern, from_beginning=True, until_end=True, go_on=begin)
         return map(self._decode(partitions), found)

@@ -3,6 +3,8 @@
 import time
 from collections.abc import Collection, Sequence
 
+from msgspec.structs import replace
+
 from connector.errors import Fenced, TopicMismatch, UnknownOutcome
 from connector.events import codec
 from connector.events.assembler import Batch, Record, Route
@@ -15,10 +17,10 @@ from connector.kafka.foreign_records import Foreign, StateJudge
 from connector.kafka.layout import Layout
 from connector.kafka.registry import Registry
 from connector.kafka.schema_ids import Schemas
-from connector.kafka.topics import Seen, Topics, check_key_schema, first_seen, vouched
+from connector.kafka.topics import Topics, check_key_schema
 from connector.kafka.transaction import REAL_PRODUCER, ProducerFactory, Transactions
 from connector.model.change import EntityKey
-from connector.model.checkpoint import Checkpoint
+from connector.model.checkpoint import Checkpoint, KnownTopic, Progress
 
 # What recovery may take beyond the transaction timeout, after which the broker aborts what is still open.
 _GRACE = 15.0
@@ -119,9 +121,9 @@ class KafkaStore:
         """Return where dead letters go."""
         topic = self._layout.letters_topic
         if topic not in self._routes:
-            count = self._topics.ensure(self._layout.letters_spec()).partitions
+            found = self._topics.ensure(self._layout.letters_spec())
             value = self._framing(f"{topic}-value", "dead_letter")
-            self._routes[topic] = Route(topic, codec.single_object("key"), value, count)
+            self._routes[topic] = Route(topic, codec.single_object("key"), value, found)
         return self._routes[topic]
 
     def superseded(self) -> bool:
@@ -140,16 +142,16 @@ class KafkaStore:
         self._schemas.verify()
         if only := self._layout.only_topic:
             self.route_to(only)
-        for topic in vouched(checkpoint):
-            route = self.route_to(topic)
-            checkpoint = checkpoint.recording(topic, route.partitions, route.topic_id)
-        return checkpoint
+        progress = checkpoint.progress
+        for topic in progress.expected_topics:
+            progress = progress.recording(topic, self.route_to(topic).found)
+        return replace(checkpoint, progress=progress)
 
     def uprooted(self) -> bool:
         """Tell whether a topic that the checkpoint vouches for seems to be another one now."""
         self._schemas.verify()
-        state = {self._layout.state_topic: Seen(1, self._state_id)}
-        return self._topics.changed(state | vouched(self._checkpoint))
+        state = {self._layout.state_topic: KnownTopic(1, self._state_id)}
+        return self._topics.changed(state | self._progress.expected_topics)
 
     def close(self) -> None:
         """Let go of the producer. An open transaction of it is aborted by the next fence, or by its timeout."""
@@ -181,20 +183,23 @@ class KafkaStore:
         else:
             self._position, self._left = written.stop, written.stop + 1  # the marker
 
+    @property
+    def _progress(self) -> Progress:
+        return self._checkpoint.progress if self._checkpoint else Progress()
+
     def _open(self, topic: str) -> Route:
         layout = self._layout
-        recorded = first_seen(self._checkpoint, topic)
+        recorded = self._progress.topics.get(topic)
         if recorded is None:
             self._topics.check_unwritten(topic)
-        seen = self._topics.ensure(layout.changes_spec(topic), recorded)
+        found = self._topics.ensure(layout.changes_spec(topic), recorded)
         key = self._framing(f"{topic}-key", "key")
-        if self._checkpoint:
-            check_key_schema(self._checkpoint.key_schema_id, key.schema_id, layout.connection)
+        check_key_schema(self._progress.key_schema_id, key.schema_id, layout.connection)
         value = self._framing(f"{topic}-value", layout.value_schema)
-        return Route(topic, key, value, seen.partitions, seen.topic_id)
+        return Route(topic, key, value, found)
 
     def _framing(self, subject: str, name: codec.Name) -> codec.Framing:
-        recorded = self._checkpoint.key_schema_id if self._checkpoint else None
+        recorded = self._checkpoint.progress.key_schema_id if self._checkpoint else None
         return self._schemas.framing(subject, name, recorded)
 
     def _lost(self, index: Index) -> TopicMismatch:

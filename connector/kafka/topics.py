@@ -17,7 +17,7 @@ from connector.errors import BrokerUnavailable, KeySchemaChanged, TopicMismatch
 from connector.kafka.client import Settings, cause, create, unavailable
 from connector.kafka.layout import TopicSpec
 from connector.kafka.reader import holds_records
-from connector.model.checkpoint import ANY_TOPIC, FORMER_TOPIC, Checkpoint, KeySchemaId
+from connector.model.checkpoint import KeySchemaId, KnownTopic
 
 _TIMEOUT: Final = 15.0
 _START_OVER: Final = "publish everything again, into a new one where it is gone: contentwire snapshot NAME --all"
@@ -29,30 +29,6 @@ _OUTDATED: Final = {
     KafkaError._NOENT,  # noqa: SLF001  the client's own error codes begin with an underscore
 }
 _DOUBT: Final = 2.0  # seconds for which a topic has to differ: a broker may be behind with what it knows of a new one
-
-
-class Seen(msgspec.Struct, frozen=True):
-    """A topic as it was seen. `topic_id` tells it from one of the same name that was deleted (Kafka's KIP-516).
-
-    None is a topic whose id is not known, and `ANY_TOPIC` stands for whatever is there, or nothing.
-    """
-
-    partitions: int
-    topic_id: str | None
-
-
-def first_seen(checkpoint: Checkpoint | None, topic: str) -> Seen | None:
-    """Return a changes topic as it was when it was first written to, None if it never was."""
-    if checkpoint is None or topic not in checkpoint.partitions:
-        return None
-    known = checkpoint.topic_ids.get(topic)
-    return Seen(checkpoint.partitions[topic], ANY_TOPIC if known == FORMER_TOPIC else known)
-
-
-def vouched(checkpoint: Checkpoint | None) -> dict[str, Seen]:
-    """Return the changes topics that must be what they were when they were first written to."""
-    seen = {topic: first_seen(checkpoint, topic) for topic in checkpoint.partitions} if checkpoint else {}
-    return {topic: each for topic, each in seen.items() if each and each.topic_id != ANY_TOPIC}
 
 
 def check_key_schema(recorded: KeySchemaId, now: KeySchemaId, connection: str) -> None:
@@ -102,9 +78,9 @@ class Topics:
         except TimeoutError as error:
             raise BrokerUnavailable(f"Kafka did not say within {timeout:.0f} s where {name} ends") from error
 
-    def find(self, *names: str) -> dict[str, Seen]:
+    def find(self, *names: str) -> dict[str, KnownTopic]:
         """Return topics as they are, by name; one that is not there is left out."""
-        found: dict[str, Seen] = {}
+        found: dict[str, KnownTopic] = {}
         for name, future in self._admin.describe_topics(TopicCollection([*names]), request_timeout=_TIMEOUT).items():
             try:
                 topic = _result(future)
@@ -112,12 +88,12 @@ class Topics:
                 if cause(error).code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
                     raise unavailable(f"looking for topic {name}", error) from error
             else:
-                found[name] = Seen(
+                found[name] = KnownTopic(
                     len(topic.partitions), None if str(topic.topic_id) == _NO_ID else str(topic.topic_id)
                 )
         return found
 
-    def changed(self, seen: Mapping[str, Seen]) -> bool:
+    def changed(self, seen: Mapping[str, KnownTopic]) -> bool:
         """Tell whether a topic seems not to be what was seen: gone, created anew, or with other partitions."""
         found = self.find(*seen) if seen else {}
         return any(_difference(name, recorded, found.get(name)) for name, recorded in seen.items())
@@ -131,15 +107,15 @@ class Topics:
                 hint="restore the state topic; or delete this one and restart, and everything is published anew",
             )
 
-    def ensure(self, spec: TopicSpec, recorded: Seen | None = None) -> Seen:
+    def ensure(self, spec: TopicSpec, recorded: KnownTopic | None = None) -> KnownTopic:
         """Create the topic or check it; return it as it is now."""
         if found := self.check(spec, recorded):
             return found
         return self._create(msgspec.structs.replace(spec, partitions=recorded.partitions) if recorded else spec)
 
-    def check(self, spec: TopicSpec, recorded: Seen | None = None) -> Seen | None:
+    def check(self, spec: TopicSpec, recorded: KnownTopic | None = None) -> KnownTopic | None:
         """Return the topic as it is, None where it may be created; it must be what was `recorded` if that is given."""
-        wanted = recorded or (Seen(spec.partitions, ANY_TOPIC) if spec.exact else None)
+        wanted = recorded or (KnownTopic(spec.partitions, replaceable=True) if spec.exact else None)
         believed_at = time.monotonic() + _DOUBT
         while different := _difference(spec.name, wanted, found := self.find(spec.name).get(spec.name)):
             if time.monotonic() > believed_at:
@@ -154,7 +130,7 @@ class Topics:
         actual = self._config(name) if wanted else {}
         return {each: actual[each] for each in wanted if each in actual and actual[each] != wanted[each]}
 
-    def _create(self, spec: TopicSpec) -> Seen:
+    def _create(self, spec: TopicSpec) -> KnownTopic:
         topic = NewTopic(spec.name, spec.partitions, spec.replication_factor, config=dict(spec.config))
         try:
             _result(self._admin.create_topics([topic], operation_timeout=_TIMEOUT)[spec.name])
@@ -193,9 +169,9 @@ class Topics:
         return {entry.name: entry.value for entry in entries.values()}
 
 
-def _difference(name: str, recorded: Seen | None, found: Seen | None) -> TopicMismatch | None:
+def _difference(name: str, recorded: KnownTopic | None, found: KnownTopic | None) -> TopicMismatch | None:
     """Return what keeps a topic from being what was recorded of it, None if nothing does."""
-    if recorded is None or (found is None and recorded.topic_id == ANY_TOPIC):
+    if recorded is None or (found is None and recorded.replaceable):
         return None
     if found is None:
         return TopicMismatch(f"topic {name} is gone, with the events that were in it", hint=_START_OVER)
@@ -204,7 +180,7 @@ def _difference(name: str, recorded: Seen | None, found: Seen | None) -> TopicMi
             f"topic {name} has {found.partitions} partitions, not {recorded.partitions}: keys would move",
             hint="recreate it with that count, or follow the CMS anew under another prefix or connection name",
         )
-    if found.topic_id is not None and recorded.topic_id not in (None, ANY_TOPIC, found.topic_id):
+    if found.topic_id is not None and recorded.topic_id not in (None, found.topic_id):
         return TopicMismatch(
             f"topic {name} was deleted and created anew: the events that were in it are gone", hint=_START_OVER
         )

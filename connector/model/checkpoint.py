@@ -1,79 +1,34 @@
-"""A stream's durable resume point. Immutable, with no behaviour beyond its contract. Pure."""
+"""A stream's durable resume point: its position in the CMS, its progress in Kafka, and what an operator asks. Pure."""
 
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 
 Phase = Literal["snapshot", "catching_up", "reconciling", "streaming"]
 
-ANY_TOPIC, FORMER_TOPIC = "", "-"
 
-
-class KeySchemaId(msgspec.Struct, frozen=True):
-    """How keys of a stream are framed (`confluent` | `single-object`) and under which schema id."""
-
-    framing: str
-    id: str
-
-
-class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
-    """A stream's durable resume point: resuming from it yields the page after the last committed one.
+class Position(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a stream stands in its CMS: all that asking for the next page takes.
 
     - `cursor`: the vendor's token (never its URL, never a credential), opaque outside its vendor; None starts a walk.
     - `page`: pages of the current walk that lie behind; 0 between walks. `walk_open`: a part of the walk that starts
-      at `cursor` is already committed. `sequence`: of the last event. `epoch`: of the current snapshot, from 1.
+      at `cursor` is already committed. `epoch`: of the current snapshot, from 1.
+    - `second_walk`: the snapshot is walked once more, as no delta can tell what the first walk missed.
     - `identity`: what the API says the environment is, where it says so; a change means another environment.
     - `page_size`: a smaller limit than the configured one, learnt from the API; frozen into the cursor by it.
-    - `request`: an operator's request, JSON. `partitions` and `topic_ids`: of each changes topic when it was first
-      written to. `ANY_TOPIC` in place of an id accepts whatever is there, as everything is published again;
-      `FORMER_TOPIC` as well, of a topic of another configuration, which is forgotten once the stream is streaming.
-    - `committed_at`: milliseconds since 1970.
     """
 
-    version: int = 1
-    stream: str
     cursor: str | None = None
     phase: Phase = "snapshot"
     page: int = 0
-    sequence: int = 0
     epoch: int = 1
-    fingerprint: str = ""
-    key_schema_id: KeySchemaId = KeySchemaId("", "")
     walk_open: bool = False
-    request: str | None = None
-    committed_at: int = 0
+    second_walk: bool = False
     identity: str | None = None
     page_size: int | None = None
-    partitions: dict[str, int] = {}
-    topic_ids: dict[str, str] = {}
 
-    def wish(self, name: str) -> Any:
-        """Return what the operator's request says of `paused`, `allow_deletes` or `republish`, None where nothing.
-
-        `republish` is `all`, or an object of the lists `content_types` and `ids`.
-        """
-        wishes = msgspec.json.decode(self.request) if self.request else {}
-        return wishes.get(name) if isinstance(wishes, dict) else None
-
-    def asks(self, wish: str) -> bool:
-        """Tell whether the operator's request holds this wish."""
-        return bool(self.wish(wish))
-
-    @property
-    def owed(self) -> dict[str, Any]:
-        """What the snapshot under way must keep to, whatever else is asked: `rebase`, and to `republish` everything."""
-        names = {"snapshot": ("rebase", "republish"), "streaming": ()}.get(self.phase, ("rebase",))
-        return {name: wish for name in names if (wish := self.wish(name)) in (True, "all")}
-
-    def recording(self, topic: str, partitions: int, topic_id: str | None) -> "Checkpoint":
-        """Return this with what is known of a topic that is written to; None where brokers give no ids."""
-        if topic in self.partitions and topic_id in (None, self.topic_ids.get(topic)):
-            return self
-        ids = self.topic_ids if topic_id is None else {**self.topic_ids, topic: topic_id}
-        return msgspec.structs.replace(self, partitions={**self.partitions, topic: partitions}, topic_ids=ids)
-
-    def advance(self, *, cursor: str, caught_up: bool, identity: str | None = None) -> "Checkpoint":
-        """Return the checkpoint after one more page, whose continuation is `cursor`.
+    def advance(self, *, cursor: str, caught_up: bool, identity: str | None = None) -> "Position":
+        """Return the position after one more page, whose continuation is `cursor`.
 
         Being caught up ends a walk: a snapshot goes on to `catching_up`, that to `reconciling`.
         """
@@ -86,58 +41,169 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
             identity=identity or self.identity,
         )
 
-    def look_twice(self) -> "Checkpoint":
-        """Return the start of a second walk of the same snapshot, where no delta can tell what the first one missed."""
-        wishes = {} if self.request is None else msgspec.json.decode(self.request)
-        request = msgspec.json.encode({**wishes, "second_look": True}).decode()
-        return msgspec.structs.replace(self, cursor=None, phase="snapshot", page=0, walk_open=False, request=request)
+    def opened(self) -> "Position":
+        """Return this with a part of its walk committed."""
+        return msgspec.structs.replace(self, walk_open=True)
 
-    def looked_twice(self) -> "Checkpoint | None":
-        """Return the reconciliation that follows a second walk, None where it was the first one."""
-        return msgspec.structs.replace(self, phase="reconciling") if self.asks("second_look") else None
+    def unfollowed(self) -> "Position":
+        """Return what comes after a snapshot's walk where no delta follows: a second walk, then the reconciliation."""
+        if self.second_walk:
+            return msgspec.structs.replace(self, phase="reconciling", second_walk=False)
+        return msgspec.structs.replace(self, cursor=None, phase="snapshot", page=0, walk_open=False, second_walk=True)
 
-    def settled(self) -> "Checkpoint":
-        """Return the end of a snapshot: wishes are fulfilled, topics of a former configuration no longer ours."""
-        ours = {topic: count for topic, count in self.partitions.items() if self.topic_ids.get(topic) != FORMER_TOPIC}
-        return msgspec.structs.replace(self, phase="streaming", walk_open=False, request=None, partitions=ours)
+    def restart(self, *, page_size: int | None = None) -> "Position":
+        """Return the start of a new snapshot: a new epoch, and the smallest page size learnt so far."""
+        return Position(epoch=self.epoch + 1, page_size=page_size or self.page_size)
 
-    def under(self, fingerprint: str) -> "Checkpoint":
-        """Return the start of a snapshot under another configuration: earlier wishes were not for it, but a pause is.
+
+class KeySchemaId(msgspec.Struct, frozen=True):
+    """How keys of a stream are framed (`confluent` | `single-object`) and under which schema id."""
+
+    framing: str
+    id: str
+
+
+class KnownTopic(msgspec.Struct, frozen=True):
+    """A changes topic as it was when it was first written to.
+
+    - `topic_id` tells it from one of the same name that was deleted (Kafka's KIP-516); None where it is not known.
+    - `replaceable`: whatever is there now will do, or nothing, as everything is published again.
+    - `former`: replaceable, and of another configuration: forgotten once the stream is streaming.
+    """
+
+    partitions: int
+    topic_id: str | None = None
+    replaceable: bool = False
+    former: bool = False
+
+
+class Progress(msgspec.Struct, frozen=True, kw_only=True):
+    """What a stream has published: the `sequence` of its last event, how its keys are framed, and its topics."""
+
+    sequence: int = 0
+    key_schema_id: KeySchemaId = KeySchemaId("", "")
+    topics: dict[str, KnownTopic] = {}
+
+    @property
+    def partitions(self) -> dict[str, int]:
+        """How many partitions each topic has."""
+        return {name: topic.partitions for name, topic in self.topics.items()}
+
+    @property
+    def expected_topics(self) -> dict[str, KnownTopic]:
+        """The topics that must still be what they were when they were first written to."""
+        return {name: topic for name, topic in self.topics.items() if not topic.replaceable}
+
+    def recording(self, topic: str, found: KnownTopic) -> "Progress":
+        """Return this with what is known of a topic that is written to; what is known already stays."""
+        known = self.topics.get(topic)
+        if known and found.topic_id in (None, known.topic_id):
+            return self
+        return msgspec.structs.replace(self, topics={**self.topics, topic: found})
+
+    def replaceable(self, *, former: bool = False) -> "Progress":
+        """Return this with every topic replaceable, and `former` where those of this configuration become so now."""
+        topics = {
+            name: topic if topic.former else KnownTopic(topic.partitions, replaceable=True, former=former)
+            for name, topic in self.topics.items()
+        }
+        return msgspec.structs.replace(self, topics=topics)
+
+    def without_former(self) -> "Progress":
+        """Return this without the topics of former configurations."""
+        topics = {name: topic for name, topic in self.topics.items() if not topic.former}
+        return msgspec.structs.replace(self, topics=topics)
+
+
+class Selection(msgspec.Struct, frozen=True):
+    """Entries of these content types, and entities with these ids."""
+
+    content_types: tuple[str, ...] = ()
+    ids: tuple[str, ...] = ()
+
+
+Republish = Literal["all"] | Selection | None
+"""What a snapshot publishes whether it changed or not; None is nothing."""
+
+
+class Request(msgspec.Struct, frozen=True, kw_only=True):
+    """What is asked of a stream, by an operator or by what happened to it; a finished snapshot fulfils all of it.
+
+    - `paused`: nothing is read and nothing published.
+    - `allow_deletes`: the snapshot may delete however much it does not find.
+    - `rebase`: what earlier epochs knew is no measure of this one's clocks.
+    """
+
+    paused: bool = False
+    republish: Republish = None
+    allow_deletes: bool = False
+    rebase: bool = False
+
+
+class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
+    """A stream's durable resume point: resuming from it yields the page after the last committed one.
+
+    `fingerprint`: of the configuration that the position was reached with. `committed_at`: milliseconds since 1970.
+    """
+
+    stream: str
+    fingerprint: str = ""
+    position: Position = Position()
+    progress: Progress = Progress()
+    request: Request = Request()
+    committed_at: int = 0
+
+    def at(self, position: Position) -> "Checkpoint":
+        """Return this at another position."""
+        return msgspec.structs.replace(self, position=position)
+
+    @property
+    def carried_over(self) -> Request:
+        """What the snapshot under way must keep to, whatever else is asked.
+
+        Its rebase, and to publish everything, until a whole walk has done that.
+        """
+        phase, asked = self.position.phase, self.request
+        return Request(
+            rebase=asked.rebase and phase != "streaming",
+            republish="all" if asked.republish == "all" and phase == "snapshot" else None,
+        )
+
+    def snapshot_finished(self) -> "Checkpoint":
+        """Return the end of a snapshot: requests are fulfilled, topics of a former configuration no longer ours."""
+        return msgspec.structs.replace(
+            self,
+            position=msgspec.structs.replace(self.position, phase="streaming", walk_open=False),
+            progress=self.progress.without_former(),
+            request=Request(),
+        )
+
+    def restart(self, *, page_size: int | None = None) -> "Checkpoint":
+        """Return the start of a new snapshot: a new epoch; the sequence goes on. A whole walk has published."""
+        republish = self.request.republish if self.position.phase == "snapshot" else None
+        return msgspec.structs.replace(
+            self,
+            position=self.position.restart(page_size=page_size),
+            request=msgspec.structs.replace(self.request, republish=republish),
+        )
+
+    def restarted_for(self, fingerprint: str) -> "Checkpoint":
+        """Return the start of a snapshot for another configuration: earlier requests were not for it, but a pause is.
 
         What is known is no measure of it. Where events go to other topics (they stand behind the fingerprint's dot),
         everything is to be published there.
         """
-        wishes = {"rebase": True, **self.owed, **({"paused": True} if self.asks("paused") else {})}
-        if not self.partitions or fingerprint.rpartition(".")[2] == self.fingerprint.rpartition(".")[2]:
-            begun = self
-        else:
-            wishes["republish"] = "all"
+        republish, progress = self.carried_over.republish, self.progress
+        if progress.topics and fingerprint.rpartition(".")[2] != self.fingerprint.rpartition(".")[2]:
             # Topics of two configurations ago have missed the removals that the last one wrote elsewhere, if any.
-            begun = (self if "republish" in self.owed else self.settled()).accepting(FORMER_TOPIC)
-        request = msgspec.json.encode(wishes).decode()
-        return msgspec.structs.replace(begun.restart(), fingerprint=fingerprint, request=request, page_size=None)
-
-    def accepting(self, mark: str) -> "Checkpoint":
-        """Return this with a mark in place of each topic's id: whatever is there will do from here on."""
-        ids = {topic: mark for topic in self.partitions if self.topic_ids.get(topic) != FORMER_TOPIC}
-        return msgspec.structs.replace(self, topic_ids={**self.topic_ids, **ids})
-
-    def restart(self, *, page_size: int | None = None) -> "Checkpoint":
-        """Return the start of a new snapshot: a new epoch; the sequence goes on. A whole walk has published."""
-        wishes = {} if self.request is None else msgspec.json.decode(self.request)
-        wishes.pop("second_look", None)
-        if self.phase != "snapshot":
-            wishes.pop("republish", None)
+            kept = progress if republish else progress.without_former()
+            republish, progress = "all", kept.replaceable(former=True)
         return msgspec.structs.replace(
             self,
-            cursor=None,
-            phase="snapshot",
-            page=0,
-            epoch=self.epoch + 1,
-            walk_open=False,
-            request=msgspec.json.encode(wishes).decode() if wishes else None,
-            identity=None,
-            page_size=page_size or self.page_size,
+            fingerprint=fingerprint,
+            position=Position(epoch=self.position.epoch + 1),
+            progress=progress,
+            request=Request(paused=self.request.paused, republish=republish, rebase=True),
         )
 
 

@@ -3,27 +3,27 @@
 import msgspec
 
 from connector.model.change import Change, DeadLetter
-from connector.model.checkpoint import Checkpoint
+from connector.model.checkpoint import Position
 
 
 class Frame(msgspec.Struct, frozen=True):
-    """One sync response, understood but for its items: their raw bytes in response order, and the checkpoint after it.
+    """One sync response, understood but for its items: their raw bytes in response order, and the position after it.
 
     It is all that asking for the next page takes. `caught_up`: the API has nothing more for now.
     """
 
     raws: list[bytes]
-    checkpoint: Checkpoint
+    position: Position
     caught_up: bool
 
 
 class SyncPage(msgspec.Struct, frozen=True):
-    """One sync response, understood: its changes and dead letters in response order, and the checkpoint after it.
+    """One sync response, understood: its changes and dead letters in response order, and the position after it.
 
-    An empty page still advances the checkpoint. `caught_up`: the API has nothing more for now.
+    An empty page still advances the position. `caught_up`: the API has nothing more for now.
     """
 
     changes: tuple[Change, ...]
-    checkpoint: Checkpoint
+    position: Position
     caught_up: bool
     dead_letters: tuple[DeadLetter, ...] = ()

@@ -154,16 +154,17 @@ class Follower:
     def _recover(self) -> None:
         self._begin("recovering")
         checkpoint = self._publisher.recover()
+        position, anew = checkpoint.position, checkpoint.restarted_for(self.plan.fingerprint)
         self._metrics.index_size(self.plan.connection, len(self._publisher.index))
         # Said once until the stream works: a recovery in the middle of trouble proves nothing.
         log = self._log.debug if self._recovered else self._log.info
-        log("recovered", phase=checkpoint.phase, sequence=checkpoint.sequence, epoch=checkpoint.epoch)
+        log("recovered", phase=position.phase, sequence=checkpoint.progress.sequence, epoch=position.epoch)
         self._recovered = True
         if self._stop.is_set():
             return
         if checkpoint.fingerprint != self.plan.fingerprint:
-            self._begin_snapshot("the configuration changed what is followed", checkpoint.under(self.plan.fingerprint))
-        elif checkpoint.cursor is None and self.plan.snapshot_mode == "never" and checkpoint.phase == "snapshot":
+            self._begin_snapshot("the configuration changed what is followed", anew)
+        elif position.cursor is None and self.plan.snapshot_mode == "never" and position.phase == "snapshot":
             raise StreamStopped(
                 'snapshot_mode = "never", and there is no cursor to go on from',
                 hint="import one: contentwire checkpoints import, or choose another snapshot_mode",
@@ -173,16 +174,15 @@ class Follower:
 
     def _work(self) -> None:
         checkpoint = self._publisher.checkpoint
-        if checkpoint.asks("paused"):
+        if checkpoint.request.paused:
             self._recovered = False
-            self._standing.tell(
-                "paused", "an operator has paused the stream", f"contentwire resume {self.plan.connection}"
-            )
+            hint = f"contentwire resume {self.plan.connection}"
+            self._standing.tell("paused", "an operator has paused the stream", hint)
             self.outcome = "stopped" if self._once else ""
             self._publisher.say()
             self._waiting.until_due(self.plan.pace.look_again)
             return
-        if self.plan.snapshot_mode == "initial_only" and checkpoint.phase == "streaming":
+        if self.plan.snapshot_mode == "initial_only" and checkpoint.position.phase == "streaming":
             self._standing.tell("finished")
             self.outcome = "current" if self._once else ""
             self._publisher.say()
@@ -197,7 +197,7 @@ class Follower:
         if self._stop.is_set():
             return
         self._well()
-        if checkpoint.phase != "snapshot":
+        if checkpoint.position.phase != "snapshot":
             self._retries.cursor_worked()
         self._metrics.held_deletes(self.plan.connection, 0)
         if current:
@@ -277,13 +277,13 @@ class Follower:
         checkpoint = self._publisher.checkpoint
         page_size = None
         if isinstance(error, PageTooLarge):
-            page_size = (checkpoint.page_size or self.plan.page_size) * 2 // 3
+            page_size = (checkpoint.position.page_size or self.plan.page_size) * 2 // 3
             if page_size < 1:
                 raise StreamStopped("even one item exceeds the API's response limit", hint=error.hint) from error
         elif isinstance(error, EnvironmentChanged):
-            self._begin_snapshot(str(error), checkpoint.under(self.plan.fingerprint))
+            self._begin_snapshot(str(error), checkpoint.restarted_for(self.plan.fingerprint))
             return
-        elif checkpoint.phase == "snapshot":
+        elif checkpoint.position.phase == "snapshot":
             self._count_walk(error)
         else:
             self._retries.count_refusal(error)
@@ -294,7 +294,7 @@ class Follower:
 
     def _walk_again(self, error: ConnectorError) -> None:
         self._count_walk(error)
-        if self._publisher.checkpoint.phase == "snapshot":
+        if self._publisher.checkpoint.position.phase == "snapshot":
             self._begin_snapshot(str(error), self._publisher.checkpoint.restart())
 
     def _count_walk(self, error: ConnectorError) -> None:
@@ -308,7 +308,7 @@ class Follower:
                 f'a new snapshot is needed ({why}), and snapshot_mode = "never" forbids it',
                 hint="import a cursor: contentwire checkpoints import, or choose another snapshot_mode",
             )
-        self._log.warning("new snapshot", why=why, epoch=start.epoch)
+        self._log.warning("new snapshot", why=why, epoch=start.position.epoch)
         self._publisher.commit_checkpoint(start)
 
     def _halt(self, error: ConnectorError) -> None:
@@ -371,7 +371,7 @@ class Follower:
         connection, now, tally = self.plan.connection, time.time(), batch.tally
         self._metrics.batch(connection, tally, seconds, now)
         self._metrics.index_size(connection, len(self._publisher.index))
-        self._log.info("committed", events=tally.ops.total(), sequence=batch.checkpoint.sequence)
+        self._log.info("committed", events=tally.ops.total(), sequence=batch.checkpoint.progress.sequence)
         if tally.locale_mismatches:
             self._log.warning("removals of a locale that is not live while another is", count=tally.locale_mismatches)
         for error, item_type, item_id, size in tally.letters:

@@ -177,8 +177,8 @@ class Publisher:
         self._store.close()
 
     def _worth_committing(self, batch: Batch) -> bool:
-        before = self.checkpoint
-        idle = batch.checkpoint.phase == before.phase == "streaming" and not before.walk_open
+        before, after = self.checkpoint.position, batch.checkpoint.position
+        idle = after.phase == before.phase == "streaming" and not before.walk_open
         return bool(batch.records or len(batch.state) > 1 or not idle)
 
     def _commit(self, batch: Batch) -> None:

@@ -3,8 +3,6 @@
 from collections.abc import Iterator
 from itertools import islice
 
-import msgspec
-
 from connector.errors import DeletesHeld
 from connector.events.codec import decode_key
 from connector.events.index import Index, IndexEntry
@@ -26,23 +24,22 @@ def reconcile(publisher: Publisher, *, max_delete_share: float, page_items: int)
     Raises `DeletesHeld`, with nothing deleted, when more than `max_delete_share` of the live keys would go.
     """
     checkpoint = publisher.checkpoint
-    allowed = checkpoint.asks("allow_deletes")
-    vanished, live = _count(publisher.index, checkpoint.epoch)
+    position, allowed = checkpoint.position, checkpoint.request.allow_deletes
+    vanished, live = _count(publisher.index, position.epoch)
     # An open walk has been judged before: what it has already deleted no longer counts as live.
-    if not (allowed or checkpoint.walk_open) and vanished > max(_ALWAYS_ALLOWED - 1, max_delete_share * live):
+    if not (allowed or position.walk_open) and vanished > max(_ALWAYS_ALLOWED - 1, max_delete_share * live):
         raise DeletesHeld(
             f"the new snapshot lacks {vanished} of {live} live keys, more than max_delete_share = {max_delete_share}",
             hint=f"if that is right: contentwire snapshot {checkpoint.stream} --allow-deletes; else correct the filter",
             held=vanished,
         )
-    opened = msgspec.structs.replace(checkpoint, walk_open=True)
-    for changes in _chunks(_deletes(publisher.index, checkpoint.epoch), page_items):
-        publisher.publish([SyncPage(changes, opened, caught_up=False)])
-    forgotten = [body for body, entry in publisher.index.dead() if entry.epoch != checkpoint.epoch]
+    for changes in _chunks(_deletes(publisher.index, position.epoch), page_items):
+        publisher.publish([SyncPage(changes, position.opened(), caught_up=False)])
+    forgotten = [body for body, entry in publisher.index.dead() if entry.epoch != position.epoch]
     while len(forgotten) > page_items:
         publisher.commit_checkpoint(publisher.checkpoint, forget=forgotten[-page_items:])
         del forgotten[-page_items:]
-    return publisher.commit_checkpoint(publisher.checkpoint.settled(), forget=forgotten)
+    return publisher.commit_checkpoint(publisher.checkpoint.snapshot_finished(), forget=forgotten)
 
 
 def long_dead(index: Index, now: float) -> list[bytes]:

@@ -61,13 +61,13 @@ class Standing:
     def note(self, checkpoint: Checkpoint, freshness: float | None = None) -> None:
         """Say how far the stream is."""
         assert self._parts
-        publisher = self._parts.publisher
+        publisher, position = self._parts.publisher, checkpoint.position
         self._status = msgspec.structs.replace(
             self._status,
-            phase=checkpoint.phase,
-            epoch=checkpoint.epoch,
-            page=checkpoint.page,
-            sequence=checkpoint.sequence,
+            phase=position.phase,
+            epoch=position.epoch,
+            page=position.page,
+            sequence=checkpoint.progress.sequence,
             committed_at_ms=checkpoint.committed_at or None,
             freshness=self._status.freshness if freshness is None else freshness,
             index_size=len(publisher.index),

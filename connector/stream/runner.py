@@ -9,7 +9,7 @@ import msgspec
 
 from connector.cms.source import Source, Unopened
 from connector.cms.spool import Spool
-from connector.model.checkpoint import Checkpoint
+from connector.model.checkpoint import Position
 from connector.model.page import SyncPage
 from connector.stream.publisher import Publisher
 from connector.stream.reconcile import reconcile
@@ -37,33 +37,33 @@ class Runner:
 
         A snapshot is published as its pages come; a delta is collected, sorted oldest first and then published.
         """
-        checkpoint = self._publisher.checkpoint
-        if checkpoint.phase == "reconciling":
+        position = self._publisher.checkpoint.position
+        if position.phase == "reconciling":
             bounds = self._bounds
             reconcile(self._publisher, max_delete_share=bounds.max_delete_share, page_items=bounds.items)
             # The walk before it may lie far behind, in an earlier process: what happened since is still to be read.
             return False
-        if checkpoint.phase == "catching_up" and not self._source.vendor.follows:
+        if position.phase == "catching_up" and not self._source.vendor.follows:
             # Nothing can be caught up with: what moved between pages while they were read is found by reading again.
-            self._publisher.commit_checkpoint(checkpoint.looked_twice() or checkpoint.look_twice())
+            self._publisher.commit_checkpoint(self._publisher.checkpoint.at(position.unfollowed()))
             return False
         # Closed whatever happens: an error holds its frames, and a walk in them would go on reading ahead.
-        with closing(self._source.walk(checkpoint)) as walk:
-            if checkpoint.phase == "snapshot":
+        with closing(self._source.walk(position)) as walk:
+            if position.phase == "snapshot":
                 for page in walk:
                     # Encoded page by page while the next one comes; the transaction opens after the last of them.
                     self._publisher.publish(_fill(chain([page], walk), self._bounds))
             else:
-                self._follow(walk, checkpoint)
-        return checkpoint.phase == "streaming"
+                self._follow(walk, position)
+        return position.phase == "streaming"
 
-    def _follow(self, walk: Iterable[SyncPage], start: Checkpoint) -> None:
+    def _follow(self, walk: Iterable[SyncPage], start: Position) -> None:
         bounds = self._bounds
         with Spool(newest_first=self._source.vendor.newest_first, memory_bytes=bounds.size) as spool:
             for page in walk:
                 spool.add(page)
                 if page.caught_up:
-                    for sorted_page in spool.pages(start, page.checkpoint, items=bounds.items, size=bounds.size):
+                    for sorted_page in spool.pages(start, page.position, items=bounds.items, size=bounds.size):
                         self._publisher.publish([sorted_page])
 
 

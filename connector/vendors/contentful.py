@@ -30,7 +30,7 @@ from connector.errors import (
 )
 from connector.model import rawjson
 from connector.model.change import ALL_LOCALES, Change, EntityKey, EntityType
-from connector.model.checkpoint import Checkpoint
+from connector.model.checkpoint import Position
 from connector.model.page import Frame, SyncPage
 
 _HOSTS = {
@@ -149,20 +149,20 @@ class Contentful:
         """The Preview API answers initial syncs only."""
         return not self._settings.preview
 
-    def request(self, checkpoint: Checkpoint) -> httpx.Request:
-        """Return the request for the page after `checkpoint`; the Preview API has no deltas: `StreamStopped`."""
-        if checkpoint.cursor is None:
-            sizes = (self._settings.page_size or _PAGE_SIZE, checkpoint.page_size or _PAGE_SIZE_LIMIT)
+    def request(self, position: Position) -> httpx.Request:
+        """Return the request for the page after `position`; the Preview API has no deltas: `StreamStopped`."""
+        if position.cursor is None:
+            sizes = (self._settings.page_size or _PAGE_SIZE, position.page_size or _PAGE_SIZE_LIMIT)
             return self._get("sync", {"initial": "true", **self._settings.api_filter, "limit": str(min(sizes))})
-        if self._settings.preview and checkpoint.page == 0:
+        if self._settings.preview and position.page == 0:
             raise StreamStopped(
                 "the Preview API answers initial syncs only: the snapshot is complete, changes cannot be followed",
                 hint='set snapshot_mode = "initial_only" for this connection, or follow the published content',
             )
         # The API refuses every other parameter beside a token, even the ones the token was made with.
-        return self._get("sync", {"sync_token": checkpoint.cursor})
+        return self._get("sync", {"sync_token": position.cursor})
 
-    def frame(self, response: httpx.Response, after: Checkpoint) -> Frame:
+    def frame(self, response: httpx.Response, after: Position) -> Frame:
         """Return what a response says; `after.cursor` tells whether a token or an initial sync was asked for."""
         self._refuse(response, token=after.cursor is not None)
         identity = item.text(response.headers.get("cf-environment-uuid"))

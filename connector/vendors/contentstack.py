@@ -19,7 +19,7 @@ from connector.cms.webhook import Refused, WakeUp, announced, by_secret
 from connector.errors import CheckpointRejected, ConnectorError, MalformedItem, SourceRejected, SourceUnavailable
 from connector.model import rawjson
 from connector.model.change import ALL_LOCALES, Change, ChangeType, EntityKey, EntityType, Scope
-from connector.model.checkpoint import Checkpoint
+from connector.model.checkpoint import Position
 from connector.model.page import Frame, SyncPage
 from connector.model.timestamp import micros
 
@@ -167,20 +167,20 @@ class Contentstack:
         """Every snapshot can be followed."""
         return True
 
-    def request(self, checkpoint: Checkpoint) -> httpx.Request:
-        """Return the request for the page after `checkpoint`."""
+    def request(self, position: Position) -> httpx.Request:
+        """Return the request for the page after `position`."""
         parameters = {"environment": self._settings.environment}
-        if checkpoint.cursor is None:
+        if position.cursor is None:
             parameters |= {"init": "true", **self._settings.api_filter}
-        elif checkpoint.cursor.startswith(_PAGE):
-            parameters["pagination_token"] = checkpoint.cursor.removeprefix(_PAGE)
+        elif position.cursor.startswith(_PAGE):
+            parameters["pagination_token"] = position.cursor.removeprefix(_PAGE)
         else:
-            parameters["sync_token"] = checkpoint.cursor
-        if sizes := [size for size in (self._settings.page_size, checkpoint.page_size) if size]:
+            parameters["sync_token"] = position.cursor
+        if sizes := [size for size in (self._settings.page_size, position.page_size) if size]:
             parameters["limit"] = str(min(sizes))
         return self._get("stacks/sync", parameters)
 
-    def frame(self, response: httpx.Response, after: Checkpoint) -> Frame:
+    def frame(self, response: httpx.Response, after: Position) -> Frame:
         """Return what a response says. A walk goes on while the API gives a pagination token."""
         self._refuse(response, token=after.cursor is not None)
         try:

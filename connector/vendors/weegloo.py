@@ -27,7 +27,7 @@ from connector.errors import (
 )
 from connector.model import rawjson
 from connector.model.change import ALL_LOCALES, Change, EntityKey, EntityType
-from connector.model.checkpoint import Checkpoint
+from connector.model.checkpoint import Position
 from connector.model.page import Frame, SyncPage
 
 _HOST = "https://cda.weegloo.com"
@@ -136,13 +136,13 @@ class Weegloo:
         """Every snapshot can be followed."""
         return True
 
-    def request(self, checkpoint: Checkpoint) -> httpx.Request:
-        """Return the request for the page after `checkpoint`."""
-        if checkpoint.cursor is None:
+    def request(self, position: Position) -> httpx.Request:
+        """Return the request for the page after `position`."""
+        if position.cursor is None:
             return self._get("sync", {"initial": "true", "type": "All", **self._settings.api_filter})
-        return self._get("sync", {"sync-token": checkpoint.cursor})
+        return self._get("sync", {"sync-token": position.cursor})
 
-    def frame(self, response: httpx.Response, after: Checkpoint) -> Frame:
+    def frame(self, response: httpx.Response, after: Position) -> Frame:
         """Return what a response says. Only an empty page ends a walk: pages and deltas continue alike."""
         self._refuse(response, token=after.cursor is not None)
         try:

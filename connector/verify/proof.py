@@ -17,7 +17,7 @@ from connector.events.index import Index
 from connector.kafka.foreign_records import Foreign
 from connector.kafka.published import PublishedRecords
 from connector.model.change import EntityKey
-from connector.model.checkpoint import Checkpoint
+from connector.model.checkpoint import Position
 from connector.verify.sides import Delivered, Progress, Published, Trace
 from connector.wiring import ConfiguredStream
 
@@ -189,7 +189,7 @@ def verify(stream: ConfiguredStream, *, shallow: bool, progress: Progress) -> Re
     """
     records = stream.published_at(stream.committed())
     source = stream.source()
-    start = Checkpoint(stream=stream.name, page_size=stream.connection.settings.page_size or 100)
+    start = Position(page_size=stream.connection.settings.page_size or 100)
     delivered = Delivered(source, stream.policy, start, progress)
     published = Published(stream.policy.content_members, progress)
     comparison = Comparison(delivered, published, shallow=shallow)

@@ -20,7 +20,7 @@ from connector.events.content_digest import digest as content_of
 from connector.kafka.foreign_records import Standing
 from connector.kafka.published import Entry
 from connector.model.change import Change, DeadLetter, EntityKey
-from connector.model.checkpoint import Checkpoint
+from connector.model.checkpoint import Position
 from connector.model.page import SyncPage
 from connector.model.timestamp import micros
 
@@ -53,13 +53,13 @@ class Delivered:
     Requests that fail are repeated a few times, and walks that the API breaks begin anew a few times.
     """
 
-    def __init__(self, source: Source, policy: Policy, start: Checkpoint, progress: Progress) -> None:
+    def __init__(self, source: Source, policy: Policy, start: Position, progress: Progress) -> None:
         self.traces: dict[EntityKey, Trace] = {}
         self.unreadable: set[str] = set()
         self._removed_at: dict[EntityKey, int] = {}
         self._source = source
         self._policy = policy
-        self._checkpoint = start
+        self._position = start
         self._progress = progress
 
     def read(self) -> None:
@@ -69,7 +69,7 @@ class Delivered:
         """
         for restarts in range(_RESTARTS + 1):
             try:
-                if self._checkpoint.phase == "snapshot":
+                if self._position.phase == "snapshot":
                     self._snapshot()
                 if self._source.vendor.follows:
                     self._delta()
@@ -81,34 +81,34 @@ class Delivered:
                 return
 
     def _begin_anew(self, error: Exception) -> None:
-        size = self._checkpoint.page_size
+        size = self._position.page_size
         smaller = size * 2 // 3 if size and isinstance(error, PageTooLarge) else None
-        self._checkpoint = self._checkpoint.restart(page_size=smaller)
+        self._position = self._position.restart(page_size=smaller)
         self.traces, self.unreadable, self._removed_at = {}, set(), {}
 
     def _snapshot(self) -> None:
         for page in self._pages():
             self._take(page)
-            self._checkpoint = page.checkpoint
+            self._position = page.position
 
     def _delta(self) -> None:
         """Apply a delta oldest first, once it is complete."""
         with Spool(newest_first=self._source.vendor.newest_first, memory_bytes=_SPOOLED) as spool:
-            end = self._checkpoint
+            end = self._position
             for page in self._pages():
                 spool.add(page)
-                end = page.checkpoint
-            for page in spool.pages(self._checkpoint, end, items=1000, size=_SPOOLED):
+                end = page.position
+            for page in spool.pages(self._position, end, items=1000, size=_SPOOLED):
                 self._take(page)
-        self._checkpoint = end
+        self._position = end
 
     def _pages(self) -> Iterator[SyncPage]:
-        checkpoint, failures = self._checkpoint, 0
+        position, failures = self._position, 0
         while True:
             try:
-                with closing(self._source.walk(checkpoint)) as walk:
+                with closing(self._source.walk(position)) as walk:
                     for page in walk:
-                        checkpoint, failures = page.checkpoint, 0
+                        position, failures = page.position, 0
                         yield page
             except SourceUnavailable as error:
                 failures += 1

@@ -6,10 +6,10 @@ The rules here are written from the vendors' documents. They use neither the ven
 from collections.abc import Callable, Iterator, Sequence
 
 import httpx
-import msgspec
 import pytest
 
 from connector.commands.takeover import at_cursor
+from connector.events.state_record import flat
 from connector.model.change import EntityKey
 from connector.simulator import Simulator
 from connector.simulator.store import Change
@@ -203,14 +203,14 @@ def test_a_token_from_elsewhere_is_followed(
     other = MemoryStore(connection=CONNECTION)
     elsewhere = Following(simulator, name, lambda: other)
     elsewhere.become_current()
-    token = elsewhere.checkpoint().cursor
+    token = elsewhere.checkpoint().position.cursor
     assert token
     edited, gone, *_ = simulator.ids()
     simulator.edit(edited)
     simulator.delete(gone)
     following = follow(name)
     imported = at_cursor(following.checkpoint(), following.fingerprint, cursor=token)
-    following.checkpoint(**msgspec.structs.asdict(imported))
+    following.checkpoint(**flat(imported))
     simulator.clear_requests(name)
     following.become_current()
     assert {id_: state for (_, id_), state in told(store, 0).items()} == {edited: LIVE, gone: GONE}

@@ -90,7 +90,7 @@ def test_deletes_behind_an_expired_cursor_are_found(subject: Subject) -> None:
     subject.simulator.expire_cursors()
     subject.become_current()
     subject.assert_right()
-    assert subject.following.checkpoint().epoch == 2
+    assert subject.following.checkpoint().position.epoch == 2
 
 
 def test_strange_items_are_dead_letters(subject: Subject) -> None:

@@ -181,7 +181,7 @@ class Deployment:
     def snapshot_all(self, vendor: str) -> None:
         """Do what `contentwire snapshot NAME --all` does."""
         stream = ConfiguredStream(self.config(), vendor)
-        takeover.take_over(stream, partial(takeover.snapshot, anew="all", allow_deletes=False))
+        takeover.take_over(stream, partial(takeover.snapshot, republish="all", allow_deletes=False))
 
     def change(self, edits: Edits) -> None:
         """Change content, and note what each stream must tell of it."""
@@ -203,7 +203,7 @@ class Deployment:
         """Return the committed phase of every stream."""
         cluster = Cluster(self.client)
         found = {vendor: cluster.last_checkpoint(f"{self.prefix}.{vendor}.state", vendor) for vendor in self.vendors}
-        return {vendor: checkpoint.phase if checkpoint else None for vendor, checkpoint in found.items()}
+        return {vendor: checkpoint.position.phase if checkpoint else None for vendor, checkpoint in found.items()}
 
     def topic(self, vendor: str) -> str:
         """Return the name of a stream's changes topic."""

@@ -117,6 +117,6 @@ def test_what_the_stream_deletes_meanwhile_is_deleted_once(place: Place) -> None
         cms.release([gone])
         cms.initial = [entry(item, "stays")]
         assert workplace.run(*ONCE).code == 0
-        takeover.take_over(blog, partial(takeover.snapshot, anew="all", allow_deletes=False), live)
+        takeover.take_over(blog, partial(takeover.snapshot, republish="all", allow_deletes=False), live)
         assert workplace.run(*ONCE).code == 0
         assert [op for op, _ in rows(workplace)].count("d") == 1

@@ -8,6 +8,7 @@ import pytest
 from connector.commands import takeover
 from connector.devservers.broker import Broker
 from connector.events.assembler import Policy
+from connector.events.state_record import flat
 from connector.kafka.layout import Layout
 from connector.kafka.store import KafkaStore
 from connector.simulator import Fault, Simulator
@@ -35,7 +36,7 @@ def test_a_command_that_crosses_a_stop_is_obeyed(simulator: Simulator, following
     pause = partial(takeover.pause, _fingerprint="")
 
     def command() -> None:
-        following.checkpoint(**msgspec.structs.asdict(pause(following.checkpoint())))
+        following.checkpoint(**flat(pause(following.checkpoint())))
 
     simulator.on_page(NAME, 1, command)
     with following.running(pace=PATIENT) as follower:

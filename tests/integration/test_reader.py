@@ -12,7 +12,7 @@ from connector.devservers.broker import Broker
 from connector.events.state_record import CHECKPOINT_KEY, encode_checkpoint
 from connector.kafka.cluster import Cluster
 from connector.kafka.reader import records
-from connector.model.checkpoint import Checkpoint
+from tests.values import checkpoint
 
 
 @pytest.fixture
@@ -75,7 +75,7 @@ def test_the_last_checkpoint_is_found_behind_any_number_of_records(
     topic = _create(admin, f"{prefix}.state")
     cluster = Cluster(kafka.client)
     assert cluster.last_checkpoint(topic, "blog") is None
-    wanted = Checkpoint(stream="blog", cursor="c", sequence=9)
+    wanted = checkpoint(cursor="c", sequence=9)
     producer.begin_transaction()
     producer.produce(topic, encode_checkpoint(wanted), CHECKPOINT_KEY)
     producer.commit_transaction(10)

@@ -13,6 +13,7 @@ from connector.commands.takeover import Edit
 from connector.devservers.broker import Broker
 from connector.errors import Fenced, TopicMismatch
 from connector.events.index import Index
+from connector.events.state_record import flat
 from connector.kafka.layout import Layout
 from connector.kafka.store import KafkaStore
 from connector.kafka.topics import Topics
@@ -25,8 +26,8 @@ from tests.topics import create, recreate, refusal, remove, widen
 from tests.values import CONNECTION
 
 NAME = "contentful"
-EVERYTHING: Edit = partial(takeover.snapshot, anew="all", allow_deletes=False)
-CHANGED: Edit = partial(takeover.snapshot, anew=None, allow_deletes=True)
+EVERYTHING: Edit = partial(takeover.snapshot, republish="all", allow_deletes=False)
+CHANGED: Edit = partial(takeover.snapshot, republish=None, allow_deletes=True)
 
 
 @pytest.fixture
@@ -56,8 +57,7 @@ def followed(simulator: Simulator, kafka: Broker, layout: Layout, topics: str = 
 
 def command(following: Following, edit: Edit) -> None:
     """Do what an operator's command does."""
-    found = following.checkpoint()
-    following.checkpoint(**msgspec.structs.asdict(edit(found, following.fingerprint)))
+    following.checkpoint(**flat(edit(following.checkpoint(), following.fingerprint)))
 
 
 def keys(kafka: Broker, topic: str) -> int:
@@ -71,8 +71,8 @@ def test_a_changes_topic_that_lost_its_events_stops_the_stream_until_all_is_publ
 ) -> None:
     """Also one that was recreated with equal settings; the command that the hint names brings everything back."""
     following.become_current()
-    ((topic, count),) = following.checkpoint().partitions.items()
-    events = following.checkpoint().sequence
+    ((topic, count),) = following.checkpoint().progress.partitions.items()
+    events = following.checkpoint().progress.sequence
     remove(admin, topic)
     if "anew" in lost:
         create(admin, topic, count, cleanup_policy="compact", max_message_bytes=str(8 * 2**20))
@@ -81,9 +81,9 @@ def test_a_changes_topic_that_lost_its_events_stops_the_stream_until_all_is_publ
     assert "contentwire snapshot NAME --all" in told
     command(following, EVERYTHING)
     following.become_current()
-    assert following.checkpoint().sequence == 2 * events
+    assert following.checkpoint().progress.sequence == 2 * events
     assert len({each.key for each in consume(kafka.client, topic)}) == events
-    assert following.checkpoint().partitions == {topic: count}
+    assert following.checkpoint().progress.partitions == {topic: count}
     following.become_current()
 
 
@@ -139,7 +139,7 @@ def test_events_without_a_state_stop_the_stream(
     assert f"topic {topic} holds records of which the stream's state knows nothing" in told
     remove(admin, topic)
     following.become_current()
-    assert following.checkpoint().sequence == len(simulator.truth(NAME))
+    assert following.checkpoint().progress.sequence == len(simulator.truth(NAME))
 
 
 def test_what_a_first_start_left_unfinished_is_no_obstacle(
@@ -155,7 +155,7 @@ def test_what_a_first_start_left_unfinished_is_no_obstacle(
         producer.produce(topic, b"value", b"key", partition)
     assert producer.flush(10) == 0
     following.become_current()
-    assert following.checkpoint().partitions == {topic: 3}
+    assert following.checkpoint().progress.partitions == {topic: 3}
 
 
 @pytest.mark.parametrize("then", [takeover.reset, CHANGED], ids=["reset", "snapshot"])
@@ -168,7 +168,7 @@ def test_what_was_lost_is_published_again_whatever_is_asked_meanwhile(
     command(following, EVERYTHING)
     command(following, then)
     following.become_current()
-    assert keys(kafka, topic) == following.checkpoint().sequence // 2
+    assert keys(kafka, topic) == following.checkpoint().progress.sequence // 2
 
 
 def test_what_was_lost_is_published_again_after_an_interruption(
@@ -208,7 +208,7 @@ def test_a_command_under_a_new_template_fills_the_new_topics(
 ) -> None:
     """As a run without it would; what was written before is the operator's to delete, and is not made again."""
     following.become_current()
-    (topic,) = following.checkpoint().partitions
+    (topic,) = following.checkpoint().progress.partitions
     command(elsewhere, edit)
     elsewhere.become_current()
     assert keys(kafka, topic.replace("changes", "other")) == keys(kafka, topic)
@@ -258,7 +258,7 @@ def test_a_template_that_leads_to_the_same_topic_goes_on_in_it(
             eventually(lambda: follower.status.state == "retrying")
         simulator.clear_faults()
     same.become_current()
-    assert same.checkpoint().partitions == following.checkpoint().partitions != {}
+    assert same.checkpoint().progress.partitions == following.checkpoint().progress.partitions != {}
 
 
 def test_a_wider_dead_letters_topic_is_nobodys_business(
@@ -290,11 +290,11 @@ def test_a_stale_owner_is_fenced_rather_than_misled(kafka: Broker, following: Fo
 def test_an_upgraded_stream_learns_the_ids_by_itself(following: Following) -> None:
     """A checkpoint without ids has them after the next commit, whatever that commits."""
     following.become_current()
-    ids = following.checkpoint().topic_ids
+    topics = following.checkpoint().progress.topics
     following.checkpoint(topic_ids={})
     with following.running(heartbeat=0.1) as follower:
         eventually(lambda: follower.status.phase == "streaming")
-        eventually(lambda: following.checkpoint().topic_ids == ids)
+        eventually(lambda: following.checkpoint().progress.topics == topics)
 
 
 def test_an_exported_checkpoint_takes_the_place_of_a_lost_state(
@@ -307,7 +307,7 @@ def test_an_exported_checkpoint_takes_the_place_of_a_lost_state(
     command(following, takeover.imported(takeover.exported(exported), "cp.json"))
     simulator.edit(simulator.ids()[0])
     following.become_current()
-    assert following.checkpoint().sequence == exported.sequence + 1
+    assert following.checkpoint().progress.sequence == exported.progress.sequence + 1
 
 
 def test_check_warns_of_what_only_looks_like_a_changes_topic(
@@ -338,7 +338,7 @@ def test_a_template_that_is_changed_back_before_anything_went_elsewhere_goes_on(
         eventually(lambda: follower.status.state == "retrying")
     simulator.clear_faults()
     following.become_current()
-    assert following.checkpoint().partitions == {topic: 3}
+    assert following.checkpoint().progress.partitions == {topic: 3}
     assert keys(kafka, topic) == len(simulator.truth(NAME))
 
 
@@ -355,5 +355,5 @@ def test_a_state_recreated_under_its_owner_is_noticed_and_can_be_replaced(
         assert "deleted or recreated" in follower.status.error
         command(following, takeover.imported(takeover.exported(exported), "cp.json"))
         simulator.edit(simulator.ids()[0])
-        eventually(lambda: follower.status.sequence == exported.sequence + 1)
+        eventually(lambda: follower.status.sequence == exported.progress.sequence + 1)
         assert follower.status.state == "running"

@@ -14,7 +14,6 @@ from connector.events.state_record import CHECKPOINT_KEY
 from connector.kafka.layout import Layout
 from connector.kafka.registry import Registry
 from connector.kafka.store import KafkaStore
-from connector.model.checkpoint import KeySchemaId
 from connector.simulator import Fault, Simulator
 from tests.cms import eventually
 from tests.consumer import consume
@@ -101,7 +100,7 @@ def test_an_existing_partition_count_is_taken_as_it_is(
     topic = f"{layout.transactional_id}.changes"
     create(admin, topic, 5, cleanup_policy="compact", max_message_bytes=str(8 * 2**20))
     following.become_current()
-    assert following.checkpoint().partitions == {topic: 5}
+    assert following.checkpoint().progress.partitions == {topic: 5}
 
 
 def test_a_changed_partition_count_is_refused(admin: AdminClient, following: Following, layout: Layout) -> None:
@@ -133,7 +132,7 @@ def test_keys_under_another_schema_id_are_refused(
     store = KafkaStore(kafka.client, layout, Registry(registry))
     Following(simulator, NAME, lambda: store, page_size=100).become_current()
     following = Following(simulator, NAME, lambda: KafkaStore(kafka.client, layout, Registry(registry)))
-    following.checkpoint(key_schema_id=KeySchemaId("confluent", "987654"))
+    following.checkpoint(key_schema_id={"framing": "confluent", "id": "987654"})
     store = KafkaStore(kafka.client, layout, Registry(registry))
     found = store.recover(Index())
     assert found
@@ -181,7 +180,7 @@ def test_another_writer_is_noticed(kafka: Broker, simulator: Simulator, followin
     eventually(store.superseded)
     found = store.recover(Index())
     assert found
-    assert found.asks("paused")
+    assert found.request.paused
     assert not store.superseded()
     store.close()
 

@@ -20,7 +20,7 @@ from connector.cms.webhook import WakeUp
 from connector.config.load import load, sample
 from connector.errors import ConfigError, ConnectorError
 from connector.model import rawjson
-from connector.model.checkpoint import Checkpoint
+from connector.model.checkpoint import Position
 from connector.model.page import Frame
 from connector.simulator import Fault, Simulator
 from connector.vendors import names
@@ -161,7 +161,7 @@ import resource, sys
 from pydantic import SecretStr
 from connector import vendors
 from connector.errors import SourceUnavailable
-from connector.model.checkpoint import Checkpoint
+from connector.model.checkpoint import Position
 from connector.cms.source import Source
 
 vendor = vendors.find("contentful")
@@ -170,7 +170,7 @@ settings = vendor.settings_type.model_validate({"token": SecretStr(token), "spac
 source = Source(vendor("c", settings), max_response_bytes=int(limit))
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 try:
-    source.fetch(Checkpoint(stream="c"))
+    source.fetch(Position())
 except SourceUnavailable as error:
     print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before, error)
 """
@@ -196,7 +196,7 @@ def test_an_item_ten_thousand_levels_deep_costs_only_itself(name: str) -> None:
         b'{"sys": {"id": "d", "type": "Entry"}, "type": "entry_published", "data": ' + b"[" * DEEP + b"]" * DEEP + b"}"
     )
     raws = rawjson.elements(b"[1, " + bomb + b', "x"]')
-    page = waker(name).read(Frame(raws, Checkpoint(stream="c"), caught_up=True))
+    page = waker(name).read(Frame(raws, Position(), caught_up=True))
     assert [letter.raw for letter in page.dead_letters] == [b"1", bomb, b'"x"']
 
 
@@ -206,5 +206,5 @@ def test_the_error_of_a_hostile_answer_is_of_the_taxonomy(simulator: Simulator) 
         simulator.push_fault("contentful", Fault(kind))
         source = Source(connect(simulator, "contentful"))
         with pytest.raises(ConnectorError):
-            list(source.walk(Checkpoint(stream="c")))
+            list(source.walk(Position()))
         source.close()

@@ -13,7 +13,7 @@ from connector import vendors
 from connector.cms.vendor import Vendor
 from connector.cms.webhook import WakeUp
 from connector.errors import CheckpointRejected, ForeignUrl, SourceRejected, SourceUnavailable
-from connector.model.checkpoint import Checkpoint
+from connector.model.checkpoint import Position
 from connector.model.page import SyncPage
 from tests.values import page_of
 
@@ -28,7 +28,7 @@ URL = {
     "weegloo": "/v1/spaces/s/sync?sync-token=t",
 }
 TAXONOMY = (SourceUnavailable, SourceRejected, ForeignUrl, CheckpointRejected)
-CHECKPOINTS = (Checkpoint(stream="c"), Checkpoint(stream="c", cursor="t", phase="streaming", identity="i"))
+POSITIONS = (Position(), Position(cursor="t", phase="streaming", identity="i"))
 
 # Names and values that vendors look at, so that arbitrary items come near to real ones.
 NAMES = st.sampled_from(
@@ -103,7 +103,7 @@ def connected(name: str) -> Vendor:
     return vendor("c", vendor.settings_type.model_validate({"token": SecretStr("t"), **SETTINGS[name]}))
 
 
-def outcome(name: str, response: httpx.Response, after: Checkpoint) -> SyncPage | None:
+def outcome(name: str, response: httpx.Response, after: Position) -> SyncPage | None:
     """Return the page that a response is, or None where it is an error that a caller knows what to do about."""
     try:
         return page_of(connected(name), response, after)
@@ -118,9 +118,9 @@ def enveloped(name: str, items: bytes) -> bytes:
 
 
 @each_vendor
-@given(status=st.integers(200, 599), body=st.binary(max_size=200), headers=HEADERS, after=st.sampled_from(CHECKPOINTS))
+@given(status=st.integers(200, 599), body=st.binary(max_size=200), headers=HEADERS, after=st.sampled_from(POSITIONS))
 def test_any_response_is_a_page_or_a_known_error(
-    name: str, status: int, body: bytes, headers: dict[str, str], after: Checkpoint
+    name: str, status: int, body: bytes, headers: dict[str, str], after: Position
 ) -> None:
     """Any status, header and body: never anything but the taxonomy."""
     raw = [(key.encode(), value.encode("latin-1")) for key, value in headers.items()]
@@ -128,8 +128,8 @@ def test_any_response_is_a_page_or_a_known_error(
 
 
 @each_vendor
-@given(status=st.sampled_from([200, 400, 401, 404, 422, 429, 500]), body=VALUES, after=st.sampled_from(CHECKPOINTS))
-def test_any_json_body_is_a_page_or_a_known_error(name: str, status: int, body: Any, after: Checkpoint) -> None:
+@given(status=st.sampled_from([200, 400, 401, 404, 422, 429, 500]), body=VALUES, after=st.sampled_from(POSITIONS))
+def test_any_json_body_is_a_page_or_a_known_error(name: str, status: int, body: Any, after: Position) -> None:
     """Any JSON in the place of a page or an error body."""
     outcome(name, httpx.Response(status, content=json.dumps(body).encode()), after)
 
@@ -139,7 +139,7 @@ def test_any_json_body_is_a_page_or_a_known_error(name: str, status: int, body: 
 def test_every_item_becomes_a_change_or_a_dead_letter(name: str, items: list[Any]) -> None:
     """None is dropped and none breaks the page; what leaves is fit for keys, columns and Avro."""
     raws = [json.dumps(item).encode() for item in items]
-    page = outcome(name, httpx.Response(200, content=enveloped(name, b"[" + b",".join(raws) + b"]")), CHECKPOINTS[0])
+    page = outcome(name, httpx.Response(200, content=enveloped(name, b"[" + b",".join(raws) + b"]")), POSITIONS[0])
 
     assert page is not None
     assert len(page.changes) + len(page.dead_letters) == len(items)
@@ -162,7 +162,7 @@ def test_a_mutated_page_is_a_page_or_a_known_error(name: str, data: st.DataObjec
         at = data.draw(st.integers(0, len(body)))
         cut = data.draw(st.sampled_from([0, 1, 1, 7, len(body)]))
         body = body[:at] + data.draw(DEBRIS) + body[at + cut :]
-    outcome(name, httpx.Response(200, content=body), data.draw(st.sampled_from(CHECKPOINTS)))
+    outcome(name, httpx.Response(200, content=body), data.draw(st.sampled_from(POSITIONS)))
 
 
 @each_vendor
@@ -171,8 +171,8 @@ def test_a_mutated_page_is_a_page_or_a_known_error(name: str, data: st.DataObjec
 def test_a_bomb_costs_its_page_at_most(name: str, bomb: bytes) -> None:
     """Deep, unterminated or endless values are read or refused at once, in a page and in an error body."""
     for status in (200, 404):
-        outcome(name, httpx.Response(status, content=enveloped(name, b"[" + bomb + b"]")), CHECKPOINTS[1])
-        outcome(name, httpx.Response(status, content=bomb), CHECKPOINTS[1])
+        outcome(name, httpx.Response(status, content=enveloped(name, b"[" + bomb + b"]")), POSITIONS[1])
+        outcome(name, httpx.Response(status, content=bomb), POSITIONS[1])
 
 
 @each_vendor

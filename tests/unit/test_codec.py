@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from connector.events import codec
 from connector.events.state_record import decode_checkpoint, encode_checkpoint
 from connector.model.change import EntityKey
-from connector.model.checkpoint import Checkpoint, KeySchemaId
+from connector.model.checkpoint import Checkpoint, KeySchemaId, KnownTopic, Position, Progress
 from tests import avro_spec
 
 # The parsing canonical form of the key's schema, by the specification's rules: what may never change.
@@ -176,18 +176,18 @@ FORMER_CHECKPOINT = (
 def test_a_checkpoint_of_a_release_without_topic_ids_is_read() -> None:
     """An upgrade goes on where the former release stopped; a way back is open too, as topic ids stand at the end."""
     former = decode_checkpoint(FORMER_CHECKPOINT)
+    progress = Progress(
+        sequence=42, key_schema_id=KeySchemaId("single-object", "0123"), topics={"topic": KnownTopic(6)}
+    )
     assert former == Checkpoint(
         stream="blog",
-        cursor="cursor",
-        phase="streaming",
-        sequence=42,
-        epoch=3,
         fingerprint="scope.topic",
-        key_schema_id=KeySchemaId("single-object", "0123"),
+        position=Position(cursor="cursor", phase="streaming", epoch=3),
+        progress=progress,
         committed_at=1_700_000_000_000,
-        partitions={"topic": 6},
     )
-    present = msgspec.structs.replace(former, topic_ids={"topic": "id"})
+    topics = {"topic": KnownTopic(6, "id")}
+    present = msgspec.structs.replace(former, progress=msgspec.structs.replace(progress, topics=topics))
     assert encode_checkpoint(present).startswith(FORMER_CHECKPOINT)
     assert decode_checkpoint(encode_checkpoint(present)) == present
 

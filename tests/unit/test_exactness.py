@@ -34,7 +34,7 @@ def published_from(*items: bytes) -> MemoryStore:
     url = json.dumps(f"{SYNC_URL}t1").encode()
     body = b'{"sys":{"type":"Array"},"items":[' + b",".join(items) + b'],"nextSyncUrl":' + url + b"}"
     stream = Stream()
-    start = Checkpoint(stream="blog", phase="snapshot", fingerprint="f")
+    start = Checkpoint(stream="blog", fingerprint="f")
     stream.publisher.commit_checkpoint(start)
     network = httpx.MockTransport(lambda _request: httpx.Response(200, stream=httpx.ByteStream(body)))
     with closing(Source(contentful(), transport=network)) as source:

@@ -8,17 +8,23 @@ from connector.errors import ForeignRecord, StateTooNew
 from connector.events import codec
 from connector.events.index import IndexEntry, decode_entry
 from connector.events.owner_report import REPORT_KEY, OwnerReport, encode_report
-from connector.events.state_record import CHECKPOINT_KEY, encode_checkpoint
+from connector.events.state_record import CHECKPOINT_KEY, encode_checkpoint, flat
 from connector.kafka.foreign_records import Foreign, StateJudge, told
 from connector.kafka.layout import partitioned
 from connector.model.change import EntityKey
-from connector.model.checkpoint import Checkpoint
+from tests.values import checkpoint
 
 TOPIC = "cw.blog.state"
 KEY = codec.encode_key(EntityKey("blog", "entry", "e1", "*"))
 ENTRY = IndexEntry(True, "published", "post", 3, 1_700_000_000_000_000, b"d" * 16, 1).encode()
 OTHERS_KEY = codec.encode_key(EntityKey("shop", "entry", "e1", "*"))
-CHECKPOINT = encode_checkpoint(Checkpoint(stream="blog", cursor="c", partitions={"cw.blog.changes": 6}))
+CHECKPOINT = encode_checkpoint(checkpoint(cursor="c", partitions={"cw.blog.changes": 6}))
+
+
+def requesting(text: str) -> bytes:
+    """Return a checkpoint whose request is this text."""
+    return codec.encode("checkpoint", {**flat(checkpoint()), "request": text})
+
 
 FOREIGN = {
     "an empty key": (b"", b"x"),
@@ -39,9 +45,10 @@ FOREIGN = {
     "an entry of version zero": (KEY, b"\x00" + ENTRY[1:]),
     "a plain checkpoint": (CHECKPOINT_KEY, b"hello"),
     "an empty checkpoint": (CHECKPOINT_KEY, b""),
-    "a checkpoint of another stream": (CHECKPOINT_KEY, encode_checkpoint(Checkpoint(stream="shop"))),
+    "a checkpoint of another stream": (CHECKPOINT_KEY, encode_checkpoint(checkpoint(stream="shop"))),
     "a checkpoint in no phase": (CHECKPOINT_KEY, CHECKPOINT.replace(b"snapshot", b"sleeping")),
-    "a checkpoint with a broken request": (CHECKPOINT_KEY, encode_checkpoint(Checkpoint(stream="blog", request="{"))),
+    "a checkpoint with a broken request": (CHECKPOINT_KEY, requesting("{")),
+    "a checkpoint with a request that is none": (CHECKPOINT_KEY, requesting("[]")),
 }
 OURS = {
     "an entry": (KEY, ENTRY),
@@ -53,7 +60,7 @@ OURS = {
     "a tombstone": (KEY, None),
     "a checkpoint": (CHECKPOINT_KEY, CHECKPOINT),
     "an older checkpoint": (CHECKPOINT_KEY, CHECKPOINT[:-1]),
-    "a request": (CHECKPOINT_KEY, encode_checkpoint(Checkpoint(stream="blog", request='{"paused":true}'))),
+    "a request": (CHECKPOINT_KEY, encode_checkpoint(checkpoint(request='{"paused":true}'))),
     "no checkpoint": (CHECKPOINT_KEY, None),
     "a report": (REPORT_KEY, encode_report(OwnerReport(state="running"))),
     "a tombstone of something else": (b"hello", None),

@@ -20,13 +20,13 @@ from connector.cms.outbound import Outbound
 from connector.cms.source import Source
 from connector.errors import ConnectorError, LocalTrouble, RegistryUnavailable, SourceRejected, SourceUnavailable
 from connector.kafka.registry import Registry
-from connector.model.checkpoint import Checkpoint
+from connector.model.checkpoint import Position
 from tests.cms import eventually
 from tests.rawserver import endless, head, serving, silence
 from tests.unit.vendors.contentful_answers import contentful
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"
-START = Checkpoint(stream="blog")
+START = Position()
 
 
 def early_hints(connection: socket.socket) -> None:
@@ -217,7 +217,7 @@ def test_what_gateways_make_of_a_body_is_read(encoding: str, body: bytes) -> Non
         source = Source(contentful(base_url=f"http://127.0.0.1:{port}"))
         (page,) = source.walk(START)
         source.close()
-    assert page.checkpoint.cursor == "t"
+    assert page.position.cursor == "t"
 
 
 def test_an_error_without_a_body_is_the_error_that_it_is() -> None:

@@ -19,7 +19,7 @@ from connector.stream.reconcile import reconcile
 from connector.testing import MemoryStore
 from tests.unit.vendors import contentful_answers as contentful
 from tests.unit.vendors import contentstack_answers as contentstack
-from tests.values import page_of
+from tests.values import amended, page_of
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "message-contract.md").read_text(encoding="utf-8")
 NOW_MS = 1_750_000_000_123
@@ -48,12 +48,12 @@ class Stream:
     def read(self, response: httpx.Response) -> list[Record]:
         """Publish what a response says; return the records."""
         before = len(self.store.records)
-        self.publisher.publish([page_of(self.vendor, response, self.publisher.checkpoint)])
+        self.publisher.publish([page_of(self.vendor, response, self.publisher.checkpoint.position)])
         return self.store.records[before:]
 
     def move_to(self, phase: Phase) -> None:
         """Go on to another phase."""
-        self.publisher.commit_checkpoint(msgspec.structs.replace(self.publisher.checkpoint, phase=phase))
+        self.publisher.commit_checkpoint(amended(self.publisher.checkpoint, phase=phase))
 
     def resnapshot(self, response: httpx.Response) -> list[Record]:
         """Take a new snapshot that gives `response`; return the records of its reconciliation."""

@@ -13,12 +13,12 @@ import pytest
 from connector.cms.http import Transport
 from connector.cms.source import Source
 from connector.errors import LocalTrouble, SourceUnavailable
-from connector.model.checkpoint import Checkpoint
+from connector.model.checkpoint import Position
 from tests.cms import eventually
 from tests.rawserver import head, serving
 from tests.unit.vendors.contentful_answers import contentful
 
-START = Checkpoint(stream="blog")
+START = Position()
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"
 
 

@@ -15,13 +15,13 @@ from connector.cms.outbound import Proxy
 from connector.cms.source import Source
 from connector.errors import ConnectorError, SourceUnavailable
 from connector.kafka.registry import Registry
-from connector.model.checkpoint import Checkpoint
+from connector.model.checkpoint import Position
 from connector.model.page import SyncPage
 from tests.rawserver import Serve, endless, head, serving, silence
 from tests.unit.vendors.contentful_answers import contentful
 
 PAGE = b'{"items":[],"nextSyncUrl":"https://x/?sync_token=t"}'
-START = Checkpoint(stream="blog")
+START = Position()
 
 
 class Tunnel:
@@ -121,7 +121,7 @@ def test_a_page_comes_through_a_proxy(
     with serving(within_tls if scheme == "https" else tunnel) as at:
         proxy = Proxy("HTTPS_PROXY", f"{scheme}://127.0.0.1:{at}", "me" if password else "", password)
         (page,) = read(proxy, believing)
-    assert page.checkpoint.cursor == "t"
+    assert page.position.cursor == "t"
     (asked,) = tunnel.asked
     assert asked.startswith(b"CONNECT cms.example:443 ")
     assert b"Bearer" not in asked

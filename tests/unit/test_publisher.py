@@ -15,7 +15,7 @@ from connector.stream.publisher import Publisher
 from connector.testing import MemoryStore, fail_after_commit, fail_before_commit
 from tests.memory import Stream
 from tests.published import Seen, events, ops, seen
-from tests.values import entry_key, page, published, removed, removed_everywhere, removed_type
+from tests.values import amended, entry_key, page, published, removed, removed_everywhere, removed_type
 
 SMALL = Policy(commit_items=2)
 LOCALES = ("de", "en", "fr", "it", "nl")
@@ -34,12 +34,12 @@ def removals(records: list[Seen]) -> list[Seen]:
 def test_whole_pages_are_one_transaction_with_their_checkpoint() -> None:
     """Events, tombstones, index records and the checkpoint after the last page become visible together."""
     stream = Stream()
-    first = page(published("e1"), after=stream.checkpoint, cursor="c1", caught_up=False)
-    second = page(removed("e2"), after=first.checkpoint, cursor="c2")
+    first = page(published("e1"), after=stream.checkpoint.position, cursor="c1", caught_up=False)
+    second = page(removed("e2"), after=first.position, cursor="c2")
     stream.publisher.publish([first, second])
     (transaction,) = stream.store.transactions
     assert ops(transaction) == [("c", "e1"), ("d", "e2"), ("tombstone", "e2")]
-    assert stream.restarted().checkpoint.cursor == "c2"
+    assert stream.restarted().checkpoint.position.cursor == "c2"
 
 
 def test_a_removal_without_a_locale_removes_every_live_one() -> None:
@@ -108,8 +108,12 @@ def test_a_large_expansion_is_split() -> None:
     before = len(stream.batches)
     stream.publish(removed_everywhere("e1", 3))
     committed = [batch.checkpoint for batch in stream.batches[before:]]
-    assert [(each.cursor, each.walk_open) for each in committed] == [("next", True), ("next", True), ("next", False)]
-    assert [each.sequence for each in committed] == [7, 9, 10]
+    assert [(each.position.cursor, each.position.walk_open) for each in committed] == [
+        ("next", True),
+        ("next", True),
+        ("next", False),
+    ]
+    assert [each.progress.sequence for each in committed] == [7, 9, 10]
 
 
 @pytest.mark.parametrize("survived", range(4))
@@ -128,12 +132,12 @@ def test_a_crash_amid_an_expansion_loses_and_doubles_nothing(
     stream.store.faults.extend([None] * survived)
     stream.store.faults.append(fail_before_commit(UnknownOutcome("crash")))
     before = len(stream.store.records)
-    start = stream.checkpoint
+    start = stream.checkpoint.position
     try:
         stream.publish(removal)
     except UnknownOutcome:
         stream = stream.restarted()
-        assert stream.checkpoint.walk_open == (survived > 0)
+        assert stream.checkpoint.position.walk_open == (survived > 0)
         stream.publisher.publish([page(removal, after=start)])
     assert ops(stream.store.records[before:]) == expected
     assert [each["source"]["sequence"] for each in events(stream.store.records)] == list(
@@ -152,23 +156,21 @@ def test_an_expansion_read_again_is_left_out() -> None:
 def test_an_open_walk_read_again_leaves_out_what_is_committed() -> None:
     """Of a large walk the first part is committed; the re-walk publishes the rest alone."""
     stream = Stream()
-    start = stream.checkpoint
-    opened = msgspec.structs.replace(start, walk_open=True)
+    start = stream.checkpoint.position
     walk = [published("e1", 1), removed("e2", 2), published("e3", 3)]
-    stream.publisher.publish([msgspec.structs.replace(page(*walk[:2], after=start), checkpoint=opened)])
+    stream.publisher.publish([msgspec.structs.replace(page(*walk[:2], after=start), position=start.opened())])
     stream = stream.restarted()
-    assert (stream.checkpoint.cursor, stream.checkpoint.walk_open) == ("start", True)
+    assert (stream.checkpoint.position.cursor, stream.checkpoint.position.walk_open) == ("start", True)
     assert ops(stream.publish(*walk)) == [("c", "e3")]
-    assert not stream.checkpoint.walk_open
+    assert not stream.checkpoint.position.walk_open
 
 
 def test_an_open_walk_without_anything_new_is_closed() -> None:
     """The re-walk of a walk whose end was lost commits its checkpoint, though it has no events."""
     stream = Stream()
-    opened = msgspec.structs.replace(stream.checkpoint, walk_open=True)
-    stream.publisher.commit_checkpoint(opened)
+    stream.publisher.commit_checkpoint(amended(stream.checkpoint, walk_open=True))
     stream.publish()
-    assert not stream.restarted().checkpoint.walk_open
+    assert not stream.restarted().checkpoint.position.walk_open
 
 
 def test_an_idle_delta_commits_nothing() -> None:
@@ -196,7 +198,9 @@ def test_an_empty_page_before_streaming_is_committed(phase: str) -> None:
     """An empty page advances the checkpoint: an empty snapshot is a snapshot."""
     stream = Stream(phase=phase)  # type: ignore[arg-type]  # one of the phases
     stream.publish()
-    assert stream.restarted().checkpoint.phase == {"snapshot": "catching_up", "catching_up": "reconciling"}[phase]
+    assert (
+        stream.restarted().checkpoint.position.phase == {"snapshot": "catching_up", "catching_up": "reconciling"}[phase]
+    )
 
 
 def test_a_snapshot_marks_unchanged_keys() -> None:
@@ -219,7 +223,7 @@ def test_after_an_error_the_publisher_refuses_until_it_recovers(error: UnknownOu
     assert not stream.publisher.ready
     with pytest.raises(RuntimeError, match="recover first"):
         _ = stream.checkpoint
-    assert stream.publisher.recover().cursor == "start"
+    assert stream.publisher.recover().position.cursor == "start"
 
 
 class Unanswering(MemoryStore):
@@ -259,7 +263,7 @@ def test_a_lost_answer_is_resolved_by_reading() -> None:
     stream.store.faults.append(fail_after_commit(UnknownOutcome("timeout")))
     with pytest.raises(UnknownOutcome):
         stream.publish(published("e1"))
-    assert stream.publisher.recover().cursor == "next"
+    assert stream.publisher.recover().position.cursor == "next"
     assert ops(stream.publish(published("e1"))) == []
     assert ops(stream.store.records) == [("c", "e1")]
 
@@ -277,9 +281,9 @@ def test_an_aborted_batch_leaves_the_index_as_it_was() -> None:
 def test_a_refused_page_leaves_nothing_for_the_next_transaction() -> None:
     """What was prepared before the refusal is forgotten, though nothing was committed and no recovery is needed."""
     stream = Stream(Policy(malformed="stop"))
-    good = page(published("e1"), after=stream.checkpoint, caught_up=False)
+    good = page(published("e1"), after=stream.checkpoint.position, caught_up=False)
     with pytest.raises(ItemRefused):
-        stream.publisher.publish([good, page(DeadLetter(b"{}", "odd"), after=good.checkpoint)])
+        stream.publisher.publish([good, page(DeadLetter(b"{}", "odd"), after=good.position)])
     assert stream.publisher.ready
     assert ops(stream.publish(published("e2"))) == [("c", "e2")]
     assert ops(stream.restarted().publish(published("e1"))) == [("c", "e1")]

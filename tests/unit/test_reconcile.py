@@ -1,16 +1,16 @@
 """Deletes that a fresh snapshot proves: which, in which transactions, how a restart goes on, and when they are held."""
 
-import msgspec
 import pytest
 
 from connector.errors import DeletesHeld, UnknownOutcome
 from connector.events.assembler import Policy
 from connector.model.change import DeadLetter
+from connector.model.checkpoint import Request
 from connector.stream.reconcile import reconcile
 from connector.testing import fail_before_commit
 from tests.memory import Stream
 from tests.published import events, ops
-from tests.values import published, removed
+from tests.values import amended, published, removed
 
 
 def vanished(count: int, kept: int = 0, policy: Policy | None = None) -> Stream:
@@ -58,7 +58,7 @@ def test_then_the_stream_is_streaming_and_the_request_is_fulfilled() -> None:
     stream = vanished(0, kept=2)
     assert run(stream) == []
     after = stream.restarted().checkpoint
-    assert (after.phase, after.walk_open, after.request) == ("streaming", False, None)
+    assert (after.position.phase, after.position.walk_open, after.request) == ("streaming", False, Request())
 
 
 def test_deletes_are_published_in_bounded_transactions() -> None:
@@ -80,7 +80,7 @@ def test_a_restart_goes_on_where_it_stopped(survived: int) -> None:
     run(stream, items=10, share=0.0 if survived else 1.0)
     deleted = [event["before"]["id"] for event in events(stream.store.records) if event["op"] == "d"]
     assert deleted == ["dead", *[f"gone{number:02}" for number in range(50)]]
-    assert stream.checkpoint.phase == "streaming"
+    assert stream.checkpoint.position.phase == "streaming"
 
 
 @pytest.mark.parametrize(("count", "kept", "held"), [(19, 0, False), (20, 0, True), (20, 80, False), (21, 79, True)])
@@ -94,16 +94,16 @@ def test_too_large_a_share_is_held(count: int, kept: int, *, held: bool) -> None
         run(stream)
     assert caught.value.held == count
     assert "contentwire snapshot blog --allow-deletes" in caught.value.hint
-    assert stream.restarted().checkpoint.phase == "reconciling"
+    assert stream.restarted().checkpoint.position.phase == "reconciling"
 
 
 def test_an_operator_may_allow_what_is_held() -> None:
     """The request is in the checkpoint: it survives a restart, and holds for this reconciliation alone."""
     stream = vanished(30)
-    stream.publisher.commit_checkpoint(msgspec.structs.replace(stream.checkpoint, request='{"allow_deletes":true}'))
+    stream.publisher.commit_checkpoint(amended(stream.checkpoint, request='{"allow_deletes":true}'))
     stream = stream.restarted()
     assert len(run(stream)) == 60
-    assert stream.checkpoint.request is None
+    assert stream.checkpoint.request == Request()
 
 
 def test_a_share_of_one_allows_everything() -> None:

@@ -5,7 +5,6 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-import msgspec
 import pytest
 from pydantic import SecretStr
 
@@ -16,7 +15,7 @@ from connector.errors import ConnectorError
 from connector.events.assembler import Policy
 from tests.memory import Stream
 from tests.published import latest, ops, seen
-from tests.values import CONNECTION, clock, published, removed
+from tests.values import CONNECTION, amended, clock, published, removed
 
 VENDOR = vendors.find("contentful")(
     CONNECTION, vendors.find("contentful").settings_type.model_validate({"token": SecretStr("t"), "space": "s"})
@@ -53,7 +52,7 @@ def test_a_letter_that_can_be_read_by_now_is_published_once() -> None:
     outcome = replayed(stream, letter(item("e1", 5)))
     assert outcome == Outcome(1, 1)
     assert ops(stream.store.records)[1:] == [("c", "e1")]
-    assert (stream.checkpoint.sequence, stream.checkpoint.cursor) == (2, "next")
+    assert (stream.checkpoint.progress.sequence, stream.checkpoint.position.cursor) == (2, "next")
     assert replayed(stream, letter(item("e1", 5))) == Outcome(1, 0)
     assert replayed(stream.restarted(), letter(item("e1", 5))) == Outcome(1, 0)
 
@@ -129,7 +128,7 @@ def test_an_item_without_a_clock_is_published_where_nothing_is_known() -> None:
 def test_amid_a_snapshot_nothing_is_replayed(changes: dict[str, Any]) -> None:
     """Marking a key as seen could hide that it vanished; and a snapshot reads every item again by itself."""
     stream = Stream()
-    stream.publisher.commit_checkpoint(msgspec.structs.replace(stream.checkpoint, **changes))
+    stream.publisher.commit_checkpoint(amended(stream.checkpoint, **changes))
     with pytest.raises(ConnectorError, match="a snapshot is under way or due"):
         replayed(stream, letter(item("e1", 5)))
 
@@ -138,6 +137,6 @@ def test_an_open_walk_stays_open() -> None:
     """A replay between two transactions of a walk moves neither its cursor nor its end."""
     stream = Stream()
     stream.publish(published("e9"))
-    stream.publisher.commit_checkpoint(msgspec.structs.replace(stream.checkpoint, walk_open=True))
+    stream.publisher.commit_checkpoint(amended(stream.checkpoint, walk_open=True))
     replayed(stream, letter(item("e1", 5)))
-    assert (stream.checkpoint.walk_open, stream.checkpoint.cursor) == (True, "next")
+    assert (stream.checkpoint.position.walk_open, stream.checkpoint.position.cursor) == (True, "next")

@@ -3,9 +3,9 @@
 import pytest
 
 from connector.commands import takeover
-from connector.commands.takeover import Anew
 from connector.events.assembler import Policy
 from connector.model.change import Change
+from connector.model.checkpoint import Republish
 from tests.memory import Stream
 from tests.published import ops
 from tests.values import published, removed
@@ -13,17 +13,17 @@ from tests.values import published, removed
 ITEMS = (published("e1"), published("e2"), published("p1", content_type="page"))
 
 
-def again(anew: Anew, *items: Change, policy: Policy | None = None) -> list[tuple[str, str]]:
+def again(republish: Republish, *items: Change, policy: Policy | None = None) -> list[tuple[str, str]]:
     """Publish `ITEMS`, have a new snapshot asked for that delivers `items`, and return what it publishes."""
     stream = Stream(policy)
     stream.publish(*ITEMS)
-    wanted = takeover.snapshot(stream.checkpoint, "f", anew=anew, allow_deletes=False)
+    wanted = takeover.snapshot(stream.checkpoint, "f", republish=republish, allow_deletes=False)
     stream.publisher.commit_checkpoint(wanted)
     return ops(stream.publish(*items))
 
 
 @pytest.mark.parametrize(
-    ("anew", "expected"),
+    ("republish", "expected"),
     [
         (None, []),
         ("all", [("u", "e1"), ("u", "e2"), ("u", "p1")]),
@@ -33,9 +33,9 @@ def again(anew: Anew, *items: Change, policy: Policy | None = None) -> list[tupl
         (takeover.selected(("nothing",), ("nobody",)), []),
     ],
 )
-def test_what_is_selected_is_published_though_unchanged(anew: Anew, expected: list[tuple[str, str]]) -> None:
+def test_what_is_selected_is_published_though_unchanged(republish: Republish, expected: list[tuple[str, str]]) -> None:
     """By content type or id, both together, all or nothing; never anything else that did not change."""
-    assert again(anew, *ITEMS) == expected
+    assert again(republish, *ITEMS) == expected
 
 
 def test_what_changed_is_published_whatever_was_selected() -> None:
@@ -59,7 +59,7 @@ def test_a_selection_survives_a_restart_and_ends_with_its_snapshot() -> None:
     stream = Stream()
     stream.publish(*ITEMS)
     part = takeover.selected((), ("e1", "e2"))
-    stream.publisher.commit_checkpoint(takeover.snapshot(stream.checkpoint, "f", anew=part, allow_deletes=False))
+    stream.publisher.commit_checkpoint(takeover.snapshot(stream.checkpoint, "f", republish=part, allow_deletes=False))
     assert ops(stream.publish(published("e1"), caught_up=False)) == [("u", "e1")]
     after = stream.restarted()
     assert ops(after.publish(published("e1"), published("e2"))) == [("u", "e2")]

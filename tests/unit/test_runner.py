@@ -120,7 +120,7 @@ def test_a_transaction_whose_pages_break_off_is_none(
         with pytest.raises(SourceUnavailable):
             running.runner.pass_once()
         assert not store.transactions
-        assert running.checkpoint.cursor is None
+        assert running.checkpoint.position.cursor is None
         running.become_current()
     assert_right(simulator, name, store.records)
 
@@ -139,11 +139,11 @@ def test_a_walk_that_publishing_broke_off_asks_no_further(following: Following, 
 def test_the_passes_lead_from_snapshot_to_streaming(following: Following) -> None:
     """One walk or one reconciliation a pass; only a delta leaves the stream current."""
     with session(following, EVERY_PAGE) as running:
-        phases = [running.checkpoint.phase]
+        phases = [running.checkpoint.position.phase]
         current = []
         for _ in range(4):
             current.append(running.runner.pass_once())
-            phases.append(running.checkpoint.phase)
+            phases.append(running.checkpoint.position.phase)
     assert phases == ["snapshot", "catching_up", "reconciling", "streaming", "streaming"]
     assert current == [False, False, False, True]
 
@@ -153,7 +153,7 @@ def test_what_happened_before_a_reconciliation_is_read_after_it(
 ) -> None:
     """A process that starts with a reconciliation knows nothing of what came since the walk: it is not current yet."""
     with session(following, EVERY_PAGE) as running:
-        while running.checkpoint.phase != "reconciling":
+        while running.checkpoint.position.phase != "reconciling":
             running.runner.pass_once()
     simulator.edit(simulator.ids()[0])
     following.become_current()
@@ -195,9 +195,9 @@ def test_of_a_large_delta_only_the_last_transaction_moves_the_cursor(
     seen: list[tuple[bool, bool]] = []
     with session(following, Bounds(items=5)) as running:
         running.become_current()
-        start = running.checkpoint
+        start = running.checkpoint.position
         running.publisher._committed = lambda batch, _seconds: seen.append(
-            (batch.checkpoint.walk_open, batch.checkpoint.cursor == start.cursor)
+            (batch.checkpoint.position.walk_open, batch.checkpoint.position.cursor == start.cursor)
         )
         simulator.release(12)
         running.runner.pass_once()

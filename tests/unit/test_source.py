@@ -23,13 +23,13 @@ from connector.errors import (
     SourceUnavailable,
     WalkBroken,
 )
-from connector.model.checkpoint import Checkpoint
+from connector.model.checkpoint import Position
 from connector.model.page import SyncPage
 from connector.simulator import Fault, Simulator
 from tests.cms import connect, eventually, requests
 from tests.loopback import Loopback
 
-START = Checkpoint(stream="blog")
+START = Position()
 TOO_BIG = '{"sys":{"type":"Error","id":"BadRequest"},"message":"Response size too big. Maximum 7340032B."}'
 NAME = "contentful"
 TRANSPORT_ERRORS: list[type[Exception]] = [
@@ -70,7 +70,7 @@ def source(simulator: Simulator, opened: Callable[..., Source]) -> Source:
     return opened(connect(simulator, NAME, page_size=4), timeout=5)
 
 
-def raised(source: Source, checkpoint: Checkpoint = START) -> ConnectorError:
+def raised(source: Source, checkpoint: Position = START) -> ConnectorError:
     """Return the error that fetching one page ends in."""
     with pytest.raises(ConnectorError) as caught:
         source.fetch(checkpoint)
@@ -84,9 +84,9 @@ def walking(source: Source) -> Generator[SyncPage]:
     return walk
 
 
-def second(source: Source) -> Checkpoint:
+def second(source: Source) -> Position:
     """Return the checkpoint after the first page."""
-    return source.fetch(START).checkpoint
+    return source.fetch(START).position
 
 
 @pytest.mark.parametrize("error", TRANSPORT_ERRORS)
@@ -241,7 +241,7 @@ def test_a_walk_yields_every_page_until_caught_up(simulator: Simulator, source: 
     assert [page.caught_up for page in pages] == [False] * (len(pages) - 1) + [True]
     ids = [change.key for page in pages for change in page.changes]
     assert len(ids) == len(set(ids)) == len(simulator.truth(NAME))
-    assert list(source.walk(pages[-2].checkpoint)) == pages[-1:]
+    assert list(source.walk(pages[-2].position)) == pages[-1:]
 
 
 def test_the_look_ahead_is_one_page(simulator: Simulator, source: Source) -> None:
@@ -268,7 +268,7 @@ def test_errors_come_after_the_pages_before_them(simulator: Simulator, source: S
     """What was read before the failure is delivered first."""
     simulator.push_fault(NAME, Fault("status", after=2))
     walk = source.walk(START)
-    assert [next(walk).checkpoint.page, next(walk).checkpoint.page] == [1, 2]
+    assert [next(walk).position.page, next(walk).position.page] == [1, 2]
     with pytest.raises(SourceUnavailable):
         next(walk)
 

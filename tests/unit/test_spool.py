@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from connector.cms.spool import Spool
 from connector.errors import LocalTrouble
 from connector.model.change import Change, DeadLetter
-from connector.model.checkpoint import Checkpoint
+from connector.model.checkpoint import Position
 from connector.model.page import SyncPage
 from tests.values import page, published, removed
 
-START = Checkpoint(stream="blog", phase="streaming", cursor="start", sequence=7)
+START = Position(phase="streaming", cursor="start")
 END = START.advance(cursor="end", caught_up=True)
 LETTER = DeadLetter(b"{}", "odd", item_type="Entry")
 
@@ -76,7 +76,7 @@ def test_items_without_a_clock_at_the_start_stay_there() -> None:
 def test_only_the_last_page_moves_the_cursor() -> None:
     """Earlier ones carry the old cursor, marked as open: a crash between them reads the walk again."""
     pages = spooled(*walk(*[published(f"e{each}", each) for each in range(5)]), items=2)
-    assert [(each.checkpoint.cursor, each.checkpoint.walk_open) for each in pages] == [
+    assert [(each.position.cursor, each.position.walk_open) for each in pages] == [
         ("start", True), ("start", True), ("end", False),
     ]  # fmt: skip
     assert [each.caught_up for each in pages] == [False, False, True]

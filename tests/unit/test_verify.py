@@ -15,12 +15,12 @@ from connector.events.assembler import Policy, wanted
 from connector.kafka.published import Entry
 from connector.kafka.reader import Consumed
 from connector.model.change import Change
-from connector.model.checkpoint import Checkpoint
+from connector.model.checkpoint import Position
 from connector.simulator import Fault, Simulator
 from connector.verify.proof import Comparison, Report
 from connector.verify.sides import Delivered, Published, Trace
 from tests.cms import connect, truth
-from tests.values import CONNECTION, clock, clock_ms, entry_key, page, published, removed, removed_type
+from tests.values import clock, clock_ms, entry_key, page, published, removed, removed_type
 
 VENDORS = ("contentful", "contentstack", "weegloo")
 EVERYTHING = Policy()
@@ -47,7 +47,7 @@ def delivered(simulator: Simulator) -> Iterator[Reading]:
         def make(vendor: str, policy: Policy = EVERYTHING) -> Delivered:
             source = Source(connect(simulator, vendor, page_size=7), timeout=5)
             stack.callback(source.close)
-            return Delivered(source, policy, Checkpoint(stream=CONNECTION, page_size=7), quiet)
+            return Delivered(source, policy, Position(page_size=7), quiet)
 
         yield make
 
@@ -55,8 +55,8 @@ def delivered(simulator: Simulator) -> Iterator[Reading]:
 def given(*items: Change) -> Delivered:
     """Return the CMS's side as if it had delivered these items, in this order."""
     nowhere: Any = None  # nothing is fetched
-    side = Delivered(nowhere, EVERYTHING, Checkpoint(stream=CONNECTION), quiet)
-    side._take(page(*items, after=Checkpoint(stream=CONNECTION)))
+    side = Delivered(nowhere, EVERYTHING, Position(), quiet)
+    side._take(page(*items, after=Position()))
     return side
 
 
@@ -179,7 +179,7 @@ def test_an_entity_that_leaves_the_filter_is_gone() -> None:
     """Published under another content type it is no longer wanted, though it was."""
     side = given(published("e1"))
     side._policy = Policy(content_types=frozenset({"post"}))
-    side._take(page(published("e1", 2, content_type="page"), after=Checkpoint(stream=CONNECTION)))
+    side._take(page(published("e1", 2, content_type="page"), after=Position()))
     assert side.traces == {}
 
 

@@ -2,6 +2,7 @@
 
 import httpx
 
+from connector.model.checkpoint import Request
 from connector.simulator import Fault, Simulator
 from connector.testing import MemoryStore
 from tests.cms import assert_right, eventually
@@ -42,7 +43,7 @@ def test_a_changed_topic_template_publishes_everything(
     following.fingerprint = "scope.two"
     following.become_current()
     assert len(events(store.records)) - before == len(simulator.truth(NAME))
-    assert following.checkpoint().request is None
+    assert following.checkpoint().request == Request()
     assert_right(simulator, NAME, store.records)
 
 
@@ -54,7 +55,7 @@ def test_a_changed_filter_publishes_nothing_that_is_unchanged(store: MemoryStore
     following.fingerprint = "other.one"
     following.become_current()
     assert len(events(store.records)) == before
-    assert following.checkpoint().epoch == 2
+    assert following.checkpoint().position.epoch == 2
 
 
 def test_consent_to_deletes_ends_with_what_it_was_given_for(simulator: Simulator, following: Following) -> None:
@@ -66,4 +67,4 @@ def test_consent_to_deletes_ends_with_what_it_was_given_for(simulator: Simulator
     with following.once(give_up_after=0.2) as follower:
         eventually(lambda: follower.outcome == "unreachable")
     after = following.checkpoint()
-    assert (after.epoch, after.asks("rebase"), after.asks("allow_deletes")) == (2, True, False)
+    assert (after.position.epoch, after.request.rebase, after.request.allow_deletes) == (2, True, False)

@@ -115,7 +115,7 @@ def test_a_refused_cursor_is_doubted_before_a_snapshot(
     simulator.push_fault(NAME, Fault("refuse_cursor", times=2))
     simulator.edit(simulator.ids()[0])
     following.become_current()
-    assert following.checkpoint().epoch == 1
+    assert following.checkpoint().position.epoch == 1
     assert_right(simulator, NAME, store.records)
 
 
@@ -134,7 +134,7 @@ def test_an_expired_cursor_is_a_new_snapshot_with_reconciled_deletes(
     changed, deleted = events(store.records[before:])
     assert (changed["origin"], deleted["origin"]) == ("snapshot", "reconciled")
     assert (deleted["before"]["id"], deleted["marker"], deleted["change_type"]) == (gone, None, "deleted")
-    assert following.checkpoint().epoch == 2
+    assert following.checkpoint().position.epoch == 2
     assert_right(simulator, NAME, store.records)
 
 
@@ -149,7 +149,7 @@ def test_a_changed_filter_is_a_new_snapshot_with_reconciled_deletes(
     assert rows(latest(seen(store.records))) == wanted
     following.policy, following.fingerprint = Policy(), "scope.topic"
     following.become_current()
-    assert following.checkpoint().epoch == 3
+    assert following.checkpoint().position.epoch == 3
     assert_right(simulator, NAME, store.records)
 
 
@@ -174,7 +174,7 @@ def test_another_environment_behind_the_same_name_is_a_new_snapshot(
     for seed, epoch in ((6, 2), (5, 3)):
         simulator.swap_environment(seed)
         following.become_current(bounds=Bounds(max_delete_share=1.0))
-        assert following.checkpoint().epoch == epoch
+        assert following.checkpoint().position.epoch == epoch
         assert_right(simulator, NAME, store.records)
 
 

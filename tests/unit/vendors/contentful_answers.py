@@ -6,12 +6,12 @@ from typing import Any
 import httpx
 from pydantic import SecretStr
 
-from connector.model.checkpoint import Checkpoint
+from connector.model.checkpoint import Position
 from connector.vendors.contentful import Contentful, ContentfulSettings
 
 SYNC_URL = "https://cdn.contentful.com/spaces/cfexampleapi/environments/master/sync?sync_token="
-START = Checkpoint(stream="blog")
-RESUMED = Checkpoint(stream="blog", cursor="w5ZGw6JFwqZ", phase="streaming")
+START = Position()
+RESUMED = Position(cursor="w5ZGw6JFwqZ", phase="streaming")
 ENTRY = (
     b'{"metadata":{"tags":[],"concepts":[]},"sys":{"space":{"sys":{"type":"Link","linkType":"Space","id":"cfexampleapi"}},'
     b'"id":"nyancat","type":"Entry","createdAt":"2013-06-27T22:46:19.513Z","updatedAt":"2013-09-04T09:19:39.027Z",'

@@ -9,13 +9,13 @@ from pydantic import SecretStr
 
 from connector.errors import ConnectorError
 from connector.model.change import Change
-from connector.model.checkpoint import Checkpoint
+from connector.model.checkpoint import Position
 from connector.vendors.contentstack import Contentstack, ContentstackSettings
 from tests.values import page_of
 
-START = Checkpoint(stream="shop")
-RESUMED = Checkpoint(stream="shop", cursor="blt1223344556677", phase="streaming")
-PAGING = Checkpoint(stream="shop", cursor="pagination_token:blt122334455667", page=1)
+START = Position()
+RESUMED = Position(cursor="blt1223344556677", phase="streaming")
+PAGING = Position(cursor="pagination_token:blt122334455667", page=1)
 ENTRY = (
     b'{"type":"entry_published","event_at":"2020-12-05T15:43:05.355Z","content_type_uid":"speaker",'
     b'"data":{"uid":"blt1","locale":"en-us","_version":0,"title":"Ada","type":"user field","price":1.10,'
@@ -57,7 +57,7 @@ def read(raw: bytes, **settings: Any) -> Change:
     return change
 
 
-def raised(response: httpx.Response, after: Checkpoint) -> ConnectorError:
+def raised(response: httpx.Response, after: Position) -> ConnectorError:
     """Return what reading a response raises."""
     with pytest.raises(ConnectorError) as caught:
         page_of(contentstack(), response, after)

@@ -15,7 +15,7 @@ from connector.errors import (
     SourceUnavailable,
 )
 from connector.model.change import Change, EntityKey
-from connector.model.checkpoint import Checkpoint
+from connector.model.checkpoint import Position
 from connector.model.page import SyncPage
 from tests.unit.vendors.contentful_answers import (
     DELETED,
@@ -43,7 +43,7 @@ def entry(fields: str = "{}", **sys: Any) -> bytes:
     return f'{{"sys":{head},"fields":{fields}}}'.encode()
 
 
-def raised(response: httpx.Response, after: Checkpoint) -> ConnectorError:
+def raised(response: httpx.Response, after: Position) -> ConnectorError:
     """Return what reading a response raises."""
     with pytest.raises(ConnectorError) as caught:
         page_of(contentful(), response, after)
@@ -216,17 +216,17 @@ def test_odd_values_beside_the_id_are_no_reason_to_refuse(sys: dict[str, Any], r
 def test_a_page_url_goes_on_and_a_sync_url_ends_the_walk() -> None:
     """Neither emptiness nor shortness ends a walk, only the URL that is given."""
     middle = page_of(contentful(), answer(end="nextPageUrl"), START)
-    assert (middle.caught_up, middle.checkpoint.page, middle.checkpoint.phase) == (False, 1, "snapshot")
+    assert (middle.caught_up, middle.position.page, middle.position.phase) == (False, 1, "snapshot")
 
-    last = page_of(contentful(), answer(ENTRY), middle.checkpoint)
-    assert (last.caught_up, last.checkpoint.page, last.checkpoint.phase) == (True, 0, "catching_up")
+    last = page_of(contentful(), answer(ENTRY), middle.position)
+    assert (last.caught_up, last.position.page, last.position.phase) == (True, 0, "catching_up")
 
 
 def test_with_both_urls_the_page_comes_first() -> None:
     """Going on with the page cannot skip anything."""
     body = {"items": [], "nextPageUrl": SYNC_URL + "page", "nextSyncUrl": SYNC_URL + "sync"}
     page = page_of(contentful(), httpx.Response(200, json=body), START)
-    assert (page.checkpoint.cursor, page.caught_up) == ("page", False)
+    assert (page.position.cursor, page.caught_up) == ("page", False)
 
 
 @pytest.mark.parametrize("end", ["nextSyncUrl", "nextPageUrl"])
@@ -244,8 +244,8 @@ def test_with_both_urls_the_page_comes_first() -> None:
 def test_only_the_token_of_a_next_url_matters(end: str, url: str) -> None:
     """A caching proxy's body names the host behind it, perhaps by http: no request ever goes there."""
     page = page_of(contentful(), answer(end=end, url=url), START)
-    assert page.checkpoint.cursor == "t"
-    assert contentful().request(page.checkpoint).url.host == "cdn.contentful.com"
+    assert page.position.cursor == "t"
+    assert contentful().request(page.position).url.host == "cdn.contentful.com"
 
 
 @pytest.mark.parametrize(
@@ -345,7 +345,7 @@ def test_a_redirect_is_not_followed(status: int) -> None:
 
 @pytest.mark.parametrize("after", [START, RESUMED])
 @pytest.mark.parametrize("unit", ["7340032B", "7340032b"])
-def test_a_page_too_large_asks_for_a_smaller_one(after: Checkpoint, unit: str) -> None:
+def test_a_page_too_large_asks_for_a_smaller_one(after: Position, unit: str) -> None:
     """The API's size limit has an error of its own, in a snapshot and in a delta."""
     message = f"Response size too big. Maximum allowed response size: {unit}."
     assert isinstance(raised(error(400, "BadRequest", message), after), PageTooLarge)
@@ -376,8 +376,8 @@ def test_errors_name_the_code_and_never_the_body() -> None:
 def test_the_environment_behind_a_name_is_watched() -> None:
     """Its identity is kept from the first page; another one means that the cursor belongs to other content."""
     first = page_of(contentful(), answer(cf_environment_uuid="u-1"), START)
-    assert first.checkpoint.identity == "u-1"
-    assert page_of(contentful(), answer(), first.checkpoint).checkpoint.identity == "u-1"
+    assert first.position.identity == "u-1"
+    assert page_of(contentful(), answer(), first.position).position.identity == "u-1"
     with pytest.raises(CheckpointRejected, match="another one than before") as caught:
-        page_of(contentful(), answer(cf_environment_uuid="u-2"), first.checkpoint)
+        page_of(contentful(), answer(cf_environment_uuid="u-2"), first.position)
     assert not caught.value.doubtful

@@ -15,7 +15,7 @@ from connector.errors import (
     SourceUnavailable,
     StreamStopped,
 )
-from connector.model.checkpoint import Checkpoint
+from connector.model.checkpoint import Position
 from connector.vendors.contentful import VENDOR, Contentful, ContentfulSettings
 from tests.unit.vendors.contentful_answers import RESUMED, START, SYNC_URL, answer, contentful, error
 from tests.values import page_of
@@ -57,8 +57,8 @@ def test_a_token_returns_as_it_came(token: str) -> None:
     url = str(httpx.URL(SYNC_URL.partition("?")[0], params={"sync_token": token}))
     page = page_of(contentful(), answer(url=url), START)
 
-    assert page.checkpoint.cursor == token
-    assert contentful().request(page.checkpoint).url.params["sync_token"] == token
+    assert page.position.cursor == token
+    assert contentful().request(page.position).url.params["sync_token"] == token
 
 
 @pytest.mark.parametrize(
@@ -131,7 +131,7 @@ def test_labels_and_scope_hold_no_credential() -> None:
 def test_the_preview_api_is_not_asked_for_a_delta() -> None:
     """Its snapshot resumes from page to page; then the stream stops and says why."""
     vendor = contentful(preview=True)
-    resumed = Checkpoint(stream="blog", cursor="page", page=1)
+    resumed = Position(cursor="page", page=1)
     assert vendor.request(resumed).url.host == "preview.contentful.com"
     with pytest.raises(StreamStopped, match="initial syncs only") as caught:
         vendor.request(RESUMED)

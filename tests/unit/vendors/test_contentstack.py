@@ -9,7 +9,7 @@ import pytest
 
 from connector.errors import CheckpointRejected, SourceRejected, SourceUnavailable
 from connector.model.change import Change, EntityKey
-from connector.model.checkpoint import Checkpoint
+from connector.model.checkpoint import Position
 from tests.unit.vendors.contentstack_answers import (
     ENTRY,
     PAGING,
@@ -83,7 +83,7 @@ def test_the_documented_samples_are_read() -> None:
     ]
     assert [change.content_type for change in page.changes] == ["Blog", None, None]
     assert all(change.marker == change.raw and change.fields is change.meta is None for change in page.changes)
-    assert (page.checkpoint.cursor, page.caught_up) == ("blt1223344556677", True)
+    assert (page.position.cursor, page.caught_up) == ("blt1223344556677", True)
 
 
 @pytest.mark.parametrize(
@@ -204,14 +204,14 @@ def test_a_malformed_item_costs_only_itself(raw: bytes, kind: str | None, found:
 def test_a_walk_ends_with_a_sync_token(tokens: dict[str, str], cursor: str, caught_up: bool) -> None:  # noqa: FBT001 (a table's column)
     """A pagination token goes on; where both are given, going on cannot skip anything."""
     page = page_of(contentstack(), answer(ENTRY, **tokens), START)
-    assert (page.checkpoint.cursor, page.caught_up) == (cursor, caught_up)
+    assert (page.position.cursor, page.caught_up) == (cursor, caught_up)
 
 
 def test_an_empty_delta_has_a_token_and_nothing_else() -> None:
     """It drops the counters and repeats the token: the walk is caught up, the checkpoint moves on."""
     empty = httpx.Response(200, content=b'{"items":[],"sync_token":"blt1223344556677"}')
     page = page_of(contentstack(), empty, RESUMED)
-    assert (page.changes, page.caught_up, page.checkpoint) == ((), True, RESUMED)
+    assert (page.changes, page.caught_up, page.position) == ((), True, RESUMED)
 
 
 @pytest.mark.parametrize(
@@ -260,7 +260,7 @@ def test_a_refused_token_is_told_by_the_body(status: int, field: str) -> None:
         httpx.Response(302, headers={"Location": "https://evil.example.com"}),
     ],
 )
-def test_any_other_refusal_stops_the_stream(response: httpx.Response, after: Checkpoint) -> None:
+def test_any_other_refusal_stops_the_stream(response: httpx.Response, after: Position) -> None:
     """Credentials, environment and scope are an operator's to correct; the API's words never reach the message."""
     refused = raised(response, after)
     assert isinstance(refused, SourceRejected)

@@ -58,7 +58,7 @@ def test_every_documented_parameter_can_be_sent() -> None:
 def test_each_kind_of_token_returns_as_its_kind() -> None:
     """A pagination token is never sent as a sync token, nor the other way round; a bare one is a sync token."""
     for tokens in ({"pagination_token": "p+1/="}, {"sync_token": "s&1"}):
-        after = page_of(contentstack(), answer(**tokens), START).checkpoint
+        after = page_of(contentstack(), answer(**tokens), START).position
         sent = dict(contentstack().request(after).url.params)
         assert sent == tokens | {"environment": "production"}
 

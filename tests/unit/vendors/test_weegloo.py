@@ -19,12 +19,12 @@ from connector.errors import (
     SourceUnavailable,
 )
 from connector.model.change import Change, EntityKey
-from connector.model.checkpoint import Checkpoint
+from connector.model.checkpoint import Position
 from connector.vendors.weegloo import VENDOR, Weegloo, WeeglooSettings
 from tests.values import page_of
 
-START = Checkpoint(stream="site")
-RESUMED = Checkpoint(stream="site", cursor="165rWhDiuLNoYOwjVQQAYXMA7", phase="streaming")
+START = Position()
+RESUMED = Position(cursor="165rWhDiuLNoYOwjVQQAYXMA7", phase="streaming")
 NEXT = "/v1/spaces/tcq4V2Xb/sync?sync-token=165rWhDiuLNo"
 CONTENT = (
     b'{ "sys": { "id": "3trmXRM3RqbgSnifyg7PBUM8Ds0Xvw", "type": "Content",'
@@ -61,7 +61,7 @@ def read(raw: bytes) -> Change:
     return change
 
 
-def raised(response: httpx.Response, after: Checkpoint) -> ConnectorError:
+def raised(response: httpx.Response, after: Position) -> ConnectorError:
     """Return what reading a response raises."""
     with pytest.raises(ConnectorError) as caught:
         page_of(weegloo(), response, after)
@@ -156,7 +156,7 @@ def test_a_content_type_is_an_entity_of_its_own() -> None:
 )
 @pytest.mark.parametrize("after", [START, RESUMED])
 def test_a_deletion_marker_is_a_removal(
-    kind: str, entity_type: str, clocks: dict[str, str], changed_at: str | None, after: Checkpoint
+    kind: str, entity_type: str, clocks: dict[str, str], changed_at: str | None, after: Position
 ) -> None:
     """Also inside an initial sync; id and type are all it needs, whatever clocks it has."""
     raw = json.dumps({"sys": {"id": "m1", "type": kind, **clocks}}).encode()
@@ -197,25 +197,25 @@ def test_a_malformed_item_costs_only_itself(raw: bytes, kind: str | None, found:
 def test_only_an_empty_page_ends_a_walk() -> None:
     """Pages and deltas continue by the same URL; shortness says nothing, nor do items that could not be read."""
     first = page_of(weegloo(), answer(CONTENT), START)
-    assert (first.caught_up, first.checkpoint.cursor, first.checkpoint.page) == (False, "165rWhDiuLNo", 1)
+    assert (first.caught_up, first.position.cursor, first.position.page) == (False, "165rWhDiuLNo", 1)
     assert not page_of(weegloo(), answer(b"1"), START).caught_up
 
-    last = page_of(weegloo(), answer(url=NEXT + "2"), first.checkpoint)
-    assert (last.caught_up, last.checkpoint.cursor, last.checkpoint.phase) == (True, "165rWhDiuLNo2", "catching_up")
+    last = page_of(weegloo(), answer(url=NEXT + "2"), first.position)
+    assert (last.caught_up, last.position.cursor, last.position.phase) == (True, "165rWhDiuLNo2", "catching_up")
 
 
 @pytest.mark.parametrize("url", [NEXT, "https://cda.weegloo.com" + NEXT, "https://cda.weegloo.com:443" + NEXT])
 def test_a_next_url_of_the_same_origin_is_followed(url: str) -> None:
     """Relative as documented, or absolute."""
-    assert page_of(weegloo(), answer(CONTENT, url=url), START).checkpoint.cursor == "165rWhDiuLNo"
+    assert page_of(weegloo(), answer(CONTENT, url=url), START).position.cursor == "165rWhDiuLNo"
 
 
 @pytest.mark.parametrize("origin", ["https://origin.example.com", "http://cda.weegloo.com", "//cdn.example.com", "x"])
 def test_only_the_token_of_a_next_url_matters(origin: str) -> None:
     """What stands before it is not followed: requests go to the configured host."""
     page = page_of(weegloo(), answer(CONTENT, url=origin + NEXT), START)
-    assert page.checkpoint.cursor == page_of(weegloo(), answer(CONTENT), START).checkpoint.cursor
-    assert weegloo().request(page.checkpoint).url.host == "cda.weegloo.com"
+    assert page.position.cursor == page_of(weegloo(), answer(CONTENT), START).position.cursor
+    assert weegloo().request(page.position).url.host == "cda.weegloo.com"
 
 
 def test_a_refused_filter_is_named() -> None:
@@ -259,7 +259,7 @@ def test_a_4xx_is_doubtful_for_a_token_and_final_without_one(status: int) -> Non
 
 @pytest.mark.parametrize("after", [START, RESUMED])
 @pytest.mark.parametrize("status", [301, 401, 403])
-def test_other_refusals_stop_the_stream(status: int, after: Checkpoint) -> None:
+def test_other_refusals_stop_the_stream(status: int, after: Position) -> None:
     """Credentials, redirects and the like are an operator's to correct; the message holds the code alone."""
     refused = raised(error(status, "WGL401001"), after)
     assert isinstance(refused, SourceRejected)

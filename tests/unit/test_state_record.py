@@ -1,0 +1,145 @@
+"""The checkpoint's record: flat, in the words that former releases write and read, and typed behind them."""
+
+import json
+from functools import partial
+from typing import Any
+
+import msgspec
+import pytest
+
+from connector.commands import takeover
+from connector.commands.takeover import Edit
+from connector.events import codec
+from connector.events.state_record import decode_checkpoint, encode_checkpoint, flat
+from connector.model.checkpoint import Checkpoint, KeySchemaId, KnownTopic, Position, Progress, Request, Selection
+from tests.memory import NOW_MS, Stream
+from tests.values import amended, checkpoint
+
+# Every member, in the order of the schema.
+RECORD: dict[str, Any] = {
+    "version": 1,
+    "stream": "blog",
+    "cursor": "c7",
+    "phase": "streaming",
+    "page": 0,
+    "sequence": 41,
+    "epoch": 3,
+    "fingerprint": "scope.topics",
+    "key_schema_id": {"framing": "confluent", "id": "7"},
+    "walk_open": False,
+    "request": None,
+    "committed_at": 1_700_000_000_000,
+    "identity": "e1",
+    "page_size": 50,
+    "partitions": {"t": 6},
+    "topic_ids": {"t": "id"},
+}
+STREAMING = decode_checkpoint(codec.encode("checkpoint", RECORD))
+
+
+def test_a_record_stays_as_it_was_written() -> None:
+    """Read and written again it has the same bytes; as JSON, which exports hold, the same members in their order."""
+    written = codec.encode("checkpoint", RECORD)
+    assert encode_checkpoint(decode_checkpoint(written)) == written
+    assert list(flat(STREAMING).items()) == list(RECORD.items())
+
+
+@pytest.mark.parametrize(
+    ("edit", "request_"),
+    [
+        (takeover.pause, '{"paused": true}'),
+        (takeover.resume, None),
+        (partial(takeover.snapshot, republish=None, allow_deletes=False), None),
+        (partial(takeover.snapshot, republish=None, allow_deletes=True), '{"allow_deletes": true}'),
+        (partial(takeover.snapshot, republish="all", allow_deletes=False), '{"republish": "all", "rebase": true}'),
+        (
+            partial(takeover.snapshot, republish=Selection(("post",), ("e1",)), allow_deletes=False),
+            '{"republish": {"content_types": ["post"], "ids": ["e1"]}}',
+        ),
+        (takeover.reset, '{"rebase": true}'),
+        (partial(takeover.at_cursor, cursor="c1"), None),
+    ],
+)
+def test_a_command_writes_the_request_that_every_release_reads(edit: Edit, request_: str | None) -> None:
+    """An owner of a former release obeys a command of this one: the request is the very text that it knows."""
+    assert flat(edit(STREAMING, STREAMING.fingerprint))["request"] == request_
+
+
+@pytest.mark.parametrize(
+    ("written", "found"),
+    [
+        (None, Request()),
+        ('{"paused":true}', Request(paused=True)),
+        ('{"republish": "all", "rebase": true}', Request(republish="all", rebase=True)),
+        ('{"allow_deletes":true}', Request(allow_deletes=True)),
+        ('{"republish":{"content_types":[],"ids":["e1"]}}', Request(republish=Selection((), ("e1",)))),
+        ('{"of a later release": 1}', Request()),
+    ],
+)  # fmt: skip
+def test_a_request_of_any_release_is_read(written: str | None, found: Request) -> None:
+    """However it is spaced; what this release does not know is nothing that it could do."""
+    assert checkpoint(request=written).request == found
+
+
+def test_a_second_walk_is_told_in_the_request() -> None:
+    """Former releases look for it there, beside what an operator asks: neither takes the other's place."""
+    before = amended(STREAMING, phase="catching_up", request='{"paused":true}')
+    walked = before.at(before.position.unfollowed())
+    written = flat(walked)
+    assert (written["phase"], written["cursor"]) == ("snapshot", None)
+    assert json.loads(written["request"]) == {"paused": True, "second_look": True}
+    assert amended(walked) == walked
+
+
+def test_a_second_walk_ends_in_a_reconciliation() -> None:
+    """What two walks have not met is gone; a third one would begin from nothing."""
+    first = Position(cursor="c", phase="catching_up", epoch=2, identity="e1", page_size=7)
+    second = first.unfollowed()
+    assert second == Position(second_walk=True, epoch=2, identity="e1", page_size=7)
+    ended = second.advance(cursor="d", caught_up=True).unfollowed()
+    assert ended == Position(cursor="d", phase="reconciling", epoch=2, identity="e1", page_size=7)
+    assert second.restart() == Position(epoch=3, page_size=7)
+
+
+@pytest.mark.parametrize(
+    ("written", "known"),
+    [
+        ({"t": "id"}, KnownTopic(6, "id")),
+        ({}, KnownTopic(6)),
+        ({"t": ""}, KnownTopic(6, replaceable=True)),
+        ({"t": "-"}, KnownTopic(6, replaceable=True, former=True)),
+    ],
+)
+def test_what_becomes_of_a_topic_is_told_in_place_of_its_id(written: dict[str, str], known: KnownTopic) -> None:
+    """Empty: any topic will do; a dash: of a former configuration as well. Only the record knows these marks."""
+    found = amended(STREAMING, topic_ids=written)
+    assert found.progress.topics == {"t": known}
+    assert flat(found)["topic_ids"] == written
+
+
+@pytest.mark.parametrize("page_size", [None, 7])
+def test_a_checkpoint_survives_its_record(page_size: int | None) -> None:
+    """Every member comes back."""
+    stream = Stream()
+    selection = Selection(("post",), ("e1", "e2"))
+    full = Checkpoint(
+        stream="blog",
+        fingerprint="f",
+        position=Position(
+            cursor="c", phase="catching_up", page=3, epoch=4, walk_open=True, second_walk=True, identity="uuid",
+            page_size=page_size,
+        ),
+        progress=Progress(
+            sequence=7,
+            key_schema_id=KeySchemaId("confluent", "7"),
+            topics={
+                "a": KnownTopic(6, "id"),
+                "b": KnownTopic(5),
+                "c": KnownTopic(4, replaceable=True),
+                "d": KnownTopic(3, replaceable=True, former=True),
+            },
+        ),
+        request=Request(paused=True, republish=selection, allow_deletes=True, rebase=True),
+    )  # fmt: skip
+    committed = stream.publisher.commit_checkpoint(full)
+    assert stream.restarted().checkpoint == committed == msgspec.structs.replace(full, committed_at=NOW_MS)
