@@ -9,6 +9,7 @@ import msgspec
 
 from connector.cms.vendor import Vendor
 from connector.events.state_record import flat, read_json
+from connector.model import timestamp
 from connector.model.change import Change, DeadLetter, EntityKey, Scope
 from connector.model.checkpoint import Checkpoint, Position
 from connector.model.page import SyncPage
@@ -43,11 +44,11 @@ def published(entry: str = "e1", second: int | None = 1, *, locale: str = "*", *
         raw=raw,
         content_type="post",
         revision=second,
-        changed_at=moment,
+        changed_at=timestamp.read(moment),
         fields=b'{"title":"t"}',
         meta=b"{}",
     )
-    return msgspec.structs.replace(change, **members)
+    return msgspec.structs.replace(change, **_read(members))
 
 
 def removed(entry: str = "e1", second: int | None = 1, *, locale: str = "*", **members: Any) -> Change:
@@ -60,10 +61,15 @@ def removed(entry: str = "e1", second: int | None = 1, *, locale: str = "*", **m
         change_type="deleted",
         digest=digest(raw),
         raw=raw,
-        changed_at=moment,
+        changed_at=timestamp.read(moment),
         marker=raw,
     )
-    return msgspec.structs.replace(change, **members)
+    return msgspec.structs.replace(change, **_read(members))
+
+
+def _read(members: dict[str, Any]) -> dict[str, Any]:
+    """Return the members of a change with each text of a time as a vendor reads it."""
+    return {name: timestamp.read(each) if name.endswith("_at") else each for name, each in members.items()}
 
 
 def removed_everywhere(entry: str = "e1", second: int = 1) -> Change:

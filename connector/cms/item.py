@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from connector.errors import MalformedItem
+from connector.model import timestamp
 from connector.model.change import Change, DeadLetter
 from connector.model.page import Frame, SyncPage
 
@@ -37,6 +38,11 @@ def text(value: Any) -> str | None:
         except UnicodeEncodeError:
             return None
     return value
+
+
+def moment(value: Any) -> timestamp.Timestamp | None:
+    """Return what `value` says of a time, where it is a usable text."""
+    return timestamp.read(text(value))
 
 
 def whole(value: Any) -> int | None:

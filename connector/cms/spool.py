@@ -12,7 +12,6 @@ from connector.errors import LocalTrouble
 from connector.model.change import Change, DeadLetter
 from connector.model.checkpoint import Position
 from connector.model.page import SyncPage
-from connector.model.timestamp import micros
 
 Item = Change | DeadLetter
 
@@ -50,7 +49,7 @@ class Spool:
         """Take in a page, in the order of the walk."""
         items: list[Item] = [*page.dead_letters, *page.changes]
         for item in items:
-            clock = micros(item.changed_at) if isinstance(item, Change) else None
+            clock = item.clock if isinstance(item, Change) else None
             self._clocks.append(_NO_CLOCK if clock is None else clock)
             self._keep(item)
 

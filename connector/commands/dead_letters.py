@@ -19,7 +19,6 @@ from connector.events import codec
 from connector.kafka.published import Entry
 from connector.model.change import Change
 from connector.model.page import Frame, SyncPage
-from connector.model.timestamp import micros
 from connector.stream.publisher import Publisher
 from connector.wiring import ConfiguredStream
 
@@ -103,6 +102,6 @@ def _doubt(change: Change, letter: Letter, publisher: Publisher) -> str:
         return "a later snapshot has read all there was"
     if known is None and time.time() - letter["ts_ms"] / 1000 > _REMEMBERED:
         return f"older than what is remembered of removals: {by_snapshot}"
-    if another and micros(change.changed_at) is None:
+    if another and change.clock is None:
         return f"has no clock to compare with what was published since: {by_snapshot}"
     return ""

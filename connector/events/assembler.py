@@ -18,11 +18,10 @@ from connector.events.envelope import Event, Headers, Op, Origin, Provenance
 from connector.events.expansion import expand
 from connector.events.index import Index, IndexEntry
 from connector.events.state_record import CHECKPOINT_KEY, encode_checkpoint
-from connector.events.verdict import Judged, Standpoint, skip_reason
+from connector.events.verdict import Standpoint, skip_reason
 from connector.model.change import ALL_LOCALES, Change, DeadLetter, EntityKey, EntityType
 from connector.model.checkpoint import Checkpoint, KnownTopic, Position, Selection
 from connector.model.page import SyncPage
-from connector.model.timestamp import micros
 
 # What a record costs beside key, value and headers, rounded up generously (Kafka message format v2).
 _OVERHEAD = 1024
@@ -147,7 +146,6 @@ class _Case(NamedTuple):
 
     body: bytes
     change: Change
-    clock: int | None
     known: IndexEntry | None
     origin: Origin
     cause: str
@@ -188,7 +186,7 @@ class _Draft:
         """Publish one change of one key, or leave it out where the index already knows better."""
         body = codec.encode_key(change.key)
         known = self._index.get(body)
-        case = _Case(body, change, micros(change.changed_at), known, origin, cause, self._content(change, known))
+        case = _Case(body, change, known, origin, cause, self._content(change, known))
         if origin != "reconciled" and not wanted(self._policy, change.key, envelope.content_type(change, known)):
             if known is None or not known.live or known.epoch != self.position.epoch:
                 self._tally.left_out["filtered"] += 1
@@ -270,7 +268,7 @@ class _Draft:
         phase, epoch = self.position.phase, self.position.epoch
         at = Standpoint(phase == "snapshot", epoch, self._start.request.rebase)
         anew = self._asked_anew(case.change)
-        return skip_reason(Judged(case.change, case.clock, case.content), case.known, at, republish=anew)
+        return skip_reason(case.change, case.content, case.known, at, republish=anew)
 
     def _asked_anew(self, change: Change) -> bool:
         """Tell whether a snapshot is to publish this whether it changed or not: `all`, or what the request selects."""
@@ -330,7 +328,7 @@ class _Draft:
             op = "r" if case.origin == "snapshot" else "c"
         cause = f"epoch {self.position.epoch}" if case.origin == "reconciled" else case.cause
         identity = envelope.event_id(case.change, cause)
-        return Event(case.change, case.clock, case.known, op, case.origin, self._sequence + 1, identity, self._now_ms)
+        return Event(case.change, case.known, op, case.origin, self._sequence + 1, identity, self._now_ms)
 
     def _encode(self, event: Event) -> bytes:
         if self._policy.envelope == "flat":
@@ -357,14 +355,14 @@ class _Draft:
 
     def _remember(self, case: _Case) -> None:
         """Stage what the index shall know of the key after this change."""
-        change, clock, known = case.change, case.clock, case.known
+        change, known = case.change, case.known
         entry = IndexEntry(
             live=change.change_type == "published",
             change_type=change.change_type,
             content_type=envelope.content_type(change, known),
             revision=change.revision,
             # A change without a clock must not disarm the staleness rule.
-            changed_at=clock if clock is not None or known is None else known.changed_at,
+            changed_at=change.clock if change.clock is not None or known is None else known.changed_at,
             digest=change.digest,
             epoch=self.position.epoch,
             removed_at=None if change.change_type == "published" else self._now_ms,

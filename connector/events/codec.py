@@ -136,7 +136,7 @@ _SHORT: Final = _LAST[::2]  # the lengths of short texts
 # What writes a value of each type, by its name in braces.
 _PRIMITIVES: Final = {
     "string": (
-        "part = {}.encode(); size = len(part)",
+        "part = {0} if {0}.__class__ is bytes else {0}.encode(); size = len(part)",
         f"add(short[size] if size < {len(_SHORT)} else long(size)); add(part)",
     ),
     "bytes": ("add(long(len({0}))); add({0})",),
@@ -210,7 +210,10 @@ def single_object(name: Name) -> Framing:
 
 
 def encode(name: Name, value: dict[str, Any]) -> bytes:
-    """Return the bare Avro body of `value`; raises KeyError or UnicodeEncodeError on a value that does not fit."""
+    """Return the bare Avro body of `value`; raises KeyError or UnicodeEncodeError on a value that does not fit.
+
+    A text MAY be given as bytes that are known to be valid UTF-8: those are written as they are.
+    """
     return _writer(name)(value)
 
 

@@ -9,7 +9,6 @@ import msgspec
 
 from connector.events.index import IndexEntry
 from connector.model.change import Change, ChangeType
-from connector.model.timestamp import micros
 
 Op = Literal["c", "r", "u", "d"]
 Origin = Literal["delta", "snapshot", "expanded", "reconciled"]
@@ -36,11 +35,10 @@ class Provenance(msgspec.Struct, frozen=True):
 class Event(msgspec.Struct, frozen=True):
     """One event before encoding: the change with its verdict, its place in the stream, and when it is published.
 
-    `known` is the index entry before the change; `clock` the CMS's time of it in microseconds, where it is readable.
+    `known` is the index entry before the change.
     """
 
     change: Change
-    clock: int | None
     known: IndexEntry | None
     op: Op
     origin: Origin
@@ -63,7 +61,7 @@ def event_id(change: Change, cause: str = "") -> str:
         key.locale,
         change.change_type,
         "" if change.revision is None else str(change.revision),
-        change.changed_at or "",
+        "" if change.changed_at is None else change.changed_at.text,
         cause,
     )
     # Lengths keep the parts apart: no id can imitate another combination.
@@ -83,7 +81,8 @@ def content_type(change: Change, known: IndexEntry | None) -> str | None:
 
 def source_ms(event: Event) -> int:
     """Return the CMS's time of the change in milliseconds; ours where the item has no readable clock."""
-    return event.now_ms if event.clock is None else event.clock // 1000
+    clock = event.change.clock
+    return event.now_ms if clock is None else clock // 1000
 
 
 def envelope(event: Event, provenance: Provenance) -> dict[str, Any]:
@@ -143,14 +142,13 @@ def headers(event: Event, provenance: Provenance, *, tombstone: bool = False) ->
 
 
 def _verdict(event: Event) -> dict[str, Any]:
-    marker = event.change.marker
     return {
         "op": event.op,
         "ts_ms": event.now_ms,
         "change_type": event.change.change_type,
         "origin": event.origin,
         "event_id": event.event_id,
-        "marker": None if marker is None else marker.decode(),
+        "marker": event.change.marker,
     }
 
 
@@ -162,10 +160,10 @@ def _after(change: Change) -> dict[str, Any]:
         "locale": key.locale,
         "content_type": change.content_type,
         "revision": change.revision,
-        "created_at": _millis(change.created_at),
-        "updated_at": _millis(change.updated_at),
-        "fields": None if change.fields is None else change.fields.decode(),
-        "meta": None if change.meta is None else change.meta.decode(),
+        "created_at": change.created_at and change.created_at.millis,
+        "updated_at": change.updated_at and change.updated_at.millis,
+        "fields": change.fields,
+        "meta": change.meta,
         "refs": list(change.refs),
     }
 
@@ -187,15 +185,10 @@ def _before(event: Event) -> dict[str, Any]:
     }
 
 
-def _millis(text: str | None) -> int | None:
-    clock = micros(text)
-    return None if clock is None else clock // 1000
-
-
 def _rfc3339(event: Event) -> str:
-    text = event.change.changed_at
-    if event.clock is not None and text and _RFC3339_MILLIS.fullmatch(text):
-        return text
+    told = event.change.changed_at
+    if told and told.micros is not None and _RFC3339_MILLIS.fullmatch(told.text):
+        return told.text
     try:
         moment = datetime.fromtimestamp(source_ms(event) / 1000, UTC)
     except (ValueError, OverflowError, OSError):

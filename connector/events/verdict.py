@@ -16,23 +16,17 @@ class Standpoint(NamedTuple):
     rebased: bool
 
 
-class Judged(NamedTuple):
-    """A change, with its clock in microseconds and the digest of its content, each None where it has none."""
-
-    change: Change
-    clock: int | None
-    content: bytes | None
-
-
-def skip_reason(judged: Judged, known: IndexEntry, at: Standpoint, *, republish: bool) -> SkipReason | None:
+def skip_reason(
+    change: Change, content: bytes | None, known: IndexEntry, at: Standpoint, *, republish: bool
+) -> SkipReason | None:
     """Return why a change must not be published, None if it must.
 
-    `republish`: an operator wants it published whether it changed or not.
+    `content`: the digest of what it says, where it says anything. `republish`: an operator wants it published whether
+    it changed or not.
     """
-    change, clock, content = judged
     # After a change of environment or filter, what an earlier epoch knew is no measure of this one's clocks.
     foreign = at.rebased and known.epoch != at.epoch
-    if not foreign and is_stale(change, clock, known):
+    if not foreign and is_stale(change, known):
         return "stale"
     if known.live != (change.change_type == "published"):
         return None
@@ -41,18 +35,19 @@ def skip_reason(judged: Judged, known: IndexEntry, at: Standpoint, *, republish:
         return "repeated" if same_item else None
     if republish and known.epoch != at.epoch:
         return None
-    same_clock = clock is not None and clock == known.changed_at
+    same_clock = change.clock is not None and change.clock == known.changed_at
     same_revision = change.revision is not None and change.revision == known.revision
     same_version = same_clock and same_revision and not foreign
     same_content = known.live and content is not None and content == known.content
     return "unchanged" if same_item or (same_version and same_content) else None
 
 
-def is_stale(change: Change, clock: int | None, known: IndexEntry) -> bool:
+def is_stale(change: Change, known: IndexEntry) -> bool:
     """Return whether nothing about a change is newer than what is known: neither its clock nor its revision.
 
     Revisions are compared between two published states only: those of delete markers count something else.
     """
+    clock = change.clock
     if clock is None or known.changed_at is None or clock >= known.changed_at:
         return False
     comparable = known.live and change.change_type == "published"

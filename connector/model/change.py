@@ -4,6 +4,8 @@ from typing import Literal
 
 import msgspec
 
+from connector.model.timestamp import Timestamp
+
 EntityType = Literal["entry", "asset", "content_type"]
 
 ChangeType = Literal["published", "unpublished", "deleted"]
@@ -33,7 +35,7 @@ class Change(msgspec.Struct, frozen=True, gc=False):
     """One sync item, vendor-neutral. Byte members are the vendor's own JSON bytes, valid UTF-8, never re-dumped.
 
     - `raw`: the whole item as the vendor sent it. `digest`: 16 bytes (BLAKE2b) over it; equal bytes, equal digest.
-    - `changed_at`: the CMS's clock of this change, its exact text, or None where the item has none.
+    - `changed_at`: when this happened by the CMS's clock, None where the item does not say.
     - `fields`, `meta`: as in the message contract; both None on a removal. `marker`: the removal's raw item.
     - `refs`: `entry:<id>` or `asset:<id>` of what the entity points to, each once, in order of appearance.
     - `scope`: `key` concerns this key alone; `entity` removes every live locale of the key's id (the key's locale is
@@ -46,14 +48,19 @@ class Change(msgspec.Struct, frozen=True, gc=False):
     raw: bytes = b""
     content_type: str | None = None
     revision: int | None = None
-    changed_at: str | None = None
-    created_at: str | None = None
-    updated_at: str | None = None
+    changed_at: Timestamp | None = None
+    created_at: Timestamp | None = None
+    updated_at: Timestamp | None = None
     fields: bytes | None = None
     meta: bytes | None = None
     marker: bytes | None = None
     refs: tuple[str, ...] = ()
     scope: Scope = "key"
+
+    @property
+    def clock(self) -> int | None:
+        """The CMS's clock of this change in microseconds, None where the item has none that can be read."""
+        return None if self.changed_at is None else self.changed_at.micros
 
 
 class DeadLetter(msgspec.Struct, frozen=True):

@@ -2,8 +2,27 @@
 
 from datetime import UTC, datetime, timedelta
 
+import msgspec
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+
+
+class Timestamp(msgspec.Struct, frozen=True, gc=False):
+    """What a CMS says of a time: its exact `text`, and `micros` since 1970 UTC, None where it is no point in time."""
+
+    text: str
+    micros: int | None
+
+    @property
+    def millis(self) -> int | None:
+        """Milliseconds since 1970 UTC."""
+        return None if self.micros is None else self.micros // 1000
+
+
+def read(text: str | None) -> Timestamp | None:
+    """Return what a text says of a time, None where there is no text."""
+    return None if text is None else Timestamp(text, micros(text))
 
 
 def micros(text: str | None) -> int | None:

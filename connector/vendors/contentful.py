@@ -271,7 +271,7 @@ class Contentful:
         raise MalformedItem("the item's type is unknown", item_type=kind, item_id=item.text(sys.id))
 
     def _upsert(self, raw: bytes, parts: dict[str, bytes], sys: Sys, kind: str) -> Change:
-        fields = parts.pop("fields", None)
+        fields, updated_at = parts.pop("fields", None), item.moment(sys.updatedAt)
         return Change(
             key=EntityKey(self._connection, _UPSERTS[kind], item.identified(kind, sys.id), ALL_LOCALES),
             change_type="published",
@@ -279,9 +279,9 @@ class Contentful:
             raw=raw,
             content_type=_content_type(sys),
             revision=item.whole(sys.revision),
-            changed_at=item.text(sys.updatedAt),
-            created_at=item.text(sys.createdAt),
-            updated_at=item.text(sys.updatedAt),
+            changed_at=updated_at,
+            created_at=item.moment(sys.createdAt),
+            updated_at=updated_at,
             fields=fields,
             meta=rawjson.join(parts),
             refs=tuple(dict.fromkeys(_links(fields))) if fields else (),
@@ -295,7 +295,7 @@ class Contentful:
             raw=raw,
             content_type=_content_type(sys),
             revision=item.whole(sys.revision),
-            changed_at=item.text(sys.deletedAt) or item.text(sys.updatedAt),
+            changed_at=item.moment(sys.deletedAt) or item.moment(sys.updatedAt),
             marker=raw,
         )
 

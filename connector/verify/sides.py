@@ -22,7 +22,6 @@ from connector.kafka.published import Entry
 from connector.model.change import Change, DeadLetter, EntityKey
 from connector.model.checkpoint import Position
 from connector.model.page import SyncPage
-from connector.model.timestamp import micros
 
 Progress = Callable[[str, int], None]
 """Is told what is being done, and how much of it there was so far."""
@@ -129,7 +128,7 @@ class Delivered:
 
     def _apply(self, change: Change) -> None:
         self.unreadable.discard(change.key.id)
-        key, clock = change.key, micros(change.changed_at)
+        key, clock = change.key, change.clock
         if change.change_type == "published" and wanted(self._policy, key, change.content_type):
             if not self._outdated(key, clock, change.revision):
                 table = _TABLES.get(key.entity_type) or change.content_type or "_unknown"

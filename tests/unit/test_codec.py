@@ -99,6 +99,13 @@ def test_a_timestamp_stays_a_number() -> None:
     assert value["changed_at"] == far
 
 
+@pytest.mark.parametrize("text", ["", "post", "Näh \u2028", "x" * 20_000])
+def test_a_text_is_written_from_its_bytes_alike(text: str) -> None:
+    """What is known to be UTF-8 is written as it came, whatever its length: an item's fields are not decoded first."""
+    written = codec.encode("index_entry", index_entry(change_type=text))
+    assert codec.encode("index_entry", index_entry(change_type=text.encode())) == written
+
+
 def index_entry(**members: Any) -> dict[str, Any]:
     """Return the value of an index record."""
     unset = {

@@ -4,7 +4,8 @@ import msgspec
 import pytest
 
 from connector.events.index import IndexEntry
-from connector.events.verdict import Judged, Standpoint, is_stale, skip_reason
+from connector.events.verdict import Standpoint, is_stale, skip_reason
+from connector.model import timestamp
 from connector.model.change import Change
 from connector.model.timestamp import micros
 from tests.values import published, removed
@@ -21,7 +22,7 @@ def known(clock: str | None = OLD, revision: int | None = 1, **members: object) 
 def change(clock: str | None, revision: int | None, *, gone: bool = False) -> Change:
     """Return a change of the key."""
     made = removed() if gone else published()
-    return msgspec.structs.replace(made, changed_at=clock, revision=revision)
+    return msgspec.structs.replace(made, changed_at=timestamp.read(clock), revision=revision)
 
 
 @pytest.mark.parametrize(
@@ -42,7 +43,7 @@ def change(clock: str | None, revision: int | None, *, gone: bool = False) -> Ch
 )
 def test_a_change_is_stale_where_nothing_about_it_is_newer(coming: Change, entry: IndexEntry, *, stale: bool) -> None:
     """Neither the clock nor the revision; a marker's revision counts something else and proves nothing."""
-    assert is_stale(coming, micros(coming.changed_at), entry) is stale
+    assert is_stale(coming, entry) is stale
 
 
 @pytest.mark.parametrize(
@@ -61,7 +62,7 @@ def test_equal_versions_prove_nothing_about_content(
     """In a snapshot what the entity says decides; in a delta every item counts that is not the very last one again."""
     coming = msgspec.structs.replace(change(OLD, 1), digest=digest)
     at = Standpoint(snapshot, 2, rebased=False)
-    assert skip_reason(Judged(coming, micros(OLD), content), known(), at, republish=False) == reason
+    assert skip_reason(coming, content, known(), at, republish=False) == reason
 
 
 def test_a_record_of_an_earlier_release_knows_no_content() -> None:
@@ -69,4 +70,4 @@ def test_a_record_of_an_earlier_release_knows_no_content() -> None:
     coming = msgspec.structs.replace(change(OLD, 1), digest=b"other")
     at = Standpoint(snapshot=True, epoch=2, rebased=False)
     entry = known(content=None)
-    assert skip_reason(Judged(coming, micros(OLD), b"c" * 16), entry, at, republish=False) is None
+    assert skip_reason(coming, b"c" * 16, entry, at, republish=False) is None

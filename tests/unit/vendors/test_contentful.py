@@ -14,6 +14,7 @@ from connector.errors import (
     SourceRejected,
     SourceUnavailable,
 )
+from connector.model import timestamp
 from connector.model.change import Change, EntityKey
 from connector.model.checkpoint import Position
 from connector.model.page import SyncPage
@@ -62,9 +63,9 @@ def test_an_entry_becomes_a_published_change() -> None:
         raw=ENTRY,
         content_type="cat",
         revision=5,
-        changed_at="2013-09-04T09:19:39.027Z",
-        created_at="2013-06-27T22:46:19.513Z",
-        updated_at="2013-09-04T09:19:39.027Z",
+        changed_at=timestamp.read("2013-09-04T09:19:39.027Z"),
+        created_at=timestamp.read("2013-06-27T22:46:19.513Z"),
+        updated_at=timestamp.read("2013-09-04T09:19:39.027Z"),
         fields=fields,
         meta=ENTRY[: ENTRY.index(b',"fields":')] + b"}",
         refs=("entry:happycat",),
@@ -88,7 +89,7 @@ def test_a_delete_marker_is_a_removal(kind: str) -> None:
         digest=hashlib.blake2b(raw, digest_size=16).digest(),
         raw=raw,
         revision=1,
-        changed_at="2014-08-11T08:30:42.600Z",
+        changed_at=timestamp.read("2014-08-11T08:30:42.600Z"),
         marker=raw,
     )
 
@@ -97,7 +98,7 @@ def test_a_marker_that_knows_its_content_type_tells_it() -> None:
     """No recorded marker has a content type, but one that has is believed."""
     marker = b'{"sys":{"id":"e1","type":"DeletedEntry","contentType":{"sys":{"id":"cat"}},"updatedAt":"u"}}'
     change = only(page_of(contentful(), answer(marker), RESUMED))
-    assert (change.content_type, change.changed_at) == ("cat", "u")
+    assert (change.content_type, change.changed_at) == ("cat", timestamp.read("u"))
 
 
 @pytest.mark.parametrize(
@@ -210,7 +211,7 @@ def test_a_malformed_item_costs_only_itself(item: bytes, kind: str | None, found
 def test_odd_values_beside_the_id_are_no_reason_to_refuse(sys: dict[str, Any], revision: None, clock: None) -> None:
     """A revision or clock that no column can hold is left to `meta`."""
     change = only(page_of(contentful(), answer(entry(**sys)), START))
-    assert (change.revision, change.changed_at, change.updated_at) == (revision, clock, clock)
+    assert (change.revision, change.changed_at, change.updated_at) == (revision, *[timestamp.read(clock)] * 2)
 
 
 def test_a_page_url_goes_on_and_a_sync_url_ends_the_walk() -> None:

@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from connector.errors import CheckpointRejected, SourceRejected, SourceUnavailable
+from connector.model import timestamp
 from connector.model.change import Change, EntityKey
 from connector.model.checkpoint import Position
 from tests.unit.vendors.contentstack_answers import (
@@ -35,9 +36,9 @@ def test_an_entry_becomes_a_published_change() -> None:
         raw=ENTRY,
         content_type="speaker",
         revision=0,
-        changed_at="2020-12-05T15:43:05.355Z",
-        created_at="2020-04-10T09:07:57.441Z",
-        updated_at="2020-12-05T15:43:04.000Z",
+        changed_at=timestamp.read("2020-12-05T15:43:05.355Z"),
+        created_at=timestamp.read("2020-04-10T09:07:57.441Z"),
+        updated_at=timestamp.read("2020-12-05T15:43:04.000Z"),
         fields=ENTRY[cut + 8 : -1],
         meta=ENTRY[:cut] + b"}",
         refs=("entry:blt7",),
@@ -71,15 +72,12 @@ def test_the_documented_samples_are_read() -> None:
     }  # fmt: skip
     page = page_of(contentstack(), httpx.Response(200, json=body), RESUMED)
 
-    assert [(change.key, change.change_type, change.scope, change.changed_at) for change in page.changes] == [
-        (EntityKey("shop", "entry", "5", "en-us"), "unpublished", "key", "2017-11-23T00:00:000Z"),
-        (EntityKey("shop", "asset", "5", "en-us"), "unpublished", "key", "2017-11-23T00:00:000Z"),
-        (
-            EntityKey("shop", "content_type", "Suggestions", "*"),
-            "deleted",
-            "content_type",
-            "2017-11-22T00:00:000Z",
-        ),
+    told = ["2017-11-23T00:00:000Z", "2017-11-23T00:00:000Z", "2017-11-22T00:00:000Z"]
+    assert [change.changed_at for change in page.changes] == list(map(timestamp.read, told))
+    assert [(change.key, change.change_type, change.scope) for change in page.changes] == [
+        (EntityKey("shop", "entry", "5", "en-us"), "unpublished", "key"),
+        (EntityKey("shop", "asset", "5", "en-us"), "unpublished", "key"),
+        (EntityKey("shop", "content_type", "Suggestions", "*"), "deleted", "content_type"),
     ]
     assert [change.content_type for change in page.changes] == ["Blog", None, None]
     assert all(change.marker == change.raw and change.fields is change.meta is None for change in page.changes)

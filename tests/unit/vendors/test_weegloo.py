@@ -18,6 +18,7 @@ from connector.errors import (
     SourceRejected,
     SourceUnavailable,
 )
+from connector.model import timestamp
 from connector.model.change import Change, EntityKey
 from connector.model.checkpoint import Position
 from connector.vendors.weegloo import VENDOR, Weegloo, WeeglooSettings
@@ -131,9 +132,9 @@ def test_a_content_becomes_a_published_change() -> None:
         raw=CONTENT,
         content_type="3trmXRM3RqbgSnifyg7PAmlxvX4fGY",
         revision=3,
-        changed_at="2026-06-18T01:46:55.604Z",
-        created_at="2026-06-17T16:58:56.660Z",
-        updated_at="2026-06-18T01:46:55.604Z",
+        changed_at=timestamp.read("2026-06-18T01:46:55.604Z"),
+        created_at=timestamp.read("2026-06-17T16:58:56.660Z"),
+        updated_at=timestamp.read("2026-06-18T01:46:55.604Z"),
         fields=CONTENT[cut + 11 : -2],
         meta=b'{"sys":' + CONTENT[len(b'{ "sys": ') : cut - 1] + b"}",
     )
@@ -162,7 +163,12 @@ def test_a_deletion_marker_is_a_removal(
     raw = json.dumps({"sys": {"id": "m1", "type": kind, **clocks}}).encode()
     (change,) = page_of(weegloo(), answer(raw), after).changes
     assert (change.key, change.change_type) == (EntityKey("site", entity_type, "m1", "*"), "deleted")
-    assert (change.marker, change.fields, change.meta, change.changed_at) == (raw, None, None, changed_at)
+    assert (change.marker, change.fields, change.meta, change.changed_at) == (
+        raw,
+        None,
+        None,
+        timestamp.read(changed_at),
+    )
 
 
 def test_refers_to_content_and_media_are_refs() -> None:
