@@ -4,7 +4,7 @@ from typing import Any
 
 from confluent_kafka import Producer
 
-from connector.events.assembler import Batch
+from connector.events.record import Batch
 
 
 def producer(bootstrap: str, transactional_id: str) -> Producer:

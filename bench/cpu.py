@@ -13,8 +13,10 @@ from figure import Figure
 from pydantic import SecretStr
 
 from connector.events import codec
-from connector.events.assembler import Assembler, Batch, Policy, Route
+from connector.events.assembler import Assembler
 from connector.events.envelope import Provenance
+from connector.events.policy import Policy
+from connector.events.record import Batch, Route
 from connector.model.change import EntityKey
 from connector.model.checkpoint import Checkpoint, KnownTopic
 from connector.stream.publisher import Publisher

@@ -23,7 +23,7 @@ from confluent_kafka import Consumer, TopicPartition
 from figure import Figure
 
 if TYPE_CHECKING:
-    from connector.events.assembler import Batch
+    from connector.events.record import Batch
 
 _WARM_UP = 20
 _FIRST_EDIT = 1_800_000_000

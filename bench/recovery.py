@@ -10,8 +10,8 @@ from figure import Figure
 from process import alone, peak_megabytes
 
 from connector.events import codec
-from connector.events.assembler import Batch, Tally
 from connector.events.index import Index, IndexEntry
+from connector.events.record import Batch, Tally
 from connector.events.state_record import CHECKPOINT_KEY, encode_checkpoint
 from connector.kafka.store import KafkaStore
 from connector.model.change import EntityKey

@@ -19,8 +19,8 @@ from page_server import PER_PAGE, serve
 from process import alone, peak_megabytes
 
 from connector.config.settings import Config
-from connector.events.assembler import Batch
 from connector.events.index import Index
+from connector.events.record import Batch
 from connector.kafka.store import KafkaStore
 from connector.kafka.topics import Topics
 

@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 from connector.cms.source import Transport
 from connector.config.settings import Config, Connection, KafkaConfig
-from connector.events.assembler import Batch
+from connector.events.record import Batch
 from connector.kafka.layout import Layout
 from connector.kafka.store import KafkaStore
 from connector.stream.publisher import Publisher

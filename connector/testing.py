@@ -5,9 +5,9 @@ from collections.abc import Callable
 
 from connector.errors import ConnectorError, UnknownOutcome
 from connector.events import codec
-from connector.events.assembler import Batch, Record, Route
 from connector.events.index import Index
 from connector.events.owner_report import REPORT_KEY, OwnerReport, decode_report, encode_report
+from connector.events.record import Batch, Record, Route
 from connector.events.state_record import CHECKPOINT_KEY, decode_checkpoint
 from connector.model.change import EntityKey
 from connector.model.checkpoint import Checkpoint, KnownTopic

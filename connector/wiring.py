@@ -13,8 +13,10 @@ from connector.cms.vendor import Vendor
 from connector.config.secret import Secret
 from connector.config.settings import Config
 from connector.errors import ConfigError, ConnectorError
-from connector.events.assembler import Assembler, Batch, Policy
+from connector.events.assembler import Assembler
 from connector.events.envelope import Provenance
+from connector.events.policy import Policy
+from connector.events.record import Batch
 from connector.kafka.client import Settings
 from connector.kafka.cluster import Cluster
 from connector.kafka.layout import Layout

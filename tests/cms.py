@@ -8,7 +8,7 @@ from pydantic import SecretStr, ValidationError
 
 from connector import vendors
 from connector.cms.vendor import Vendor
-from connector.events.assembler import Record
+from connector.events.record import Record
 from connector.model.change import EntityKey
 from connector.model.timestamp import micros
 from connector.simulator import Simulator

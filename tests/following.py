@@ -9,8 +9,10 @@ from typing import Any, Protocol
 import msgspec
 
 from connector.cms.source import Source, Transport, ignore
-from connector.events.assembler import Assembler, Policy, Route
+from connector.events.assembler import Assembler
 from connector.events.envelope import Provenance
+from connector.events.policy import Policy
+from connector.events.record import Route
 from connector.model.change import EntityKey
 from connector.model.checkpoint import Checkpoint
 from connector.service.metrics import Metrics

@@ -1,7 +1,9 @@
 """A stream in memory, fed by hand: no vendor, no CMS, no broker."""
 
-from connector.events.assembler import Assembler, Batch, Policy, Record
+from connector.events.assembler import Assembler
 from connector.events.envelope import Provenance
+from connector.events.policy import Policy
+from connector.events.record import Batch, Record
 from connector.model.change import Change, DeadLetter
 from connector.model.checkpoint import Checkpoint, Phase
 from connector.stream.publisher import Publisher

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from connector.events import codec
-from connector.events.assembler import Record
+from connector.events.record import Record
 from connector.model.change import EntityKey
 
 

@@ -6,7 +6,7 @@ from typing import Final
 
 from connector.cms.vendor import Remark
 from connector.errors import PageTooLarge, SourceRejected
-from connector.events.assembler import Policy, wanted
+from connector.events.policy import Policy, wanted
 from connector.model.checkpoint import Position
 from connector.model.page import SyncPage
 from connector.wiring import ConfiguredStream

@@ -8,8 +8,8 @@ import msgspec
 from connector.commands import takeover
 from connector.errors import ForeignRecord
 from connector.events import codec
-from connector.events.assembler import Record
 from connector.events.index import Index
+from connector.events.record import Record
 from connector.events.state_record import CHECKPOINT_KEY
 from connector.kafka.foreign_records import Foreign
 from connector.kafka.layout import Layout, partitioned

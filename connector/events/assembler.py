@@ -4,23 +4,23 @@ Pure but for the index it stages into and the clock it is given: nothing here ta
 """
 
 import json
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, NamedTuple, get_args
 
 import msgspec
 from msgspec.structs import replace
 
 from connector.errors import EventTooLarge, ItemRefused, MalformedItem
 from connector.events import codec, content_digest, envelope
-from connector.events.codec import Framing
-from connector.events.envelope import Event, Headers, Op, Origin, Provenance
+from connector.events.envelope import Event, Op, Origin, Provenance
 from connector.events.expansion import expand
 from connector.events.index import Index, IndexEntry
+from connector.events.policy import Policy, wanted
+from connector.events.record import Batch, Record, Route, Tally
 from connector.events.state_record import CHECKPOINT_KEY, encode_checkpoint
 from connector.events.verdict import Standpoint, skip_reason
 from connector.model.change import ALL_LOCALES, Change, DeadLetter, EntityKey, EntityType
-from connector.model.checkpoint import Checkpoint, KnownTopic, Position, Selection
+from connector.model.checkpoint import Checkpoint, Position, Selection
 from connector.model.page import SyncPage
 
 # What a record costs beside key, value and headers, rounded up generously (Kafka message format v2).
@@ -28,70 +28,6 @@ _OVERHEAD = 1024
 
 # Dead letters of one batch that are named in the log; of more there is the count.
 _NAMED = 20
-
-
-class Record(NamedTuple):
-    """One Kafka record of a changes or dead-letters topic; a None value is a tombstone. -1: its key decides where."""
-
-    topic: str
-    key: bytes | None
-    value: bytes | None
-    headers: Headers
-    partition: int = -1
-
-
-class Route(msgspec.Struct, frozen=True):
-    """Where records go, how their keys and values are framed there, and the topic as it was found."""
-
-    topic: str
-    key: Framing
-    value: Framing
-    found: KnownTopic
-
-
-class Policy(msgspec.Struct, frozen=True, kw_only=True):
-    """What an operator chose for a connection; `None` filters let everything through.
-
-    `content_members`: the members of `meta` that are content to the connection's vendor.
-    """
-
-    entity_types: frozenset[str] | None = None
-    content_types: frozenset[str] | None = None
-    locales: frozenset[str] | None = None
-    unseen_deletes: Literal["publish", "suppress"] = "publish"
-    tombstones: bool = True
-    envelope: Literal["debezium", "flat"] = "debezium"
-    malformed: Literal["dead-letter", "stop"] = "dead-letter"
-    oversized: Literal["dead-letter", "stop", "reference"] = "dead-letter"
-    republish: Literal["changed", "all"] = "changed"
-    content_members: tuple[str, ...] = ()
-    max_message_bytes: int = 8 * 1024 * 1024
-    commit_items: int = 10_000
-    commit_bytes: int = 64 * 1024 * 1024
-
-
-class Tally(msgspec.Struct):
-    """What a batch contains, for metrics and the log.
-
-    Dead letters by error; `letters` are the first of them: error, item type, item id, bytes. `changed_ms`: the CMS's
-    times of a delta's events.
-    """
-
-    ops: Counter[str] = msgspec.field(default_factory=Counter)
-    left_out: Counter[str] = msgspec.field(default_factory=Counter)
-    dead_letters: Counter[str] = msgspec.field(default_factory=Counter)
-    letters: list[tuple[str, str | None, str | None, int]] = msgspec.field(default_factory=list)
-    locale_mismatches: int = 0
-    changed_ms: list[int] = msgspec.field(default_factory=list)
-
-
-class Batch(msgspec.Struct):
-    """The content of one transaction. `state` are the state topic's records, the checkpoint last."""
-
-    records: list[Record]
-    state: list[tuple[bytes, bytes | None]]
-    checkpoint: Checkpoint
-    tally: Tally
 
 
 class Assembler(msgspec.Struct, frozen=True):
@@ -128,17 +64,6 @@ class Assembler(msgspec.Struct, frozen=True):
                         draft = _Draft(self, index, batch.checkpoint.at(draft.position))
             draft.position = page.position
         yield draft.finish(draft.position)
-
-
-def wanted(policy: Policy, key: EntityKey, content_type: str | None) -> bool:
-    """Apply the operator's filters. With a type filter a removal of a key never indexed is of an excluded type."""
-    if policy.entity_types is not None and key.entity_type not in policy.entity_types:
-        return False
-    if policy.locales is not None and key.locale not in policy.locales and key.locale != ALL_LOCALES:
-        return False
-    if policy.content_types is None or key.entity_type == "asset":
-        return True
-    return (key.id if key.entity_type == "content_type" else content_type) in policy.content_types
 
 
 class _Case(NamedTuple):

@@ -7,9 +7,9 @@ from msgspec.structs import replace
 
 from connector.errors import Fenced, TopicMismatch, UnknownOutcome
 from connector.events import codec
-from connector.events.assembler import Batch, Record, Route
 from connector.events.index import Index
 from connector.events.owner_report import REPORT_KEY, OwnerReport, decode_report, encode_report
+from connector.events.record import Batch, Record, Route
 from connector.events.state_record import CHECKPOINT_KEY, decode_checkpoint, encode_checkpoint
 from connector.kafka import state_topic
 from connector.kafka.client import Settings

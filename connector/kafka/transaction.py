@@ -24,7 +24,7 @@ from typing import Any, Final
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from connector.errors import BrokerFatal, ConnectorError, Fenced, TransactionAborted, UnknownOutcome
-from connector.events.assembler import Record
+from connector.events.record import Record
 from connector.kafka.client import Settings, check_machine, construct, describe, unavailable
 from connector.kafka.client import cause as cause_of
 

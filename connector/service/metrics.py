@@ -9,8 +9,8 @@ from prometheus_client.registry import Collector
 
 from connector import __version__
 from connector.errors import ConnectorError, SourceRejected, SourceUnavailable
-from connector.events.assembler import Tally
 from connector.events.envelope import Op
+from connector.events.record import Tally
 from connector.stream.status import STATES, StreamState
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST

@@ -22,8 +22,8 @@ from connector.errors import (
     Unreachable,
     starting_threads,
 )
-from connector.events.assembler import Batch
 from connector.events.codec import decode_key
+from connector.events.record import Batch
 from connector.model.checkpoint import Checkpoint
 from connector.stream.observer import Observer
 from connector.stream.publisher import Publisher

@@ -3,7 +3,7 @@
 from typing import Protocol
 
 from connector.errors import ConnectorError
-from connector.events.assembler import Tally
+from connector.events.record import Tally
 
 
 class Observer(Protocol):

@@ -6,9 +6,10 @@ from typing import Protocol
 
 import msgspec
 
-from connector.events.assembler import Assembler, Batch, Tally
+from connector.events.assembler import Assembler
 from connector.events.index import Index
 from connector.events.owner_report import REPORT_KEY, OwnerReport, encode_report
+from connector.events.record import Batch, Tally
 from connector.events.state_record import CHECKPOINT_KEY, encode_checkpoint
 from connector.model.checkpoint import Checkpoint
 from connector.model.page import SyncPage

@@ -8,7 +8,7 @@ import msgspec
 
 from connector.cms.source import Source, Unopened
 from connector.cms.vendor import Vendor
-from connector.events.assembler import Batch
+from connector.events.record import Batch
 from connector.stream.publisher import Publisher
 from connector.stream.runner import Bounds
 

@@ -15,8 +15,8 @@ import msgspec
 from connector.cms.source import Source
 from connector.cms.spool import Spool
 from connector.errors import CheckpointRejected, PageTooLarge, SourceUnavailable, WalkBroken
-from connector.events.assembler import Policy, wanted
 from connector.events.content_digest import digest as content_of
+from connector.events.policy import Policy, wanted
 from connector.kafka.foreign_records import Standing
 from connector.kafka.published import Entry
 from connector.model.change import Change, DeadLetter, EntityKey

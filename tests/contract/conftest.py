@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from connector import vendors
-from connector.events.assembler import Record
+from connector.events.record import Record
 from connector.kafka.layout import Layout
 from connector.kafka.store import KafkaStore
 from connector.simulator import Simulator

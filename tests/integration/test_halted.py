@@ -7,7 +7,7 @@ import pytest
 
 from connector.commands import takeover
 from connector.devservers.broker import Broker
-from connector.events.assembler import Policy
+from connector.events.policy import Policy
 from connector.events.state_record import flat
 from connector.kafka.layout import Layout
 from connector.kafka.store import KafkaStore

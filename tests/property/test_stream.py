@@ -15,7 +15,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from connector import vendors
 from connector.errors import BrokerUnavailable, ConnectorError, Fenced, TransactionAborted, UnknownOutcome
-from connector.events.assembler import Batch, Policy
+from connector.events.policy import Policy
+from connector.events.record import Batch
 from connector.model.change import EntityKey
 from connector.simulator import Fault, Simulator
 from connector.simulator.front_end import Mode

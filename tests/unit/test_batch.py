@@ -8,7 +8,7 @@ import pytest
 
 from connector.errors import ItemRefused, StateTooNew
 from connector.events import codec
-from connector.events.assembler import Policy
+from connector.events.policy import Policy
 from connector.events.state_record import CHECKPOINT_KEY, decode_checkpoint
 from connector.model.change import Change, DeadLetter, EntityKey
 from connector.model.checkpoint import (

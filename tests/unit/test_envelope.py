@@ -8,7 +8,8 @@ import msgspec
 import pytest
 
 from connector.events import codec, envelope
-from connector.events.assembler import Policy, Record
+from connector.events.policy import Policy
+from connector.events.record import Record
 from connector.model import timestamp
 from connector.model.change import EntityKey
 from tests import avro_spec

@@ -36,6 +36,8 @@ DELIVERY_PATH = (
     "events/envelope.py",
     "events/expansion.py",
     "events/index.py",
+    "events/policy.py",
+    "events/record.py",
     "events/state_record.py",
     "events/verdict.py",
     "kafka/",

@@ -11,8 +11,10 @@ import pytest
 
 from connector.cms.vendor import Vendor
 from connector.events import codec
-from connector.events.assembler import Assembler, Policy, Record
+from connector.events.assembler import Assembler
 from connector.events.envelope import Provenance
+from connector.events.policy import Policy
+from connector.events.record import Record
 from connector.model.checkpoint import Checkpoint, Phase
 from connector.stream.publisher import Publisher
 from connector.stream.reconcile import reconcile

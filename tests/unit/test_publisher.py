@@ -6,8 +6,8 @@ import msgspec
 import pytest
 
 from connector.errors import BrokerUnavailable, Fenced, ItemRefused, TransactionAborted, UnknownOutcome
-from connector.events.assembler import Policy
 from connector.events.index import Index
+from connector.events.policy import Policy
 from connector.events.state_record import CHECKPOINT_KEY
 from connector.model.change import Change, DeadLetter
 from connector.model.checkpoint import Checkpoint

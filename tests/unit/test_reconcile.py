@@ -3,7 +3,7 @@
 import pytest
 
 from connector.errors import DeletesHeld, UnknownOutcome
-from connector.events.assembler import Policy
+from connector.events.policy import Policy
 from connector.model.change import DeadLetter
 from connector.model.checkpoint import Request
 from connector.stream.reconcile import reconcile

@@ -12,7 +12,7 @@ from connector import vendors
 from connector.commands import dead_letters
 from connector.commands.dead_letters import Outcome
 from connector.errors import ConnectorError
-from connector.events.assembler import Policy
+from connector.events.policy import Policy
 from tests.memory import Stream
 from tests.published import latest, ops, seen
 from tests.values import CONNECTION, amended, clock, published, removed

@@ -3,7 +3,7 @@
 import pytest
 
 from connector.commands import takeover
-from connector.events.assembler import Policy
+from connector.events.policy import Policy
 from connector.model.change import Change
 from connector.model.checkpoint import Republish
 from tests.memory import Stream

@@ -7,7 +7,7 @@ import pytest
 from confluent_kafka import KafkaError
 
 from connector.errors import BrokerFatal, ConnectorError, TransactionAborted
-from connector.events.assembler import Record
+from connector.events.record import Record
 from connector.kafka.transaction import Transactions
 
 PURGED = KafkaError._PURGE_QUEUE

@@ -11,7 +11,7 @@ import pytest
 from connector.cms.source import Source
 from connector.errors import SourceRejected
 from connector.events import canonical_json
-from connector.events.assembler import Policy, wanted
+from connector.events.policy import Policy, wanted
 from connector.kafka.published import Entry
 from connector.kafka.reader import Consumed
 from connector.model.change import Change

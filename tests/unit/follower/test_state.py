@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from connector.errors import BrokerFatal
-from connector.events.assembler import Policy
+from connector.events.policy import Policy
 from connector.events.state_record import flat
 from connector.model.checkpoint import Request
 from connector.simulator import Fault, Simulator

@@ -3,7 +3,7 @@
 import pytest
 
 from connector.errors import Fenced, TransactionAborted, UnknownOutcome
-from connector.events.assembler import Policy
+from connector.events.policy import Policy
 from connector.simulator import Fault, Simulator
 from connector.stream.follower import Follower
 from connector.stream.runner import Bounds

@@ -1,0 +1,53 @@
+"""What one transaction carries: records, where they go, and what they amount to. Values only."""
+
+from collections import Counter
+from typing import NamedTuple
+
+import msgspec
+
+from connector.events.codec import Framing
+from connector.events.envelope import Headers
+from connector.model.checkpoint import Checkpoint, KnownTopic
+
+
+class Record(NamedTuple):
+    """One Kafka record of a changes or dead-letters topic; a None value is a tombstone. -1: its key decides where."""
+
+    topic: str
+    key: bytes | None
+    value: bytes | None
+    headers: Headers
+    partition: int = -1
+
+
+class Route(msgspec.Struct, frozen=True):
+    """Where records go, how their keys and values are framed there, and the topic as it was found."""
+
+    topic: str
+    key: Framing
+    value: Framing
+    found: KnownTopic
+
+
+class Tally(msgspec.Struct):
+    """What a batch contains, for metrics and the log.
+
+    Dead letters by error; `letters` are the first of them: error, item type, item id, bytes. `changed_ms`: the CMS's
+    times of a delta's events.
+    """
+
+    ops: Counter[str] = msgspec.field(default_factory=Counter)
+    left_out: Counter[str] = msgspec.field(default_factory=Counter)
+    dead_letters: Counter[str] = msgspec.field(default_factory=Counter)
+    letters: list[tuple[str, str | None, str | None, int]] = msgspec.field(default_factory=list)
+    locale_mismatches: int = 0
+    changed_ms: list[int] = msgspec.field(default_factory=list)
+
+
+class Batch(msgspec.Struct):
+    """The content of one transaction. `state` are the state topic's records, the checkpoint last."""
+
+    records: list[Record]
+    state: list[tuple[bytes, bytes | None]]
+    checkpoint: Checkpoint
+    tally: Tally
