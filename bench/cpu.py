@@ -16,9 +16,8 @@ from connector.events import codec
 from connector.events.assembler import Assembler
 from connector.events.envelope import Provenance
 from connector.events.policy import Policy
-from connector.events.record import Batch, Route
-from connector.model.change import EntityKey
-from connector.model.checkpoint import Checkpoint, KnownTopic
+from connector.events.record import Batch
+from connector.model.checkpoint import Checkpoint
 from connector.stream.publisher import Publisher
 from connector.testing import MemoryStore
 from connector.vendors.contentful import Contentful, ContentfulSettings
@@ -33,19 +32,12 @@ class Discard(MemoryStore):
         """Forget the batch."""
 
 
-def route(_key: EntityKey) -> Route:
-    """Return the one route."""
-    return Route("bench", codec.single_object("key"), codec.single_object("envelope"), KnownTopic(6))
-
-
 def ours(bodies: list[bytes]) -> float:
     """Return the seconds that our delivery path takes."""
     vendor = Contentful("bench", ContentfulSettings(token=SecretStr("t"), space="bench"))
     assembler = Assembler(
         provenance=Provenance("0", vendor.name, "bench", vendor.db, vendor.schema),
         policy=Policy(),
-        route=route,
-        dead_letters=lambda: route(EntityKey("bench", "entry", "x", "*")),
         now_ms=lambda: time.time_ns() // 1_000_000,
         locate=vendor.locate,
     )

@@ -170,8 +170,6 @@ class ConfiguredStream:
         assembler = Assembler(
             provenance=Provenance(__version__, vendor.name, self.name, vendor.db, vendor.schema),
             policy=self.policy,
-            route=store.route,
-            dead_letters=store.letters_route,
             now_ms=now_ms,
             locate=vendor.locate,
         )

@@ -4,7 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 
@@ -12,14 +12,11 @@ from connector.cms.source import Source, Transport, ignore
 from connector.events.assembler import Assembler
 from connector.events.envelope import Provenance
 from connector.events.policy import Policy
-from connector.events.record import Route
-from connector.model.change import EntityKey
 from connector.model.checkpoint import Checkpoint
 from connector.service.metrics import Metrics
 from connector.simulator import Simulator
 from connector.stream.follower import Follower
-from connector.stream.publisher import Publisher
-from connector.stream.publisher import Store as DurableStore
+from connector.stream.publisher import Publisher, Store
 from connector.stream.runner import Bounds
 from connector.stream.spec import Hooks, Pace, Parts, Plan
 from tests.cms import connect
@@ -37,18 +34,6 @@ QUICK = Pace(
     wake_ups=(0.0,),
 )
 PATIENCE = 30.0
-
-
-class Store(DurableStore, Protocol):
-    """A store with the routes that publishing takes, as both of ours are."""
-
-    def route(self, key: EntityKey) -> Route:
-        """Return where events of a key go."""
-        ...
-
-    def letters_route(self) -> Route:
-        """Return where dead letters go."""
-        ...
 
 
 class Following:
@@ -85,8 +70,6 @@ class Following:
         assembler = Assembler(
             provenance=Provenance("9.9.9", vendor.name, CONNECTION, vendor.db, vendor.schema),
             policy=self.policy,
-            route=store.route,
-            dead_letters=store.letters_route,
             now_ms=lambda: time.time_ns() // 1_000_000,
             locate=vendor.locate,
         )

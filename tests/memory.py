@@ -69,8 +69,6 @@ class Stream:
         return Assembler(
             provenance=PROVENANCE,
             policy=self.policy,
-            route=self.store.route,
-            dead_letters=self.store.letters_route,
             now_ms=self.clock,
             locate=lambda key, content_type: f"https://cms/{content_type}/{key.id}",
         )

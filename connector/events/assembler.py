@@ -1,6 +1,6 @@
 """Pages become the records of one transaction: events, tombstones, dead letters, index records and the checkpoint.
 
-Pure but for the index it stages into and the clock it is given: nothing here talks to Kafka.
+Pure but for the index it stages into and the clock it is given. Where events go is handed in with each page.
 """
 
 import json
@@ -12,11 +12,12 @@ from msgspec.structs import replace
 
 from connector.errors import EventTooLarge, ItemRefused, MalformedItem
 from connector.events import codec, content_digest, envelope
+from connector.events.destination import Routes, place
 from connector.events.envelope import Event, Op, Origin, Provenance
 from connector.events.expansion import expand
 from connector.events.index import Index, IndexEntry
 from connector.events.policy import Policy, wanted
-from connector.events.record import Batch, Record, Route, Tally
+from connector.events.record import Batch, Letter, Record, Route, Tally
 from connector.events.state_record import CHECKPOINT_KEY, encode_checkpoint
 from connector.events.verdict import Standpoint, skip_reason
 from connector.model.change import ALL_LOCALES, Change, DeadLetter, EntityKey, EntityType
@@ -33,26 +34,27 @@ _NAMED = 20
 class Assembler(msgspec.Struct, frozen=True):
     """Turns pages of one stream into batches.
 
-    `route` says where a key's events go (it may create a topic; it is called before any transaction begins),
-    `dead_letters` the same for dead letters; `now_ms` is the clock; `locate` gives the URL of an entity, by its key and
-    content type, for events that are too large.
+    `now_ms` is the clock; `locate` gives the URL of an entity, by its key and content type, for events that are too
+    large.
     """
 
     provenance: Provenance
     policy: Policy
-    route: Callable[[EntityKey], Route]
-    dead_letters: Callable[[], Route]
     now_ms: Callable[[], int]
     locate: Callable[[EntityKey, str | None], str]
 
-    def batches(self, pages: Iterable[SyncPage], index: Index, checkpoint: Checkpoint) -> Iterator[Batch]:
+    def batches(
+        self, pages: Iterable[tuple[SyncPage, Routes]], index: Index, checkpoint: Checkpoint
+    ) -> Iterator[Batch]:
         """Yield the batches that publish `pages` after `checkpoint`: one, unless expansions exceed the commit bounds.
 
-        Of several only the last moves the cursor. The caller MUST commit each batch, and then the index, before it
-        takes the next one. Raises `ItemRefused` under the policy `stop`.
+        Each page comes with a route to every place that `destination.unopened` names for it. Of several batches only
+        the last moves the cursor. The caller MUST commit each one, and then the index, before it takes the next one.
+        Raises `ItemRefused` under the policy `stop`.
         """
         draft = _Draft(self, index, checkpoint)
-        for page in pages:
+        for page, routes in pages:
+            draft.routes = routes
             for letter in page.dead_letters:
                 draft.bury(letter, page.position)
             for change in page.changes:
@@ -62,6 +64,7 @@ class Assembler(msgspec.Struct, frozen=True):
                         batch = draft.finish(draft.position.opened())
                         yield batch
                         draft = _Draft(self, index, batch.checkpoint.at(draft.position))
+                        draft.routes = routes
             draft.position = page.position
         yield draft.finish(draft.position)
 
@@ -82,6 +85,7 @@ class _Draft:
 
     def __init__(self, assembler: Assembler, index: Index, checkpoint: Checkpoint) -> None:
         self.position = checkpoint.position
+        self.routes: Routes = {}
         self._start = checkpoint
         self._progress = checkpoint.progress
         self._sequence = checkpoint.progress.sequence
@@ -91,6 +95,7 @@ class _Draft:
         self._republish = "all" if assembler.policy.republish == "all" else checkpoint.request.republish
         self._index = index
         self._records: list[Record] = []
+        self._letters: list[Letter] = []
         self._bytes = 0
         self._tally = Tally()
         self._now_ms = assembler.now_ms()
@@ -98,14 +103,15 @@ class _Draft:
     @property
     def full(self) -> bool:
         """Whether a commit bound is reached: an event has at most two records."""
-        return len(self._records) >= 2 * self._policy.commit_items or self._bytes >= self._policy.commit_bytes
+        count = len(self._records) + len(self._letters)
+        return count >= 2 * self._policy.commit_items or self._bytes >= self._policy.commit_bytes
 
     def finish(self, position: Position) -> Batch:
         """Return the batch that ends at `position`."""
         progress = replace(self._progress, sequence=self._sequence, key_schema_id=self._key_schema_id)
         final = replace(self._start, position=position, progress=progress, committed_at=self._now_ms)
         state = [*self._index.staged.items(), (CHECKPOINT_KEY, encode_checkpoint(final))]
-        return Batch(self._records, state, final, self._tally)
+        return Batch(self._records, state, final, self._tally, self._letters)
 
     def add(self, change: Change, origin: Origin, cause: str) -> None:
         """Publish one change of one key, or leave it out where the index already knows better."""
@@ -144,10 +150,10 @@ class _Draft:
                 f"item {letter.item_type or 'of unknown type'} {letter.item_id or 'without id'}: {letter.reason}",
                 hint='fix it in the CMS, or set malformed = "dead-letter" for this connection',
             )
-        route = self._assembler.dead_letters()
         value = codec.encode("dead_letter", self._burial(letter, at))
         key = f"{letter.item_type or ''}/{letter.item_id or ''}".encode("utf-8", "replace")
-        self._append(Record(route.topic, key, route.value.prefix + value, []))
+        self._letters.append(Letter(key, value))
+        self._bytes += len(key) + len(value)
         self._tally.dead_letters[letter.error] += 1
         if len(self._tally.letters) < _NAMED:
             self._tally.letters.append((letter.error, letter.item_type, letter.item_id, len(letter.raw)))
@@ -211,11 +217,10 @@ class _Draft:
     def _publish(self, case: _Case) -> bool:
         """Append the event and its tombstone; return False where a dead letter took its place."""
         change, event = case.change, self._event(case)
-        try:
-            route = self._assembler.route(change.key)
-        except MalformedItem as error:
+        route = self.routes[place(change.key)]
+        if isinstance(route, MalformedItem):
             self.bury(
-                DeadLetter(change.raw, str(error), "MalformedItem", change.key.entity_type, change.key.id),
+                DeadLetter(change.raw, str(route), "MalformedItem", change.key.entity_type, change.key.id),
                 self.position,
             )
             return False

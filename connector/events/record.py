@@ -20,6 +20,13 @@ class Record(NamedTuple):
     partition: int = -1
 
 
+class Letter(NamedTuple):
+    """A dead letter's key and bare value; where it goes is only known once there is one."""
+
+    key: bytes
+    value: bytes
+
+
 class Route(msgspec.Struct, frozen=True):
     """Where records go, how their keys and values are framed there, and the topic as it was found."""
 
@@ -45,9 +52,19 @@ class Tally(msgspec.Struct):
 
 
 class Batch(msgspec.Struct):
-    """The content of one transaction. `state` are the state topic's records, the checkpoint last."""
+    """The content of one transaction.
+
+    `state` are the state topic's records, the checkpoint last. `letters` MUST be `addressed` before it is committed.
+    """
 
     records: list[Record]
     state: list[tuple[bytes, bytes | None]]
     checkpoint: Checkpoint
     tally: Tally
+    letters: list[Letter] = []
+
+
+def addressed(batch: Batch, route: Route) -> Batch:
+    """Return the batch with its dead letters among its records."""
+    letters = [Record(route.topic, letter.key, route.value.prefix + letter.value, []) for letter in batch.letters]
+    return msgspec.structs.replace(batch, records=[*letters, *batch.records], letters=[])

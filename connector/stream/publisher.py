@@ -1,16 +1,19 @@
 """Publishes the pages of one stream: assembles batches, has each committed, and only then believes it."""
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol
 
 import msgspec
 
+from connector.errors import MalformedItem
 from connector.events.assembler import Assembler
+from connector.events.destination import Place, Routes, unopened
 from connector.events.index import Index
 from connector.events.owner_report import REPORT_KEY, OwnerReport, encode_report
-from connector.events.record import Batch, Tally
+from connector.events.record import Batch, Route, Tally, addressed
 from connector.events.state_record import CHECKPOINT_KEY, encode_checkpoint
+from connector.model.change import EntityKey
 from connector.model.checkpoint import Checkpoint
 from connector.model.page import SyncPage
 
@@ -23,6 +26,17 @@ class Store(Protocol):
 
         None means that nothing was ever committed. Raises `BrokerUnavailable`, `BrokerFatal` or `Fenced`.
         """
+        ...
+
+    def route(self, key: EntityKey) -> Route:
+        """Return where events of a key go; a topic met for the first time is created.
+
+        Raises `MalformedItem` for a key that no topic can be named for, and what `recover` raises.
+        """
+        ...
+
+    def letters_route(self) -> Route:
+        """Return where dead letters go; their topic is created with the first. Raises what `recover` raises."""
         ...
 
     def commit(self, batch: Batch) -> None:
@@ -130,10 +144,10 @@ class Publisher:
         transaction. After a raise only `recover` knows what was committed.
         """
         try:
-            for batch in self._assembler.batches(pages, self.index, self.checkpoint):
+            for batch in self._assembler.batches(self._routed(pages), self.index, self.checkpoint):
                 moved = batch.checkpoint
                 if self._worth_committing(batch):
-                    self._commit(batch)
+                    self._commit(addressed(batch, self._store.letters_route()) if batch.letters else batch)
                 else:
                     # The heartbeat is due by what is durable: looking at the CMS refreshes nothing.
                     moved = msgspec.structs.replace(moved, committed_at=self.checkpoint.committed_at)
@@ -177,10 +191,21 @@ class Publisher:
         self._checkpoint = None
         self._store.close()
 
+    def _routed(self, pages: Iterable[SyncPage]) -> Iterator[tuple[SyncPage, Routes]]:
+        """Yield each page with the routes that its events may take: opened before any of its items is judged."""
+        routes: dict[Place, Route | MalformedItem] = {}
+        for page in pages:
+            for place, key in unopened(page, self.index, self._assembler.policy, routes).items():
+                try:
+                    routes[place] = self._store.route(key)
+                except MalformedItem as error:
+                    routes[place] = error
+            yield page, routes
+
     def _worth_committing(self, batch: Batch) -> bool:
         before, after = self.checkpoint.position, batch.checkpoint.position
         idle = after.phase == before.phase == "streaming" and not before.walk_open
-        return bool(batch.records or len(batch.state) > 1 or not idle)
+        return bool(batch.records or batch.letters or len(batch.state) > 1 or not idle)
 
     def _commit(self, batch: Batch) -> None:
         # Until the commit has returned only `recover` knows where the stream stands.

@@ -33,6 +33,7 @@ DELIVERY_PATH = (
     "events/canonical_json.py",
     "events/codec.py",
     "events/content_digest.py",
+    "events/destination.py",
     "events/envelope.py",
     "events/expansion.py",
     "events/index.py",

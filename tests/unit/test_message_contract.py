@@ -39,8 +39,6 @@ class Stream:
         assembler = Assembler(
             provenance=Provenance("0.1.0", vendor.name, connection, vendor.db, vendor.schema),
             policy=policy or Policy(),
-            route=self.store.route,
-            dead_letters=self.store.letters_route,
             now_ms=lambda: NOW_MS,
             locate=vendor.locate,
         )
