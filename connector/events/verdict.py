@@ -2,28 +2,70 @@
 
 from typing import Literal, NamedTuple
 
+from msgspec.structs import replace
+
+from connector.events import envelope
+from connector.events.envelope import Op, Origin
 from connector.events.index import IndexEntry
+from connector.events.policy import Policy, wanted
 from connector.model.change import Change
+from connector.model.checkpoint import Republish, Selection
 
 SkipReason = Literal["stale", "repeated", "unchanged"]
+LeftOut = Literal["filtered", "unseen_delete"] | SkipReason
 
 
 class Standpoint(NamedTuple):
-    """Where a stream stands while it judges: is it a snapshot, of which epoch, and is what it knew of another scope?"""
+    """Where a stream stands while it judges.
+
+    Is it a snapshot, of which epoch, is what it knew of another scope, and what is published though it did not change?
+    """
 
     snapshot: bool
     epoch: int
-    rebased: bool
+    rebased: bool = False
+    republish: Republish = None
 
 
-def skip_reason(
-    change: Change, content: bytes | None, known: IndexEntry, at: Standpoint, *, republish: bool
-) -> SkipReason | None:
-    """Return why a change must not be published, None if it must.
+class Case(NamedTuple):
+    """One change of one key under judgement, with what the index knows of the key.
 
-    `content`: the digest of what it says, where it says anything. `republish`: an operator wants it published whether
-    it changed or not.
+    `content`: the digest of what the change says, None where it says nothing.
     """
+
+    change: Change
+    origin: Origin
+    known: IndexEntry | None
+    content: bytes | None
+
+
+class Verdict(NamedTuple):
+    """What is published of a change, unless `left_out` says why nothing is.
+
+    `unseen`: it removes what was never live here.
+    """
+
+    change: Change
+    left_out: LeftOut | None = None
+    unseen: bool = False
+
+
+def judge(case: Case, at: Standpoint, policy: Policy) -> Verdict:
+    """Return what becomes of a change: left out by the filters, by what is known, or by the policy; or published."""
+    change, known = case.change, case.known
+    if case.origin != "reconciled" and not wanted(policy, change.key, envelope.content_type(change, known)):
+        if known is None or not known.live or known.epoch != at.epoch:
+            return Verdict(change, "filtered")
+        # It was published under another content type: consumers must not keep it.
+        change = _departed(change, known)
+    if known and (reason := skip_reason(change, case.content, known, at)):
+        return Verdict(change, reason)
+    unseen = change.change_type != "published" and not (known and known.live)
+    return Verdict(change, "unseen_delete" if unseen and policy.unseen_deletes == "suppress" else None, unseen)
+
+
+def skip_reason(change: Change, content: bytes | None, known: IndexEntry, at: Standpoint) -> SkipReason | None:
+    """Return why a change must not be published where something is known of its key, None if it must."""
     # After a change of environment or filter, what an earlier epoch knew is no measure of this one's clocks.
     foreign = at.rebased and known.epoch != at.epoch
     if not foreign and is_stale(change, known):
@@ -33,7 +75,7 @@ def skip_reason(
     same_item = known.digest == change.digest and known.change_type == change.change_type
     if not at.snapshot:
         return "repeated" if same_item else None
-    if republish and known.epoch != at.epoch:
+    if known.epoch != at.epoch and _asked_for(change, at.republish):
         return None
     same_clock = change.clock is not None and change.clock == known.changed_at
     same_revision = change.revision is not None and change.revision == known.revision
@@ -54,3 +96,25 @@ def is_stale(change: Change, known: IndexEntry) -> bool:
     if comparable and change.revision is not None and known.revision is not None:
         return change.revision <= known.revision
     return True
+
+
+def op(change: Change, case: Case) -> Op:
+    """Return the operation of the event that publishes `change`."""
+    if change.change_type != "published":
+        return "d"
+    if case.known is not None and case.known.live:
+        return "u"
+    return "r" if case.origin == "snapshot" else "c"
+
+
+def _asked_for(change: Change, republish: Republish) -> bool:
+    if isinstance(republish, Selection):
+        return change.key.id in republish.ids or change.content_type in republish.content_types
+    return republish == "all"
+
+
+def _departed(change: Change, known: IndexEntry) -> Change:
+    """Return what a change means to a filtered view that its entity has left: a removal."""
+    if change.change_type != "published":
+        return change
+    return replace(change, change_type="deleted", content_type=known.content_type, fields=None, meta=None, refs=())

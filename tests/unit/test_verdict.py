@@ -3,8 +3,10 @@
 import msgspec
 import pytest
 
+from connector.events.envelope import Origin
 from connector.events.index import IndexEntry
-from connector.events.verdict import Standpoint, is_stale, skip_reason
+from connector.events.policy import Policy
+from connector.events.verdict import Case, Standpoint, is_stale, judge, op, skip_reason
 from connector.model import timestamp
 from connector.model.change import Change
 from connector.model.timestamp import micros
@@ -61,13 +63,63 @@ def test_equal_versions_prove_nothing_about_content(
 ) -> None:
     """In a snapshot what the entity says decides; in a delta every item counts that is not the very last one again."""
     coming = msgspec.structs.replace(change(OLD, 1), digest=digest)
-    at = Standpoint(snapshot, 2, rebased=False)
-    assert skip_reason(coming, content, known(), at, republish=False) == reason
+    at = Standpoint(snapshot, 2)
+    assert skip_reason(coming, content, known(), at) == reason
 
 
 def test_a_record_of_an_earlier_release_knows_no_content() -> None:
     """It is published once more where the item is written otherwise, for nothing proves that it is the same."""
     coming = msgspec.structs.replace(change(OLD, 1), digest=b"other")
-    at = Standpoint(snapshot=True, epoch=2, rebased=False)
+    at = Standpoint(snapshot=True, epoch=2)
     entry = known(content=None)
-    assert skip_reason(coming, b"c" * 16, entry, at, republish=False) is None
+    assert skip_reason(coming, b"c" * 16, entry, at) is None
+
+
+CATS = Policy(content_types=frozenset({"cat"}))
+CAT, DOG = published(content_type="cat"), published(content_type="dog")
+
+
+@pytest.mark.parametrize(
+    ("coming", "entry", "policy", "left_out", "change_type"),
+    [
+        (CAT, None, CATS, None, "published"),
+        (DOG, None, CATS, "filtered", "published"),
+        (DOG, known(content_type="cat", epoch=2), CATS, None, "deleted"),
+        (DOG, known(content_type="cat", epoch=1), CATS, "filtered", "published"),
+        (DOG, known(content_type="cat", live=False, epoch=2), CATS, "filtered", "published"),
+        (removed(), None, Policy(), None, "deleted"),
+        (removed(), None, Policy(unseen_deletes="suppress"), "unseen_delete", "deleted"),
+        (removed(), known(), Policy(unseen_deletes="suppress"), None, "deleted"),
+    ],
+)
+def test_filters_and_policy_are_judged_by_what_is_known(
+    coming: Change, entry: IndexEntry | None, policy: Policy, left_out: str | None, change_type: str
+) -> None:
+    """What this epoch has published and no longer passes is removed; what was never live is removed only if wanted."""
+    verdict = judge(Case(coming, "delta", entry, None), Standpoint(snapshot=False, epoch=2), policy)
+    assert (verdict.left_out, verdict.change.change_type) == (left_out, change_type)
+    assert verdict.unseen == (coming.change_type == "deleted" and entry is None)
+
+
+def test_a_reconciled_delete_passes_every_filter() -> None:
+    """A new filter excludes what consumers hold: that is what has to go."""
+    case = Case(removed(), "reconciled", known(content_type="dog"), None)
+    assert judge(case, Standpoint(snapshot=False, epoch=2), CATS).left_out is None
+
+
+@pytest.mark.parametrize(
+    ("coming", "origin", "entry", "expected"),
+    [
+        (CAT, "delta", None, "c"),
+        (CAT, "snapshot", None, "r"),
+        (CAT, "snapshot", known(), "u"),
+        (CAT, "delta", known(live=False), "c"),
+        (removed(), "delta", None, "d"),
+        (removed(), "snapshot", known(), "d"),
+    ],
+)
+def test_the_operation_follows_from_what_is_known(
+    coming: Change, origin: Origin, entry: IndexEntry | None, expected: str
+) -> None:
+    """Created or read where the key is not live, updated where it is, and every removal is a delete."""
+    assert op(coming, Case(coming, origin, entry, None)) == expected
