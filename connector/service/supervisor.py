@@ -258,12 +258,13 @@ class Supervisor:
             if instead_of and self._followers.get(plan.connection) is not instead_of:
                 return
             self._followers[plan.connection] = follower
-        try:
-            follower.start()
-        except LocalTrouble as error:
-            self._log.error(
-                "a stream cannot be started", connection=plan.connection, message=str(error), hint=error.hint
-            )
+            try:
+                # Nobody may look before its thread is alive: it would pass for one that has ended.
+                follower.start()
+            except LocalTrouble as error:
+                self._log.error(
+                    "a stream cannot be started", connection=plan.connection, message=str(error), hint=error.hint
+                )
 
     def _wait(self, membership: Membership, link: Link) -> None:
         while not (self._stop.wait(_TURN) or self._fatal or self._all_done()):

@@ -6,6 +6,7 @@ import io
 import json
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -183,6 +184,26 @@ def test_a_stream_whose_thread_has_ended_is_started_again() -> None:
             "contentwire_stream_restarts_total", {"connection": "blog"}
         )
         assert restarts == 1
+        process.revoked(frozenset({"state"}), lost=False)
+
+
+def test_a_stream_that_is_just_being_started_has_not_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever looks before its thread is alive is not told that it has ended: it would be started a second time."""
+    start, seen = threading.Thread.start, list[Sequence[str]]()
+    with Simulator(entries=1).serving() as simulator:
+        process = Supervisor([Following(simulator, "contentful", MemoryStore).plan()], {}, "contentwire", Metrics())
+
+        def looked_at(thread: threading.Thread) -> None:
+            if thread.name.startswith("stream-"):
+                looking = threading.Thread(target=lambda: seen.append(process.dead()))
+                start(looking)
+                looking.join(0.2)
+            start(thread)
+
+        monkeypatch.setattr(threading.Thread, "start", looked_at)
+        process.assigned(frozenset({"state"}))
+        eventually(lambda: seen)
+        assert seen == [[]]
         process.revoked(frozenset({"state"}), lost=False)
 
 
