@@ -11,11 +11,29 @@ from connector.cms.vendor import Vendor
 from connector.events.record import Record
 from connector.model.change import EntityKey
 from connector.model.timestamp import micros
-from connector.simulator import Simulator
+from connector.simulator import Simulator, connection
 from tests.published import latest, seen
 from tests.values import CONNECTION
 
 Row = tuple[str | None, int | None, int | None, str | None]
+
+
+def vendor(name: str, **settings: Any) -> Vendor:
+    """Return the vendor called `name` with the settings of a connection to its simulator, and others."""
+    found = vendors.find(name)
+    table = {key: value for key, value in {**connection(name), **settings}.items() if key != "vendor"}
+    secret = {key for key, field in found.settings_type.model_fields.items() if "Secret" in str(field.annotation)}
+    wrapped = {key: SecretStr(value) if key in secret else value for key, value in table.items()}
+    return found(CONNECTION, found.settings_type.model_validate(wrapped))
+
+
+def paged(name: str, page_size: int | None) -> dict[str, Any]:
+    """Return the setting of a page's size, where the vendor lets its clients choose one."""
+    try:
+        vendor(name, page_size=page_size)
+    except ValidationError:
+        return {}
+    return {"page_size": page_size}
 
 
 def connect(simulator: Simulator, name: str, *, page_size: int | None = None, **settings: Any) -> Vendor:
@@ -23,16 +41,8 @@ def connect(simulator: Simulator, name: str, *, page_size: int | None = None, **
 
     `page_size` holds where the vendor lets its clients choose one; elsewhere the simulator's does.
     """
-    table: dict[str, Any] = {**simulator._stage(name).front_end.connection(), **settings}
-    if "base_url" not in table:
-        table["base_url"] = simulator.url(name)
-    found = vendors.find(name)
-    secret = {each for each, field in found.settings_type.model_fields.items() if "Secret" in str(field.annotation)}
-    wrapped = {each: SecretStr(value) if each in secret else value for each, value in table.items()}
-    try:
-        return found(CONNECTION, found.settings_type.model_validate(wrapped | {"page_size": page_size}))
-    except ValidationError:
-        return found(CONNECTION, found.settings_type.model_validate(wrapped))
+    where = {} if "base_url" in settings else {"base_url": simulator.url(name)}
+    return vendor(name, **where, **paged(name, page_size), **settings)
 
 
 def truth(

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import sys
 import time
 import uuid
@@ -16,6 +17,7 @@ import msgspec
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
+from connector.commands import simulate
 from connector.demo.view import View
 from connector.devservers import apicurio, broker
 from connector.devservers.broker import Broker
@@ -31,7 +33,6 @@ SESSION: Final = 6.0
 """Seconds after which Kafka gives a silent process's streams away; brokers allow no less by default."""
 
 _POLL = 1.0
-_SECRETS = ("token", "api_key")
 _TIMEOUT = 15
 
 
@@ -73,12 +74,11 @@ class Pipeline(msgspec.Struct, frozen=True):
     @property
     def environment(self) -> dict[str, str]:
         """The variables that the configuration takes credentials from."""
-        return {
-            _variable(vendor, name): value
-            for vendor in self.connections
-            for name, value in self.simulator.connection(vendor).items()
-            if name in _SECRETS
-        }
+        return self.tables()[1]
+
+    def tables(self) -> tuple[str, dict[str, str]]:
+        """Return the connections' part of the configuration, and those variables."""
+        return simulate.tables({vendor: self.simulator.connection(vendor) for vendor in self.connections})
 
     def write(self) -> None:
         """Write the configuration and the credentials' file."""
@@ -175,16 +175,8 @@ def _configuration(pipeline: Pipeline) -> str:
         "[server]",
         f"listen = {_toml(pipeline.status)}",
     ]
-    for vendor in pipeline.connections:
-        lines += ["", f"[connections.{vendor}]", f"poll_interval = {_POLL}"]
-        for name, value in pipeline.simulator.connection(vendor).items():
-            secret = f"{{ env = {_toml(_variable(vendor, name))} }}"
-            lines.append(f"{name} = {secret if name in _SECRETS else _toml(value)}")
-    return "\n".join([*lines, ""])
-
-
-def _variable(vendor: str, name: str) -> str:
-    return f"{vendor}_{name}".upper()
+    text, _ = pipeline.tables()
+    return "\n".join([*lines, "", re.sub(r"(?m)^(vendor = .*)$", rf"\1\npoll_interval = {_POLL}", text)])
 
 
 def _toml(text: str) -> str:

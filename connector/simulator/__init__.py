@@ -20,12 +20,25 @@
 Over HTTP the same methods are `POST /_admin/<method>` with their arguments as one JSON object; the answer is
 `{"result": …}`. There, `push_fault` takes the members of `Fault` beside `vendor`, and `edits` of `on_page` is a list of
 `{"method": …, "arguments": {…}}`. The command line's `simulate` serves it alone.
+
+`connection(vendor)` of this package needs no simulator: scope and credentials are the same in all of them.
 """
 
 from connector.simulator.app import Simulator
 from connector.simulator.fault import Fault
+from connector.simulator.front_end import connection
 from connector.simulator.message import Live, Request, Response
 from connector.simulator.stage import LoggedRequest
 from connector.simulator.store import Change, UnknownEntityError
 
-__all__ = ["Change", "Fault", "Live", "LoggedRequest", "Request", "Response", "Simulator", "UnknownEntityError"]
+__all__ = [
+    "Change",
+    "Fault",
+    "Live",
+    "LoggedRequest",
+    "Request",
+    "Response",
+    "Simulator",
+    "UnknownEntityError",
+    "connection",
+]

@@ -8,6 +8,7 @@ from typing import Self
 import msgspec
 
 from connector.simulator import admin, server
+from connector.simulator.front_end import connection
 from connector.simulator.message import Request, Response
 from connector.simulator.operations import Operations
 
@@ -38,8 +39,8 @@ class Simulator(Operations):
         return self._base_url
 
     def connection(self, vendor: str) -> dict[str, str]:
-        """Return what a connection's configuration table needs: vendor, scope, the token's text and base_url."""
-        return {"vendor": vendor, **self._stage(vendor).front_end.connection(), "base_url": self.url(vendor)}
+        """Return what the configuration of a connection to this simulator holds; only while serving."""
+        return connection(vendor, self.url(vendor))
 
     def handle(self, request: Request) -> Response:
         """Answer one request as the server does."""

@@ -76,7 +76,8 @@ class Contentful(FrontEnd):
         """With an environment, or in the old form that means `master`."""
         return request.path.endswith("/sync")
 
-    def connection(self) -> dict[str, str]:
+    @classmethod
+    def connection(cls) -> dict[str, str]:
         """Space, environment and token."""
         return {"space": SPACE, "environment": ENVIRONMENT, "token": TOKEN}
 

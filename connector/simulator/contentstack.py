@@ -70,7 +70,8 @@ class Contentstack(FrontEnd):
         """`/v3/stacks/sync`."""
         return request.path == "/v3/stacks/sync"
 
-    def connection(self) -> dict[str, str]:
+    @classmethod
+    def connection(cls) -> dict[str, str]:
         """Stack, environment and delivery token."""
         return {"api_key": API_KEY, "environment": ENVIRONMENT, "token": TOKEN}
 

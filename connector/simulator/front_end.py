@@ -187,8 +187,9 @@ class FrontEnd(ABC):
     def other(self, request: Request) -> Response:
         """Answer a request that is not to the sync endpoint; raises `RefusalError`."""
 
+    @classmethod
     @abstractmethod
-    def connection(self) -> dict[str, str]:
+    def connection(cls) -> dict[str, str]:
         """Return the credentials and scope that a client needs."""
 
     @abstractmethod
@@ -202,6 +203,17 @@ class FrontEnd(ABC):
     @abstractmethod
     def strange_items(self) -> Mapping[str, bytes]:
         """Return a `malformed` item and one of an `unknown` type."""
+
+
+def connection(vendor: str, base_url: str = "http://127.0.0.1") -> dict[str, str]:
+    """Return what the configuration of a connection holds: vendor, scope, the credentials' texts and `base_url`.
+
+    All but the last is equal for every simulator. Raises `LookupError` for an unknown vendor.
+    """
+    found = find_all()
+    if vendor not in found:
+        raise LookupError(f"no vendor {vendor!r}; there are {', '.join(sorted(found))}")
+    return {"vendor": vendor, **found[vendor].connection(), "base_url": base_url}
 
 
 def find_all() -> dict[str, type[FrontEnd]]:

@@ -75,7 +75,8 @@ class Weegloo(FrontEnd):
         """`/v1/spaces/{space}/sync`."""
         return request.path.endswith("/sync")
 
-    def connection(self) -> dict[str, str]:
+    @classmethod
+    def connection(cls) -> dict[str, str]:
         """Space and token."""
         return {"space": SPACE, "token": TOKEN}
 

@@ -14,6 +14,7 @@ from connector.model.change import EntityKey
 from connector.simulator import Simulator
 from connector.simulator.store import Change
 from connector.testing import MemoryStore
+from connector.vendors import names
 from tests.cms import connect, requests
 from tests.following import Following
 from tests.published import latest, seen
@@ -195,7 +196,7 @@ def test_the_url_of_a_reference_leads_to_the_entity(simulator: Simulator, name: 
         assert client.get(vendor.locate(EntityKey(CONNECTION, "entry", gone, "*"), None)).status_code == 404
 
 
-@pytest.mark.parametrize("name", ["contentful", "contentstack", "weegloo"])
+@pytest.mark.parametrize("name", names())
 def test_a_token_from_elsewhere_is_followed(
     simulator: Simulator, store: MemoryStore, follow: Follow, name: str
 ) -> None:

@@ -13,7 +13,7 @@ from typing import Any, Self
 import msgspec
 
 from connector import wiring
-from connector.commands import takeover
+from connector.commands import simulate, takeover
 from connector.config.load import load
 from connector.config.settings import Config
 from connector.devservers.broker import Broker
@@ -24,22 +24,21 @@ from connector.service.metrics import Metrics
 from connector.service.supervisor import Outcome, Supervisor
 from connector.simulator import Simulator
 from connector.stream.spec import Pace
+from connector.vendors import names
 from connector.verify.proof import verify
 from connector.wiring import ConfiguredStream
+from tests.cms import paged
 from tests.faults import child
 from tests.faults.child import Orders
 from tests.faults.proof import Ledger, Seen, prove, read
 
-VENDORS = ("contentful", "contentstack", "weegloo")
+VENDORS = names()
 
 SESSION_TIMEOUT = 1.5  # seconds; after it the group knows that a process is gone
 KILLED = 256 - 9
 
 _REPOSITORY = Path(__file__).parents[2]
-_SECRETS = {"token", "api_key"}
 _PAGE = 20
-# The only vendor of which a page size is always asked; the simulator's own is small for the others.
-_PAGED: Mapping[str, Mapping[str, Any]] = {"contentful": {"page_size": _PAGE}}
 _PATIENCE = 60.0
 _LOOK = 0.05
 
@@ -133,15 +132,9 @@ class Deployment:
         """Write the configuration file, with the connections of `vendors` alone; return where."""
         lines = ["[kafka]", *_table(self._kafka)]
         for vendor in vendors or self.vendors:
-            settings: dict[str, Any] = {
-                **self.simulator.connection(vendor),
-                **_PAGED.get(vendor, {}),
-                **self._connection,
-            }
-            for name in settings.keys() & _SECRETS:
-                variable = f"{vendor}_{name}".upper()
-                self._environ[variable], settings[name] = settings[name], {"env": variable}
-            lines += ["", f"[connections.{vendor}]", *_table(settings)]
+            table, environ = simulate.tables({vendor: self.simulator.connection(vendor)})
+            self._environ.update(environ)
+            lines += ["", table, *_table({**paged(vendor, _PAGE), **self._connection})]
         path = self._folder / f"contentwire-{len(vendors or self.vendors)}.toml"
         path.write_text("\n".join(lines) + "\n")
         return path

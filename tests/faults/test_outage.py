@@ -16,11 +16,12 @@ import pytest
 from connector.devservers.broker import Kafka
 from connector.kafka.cluster import Cluster
 from connector.simulator import Simulator
+from connector.vendors import names
 from tests.cms import eventually
 from tests.command import Running, Workplace, following
 from tests.ports import free_port
 
-VENDORS = ("contentful", "contentstack", "weegloo")
+VENDORS = names()
 PATIENCE = 90.0
 
 

@@ -14,11 +14,12 @@ from connector.devservers.broker import Broker
 from connector.events import codec
 from connector.kafka.registry import Registry
 from connector.simulator import Fault, Simulator
+from connector.vendors import names
 from tests.command import Ended, Workplace, following
 
 NOWHERE = "127.0.0.1:1"
 COMPACT = {"cleanup.policy": "compact"}
-VENDORS = ("contentful", "contentstack", "weegloo")
+VENDORS = names()
 ONCE = ("run", "--until-caught-up", "--timeout", "1", "--log-level", "error")
 
 Following = Callable[..., Workplace]
@@ -117,7 +118,7 @@ def place(tmp_path: Path, simulator: Simulator, kafka: Broker, prefix: str) -> F
 
     def make(*names: str, kafka_lines: str = "") -> Workplace:
         return following(
-            tmp_path, simulator, names or VENDORS[:1], bootstrap=kafka.bootstrap, prefix=prefix, kafka=kafka_lines
+            tmp_path, simulator, names or ("contentful",), bootstrap=kafka.bootstrap, prefix=prefix, kafka=kafka_lines
         )
 
     return make

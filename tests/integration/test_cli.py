@@ -15,9 +15,10 @@ import pytest
 
 from connector.devservers.broker import Broker
 from connector.simulator import Fault, Simulator
+from connector.vendors import names
 from tests.command import COMMAND, Workplace, following
 
-VENDORS = ("contentful", "contentstack", "weegloo")
+VENDORS = names()
 ONCE = ("run", "--until-caught-up", "--log-level", "error")
 ALL = ("--from-beginning", "--until-end", "--json")
 
@@ -36,9 +37,7 @@ def place(tmp_path: Path, simulator: Simulator, kafka: Broker, prefix: str) -> F
     """Make a workplace that follows some vendors into the session's broker."""
 
     def make(*names: str, kafka_lines: str = "") -> Workplace:
-        return following(
-            tmp_path, simulator, names or VENDORS[:1], bootstrap=kafka.bootstrap, prefix=prefix, kafka=kafka_lines
-        )
+        return following(tmp_path, simulator, names, bootstrap=kafka.bootstrap, prefix=prefix, kafka=kafka_lines)
 
     return make
 

@@ -16,10 +16,11 @@ from confluent_kafka.admin._resource import ResourceType
 from connector.devservers.broker import Broker
 from connector.events import codec
 from connector.simulator import Fault, Simulator
+from connector.vendors import names
 from tests.command import Workplace, following
 from tests.consumer import consume
 
-VENDORS = ("contentful", "contentstack", "weegloo")
+VENDORS = names()
 ONCE = ("run", "--until-caught-up", "--log-level", "error")
 ALL = ("--from-beginning", "--until-end", "--json")
 
@@ -53,7 +54,9 @@ def place(tmp_path: Path, simulator: Simulator, kafka: Broker, prefix: str) -> F
     """Make a workplace that follows Contentful into the session's broker; further lines for either table."""
 
     def make(kafka_lines: str = "", connection_lines: str = "") -> Workplace:
-        made = following(tmp_path, simulator, VENDORS[:1], bootstrap=kafka.bootstrap, prefix=prefix, kafka=kafka_lines)
+        made = following(
+            tmp_path, simulator, ["contentful"], bootstrap=kafka.bootstrap, prefix=prefix, kafka=kafka_lines
+        )
         made.edit(r"poll_interval = 0\.1", rf"poll_interval = 0.1\n{connection_lines}")
         return made
 

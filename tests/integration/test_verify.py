@@ -12,11 +12,12 @@ from confluent_kafka.admin import AdminClient
 from connector.devservers.broker import Broker
 from connector.events import codec
 from connector.simulator import Fault, Simulator
+from connector.vendors import names
 from tests.command import Workplace, following
 from tests.consumer import consume
 from tests.topics import produce
 
-VENDORS = ("contentful", "contentstack", "weegloo")
+VENDORS = names()
 ONCE = ("run", "--until-caught-up", "--log-level", "error")
 
 Following = Callable[..., Workplace]
@@ -34,7 +35,7 @@ def place(tmp_path: Path, simulator: Simulator, kafka: Broker, prefix: str) -> F
     """Make a workplace that has followed some vendors into the session's broker until it was current."""
 
     def make(*names: str, kafka_lines: str = "", connection_lines: str = "") -> Workplace:
-        chosen = names or VENDORS[:1]
+        chosen = names or ("contentful",)
         made = following(tmp_path, simulator, chosen, bootstrap=kafka.bootstrap, prefix=prefix, kafka=kafka_lines)
         made.edit(r"poll_interval = 0\.1", rf"poll_interval = 0.1\n{connection_lines}")
         assert made.run(*ONCE).code == 0

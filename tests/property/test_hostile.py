@@ -11,9 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from pydantic import SecretStr
 
-from connector import vendors
 from connector.cms.source import Source
 from connector.cms.vendor import Vendor
 from connector.cms.webhook import WakeUp
@@ -24,7 +22,7 @@ from connector.model.checkpoint import Position
 from connector.model.page import Frame
 from connector.simulator import Fault, Simulator
 from connector.vendors import names
-from tests.cms import connect
+from tests.cms import connect, vendor
 
 ROOT = Path(__file__).parents[2]
 MEBIBYTE = 1024 * 1024
@@ -42,7 +40,7 @@ KEYS = st.sampled_from(
     ]
 )  # fmt: skip
 TEXTS = st.text(max_size=12) | st.sampled_from(
-    ["contentful", "contentstack", "weegloo", "http://[", "http://a:b", "https://x", "{connection}", "{", "{0}",
+    [*names(), "http://[", "http://a:b", "https://x", "{connection}", "{", "{0}",
      "{a.b}", "{connection!r:>9999999}", "1e9", "\x00", "../../etc/passwd", "", "a" * 300]
 )  # fmt: skip
 VALUES = st.recursive(
@@ -143,10 +141,7 @@ def test_a_hostile_webhook_body_wakes_and_announces_nothing(name: str, body: byt
 
 def waker(name: str) -> Vendor:
     """Return a vendor whose webhooks carry a secret."""
-    scope: dict[str, dict[str, Any]] = {"contentstack": {"api_key": SecretStr("k"), "environment": "e"}}
-    given_settings = {"token": SecretStr("t"), "webhook_secret": SecretStr("s3cret"), **scope.get(name, {"space": "s"})}
-    vendor = vendors.find(name)
-    return vendor("c", vendor.settings_type.model_validate(given_settings))
+    return vendor(name, webhook_secret="s3cret")
 
 
 @pytest.fixture

@@ -17,12 +17,13 @@ from connector.kafka.reader import Consumed
 from connector.model.change import Change
 from connector.model.checkpoint import Position
 from connector.simulator import Fault, Simulator
+from connector.vendors import names
 from connector.verify.proof import Comparison, Report
 from connector.verify.sides import Delivered, Published, Trace
 from tests.cms import connect, truth
 from tests.values import clock, clock_ms, entry_key, page, published, removed, removed_type
 
-VENDORS = ("contentful", "contentstack", "weegloo")
+VENDORS = names()
 EVERYTHING = Policy()
 Reading = Callable[..., Delivered]
 RECORD = Consumed("t", 2, 7, 1_750_000_000_000, b"", b"")
