@@ -15,6 +15,8 @@ import pytest
 from connector import errors
 from connector.cli import cli
 from connector.config.load import load
+from connector.events.assembler import Batch
+from connector.model.page import Frame, SyncPage
 from connector.service.metrics import Metrics
 from connector.simulator import Simulator
 from connector.simulator.fault import FaultKind
@@ -186,3 +188,16 @@ def test_every_decision_is_listed() -> None:
     folder = ROOT / "docs" / "adr"
     records = {path.name for path in folder.glob("0*.md")}
     assert set(re.findall(r"\((0[^)]+)\)", text(folder / "README.md"))) == records
+
+
+def test_the_picture_shows_what_is_there() -> None:
+    """The picture of the wire names rooms and values of the code, in light and in dark, and the README shows it."""
+    picture = text(ROOT / "docs" / "wire.svg")
+    rooms = re.findall(r"\b([a-z]+)/<", picture)
+    assert rooms
+    assert [room for room in rooms if not (ROOT / "connector" / room).is_dir()] == []
+    values = re.findall(r'<text class="code"[^>]*>([A-Z]\w+)<', picture)
+    assert values == [Frame.__name__, SyncPage.__name__, Batch.__name__]
+    light, dark = (set(re.findall(r"(--\w+): #", part)) for part in picture.split("prefers-color-scheme: dark"))
+    assert light == dark == set(re.findall(r"var\((--\w+)\)", picture))
+    assert "](docs/wire.svg)" in text(ROOT / "README.md")
