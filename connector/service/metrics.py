@@ -79,30 +79,30 @@ class Metrics:
         self._events = self._counter("contentwire_events", "Events committed, by operation.", "op")
         self._dead_letters = self._counter("contentwire_dead_letters", "Items that could not be published.", "error")
         self._retries = self._counter("contentwire_retries", "Attempts repeated after an error.", "error")
-        self._transactions = self._counter("contentwire_transactions", "Transactions, by their outcome.", "outcome")
+        self._transactions = self._counter("contentwire_transactions", "Transactions, by outcome.", "outcome")
         self._pages = self._counter("contentwire_pages", "Pages read from the CMS.")
         self._items = self._counter("contentwire_page_items", "Items in the pages read.")
         self._bytes = self._counter("contentwire_page_bytes", "Bytes in the pages read, decompressed.")
         self._stale = self._counter("contentwire_stale_changes", "Changes left out because a newer one was published.")
         self._locale_mismatches = self._counter(
-            "contentwire_locale_mismatches", "Removals whose locale is not live while another one of the entity is."
+            "contentwire_locale_mismatches", "Removals whose locale is not live while another locale of the entity is."
         )
         self._walk_restarts = self._counter("contentwire_walk_restarts", "Walks refused midway and started again.")
         self._last_commit = self._gauge("contentwire_last_commit_timestamp_seconds", "When the last commit happened.")
         self._state = self._gauge("contentwire_stream_state", "1 for the state the stream is in, else 0.", "state")
         self._index = self._gauge("contentwire_index_entries", "Keys in the stream's index.")
         self._last_poll = self._gauge(
-            "contentwire_last_poll_success_timestamp_seconds", "When the CMS last gave a page that could be read."
+            "contentwire_last_poll_success_timestamp_seconds", "When the CMS last returned a readable page."
         )
         self._poll_failures = self._counter(
             "contentwire_poll_failures", "Requests to the CMS that failed or were refused.", "error"
         )
         self._lag = self._gauge(
-            "contentwire_lag_seconds", "Since the stream was last known to hold everything that the CMS delivers."
+            "contentwire_lag_seconds", "Seconds since the stream was last known to hold everything that the CMS delivers."
         )
         self._restarts = self._counter("contentwire_stream_restarts", "Streams started again after their thread ended.")
-        self._webhooks = self._counter("contentwire_webhooks", "Webhook calls, by what became of them.", "outcome")
-        self._held_deletes = self._gauge("contentwire_held_deletes", "Deletes that wait for an operator's consent.")
+        self._webhooks = self._counter("contentwire_webhooks", "Webhook calls, by outcome.", "outcome")
+        self._held_deletes = self._gauge("contentwire_held_deletes", "Deletes waiting for an operator's consent.")
         self._refusals = Counter(
             "contentwire_port_refusals",
             "Peers of the port that got no proper answer.",
