@@ -36,7 +36,7 @@ def measure(bootstrap: str, entities: int, rounds: int) -> list[Figure]:
     return [
         Figure(f"recovery of {entities:,} entities", ours, "s", floor, "bare consumer"),
         Figure("recovery: memory", grown, "MB"),
-        Figure("recovery: memory an entity", grown * 2**20 / entities, "bytes"),
+        Figure("recovery: memory per entity", grown * 2**20 / entities, "bytes"),
     ]
 
 

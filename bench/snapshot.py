@@ -124,7 +124,7 @@ def _speed(bootstrap: str, origin: str, pages: int, rounds: int) -> list[Figure]
         Figure(name, speed, "items/s", reading, "httpx walk"),
         Figure(name, speed, "items/s", producing, "transactions from memory"),
         Figure(f"{name}: best run", round(items / min(one["seconds"] for one in ours)), "items/s"),
-        Figure(f"{name}: CPU an item", median(one["cpu_seconds"] for one in ours) / items * 1e6, "µs"),
+        Figure(f"{name}: CPU per item", median(one["cpu_seconds"] for one in ours) / items * 1e6, "µs"),
     ]
 
 
@@ -140,4 +140,4 @@ def _memory(bootstrap: str, origin: str, pages: int) -> list[Figure]:
     peaks = {part: _connected(bootstrap, origin, f"{part}-0")["megabytes"] for part in (pages // 5, pages // 2, pages)}
     grown = (peaks[pages] - peaks[pages // 5]) * 2**20 / ((pages - pages // 5) * PER_PAGE)
     figures = [Figure(f"memory: peak at {part * PER_PAGE:,} items", peak, "MB") for part, peak in peaks.items()]
-    return [*figures, Figure("memory: growth an entity", grown, "bytes")]
+    return [*figures, Figure("memory: growth per entity", grown, "bytes")]
