@@ -98,7 +98,7 @@ class Metrics:
             "contentwire_poll_failures", "Requests to the CMS that failed or were refused.", "error"
         )
         self._lag = self._gauge(
-            "contentwire_lag_seconds", "Seconds since the stream was last known to hold everything that the CMS delivers."
+            "contentwire_lag_seconds", "Seconds since the stream last held everything that the CMS delivers."
         )
         self._restarts = self._counter("contentwire_stream_restarts", "Streams started again after their thread ended.")
         self._webhooks = self._counter("contentwire_webhooks", "Webhook calls, by outcome.", "outcome")
