@@ -12,6 +12,7 @@ from canned import pages
 from figure import Figure
 from pydantic import SecretStr
 
+from connector.clock import SYSTEM
 from connector.events import codec
 from connector.events.assembler import Assembler
 from connector.events.envelope import Provenance
@@ -42,7 +43,7 @@ def ours(bodies: list[bytes]) -> float:
         locate=vendor.locate,
     )
     store = Discard()
-    publisher = Publisher(store, assembler, initial=Checkpoint(stream="bench"))
+    publisher = Publisher(store, assembler, initial=Checkpoint(stream="bench"), clock=SYSTEM)
     position = publisher.recover().position
     responses = [httpx.Response(200, content=body) for body in bodies]
     begin = time.perf_counter()

@@ -56,7 +56,7 @@ def follow(
     publisher = stream.publisher(store or stream.store(), lambda batch, *_: committed(batch))
     publisher.recover()
     bounds = Bounds(kafka.commit_items, kafka.commit_bytes, kafka.commit_interval)
-    return Stream(publisher, Runner(stream.source(transport=transport), publisher, bounds))
+    return Stream(publisher, Runner(stream.source(transport=transport), publisher, bounds, stream.clock))
 
 
 @contextlib.contextmanager

@@ -1,7 +1,13 @@
-"""A stand-in that users may test with too: a store in memory, with scripted faults, that behaves as Kafka's does."""
+"""Stand-ins that users may test with too: a store in memory, and a clock that stands still.
 
+The store behaves as Kafka's does, with scripted faults.
+"""
+
+import heapq
+import threading
 from collections import deque
 from collections.abc import Callable
+from itertools import count
 
 from connector.errors import ConnectorError, UnknownOutcome
 from connector.events import codec
@@ -13,6 +19,47 @@ from connector.model.change import EntityKey
 from connector.model.checkpoint import Checkpoint, KnownTopic
 
 Fault = Callable[["MemoryStore", Batch], None]
+
+
+class ManualClock:
+    """A `Clock` that moves where it is waited on, and at once: whoever waits for a minute has it behind it.
+
+    It begins at `wall` seconds since 1970. For one thread: what is to happen during a wait is planned by `after`.
+    """
+
+    def __init__(self, wall: float = 1_750_000_000.0) -> None:
+        self._wall = wall
+        self._passed = 0.0
+        self._plans: list[tuple[float, int, Callable[[], object]]] = []
+        self._number = count()
+
+    def monotonic(self) -> float:
+        """Return how many seconds were waited so far."""
+        return self._passed
+
+    def wall(self) -> float:
+        """Return seconds since 1970."""
+        return self._wall + self._passed
+
+    def wait(self, seconds: float, event: threading.Event | None = None) -> bool:
+        """Do what is planned within these seconds, each at its time, unless `event` is set before."""
+        end = self._passed + seconds
+        while not (event and event.is_set()):
+            if not self._plans or self._plans[0][0] > end:
+                self._passed = max(self._passed, end)
+                return False
+            at, _, action = heapq.heappop(self._plans)
+            self._passed = max(self._passed, at)
+            action()
+        return True
+
+    def jitter(self, longest: float) -> float:
+        """Return the longest that chance may give."""
+        return longest
+
+    def after(self, seconds: float, action: Callable[[], object]) -> None:
+        """Plan what happens in the wait that so many seconds from now fall into."""
+        heapq.heappush(self._plans, (self._passed + seconds, next(self._number), action))
 
 
 class MemoryStore:

@@ -4,9 +4,10 @@ import hashlib
 import json
 import threading
 from collections.abc import Callable, Iterable
-from functools import cached_property
+from functools import cached_property, partial
 
 from connector import __version__
+from connector.clock import SYSTEM, Clock, now_ms
 from connector.cms import http
 from connector.cms.source import Observer, Source, Transport, Unopened, ignore
 from connector.cms.vendor import Vendor
@@ -29,7 +30,6 @@ from connector.model.checkpoint import Checkpoint
 from connector.stream.publisher import Publisher
 from connector.stream.runner import Bounds
 from connector.stream.spec import Hooks, Parts, Plan
-from connector.stream.status import now_ms
 from connector.vendors import find
 
 
@@ -40,9 +40,10 @@ class ConfiguredStream:
     for long makes another one to open parts with.
     """
 
-    def __init__(self, config: Config, name: str) -> None:
+    def __init__(self, config: Config, name: str, clock: Clock = SYSTEM) -> None:
         self.config = config
         self.name = name
+        self.clock = clock
         self.connection = config.connections[name]
 
     @cached_property
@@ -89,7 +90,7 @@ class ConfiguredStream:
     @cached_property
     def cluster(self) -> Cluster:
         """The Kafka cluster, to look at."""
-        return Cluster(self.client)
+        return Cluster(self.client, clock=self.clock)
 
     @cached_property
     def registry(self) -> Registry | None:
@@ -132,7 +133,7 @@ class ConfiguredStream:
         """Return the stream with other settings of its connection."""
         changed = self.connection.model_copy(update=settings)
         connections = {**self.config.connections, self.name: changed}
-        return ConfiguredStream(self.config.model_copy(update={"connections": connections}), self.name)
+        return ConfiguredStream(self.config.model_copy(update={"connections": connections}), self.name, self.clock)
 
     def source(
         self,
@@ -145,6 +146,7 @@ class ConfiguredStream:
         connection = self.connection
         return Source(
             self.vendor,
+            clock=self.clock,
             proxy=connection.proxy_to(self.vendor.base_url),
             context=http.certificates(connection.ca, connection.outbound),
             timeout=connection.request_timeout,
@@ -156,7 +158,7 @@ class ConfiguredStream:
 
     def store(self, *, producer: ProducerFactory = REAL_PRODUCER) -> KafkaStore:
         """Return what commits to the stream's topics, and reads its state back."""
-        return KafkaStore(self.client, self.layout, self.registry, producer=producer)
+        return KafkaStore(self.client, self.layout, self.registry, producer=producer, clock=self.clock)
 
     def publisher(
         self,
@@ -170,11 +172,11 @@ class ConfiguredStream:
         assembler = Assembler(
             provenance=Provenance(__version__, vendor.name, self.name, vendor.db, vendor.schema),
             policy=self.policy,
-            now_ms=now_ms,
+            now_ms=partial(now_ms, self.clock),
             locate=vendor.locate,
         )
         initial = Checkpoint(stream=self.name, fingerprint=self.fingerprint)
-        return Publisher(store, assembler, initial=initial, committed=committed, owner=owner)
+        return Publisher(store, assembler, initial=initial, clock=self.clock, committed=committed, owner=owner)
 
     def spec(
         self,
@@ -192,7 +194,7 @@ class ConfiguredStream:
 
         def start(stop: threading.Event, hooks: Hooks) -> Parts:
             # Made anew: secrets may have been read again since the last start.
-            stream = ConfiguredStream(self.config, self.name)
+            stream = ConfiguredStream(self.config, self.name, self.clock)
             source: Source | Unopened
             try:
                 source = stream.source(stop=stop, observe=hooks.page, transport=transport)
@@ -208,6 +210,7 @@ class ConfiguredStream:
         return Plan(
             connection=self.name,
             vendor=self.vendor,
+            clock=self.clock,
             state_topic=self.layout.state_topic,
             fingerprint=self.fingerprint,
             open=start,
@@ -241,12 +244,12 @@ class ConfiguredStream:
 
     def published_at(self, checkpoint: Checkpoint | None) -> PublishedRecords:
         """Return the same by a checkpoint that was read before, None where there is none."""
-        return PublishedRecords(self.client, self.layout, self.registry, checkpoint)
+        return PublishedRecords(self.client, self.layout, self.registry, checkpoint, self.clock)
 
 
-def streams(config: Config) -> list[ConfiguredStream]:
+def streams(config: Config, clock: Clock = SYSTEM) -> list[ConfiguredStream]:
     """Return every stream of a configuration."""
-    return [ConfiguredStream(config, name) for name in config.connections]
+    return [ConfiguredStream(config, name, clock) for name in config.connections]
 
 
 def signature(streams: Iterable[ConfiguredStream]) -> str:

@@ -1,13 +1,14 @@
 """Following a simulated CMS as the supervisor would: a store that outlives its followers, and waits made short."""
 
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from typing import Any
 
 import msgspec
 
+from connector.clock import SYSTEM, now_ms
 from connector.cms.source import Source, Transport, ignore
 from connector.events.assembler import Assembler
 from connector.events.envelope import Provenance
@@ -51,6 +52,7 @@ class Following:
         self._plan = Plan(
             connection=CONNECTION,
             vendor=self.vendor,
+            clock=SYSTEM,
             state_topic="state",
             fingerprint=self.fingerprint,
             open=self.parts,
@@ -70,12 +72,12 @@ class Following:
         assembler = Assembler(
             provenance=Provenance("9.9.9", vendor.name, CONNECTION, vendor.db, vendor.schema),
             policy=self.policy,
-            now_ms=lambda: time.time_ns() // 1_000_000,
+            now_ms=partial(now_ms, SYSTEM),
             locate=vendor.locate,
         )
         initial = Checkpoint(stream=CONNECTION, fingerprint=self.fingerprint)
-        source = Source(vendor, stop=stop, observe=hooks.page, transport=self.transport, timeout=10)
-        publisher = Publisher(store, assembler, initial=initial, committed=hooks.committed, owner="test")
+        source = Source(vendor, clock=SYSTEM, stop=stop, observe=hooks.page, transport=self.transport, timeout=10)
+        publisher = Publisher(store, assembler, initial=initial, clock=SYSTEM, committed=hooks.committed, owner="test")
         return Parts(source, publisher)
 
     def checkpoint(self, **changes: Any) -> Checkpoint:

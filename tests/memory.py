@@ -7,7 +7,7 @@ from connector.events.record import Batch, Record
 from connector.model.change import Change, DeadLetter
 from connector.model.checkpoint import Checkpoint, Phase
 from connector.stream.publisher import Publisher
-from connector.testing import MemoryStore
+from connector.testing import ManualClock, MemoryStore
 from tests.values import CONNECTION, amended, checkpoint, page
 
 NOW_MS = 1_750_000_000_123
@@ -40,6 +40,7 @@ class Stream:
             self.store,
             self.assembler(),
             initial=self.initial,
+            clock=ManualClock(),
             committed=lambda batch, _seconds: self.batches.append(batch),
         )
         self.publisher.recover()

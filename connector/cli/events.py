@@ -45,7 +45,7 @@ def verify(session: Session, connection: str, *, shallow: bool, as_json: bool, l
     """Compare what the CMS delivers now with the topics of CONNECTION, key by key. Exit code 1: they differ."""
     stream = session.stream(connection)
     session.log()
-    with terminal.counting() as progress:
+    with terminal.counting(stream.clock) as progress:
         report = proof.verify(stream, shallow=shallow, progress=progress)
     say(session, json.dumps(report.facts(limit), indent=2) if as_json else render.report(connection, report, limit))
     return 0 if report.proven else 1

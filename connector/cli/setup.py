@@ -13,6 +13,7 @@ import msgspec
 from connector.cli import terminal
 from connector.cli.context import complain, json_option, say, session_of
 from connector.cli.session import Session
+from connector.clock import SYSTEM
 from connector.commands import check as checks
 from connector.commands import simulate as simulation
 from connector.config.load import write_sample
@@ -63,7 +64,7 @@ def check(session: Session, *, as_json: bool) -> int:
 def run(session: Session, *, until_caught_up: bool, timeout: float, log_format: str, log_level: str | None) -> int:
     """Follow every stream of the configuration that this process owns, until a signal."""
     at_terminal = any(os.isatty(number) for number in range(3))
-    service = Service(session, once=until_caught_up, give_up_after=timeout, terminal=at_terminal)
+    service = Service(session, SYSTEM, once=until_caught_up, give_up_after=timeout, terminal=at_terminal)
     live = log_format == "auto" and sys.stderr.isatty()
     with terminal.progress(service.status) if live else contextlib.nullcontext():
         session.log(

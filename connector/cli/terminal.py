@@ -1,7 +1,6 @@
 """What a person sees: tables, lines, live progress. Builds text; who calls it prints. Nothing here talks to Kafka."""
 
 import sys
-import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -15,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from connector import logs
+from connector.clock import Clock
 from connector.stream.status import HALTED, StreamStatus
 
 _STYLES: Final = {
@@ -129,7 +129,7 @@ def progress(streams: Callable[[], Sequence[StreamStatus]]) -> Iterator[None]:
 
 
 @contextmanager
-def counting() -> Iterator[Callable[[str, int], None]]:
+def counting(clock: Clock) -> Iterator[Callable[[str, int], None]]:
     """Give a function to tell what is being done, and how much so far: a line on the terminal, log lines elsewhere."""
     if sys.stderr.isatty():
         with Console(stderr=True).status("", spinner="line") as status:
@@ -139,8 +139,8 @@ def counting() -> Iterator[Callable[[str, int], None]]:
     said: dict[str, float] = {}
 
     def tell(what: str, count: int) -> None:
-        if time.monotonic() - said.get(what, -_BETWEEN_LINES) >= _BETWEEN_LINES:
-            said[what] = time.monotonic()
+        if clock.monotonic() - said.get(what, -_BETWEEN_LINES) >= _BETWEEN_LINES:
+            said[what] = clock.monotonic()
             log.info(what, count=count)
 
     yield tell

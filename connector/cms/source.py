@@ -4,7 +4,6 @@ import codecs
 import queue
 import ssl
 import threading
-import time
 import zlib
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from typing import Final
 import httpx
 
 from connector import __version__
+from connector.clock import Clock
 from connector.cms import http
 from connector.cms.outbound import Proxy
 from connector.cms.vendor import Vendor
@@ -56,6 +56,7 @@ class Source:
         self,
         vendor: Vendor,
         *,
+        clock: Clock,
         timeout: float = 30.0,
         max_response_bytes: int = 64 * 1024 * 1024,
         stop: threading.Event | None = None,
@@ -65,6 +66,7 @@ class Source:
         context: ssl.SSLContext | None = None,
     ) -> None:
         self.vendor = vendor
+        self._clock = clock
         self._timeout = timeout
         self._max_response_bytes = max_response_bytes
         self._stop = stop or threading.Event()
@@ -141,7 +143,7 @@ class Source:
         url = request.url
         if (url.scheme, url.host, url.port) != (self._origin.scheme, self._origin.host, self._origin.port):
             raise ForeignUrl(f"a request to {url.host} was refused: the credential goes to {self._origin.host} only")
-        self.waiting_since = begun_at = time.monotonic()
+        self.waiting_since = begun_at = self._clock.monotonic()
         try:
             return self._receive(request)
         except httpx.TimeoutException as error:
@@ -163,10 +165,10 @@ class Source:
         self._client.close()
 
     def _fetch(self, position: Position) -> Frame:
-        begun_at = time.monotonic()
+        begun_at = self._clock.monotonic()
         try:
             response = self.send(self.vendor.request(position))
-            seconds = time.monotonic() - begun_at
+            seconds = self._clock.monotonic() - begun_at
             with self._answered():
                 frame = self.vendor.frame(response, position)
         except CheckpointRejected as rejected:
@@ -177,7 +179,7 @@ class Source:
         return frame
 
     def _receive(self, request: httpx.Request) -> httpx.Response:
-        deadline = time.monotonic() + _SLOWEST * self._timeout
+        deadline = self._clock.monotonic() + _SLOWEST * self._timeout
         streamed = self._client.send(request, stream=True)
         try:
             body = bytearray()
@@ -189,7 +191,7 @@ class Source:
                         f"{self._origin.host} sent more than max_response_bytes = {self._max_response_bytes}",
                         hint="lower page_size, or raise max_response_bytes for this connection",
                     )
-                if time.monotonic() > deadline:
+                if self._clock.monotonic() > deadline:
                     raise httpx.ReadTimeout("the body as a whole took too long")
             inflate.end()
         finally:

@@ -1,6 +1,5 @@
 """Asks a connection's CMS what a first run would ask, and looks at the answer. Publishes nothing, keeps nothing."""
 
-import time
 from collections.abc import Iterator
 from typing import Final
 
@@ -22,7 +21,7 @@ def probe(stream: ConfiguredStream) -> str:
         try:
             source.probe()
         except SourceRejected:
-            time.sleep(_MOMENT)
+            stream.clock.wait(_MOMENT)
             for secret in stream.connection.secrets():
                 secret.refresh()
             source.probe()

@@ -5,7 +5,6 @@ items, which is also why it is published once however often it is replayed. Wher
 item has no clock or its key may have been forgotten, the letter stays, and a snapshot of the entity is the way.
 """
 
-import time
 from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Any, Final
@@ -53,10 +52,10 @@ def replay(stream: ConfiguredStream, entries: Iterable[Entry]) -> Outcome:
         return Outcome(0, 0)
     # What is still too large must not become another letter.
     strict = stream.having(oversized="stop") if stream.connection.oversized == "dead-letter" else stream
-    return takeover.owning(strict, partial(_publish, letters, strict.vendor, strict.fingerprint))
+    return takeover.owning(strict, partial(_publish, letters, strict.vendor, strict.fingerprint, strict.clock.wall()))
 
 
-def _publish(letters: list[Letter], vendor: Vendor, fingerprint: str, publisher: Publisher) -> Outcome:
+def _publish(letters: list[Letter], vendor: Vendor, fingerprint: str, now: float, publisher: Publisher) -> Outcome:
     checkpoint = publisher.checkpoint
     if checkpoint.fingerprint != fingerprint or checkpoint.position.phase != "streaming":
         raise ConnectorError(
@@ -69,7 +68,7 @@ def _publish(letters: list[Letter], vendor: Vendor, fingerprint: str, publisher:
         page = vendor.read(Frame([letter["raw"]], checkpoint.position, caught_up=False))
         stays += [Stays(letter, f"{still.error}: {still.reason}") for still in page.dead_letters]
         for change in page.changes:
-            if why := _doubt(change, letter, publisher):
+            if why := _doubt(change, letter, publisher, now):
                 stays.append(Stays(letter, why))
             else:
                 readable.append((letter, change))
@@ -92,7 +91,7 @@ def _commit(readable: Sequence[tuple[Letter, Change]], publisher: Publisher) -> 
     return []
 
 
-def _doubt(change: Change, letter: Letter, publisher: Publisher) -> str:
+def _doubt(change: Change, letter: Letter, publisher: Publisher, now: float) -> str:
     """Say why a change cannot be published for sure, or nothing."""
     checkpoint = publisher.checkpoint
     known = publisher.index.get(codec.encode_key(change.key))
@@ -100,7 +99,7 @@ def _doubt(change: Change, letter: Letter, publisher: Publisher) -> str:
     by_snapshot = f"contentwire snapshot {checkpoint.stream} --entity {change.key.id}"
     if letter["epoch"] < checkpoint.position.epoch:
         return "a later snapshot has read all there was"
-    if known is None and time.time() - letter["ts_ms"] / 1000 > _REMEMBERED:
+    if known is None and now - letter["ts_ms"] / 1000 > _REMEMBERED:
         return f"older than what is remembered of removals: {by_snapshot}"
     if another and change.clock is None:
         return f"has no clock to compare with what was published since: {by_snapshot}"

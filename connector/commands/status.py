@@ -1,6 +1,5 @@
 """Where every configured stream stands, as Kafka knows it: its last checkpoint, and who owns it. Changes nothing."""
 
-import time
 from collections.abc import Iterator
 from typing import Any, Final, Literal
 
@@ -112,14 +111,14 @@ def outcome(stream: ConfiguredStream, start: int, committed_at: int, timeout: fl
     cluster, topic = stream.cluster, stream.layout.state_topic
     if not cluster.owned(group(stream.layout.prefix), topic):
         return Outcome("unowned", f"{stream.name}: no process follows it now; the next contentwire run will")
-    ends_at = time.monotonic() + timeout
+    ends_at = stream.clock.monotonic() + timeout
     said: OwnerReport | None = None
-    while time.monotonic() < ends_at:
+    while stream.clock.monotonic() < ends_at:
         said = cluster.report_behind(topic, stream.name, start, committed_at)
         if said and said.state in ("running", "paused", "finished"):
             return Outcome("running", f"{stream.name}: {said.state}, says {said.owner}")
         if said and said.state in HALTED:
             return Outcome("stopped", f"{stream.name}: {said.state}: {said.error}", said.hint)
-        time.sleep(_LOOK_AGAIN)
+        stream.clock.wait(_LOOK_AGAIN)
     heard = said if said and said.error else OwnerReport(error="its owner has said nothing yet", hint=_SILENT)
     return Outcome("unanswered", f"{stream.name}: not running after {timeout:.0f} s: {heard.error}", heard.hint)

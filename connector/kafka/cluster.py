@@ -1,6 +1,5 @@
 """Looks at a cluster and changes nothing: its topics, who owns what, where a stream stands."""
 
-import time
 from concurrent.futures import Future
 from typing import Any, Final
 
@@ -9,6 +8,7 @@ from confluent_kafka import ConsumerGroupState, IsolationLevel, KafkaError, Kafk
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._listoffsets import OffsetSpec
 
+from connector.clock import SYSTEM, Clock
 from connector.errors import BrokerUnavailable, ForeignRecord, StateTooNew
 from connector.events.index import Index
 from connector.events.owner_report import REPORT_KEY, OwnerReport, decode_report
@@ -39,8 +39,9 @@ class Member(msgspec.Struct, frozen=True):
 class Cluster:
     """Every method raises `BrokerUnavailable` after `timeout` seconds at most, or `BrokerFatal` if it is refused."""
 
-    def __init__(self, client: Settings, *, timeout: float = 5.0) -> None:
+    def __init__(self, client: Settings, *, timeout: float = 5.0, clock: Clock = SYSTEM) -> None:
         self._client = client
+        self._clock = clock
         self._timeout = timeout
         self._seen: list[KafkaError] = []
         with_errors: Any = {**client, "error_cb": self._seen.append}
@@ -127,7 +128,7 @@ class Cluster:
             if key is not None and judge.accepts(key, value, offset) and key not in (CHECKPOINT_KEY, REPORT_KEY):
                 index.apply(key, value)
 
-        state_topic.read(self._client, topic, range(self.end(topic)), apply, self._timeout)
+        state_topic.read(self._client, topic, range(self.end(topic)), apply, self._timeout, clock=self._clock)
         return index
 
     def report_behind(self, topic: str, connection: str, start: int, committed_at: int) -> OwnerReport | None:
@@ -147,12 +148,12 @@ class Cluster:
             elif key == REPORT_KEY and passed:
                 value = written
 
-        state_topic.read(self._client, topic, range(start, self.end(topic)), apply, self._timeout)
+        state_topic.read(self._client, topic, range(start, self.end(topic)), apply, self._timeout, clock=self._clock)
         return decode_report(value) if value else None
 
     def _described(self, group: str) -> Any:
         try:
-            return described(self._admin, group, self._timeout)
+            return described(self._admin, group, self._timeout, self._clock)
         except KafkaException as error:
             if cause(error).code() == KafkaError.GROUP_ID_NOT_FOUND:
                 return None
@@ -167,7 +168,7 @@ class Cluster:
             if judge.accepts(key, value, offset) and key in (CHECKPOINT_KEY, REPORT_KEY):
                 found[key] = value
 
-        state_topic.read(self._client, topic, span, apply, self._timeout)
+        state_topic.read(self._client, topic, span, apply, self._timeout, clock=self._clock)
         return found, judge
 
     def end(self, topic: str) -> int:
@@ -188,13 +189,13 @@ class Cluster:
             raise BrokerUnavailable(f"Kafka did not answer within {2 * self._timeout:.0f} s while {doing}") from error
 
 
-def described(admin: AdminClient, group: str, timeout: float, *, authorized: bool = False) -> Any:
+def described(admin: AdminClient, group: str, timeout: float, clock: Clock, *, authorized: bool = False) -> Any:
     """Return the description of a consumer group; with `authorized`, of what this account may do to it as well.
 
     Brokers that have just started create the topic of groups with the first question, and refuse until it is there:
     they are asked again, for `timeout` seconds. Raises `KafkaException`, or `BrokerUnavailable` for no answer.
     """
-    ends_at = time.monotonic() + timeout
+    ends_at = clock.monotonic() + timeout
     while True:
         future = admin.describe_consumer_groups(
             [group], include_authorized_operations=authorized, request_timeout=timeout
@@ -202,9 +203,9 @@ def described(admin: AdminClient, group: str, timeout: float, *, authorized: boo
         try:
             return future.result(2 * timeout)
         except KafkaException as error:
-            if cause(error).code() not in _COMING or time.monotonic() > ends_at:
+            if cause(error).code() not in _COMING or clock.monotonic() > ends_at:
                 raise
-            time.sleep(_LOOK_AGAIN)
+            clock.wait(_LOOK_AGAIN)
         except TimeoutError as error:
             told = f"Kafka did not answer within {2 * timeout:.0f} s while asking for the group {group}"
             raise BrokerUnavailable(told) from error

@@ -7,12 +7,12 @@ outlives its broker ends the process (librdkafka issue 4605).
 """
 
 import threading
-import time
 from collections.abc import Callable
 from typing import Any, Final
 
 from confluent_kafka import OFFSET_END, Consumer, KafkaError, KafkaException, TopicPartition
 
+from connector.clock import Clock
 from connector.errors import ConnectorError, starting_threads
 from connector.kafka.client import Settings, create, explained
 
@@ -31,15 +31,17 @@ class Link:
     once it does again. `heard` is told of each record of the topic `wake_ups`, from now on.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  what is asked, and who is told
         self,
         client: Settings,
         topic: str,
         *,
+        clock: Clock,
         changed: Callable[[ConnectorError | None, float], None],
         wake_ups: str | None = None,
         heard: Callable[[bytes], None] = lambda _: None,
     ) -> None:
+        self._clock = clock
         self._changed = changed
         self._wake_ups = wake_ups
         self._heard = heard
@@ -75,8 +77,8 @@ class Link:
         self._thread.join(timeout)
 
     def ask(self) -> None:
-        """Ask once, and note: `error` says why Kafka does not answer, `broken_at` (by time.time) since when."""
-        asked_at = time.time()
+        """Ask once, and note: `error` says why Kafka does not answer, `broken_at` (seconds since 1970) since when."""
+        asked_at = self._clock.wall()
         self._seen.clear()
         try:
             self._consumer.list_topics(self._topic, timeout=_TIMEOUT)
@@ -89,14 +91,14 @@ class Link:
     def _run(self) -> None:
         while not self._stop.is_set():
             self.ask()
-            asked_at = time.monotonic()
-            while not self._stop.is_set() and time.monotonic() - asked_at < _PAUSE:
+            asked_at = self._clock.monotonic()
+            while not self._stop.is_set() and self._clock.monotonic() - asked_at < _PAUSE:
                 self._listen()
         self._consumer.close()
 
     def _listen(self) -> None:
         if self._wake_ups is None:
-            self._stop.wait(_PAUSE)
+            self._clock.wait(_PAUSE, self._stop)
             return
         message = self._consumer.poll(_TURN)
         value = message.value() if message is not None and message.error() is None else None
@@ -112,4 +114,4 @@ class Link:
     def _answered(self) -> None:
         broken_at, self.error, self.broken_at = self.broken_at, None, None
         if broken_at is not None:
-            self._changed(None, time.time() - broken_at)
+            self._changed(None, self._clock.wall() - broken_at)

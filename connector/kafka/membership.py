@@ -10,6 +10,7 @@ from typing import Any, Final, Protocol
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
+from connector.clock import Clock
 from connector.errors import ConnectorError, starting_threads
 from connector.kafka.client import Settings, create, unavailable
 
@@ -31,16 +32,18 @@ class Owner(Protocol):
 class Membership:
     """This process's place in the group. A thread that does nothing else polls, so that work never delays it."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  what the group is, and who is told
         self,
         client: Settings,
         group: str,
         topics: Iterable[str],
         owner: Owner,
         *,
+        clock: Clock,
         failed: Callable[[ConnectorError], None],
     ) -> None:
         self._owner = owner
+        self._clock = clock
         self._failed = failed
         self._stopping = threading.Event()
         self._topics = sorted(topics)
@@ -71,12 +74,12 @@ class Membership:
                 message = self._consumer.poll(_TURN)
             except KafkaException as error:
                 self._failed(unavailable("polling for ownership", error))
-                self._stopping.wait(_TURN)
+                self._clock.wait(_TURN, self._stopping)
                 continue
             error_seen = message.error() if message else None
             if error_seen is not None and error_seen.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001  the client's name
                 self._failed(unavailable("polling for ownership", error_seen))
-                self._stopping.wait(_TURN)
+                self._clock.wait(_TURN, self._stopping)
         self._consumer.close()
 
     def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:

@@ -9,6 +9,7 @@ from typing import Any, get_args
 
 import msgspec
 
+from connector.clock import Clock
 from connector.events import codec
 from connector.kafka import reader
 from connector.kafka.client import Settings
@@ -52,12 +53,13 @@ class PublishedRecords:
     """
 
     def __init__(
-        self, client: Settings, layout: Layout, registry: Registry | None, checkpoint: Checkpoint | None
+        self, client: Settings, layout: Layout, registry: Registry | None, checkpoint: Checkpoint | None, clock: Clock
     ) -> None:
         self._client = client
         self._layout = layout
         self._registry = registry
         self._checkpoint = checkpoint
+        self._clock = clock
 
     def check_keys(self) -> str:
         """Return that keys are written as before, in a sentence.
@@ -75,7 +77,9 @@ class PublishedRecords:
         """Yield events as they come, from the first there is or from now on; without `until_end` it never ends."""
         self.check_keys()
         pattern = self._layout.changes_pattern
-        found = reader.records(self._client, pattern, from_beginning=from_beginning, until_end=until_end)
+        found = reader.records(
+            self._client, pattern, from_beginning=from_beginning, until_end=until_end, clock=self._clock
+        )
         return map(self._decode({}), found)
 
     def events(self, begin: Mapping[Place, int] = _BEGINNING) -> Iterator[Entry]:
@@ -87,7 +91,9 @@ class PublishedRecords:
             self.check_keys()
         partitions = self._checkpoint.progress.partitions if self._checkpoint else {}
         pattern = self._layout.changes_pattern
-        found = reader.records(self._client, pattern, from_beginning=True, until_end=True, go_on=begin)
+        found = reader.records(
+            self._client, pattern, from_beginning=True, until_end=True, go_on=begin, clock=self._clock
+        )
         return map(self._decode(partitions), found)
 
     def foreign(self, newest: int | None = None) -> Sequence[Foreign]:
@@ -109,7 +115,9 @@ class PublishedRecords:
         self.check_keys()
         pattern = re.compile(re.escape(self._layout.letters_topic))
         decode = partial(_letter, _Decoder(self._registry, "dead_letter"))
-        return map(decode, reader.records(self._client, pattern, from_beginning=True, until_end=True))
+        return map(
+            decode, reader.records(self._client, pattern, from_beginning=True, until_end=True, clock=self._clock)
+        )
 
     def _decode(self, partitions: Mapping[str, int]) -> Callable[[Consumed], Entry]:
         keys, values = _Decoder(self._registry, "key"), _Decoder(self._registry, "envelope", "flat")

@@ -1,7 +1,6 @@
 """Reads topics as any consumer sees them: committed records only. Belongs to no group and commits nothing."""
 
 import re
-import time
 from collections.abc import Generator, Mapping
 from types import MappingProxyType
 from typing import Any, Final
@@ -9,6 +8,7 @@ from typing import Any, Final
 import msgspec
 from confluent_kafka import OFFSET_END, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
+from connector.clock import SYSTEM, Clock
 from connector.errors import BrokerUnavailable
 from connector.kafka.client import Settings, create, unavailable
 from connector.kafka.cluster import Cluster
@@ -38,13 +38,14 @@ class Consumed(msgspec.Struct, frozen=True):
     value: bytes | None
 
 
-def records(
+def records(  # noqa: PLR0913  what readers choose
     client: Settings,
     pattern: re.Pattern[str],
     *,
     from_beginning: bool,
     until_end: bool,
     go_on: Mapping[Place, int] = _NOWHERE,
+    clock: Clock = SYSTEM,
 ) -> Generator[Consumed, None, None]:
     """Yield the committed records of every topic whose whole name matches `pattern`, in order within a partition.
 
@@ -53,11 +54,11 @@ def records(
     `BrokerFatal`.
     """
     # Its errors say why there is no connection; the consumer's only say that there is none.
-    Cluster(client).topics()
+    Cluster(client, clock=clock).topics()
     consumer = _consumer(client)
     try:
         known = _assign(consumer, pattern, set(), _BEGINNING if from_beginning else OFFSET_END, go_on)
-        yield from _follow(consumer, pattern, known, until_end=until_end)
+        yield from _follow(consumer, pattern, known, clock, until_end=until_end)
     except KafkaException as error:
         raise unavailable("reading topics", error) from error
     finally:
@@ -82,13 +83,13 @@ def ends(client: Settings, pattern: re.Pattern[str]) -> dict[Place, int]:
         consumer.close()
 
 
-def holds_records(client: Settings, topic: str, partitions: int) -> bool:
+def holds_records(client: Settings, topic: str, partitions: int, clock: Clock) -> bool:
     """Tell whether a topic that is there holds a committed record. Raises `BrokerUnavailable` or `BrokerFatal`."""
     consumer = _consumer(client)
     places = {(topic, number) for number in range(partitions)}
     try:
         consumer.assign([TopicPartition(*place, _BEGINNING) for place in places])
-        return next(_follow(consumer, re.compile(re.escape(topic)), places, until_end=True), None) is not None
+        return next(_follow(consumer, re.compile(re.escape(topic)), places, clock, until_end=True), None) is not None
     except KafkaException as error:
         raise unavailable(f"reading topic {topic}", error) from error
     finally:
@@ -108,13 +109,13 @@ def _consumer(client: Settings) -> Consumer:
 
 
 def _follow(
-    consumer: Consumer, pattern: re.Pattern[str], known: set[Place], *, until_end: bool
+    consumer: Consumer, pattern: re.Pattern[str], known: set[Place], clock: Clock, *, until_end: bool
 ) -> Generator[Consumed, None, None]:
     unfinished = set(known)
-    heard_at = looked_at = time.monotonic()
+    heard_at = looked_at = clock.monotonic()
     while unfinished or not until_end:
         message = consumer.poll(_TURN)
-        now = time.monotonic()
+        now = clock.monotonic()
         if message is not None:
             heard_at = now
             error = message.error()

@@ -13,6 +13,7 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._acl import AclOperation
 from confluent_kafka.cimpl import NewTopic
 
+from connector.clock import SYSTEM, Clock
 from connector.errors import BrokerFatal, BrokerUnavailable
 from connector.kafka.client import Settings, cause, create, unavailable
 from connector.kafka.cluster import described
@@ -37,8 +38,9 @@ class Lack(msgspec.Struct, frozen=True, order=True):
 class Rights:
     """Asks the brokers. Every method raises `BrokerUnavailable`, or `BrokerFatal` for what they refuse otherwise."""
 
-    def __init__(self, client: Settings, *, timeout: float = 10.0) -> None:
+    def __init__(self, client: Settings, *, timeout: float = 10.0, clock: Clock = SYSTEM) -> None:
         self._client = client
+        self._clock = clock
         self._timeout = timeout
         self._admin = create(AdminClient, client)
 
@@ -64,7 +66,9 @@ class Rights:
         An owner that it has is fenced, and recovers within seconds. What a dead one has left open is aborted, as the
         next run would. A `timeout` that is above what the brokers allow is raised.
         """
-        transactions = Transactions(self._client, transactional_id, timeout=timeout, max_message_bytes=1_000_000)
+        transactions = Transactions(
+            self._client, transactional_id, timeout=timeout, max_message_bytes=1_000_000, clock=self._clock
+        )
         try:
             transactions.fence(self._timeout)
         except BrokerFatal as error:
@@ -79,7 +83,7 @@ class Rights:
 
     def _on_group(self, group: str, needed: AclOperation) -> list[Lack]:
         try:
-            granted = described(self._admin, group, self._timeout, authorized=True).authorized_operations
+            granted = described(self._admin, group, self._timeout, self._clock, authorized=True).authorized_operations
         except KafkaException as error:
             if cause(error).code() == KafkaError.GROUP_AUTHORIZATION_FAILED:
                 return _lacking(f"group {group}", {needed}, [])

@@ -5,8 +5,7 @@ schema, was wiped or exchanged: what is published into it cannot be read, and wh
 of a restored one.
 """
 
-import time
-
+from connector.clock import Clock
 from connector.errors import BrokerFatal, RegistryChanged, RegistryUnavailable
 from connector.events import codec
 from connector.events.codec import Framing
@@ -24,11 +23,12 @@ class Schemas:
     between two comparisons.
     """
 
-    def __init__(self, registry: Registry | None, connection: str, *, verify_every: float) -> None:
+    def __init__(self, registry: Registry | None, connection: str, *, verify_every: float, clock: Clock) -> None:
         self._registry = registry
         self._connection = connection
         self._verify_every = verify_every
-        self._verified_at = time.monotonic()
+        self._clock = clock
+        self._verified_at = self._clock.monotonic()
         self._framings: dict[str, Framing] = {}
         self._in_use: dict[str, codec.Name] = {}
         self._changed = False
@@ -52,7 +52,7 @@ class Schemas:
         """
         if self._registry is None:
             return
-        if not self._changed and time.monotonic() - self._verified_at < self._verify_every:
+        if not self._changed and self._clock.monotonic() - self._verified_at < self._verify_every:
             return
         try:
             self._compare(self._registry)
@@ -77,7 +77,7 @@ class Schemas:
         return framing
 
     def _compare(self, registry: Registry) -> None:
-        self._verified_at = time.monotonic()
+        self._verified_at = self._clock.monotonic()
         try:
             for schema_id, name in self._in_use.items():
                 _compare(registry, schema_id, name)

@@ -1,6 +1,5 @@
 """Reads the state topic back: the checkpoint and the index, exactly as far as anything was ever written."""
 
-import time
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
@@ -12,6 +11,7 @@ from confluent_kafka import (
     TopicPartition,
 )
 
+from connector.clock import Clock
 from connector.errors import BrokerUnavailable
 from connector.kafka.client import Settings, create, unavailable
 
@@ -30,7 +30,9 @@ _HANGING: Final = (
 )
 
 
-def read(client: Settings, topic: str, span: range, apply: Apply, timeout: float) -> int:
+def read(  # noqa: PLR0913  what is read, what takes it, and how long it may last
+    client: Settings, topic: str, span: range, apply: Apply, timeout: float, *, clock: Clock
+) -> int:
     """Apply every committed record from the start to at least the stop of `span`; return the offset to go on from.
 
     Raises `BrokerUnavailable` if the end is not reached while nothing arrives for `timeout` seconds.
@@ -49,12 +51,12 @@ def read(client: Settings, topic: str, span: range, apply: Apply, timeout: float
         # A number, not OFFSET_BEGINNING: asking for that offset costs the client half a second.
         consumer.assign([TopicPartition(topic, _PARTITION, span.start)])
         position = span.start
-        heard_at = time.monotonic()
+        heard_at = clock.monotonic()
         while position < span.stop:
             messages = consumer.consume(_CHUNK, _PATIENCE)
             if messages:
-                heard_at = time.monotonic()
-            elif time.monotonic() - heard_at > timeout:
+                heard_at = clock.monotonic()
+            elif clock.monotonic() - heard_at > timeout:
                 raise BrokerUnavailable(
                     f"{topic} gave nothing for {timeout:.0f} s at offset {position} of {span.stop}", hint=_HANGING
                 )

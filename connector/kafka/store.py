@@ -1,10 +1,10 @@
 """The durable side of one stream: transactions on its topics, and `recover`, the one way to start."""
 
-import time
 from collections.abc import Collection, Sequence
 
 from msgspec.structs import replace
 
+from connector.clock import SYSTEM, Clock
 from connector.errors import Fenced, TopicMismatch, UnknownOutcome
 from connector.events import codec
 from connector.events.index import Index
@@ -34,7 +34,7 @@ class KafkaStore:
     `verify_every`: seconds between two looks at whether the registry still knows the ids that records carry.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  what is beyond the topics are keywords with defaults
         self,
         client: Settings,
         layout: Layout,
@@ -42,13 +42,15 @@ class KafkaStore:
         *,
         producer: ProducerFactory = REAL_PRODUCER,
         verify_every: float = 120.0,
+        clock: Clock = SYSTEM,
     ) -> None:
         self._client = client
         self._layout = layout
         self._producer = producer
-        self._topics = Topics(client)
+        self._clock = clock
+        self._topics = Topics(client, clock)
         self._routes: dict[str, Route] = {}
-        self._schemas = Schemas(registry, layout.connection, verify_every=verify_every)
+        self._schemas = Schemas(registry, layout.connection, verify_every=verify_every, clock=clock)
         self._checkpoint: Checkpoint | None = None
         self._report = OwnerReport()
         self._transactions: Transactions | None = None
@@ -65,7 +67,7 @@ class KafkaStore:
         if self._state_id not in (None, state_id):
             raise self._lost(index)
         self._state_id = state_id
-        deadline = time.monotonic() + self._layout.transaction_timeout + _GRACE
+        deadline = self._clock.monotonic() + self._layout.transaction_timeout + _GRACE
         # A topic's max.message.bytes bounds a batch of records, not only each of them.
         batch_bytes = min(int(self._client.get("batch.size", _BATCH_BYTES)), self._layout.max_message_bytes)
         transactions = Transactions(
@@ -73,6 +75,7 @@ class KafkaStore:
             self._layout.transactional_id,
             timeout=self._layout.transaction_timeout,
             max_message_bytes=max(self._layout.max_message_bytes, self._layout.max_letter_bytes),
+            clock=self._clock,
             producer=self._producer,
         )
         # Fence before asking for the end: a zombie must not commit behind it.
@@ -228,8 +231,8 @@ class KafkaStore:
                 return
             index.apply(key, value)
 
-        patience = max(deadline - time.monotonic(), 1.0)
-        position = state_topic.read(self._client, topic, range(self._position, end), apply, patience)
+        patience = max(deadline - self._clock.monotonic(), 1.0)
+        position = state_topic.read(self._client, topic, range(self._position, end), apply, patience, clock=self._clock)
         self._foreign = judge.foreign
         judge.check()
         self._position = position

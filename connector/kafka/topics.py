@@ -1,6 +1,5 @@
 """Topics: created when missing, checked when present."""
 
-import time
 from collections.abc import Mapping
 from concurrent.futures import Future
 from typing import Any, Final
@@ -13,6 +12,7 @@ from confluent_kafka.admin._listoffsets import OffsetSpec
 from confluent_kafka.admin._resource import ResourceType
 from confluent_kafka.cimpl import NewTopic
 
+from connector.clock import SYSTEM, Clock
 from connector.errors import BrokerUnavailable, KeySchemaChanged, TopicMismatch
 from connector.kafka.client import Settings, cause, create, unavailable
 from connector.kafka.layout import TopicSpec
@@ -44,8 +44,9 @@ def check_key_schema(recorded: KeySchemaId, now: KeySchemaId, connection: str) -
 class Topics:
     """Looks after topics on one cluster. Raises `BrokerUnavailable`, `BrokerFatal` or `TopicMismatch`."""
 
-    def __init__(self, client: Settings) -> None:
+    def __init__(self, client: Settings, clock: Clock = SYSTEM) -> None:
         self._client = client
+        self._clock = clock
         self._admin = create(AdminClient, client)
 
     def end(self, name: str, timeout: float) -> int:
@@ -101,7 +102,7 @@ class Topics:
     def check_unwritten(self, name: str) -> None:
         """Raise `TopicMismatch` if the topic, which no checkpoint records, holds committed records all the same."""
         there = self.find(name).get(name)
-        if there and holds_records(self._client, name, there.partitions):
+        if there and holds_records(self._client, name, there.partitions, self._clock):
             raise TopicMismatch(
                 f"topic {name} holds records of which the stream's state knows nothing: it is lost, or others write",
                 hint="restore the state topic; or delete this one and restart, and everything is published anew",
@@ -116,11 +117,11 @@ class Topics:
     def check(self, spec: TopicSpec, recorded: KnownTopic | None = None) -> KnownTopic | None:
         """Return the topic as it is, None where it may be created; it must be what was `recorded` if that is given."""
         wanted = recorded or (KnownTopic(spec.partitions, replaceable=True) if spec.exact else None)
-        believed_at = time.monotonic() + _DOUBT
+        believed_at = self._clock.monotonic() + _DOUBT
         while different := _difference(spec.name, wanted, found := self.find(spec.name).get(spec.name)):
-            if time.monotonic() > believed_at:
+            if self._clock.monotonic() > believed_at:
                 raise different
-            time.sleep(_DOUBT / 8)
+            self._clock.wait(_DOUBT / 8)
         if found:
             self._check_settings(spec)
         return found
@@ -137,11 +138,11 @@ class Topics:
         except KafkaException as error:
             if cause(error).code() != KafkaError.TOPIC_ALREADY_EXISTS:
                 raise unavailable(f"creating topic {spec.name}", error) from error
-        deadline = time.monotonic() + _TIMEOUT
+        deadline = self._clock.monotonic() + _TIMEOUT
         while not (found := self.find(spec.name)):
-            if time.monotonic() > deadline:
+            if self._clock.monotonic() > deadline:
                 raise BrokerUnavailable(f"topic {spec.name} was created but does not appear")
-            time.sleep(0.05)
+            self._clock.wait(0.05)
         return found[spec.name]
 
     def _check_settings(self, spec: TopicSpec) -> None:

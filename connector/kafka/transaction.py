@@ -17,12 +17,12 @@ The order of calls, and why:
 """
 
 import logging
-import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
+from connector.clock import Clock
 from connector.errors import BrokerFatal, ConnectorError, Fenced, TransactionAborted, UnknownOutcome
 from connector.events.record import Record
 from connector.kafka.client import Settings, check_machine, construct, describe, unavailable
@@ -56,16 +56,18 @@ _GONE: Final = {
 class Transactions:
     """Transactions of one transactional id, one at a time. Not thread-safe; of no use after any error but an abort."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  what one producer is made of
         self,
         client: Settings,
         transactional_id: str,
         *,
         timeout: float,
         max_message_bytes: int,
+        clock: Clock,
         producer: ProducerFactory = REAL_PRODUCER,
     ) -> None:
         self._timeout = timeout
+        self._clock = clock
         self._log = _CoordinatorLog()
         self._state_offsets: list[int] = []
         self._failures: list[KafkaError] = []
@@ -134,9 +136,9 @@ class Transactions:
             try:
                 self._producer.produce(topic, value, key, partition, on_delivery=delivered, headers=headers)
             except BufferError as full:
-                deadline = deadline or time.monotonic() + self._timeout
+                deadline = deadline or self._clock.monotonic() + self._timeout
                 self._producer.poll(0.05)
-                if self._failures or time.monotonic() > deadline:
+                if self._failures or self._clock.monotonic() > deadline:
                     raise KafkaException(KafkaError(KafkaError._QUEUE_FULL, "the queue does not drain")) from full  # noqa: SLF001
             else:
                 return

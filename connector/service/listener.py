@@ -6,7 +6,6 @@ What a peer does wrong is counted and costs no log line; what goes wrong in the 
 import logging
 import socket
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable
 from typing import Any, Final
@@ -20,6 +19,7 @@ from waitress.task import ThreadedTaskDispatcher
 from waitress.utilities import BadRequest, Error
 
 from connector import logs
+from connector.clock import Clock
 from connector.errors import SCARCE, starting_threads
 
 REQUEST_SECONDS: Final = 10.0
@@ -52,8 +52,9 @@ class Listener:
     """
 
     def __init__(
-        self, application: Any, listening: socket.socket, body_bytes: int, refused: Callable[[str], None]
+        self, application: Any, listening: socket.socket, body_bytes: int, clock: Clock, refused: Callable[[str], None]
     ) -> None:
+        self._clock = clock
         self._log = logs.get("server")
         self._sockets: dict[int, Any] = {}
         self._lanes = {path: _lane() for path in _LANES}
@@ -79,7 +80,7 @@ class Listener:
             bind_socket=False,
             sockinfo=(listening.family, listening.type, listening.proto, listening.getsockname()),
         )
-        self._door.lanes, self._door.refused = self._lanes, refused
+        self._door.lanes, self._door.clock, self._door.refused = self._lanes, clock, refused
         self.port = int(self._door.effective_port)
         self._thread = threading.Thread(target=self._run, name="server", daemon=True)
 
@@ -116,7 +117,7 @@ class Listener:
                     wasyncore.close_all(self._sockets, ignore_all=True)
                     raise
                 self._door.drop_all()
-                time.sleep(0.1 * failures)
+                self._clock.wait(0.1 * failures)
 
 
 class _Busy(Error):  # type: ignore[misc]  # untyped
@@ -134,7 +135,7 @@ class _Channel(HTTPChannel):  # type: ignore[misc]  # untyped
 
     def received(self, data: bytes) -> bool:
         if self.request is None:
-            self.since = time.monotonic()
+            self.since = self.server.clock.monotonic()
         self.heard = True
         try:
             return bool(super().received(data))
@@ -154,7 +155,7 @@ class _Channel(HTTPChannel):  # type: ignore[misc]  # untyped
 
     def service(self) -> None:
         super().service()
-        self.since = time.monotonic()
+        self.since = self.server.clock.monotonic()
 
     @property
     def unfinished(self) -> bool:
@@ -180,12 +181,13 @@ class _Door(TcpWSGIServer):  # type: ignore[misc]  # untyped
     logger = _SILENT
     channel_class = _Channel
     lanes: dict[str, ThreadedTaskDispatcher]
+    clock: Clock
     refused: Callable[[str], None]
     _full_until = 0.0
     _looked_at = 0.0
 
     def readable(self) -> bool:
-        return self.accepting and time.monotonic() >= self._full_until
+        return self.accepting and self.clock.monotonic() >= self._full_until
 
     def handle_accept(self) -> None:
         try:
@@ -193,14 +195,14 @@ class _Door(TcpWSGIServer):  # type: ignore[misc]  # untyped
         except OSError as error:
             if error.errno in SCARCE and not self._make_room():
                 # Else the loop would spin: the connection stays in the queue.
-                self._full_until = time.monotonic() + _PAUSE
+                self._full_until = self.clock.monotonic() + _PAUSE
             return
         try:
             if not self._admit(address[0]):
                 connection.close()
                 return
             self.set_socket_options(connection)
-            _Channel(self, connection, address, self.adj, map=self._map).since = time.monotonic()
+            _Channel(self, connection, address, self.adj, map=self._map).since = self.clock.monotonic()
         except OSError:
             # It has been reset in the meantime.
             connection.close()
@@ -218,7 +220,7 @@ class _Door(TcpWSGIServer):  # type: ignore[misc]  # untyped
 
     def look_around(self) -> None:
         """Close what is overdue, once a second."""
-        now = time.monotonic()
+        now = self.clock.monotonic()
         if now - self._looked_at < _TURN:
             return
         self._looked_at = now
@@ -235,7 +237,7 @@ class _Door(TcpWSGIServer):  # type: ignore[misc]  # untyped
     def handle_error(self) -> None:
         """Go on: closing the port, as is usual, would leave the process without one."""
         logs.get("server").error("accepting a connection has failed", exc_info=True)
-        self._full_until = time.monotonic() + _PAUSE
+        self._full_until = self.clock.monotonic() + _PAUSE
 
     def maintenance(self, now: float) -> None:
         """Leave it to `look_around`."""

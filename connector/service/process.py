@@ -4,11 +4,11 @@ import gc
 import os
 import signal
 import threading
-import time
 from collections.abc import Mapping, Sequence
 from typing import Final, Protocol
 
 from connector import __version__, limits, logs, wiring
+from connector.clock import Clock
 from connector.cms.webhook import Handled
 from connector.config.settings import Config
 from connector.errors import ConfigError, ConnectorError, InternalFailure, StreamStopped, Unreachable, starting_threads
@@ -55,7 +55,10 @@ class Service:
     process; its end (SIGHUP) is then the process's, and asks for a reload otherwise. Raises `ConfigError`.
     """
 
-    def __init__(self, session: Session, *, once: bool, give_up_after: float, terminal: bool = False) -> None:
+    def __init__(
+        self, session: Session, clock: Clock, *, once: bool, give_up_after: float, terminal: bool = False
+    ) -> None:
+        self._clock = clock
         self._session = session
         self._config = session.config()
         self._next: Config | None = None
@@ -76,13 +79,15 @@ class Service:
         self._error: Exception | None = None
 
     def _supervise(self, config: Config) -> Supervisor:
-        self._streams = wiring.streams(config)
+        self._streams = wiring.streams(config, self._clock)
         name = peers.client_id(wiring.signature(self._streams))
         self._client = {"client.id": name, **config.kafka.properties()}
         owner = self._client["client.id"]
         mask = self._session.mask
         plans = [stream.spec(owner=owner, mask=mask) for stream in self._streams]
-        supervisor = Supervisor(plans, self._client, config.kafka.prefix, self._metrics, once=self._once, mask=mask)
+        supervisor = Supervisor(
+            plans, self._client, config.kafka.prefix, self._metrics, clock=self._clock, once=self._once, mask=mask
+        )
         supervisor.give_up_after = self._give_up_after
         return supervisor
 
@@ -160,7 +165,7 @@ class Service:
     def _follow(self) -> bool:
         """Follow the streams of the present configuration; return whether there is another one to go on with."""
         # Its errors say why there is no connection; and nothing has begun that a signal would have to wait for.
-        Cluster(self._client, timeout=self._patience).topics()
+        Cluster(self._client, timeout=self._patience, clock=self._clock).topics()
         self._begun = True
         wake_ups = webhook_relay.spec(self._config.kafka.prefix, self._config.kafka.replication_factor)
         self._outcome = self._supervisor.run((each.layout.state_spec() for each in self._streams), wake_ups)
@@ -190,7 +195,7 @@ class Service:
         listen = self._config.server
         if listen and not self._once:
             self._server = Server(
-                listen.site(), self, self._render, CONTENT_TYPE, refused=self._metrics.refused
+                listen.site(), self, self._render, CONTENT_TYPE, self._clock, refused=self._metrics.refused
             ).start()
             logs.get("server").info("listening", host=listen.host, port=self._server.port)
 
@@ -213,8 +218,8 @@ class Service:
         if self._received:
             # Safe at any instruction: an open transaction is never visible, and the next owner's fence aborts it.
             os._exit(_BY_SIGNAL + number)
-        self._received, self._received_at = number, time.monotonic()
+        self._received, self._received_at = number, self._clock.monotonic()
         self._supervisor.stop()
 
     def _overdue(self) -> bool:
-        return bool(self._received) and (not self._begun or time.monotonic() - self._received_at > _FAREWELL)
+        return bool(self._received) and (not self._begun or self._clock.monotonic() - self._received_at > _FAREWELL)

@@ -14,6 +14,7 @@ from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Request, Response
 
 from connector import logs
+from connector.clock import Clock
 from connector.cms.webhook import Handled
 from connector.config.site import Site
 from connector.errors import ConfigError
@@ -76,16 +77,18 @@ class Server:
     `refused` is told why a peer got no proper answer: one of the metrics' `REFUSALS`.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  what answers, and who is told
         self,
         site: Site,
         source: StatusSource,
         metrics: Callable[[], bytes],
         content_type: str,
+        clock: Clock,
         *,
         refused: Callable[[str], None] = lambda _reason: None,
     ) -> None:
         self._address = (site.host, site.port)
+        self._clock = clock
         self._refused = refused
         self._application = _Application(site, source, metrics, content_type, refused)
         self._listener: Listener | None = None
@@ -111,7 +114,7 @@ class Server:
         except OSError as error:
             hint = "choose another address as server.listen, or stop what listens there"
             raise ConfigError(f"server.listen: cannot open {host}:{port}: {error.strerror}", hint=hint) from error
-        self._listener = Listener(self._application, listening, BODY_BYTES, self._refused)
+        self._listener = Listener(self._application, listening, BODY_BYTES, self._clock, self._refused)
         self._listener.start()
         return self
 

@@ -4,13 +4,13 @@ It looks after its threads: a stream's that ends is started again, and without o
 """
 
 import threading
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, Literal
 
 import msgspec
 
 from connector import logs
+from connector.clock import Clock, now_ms
 from connector.cms.webhook import Handled, Refused, WakeUp
 from connector.errors import BrokerFatal, ConnectorError, InternalFailure, LocalTrouble
 from connector.kafka import webhook_relay
@@ -24,7 +24,7 @@ from connector.service.metrics import Metrics
 from connector.service.webhook_calls import Calls
 from connector.stream.follower import Follower
 from connector.stream.spec import Plan
-from connector.stream.status import HALTED, StreamState, StreamStatus, now_ms
+from connector.stream.status import HALTED, StreamState, StreamStatus
 
 _ANOTHERS: Final = "another process owns the stream", "contentwire status says which: stop it, or let it do the work"
 Outcome = Literal["current", "stopped", "unreachable", "interrupted"]
@@ -45,10 +45,12 @@ class Supervisor:
         prefix: str,
         metrics: Metrics,
         *,
+        clock: Clock,
         once: bool = False,
         mask: Callable[[str], str] = str,
     ) -> None:
         self._mask = mask
+        self._clock = clock
         self._plans: Mapping[str, Plan] = {plan.connection: plan for plan in plans}
         self._by_topic = {plan.state_topic: plan for plan in self._plans.values()}
         self._client = client
@@ -60,16 +62,16 @@ class Supervisor:
         self._followers: dict[str, Follower] = {}
         self._revivals: dict[str, _Revival] = {}
         self._link: Link | None = None
-        self._calls = Calls()
+        self._calls = Calls(clock)
         self._handover: Handover | None = None
         self._stop = threading.Event()
-        self._turned_at = self._waited_since = time.monotonic()
+        self._turned_at = self._waited_since = self._clock.monotonic()
         self._gave_up = False
         self._fatal: ConnectorError | None = None
         self.give_up_after = 60.0
         self.concluded: Sequence[StreamStatus] = ()
         self._waiting: StreamState = "connecting"
-        self._waiting_since_ms = now_ms()
+        self._waiting_since_ms = now_ms(self._clock)
         metrics.born(self._plans)
 
     def run(self, specs: Iterable[TopicSpec], wake_ups: TopicSpec | None = None) -> Outcome:
@@ -79,14 +81,21 @@ class Supervisor:
         webhook calls are handed on; where it cannot be had, none are. Raises `BrokerUnavailable` or
         `BrokerFatal` if the group cannot be joined.
         """
-        topics = Topics(self._client)
+        topics = Topics(self._client, self._clock)
         for spec in specs:
             topics.ensure(spec)
-        self._waiting, self._waiting_since_ms = "standby", now_ms()
-        membership = Membership(self._client, self._group, self._by_topic, self, failed=self._membership_failed)
+        self._waiting, self._waiting_since_ms = "standby", now_ms(self._clock)
+        membership = Membership(
+            self._client, self._group, self._by_topic, self, clock=self._clock, failed=self._membership_failed
+        )
         handed = self._open_handover(topics, wake_ups)
         self._link = Link(
-            self._client, min(self._by_topic), changed=self._link_changed, wake_ups=handed, heard=self._heard
+            self._client,
+            min(self._by_topic),
+            clock=self._clock,
+            changed=self._link_changed,
+            wake_ups=handed,
+            heard=self._heard,
         )
         self._link.start()
         membership.start()
@@ -139,7 +148,7 @@ class Supervisor:
 
     def lags(self) -> Mapping[str, float]:
         """Return how many seconds ago each stream of this process was current last, by connection."""
-        now = time.time()
+        now = self._clock.wall()
         return {follower.plan.connection: now - follower.current_at for follower in self._owned()}
 
     def dead(self) -> Sequence[str]:
@@ -154,7 +163,7 @@ class Supervisor:
 
     def seconds_since_turn(self) -> float:
         """Return how long ago the supervisor's loop last turned."""
-        return time.monotonic() - self._turned_at
+        return self._clock.monotonic() - self._turned_at
 
     def wake(
         self, connection: str, headers: Mapping[str, str], method: str, paths: Sequence[str], body: bytes
@@ -166,7 +175,7 @@ class Supervisor:
         plan = self._plans.get(connection)
         if plan is None:
             return None
-        found = [plan.vendor.wake_up(headers, method, path, body, time.time()) for path in paths]
+        found = [plan.vendor.wake_up(headers, method, path, body, self._clock.wall()) for path in paths]
         call = next((each for each in found if isinstance(each, WakeUp)), None)
         handled = self._refuse(connection, found[0], paths) if call is None else self._pass_on(connection, call)
         self._metrics.webhook(connection, handled.outcome)
@@ -267,8 +276,8 @@ class Supervisor:
                 )
 
     def _wait(self, membership: Membership, link: Link) -> None:
-        while not (self._stop.wait(_TURN) or self._fatal or self._all_done()):
-            self._turned_at = time.monotonic()
+        while not (self._clock.wait(_TURN, self._stop) or self._fatal or self._all_done()):
+            self._turned_at = self._clock.monotonic()
             for name, thread in (("membership", membership), ("kafka-link", link)):
                 if not thread.alive:
                     self._fatal = InternalFailure(
@@ -278,7 +287,7 @@ class Supervisor:
 
     def _revive(self) -> None:
         """Start streams again whose thread has ended, each after a pause that grows while that goes on."""
-        now = time.monotonic()
+        now = self._clock.monotonic()
         for follower in [each for each in self._owned() if each.ended]:
             name = follower.plan.connection
             revival = self._revivals.setdefault(name, _Revival())
@@ -301,9 +310,9 @@ class Supervisor:
             working = [follower for follower in self._followers.values() if not follower.outcome]
             missing = len(self._plans) - len(self._followers)
         if working or not missing:
-            self._waited_since = time.monotonic()
+            self._waited_since = self._clock.monotonic()
         # Streams that others own may yet come to us, but not for ever.
-        self._gave_up = missing > 0 and time.monotonic() - self._waited_since > self.give_up_after
+        self._gave_up = missing > 0 and self._clock.monotonic() - self._waited_since > self.give_up_after
         return not working and (not missing or self._gave_up)
 
     def _outcome(self) -> Outcome:
@@ -327,12 +336,12 @@ class Supervisor:
             self._log.warning("ownership is uncertain", message=str(error), hint=error.hint)
 
     def _release(self, followers: Iterable[Follower], timeout: float) -> None:
-        deadline = time.monotonic() + timeout
+        deadline = self._clock.monotonic() + timeout
         followers = list(followers)
         for follower in followers:
             follower.stop()
         for follower in followers:
-            if not follower.join(max(deadline - time.monotonic(), 0.0)):
+            if not follower.join(max(deadline - self._clock.monotonic(), 0.0)):
                 self._log.info(
                     "a stream is left in the middle of its work: its next owner fences it, and nothing is lost",
                     connection=follower.plan.connection,

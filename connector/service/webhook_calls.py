@@ -1,8 +1,9 @@
 """What is remembered of webhook calls: which were accepted, so that each is once, and of which a refusal was told."""
 
 import threading
-import time
 from typing import Final
+
+from connector.clock import Clock
 
 _REMEMBERED: Final = 120.0  # seconds; a signature is good for less
 _MOST: Final = 10_000
@@ -12,14 +13,15 @@ _TOLD_AGAIN: Final = 60.0
 class Calls:
     """The memory of one process. Safe from any thread; bounded, whatever comes."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
         self._lock = threading.Lock()
         self._seen: dict[str, float] = {}
         self._told: dict[tuple[str, str], float] = {}
 
     def first(self, once: str) -> bool:
         """Return whether a call is seen for the first time."""
-        now = time.monotonic()
+        now = self._clock.monotonic()
         with self._lock:
             while self._seen and (len(self._seen) >= _MOST or now - next(iter(self._seen.values())) > _REMEMBERED):
                 del self._seen[next(iter(self._seen))]
@@ -35,7 +37,7 @@ class Calls:
 
     def tell(self, connection: str, reason: str) -> bool:
         """Return whether a refusal is worth a line: one a minute for each connection and reason."""
-        now = time.monotonic()
+        now = self._clock.monotonic()
         with self._lock:
             if now - self._told.get((connection, reason), -_TOLD_AGAIN) < _TOLD_AGAIN:
                 return False

@@ -1,9 +1,7 @@
 """Follows one owned stream in a thread: the only place that repeats its work, re-snapshots, relinquishes and stops."""
 
 import math
-import random
 import threading
-import time
 from contextlib import suppress
 from functools import partial
 from typing import Final, Literal
@@ -48,7 +46,8 @@ class Follower:
     def __init__(self, plan: Plan, metrics: Observer, *, once: bool = False, give_up_after: float = 0.0) -> None:
         self.plan = plan
         self.outcome: Literal["", "current", "stopped", "unreachable"] = ""
-        self.current_at = time.time()
+        self._clock = plan.clock
+        self.current_at = self._clock.wall()
         self._metrics = metrics
         self._once = once
         self._give_up_after = give_up_after
@@ -56,9 +55,9 @@ class Follower:
         self._reported = ""
         self._stop = threading.Event()
         self._parts: Parts | None = None
-        self._schedule = Schedule(plan.pace, time.monotonic)
+        self._schedule = Schedule(plan.pace, self._clock)
         self._waiting = Waiting(plan, self._schedule, self._stop)
-        self._retries = Retries(plan.pace, time.monotonic, random.uniform)
+        self._retries = Retries(plan.pace, self._clock)
         self._thread = threading.Thread(target=self._run, name=f"stream-{plan.connection}", daemon=True)
         self._standing = Standing(plan)
         self._halted = self._passing = self._recovered = False
@@ -133,7 +132,7 @@ class Follower:
         self._parts = self.plan.open(self._stop, Hooks(observed, self._committed))
         self._waiting.parts = self._parts
         self._standing.of(self._parts)
-        self._runner = Runner(self._parts.source, self._parts.publisher, self.plan.bounds)
+        self._runner = Runner(self._parts.source, self._parts.publisher, self.plan.bounds, self._clock)
 
     def _close(self) -> None:
         parts, self._parts, self._waiting.parts = self._parts, None, None
@@ -204,7 +203,7 @@ class Follower:
             self._arrived()
 
     def _arrived(self) -> None:
-        self.current_at = time.time()
+        self.current_at = self._clock.wall()
         self._publisher.say()
         if self._once:
             self.outcome = "current"
@@ -257,7 +256,7 @@ class Follower:
         log(_WHAT_FOLLOWS[error.remedy], error=type(error).__name__, message=str(error), **hint)
 
     def _retry(self, error: ConnectorError) -> None:
-        if self._once and time.monotonic() - self._retries.well_at > self._give_up_after:
+        if self._once and self._retries.since_well > self._give_up_after:
             self._standing.tell(state_of(error), str(error), error.hint)
             self.outcome = "unreachable"
             return
@@ -347,7 +346,7 @@ class Follower:
             self._publisher.say()
         seconds = min(self._retries.pause(error.retry_after if isinstance(error, Unreachable) else None), longest)
         if self._once:
-            seconds = min(seconds, max(self._retries.well_at + self._give_up_after - time.monotonic(), 0.0) + _A_MOMENT)
+            seconds = min(seconds, max(self._give_up_after - self._retries.since_well, 0.0) + _A_MOMENT)
         self._waiting.out(seconds)
 
     def _well(self) -> None:
@@ -368,7 +367,7 @@ class Follower:
 
     def _committed(self, batch: Batch, seconds: float) -> None:
         """Note a commit: where a pass has led to it, there was progress, which resets the pauses."""
-        connection, now, tally = self.plan.connection, time.time(), batch.tally
+        connection, now, tally = self.plan.connection, self._clock.wall(), batch.tally
         self._metrics.batch(connection, tally, seconds, now)
         self._metrics.index_size(connection, len(self._publisher.index))
         self._log.info("committed", events=tally.ops.total(), sequence=batch.checkpoint.progress.sequence)

@@ -1,11 +1,11 @@
 """Publishes the pages of one stream: assembles batches, has each committed, and only then believes it."""
 
-import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol
 
 import msgspec
 
+from connector.clock import Clock
 from connector.errors import MalformedItem
 from connector.events.assembler import Assembler
 from connector.events.destination import Place, Routes, unopened
@@ -82,12 +82,13 @@ class Publisher:
     the owner has said stays as it is.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  what is beyond the store are keywords
         self,
         store: Store,
         assembler: Assembler,
         *,
         initial: Checkpoint,
+        clock: Clock,
         committed: Callable[[Batch, float], None] = lambda _batch, _seconds: None,
         owner: str = "",
     ) -> None:
@@ -98,6 +99,7 @@ class Publisher:
         self._store = store
         self._assembler = assembler
         self._initial = initial
+        self._clock = clock
         self._committed = committed
         self._checkpoint: Checkpoint | None = None
 
@@ -210,14 +212,14 @@ class Publisher:
     def _commit(self, batch: Batch) -> None:
         # Until the commit has returned only `recover` knows where the stream stands.
         checkpoint, self._checkpoint = self._checkpoint, None
-        begun_at = time.monotonic()
+        begun_at = self._clock.monotonic()
         letters = self.report.dead_letters + batch.tally.dead_letters.total()
         report = msgspec.structs.replace(self.report, dead_letters=letters)
         self._store.commit(self._with_report(batch, report))
         self.index.commit()
         self._checkpoint = checkpoint
         self._said = self.report = report
-        self._committed(batch, time.monotonic() - begun_at)
+        self._committed(batch, self._clock.monotonic() - begun_at)
 
     def _with_report(self, batch: Batch, report: OwnerReport) -> Batch:
         if not self._owner:

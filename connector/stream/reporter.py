@@ -1,9 +1,8 @@
 """What a follower says of its stream: to its process as a `StreamStatus`, and in the state topic to everybody else."""
 
-import time
-
 import msgspec
 
+from connector.clock import now_ms
 from connector.errors import (
     BrokerUnavailable,
     ConnectorError,
@@ -14,7 +13,7 @@ from connector.errors import (
 )
 from connector.model.checkpoint import Checkpoint
 from connector.stream.spec import Parts, Plan
-from connector.stream.status import StreamState, StreamStatus, now_ms
+from connector.stream.status import StreamState, StreamStatus
 
 
 class Standing:
@@ -24,7 +23,11 @@ class Standing:
         self._plan = plan
         self._parts: Parts | None = None
         self._status = StreamStatus(
-            connection=plan.connection, vendor=plan.vendor.name, state="recovering", owned=True, since_ms=now_ms()
+            connection=plan.connection,
+            vendor=plan.vendor.name,
+            state="recovering",
+            owned=True,
+            since_ms=now_ms(plan.clock),
         )
 
     @property
@@ -32,13 +35,13 @@ class Standing:
         """What is known of the stream now; a request that takes too long shows before it has failed."""
         status, parts = self._status, self._parts
         since = parts.source.waiting_since if parts else None
-        taken = 0.0 if since is None else time.monotonic() - since
+        taken = 0.0 if since is None else self._plan.clock.monotonic() - since
         if status.state != "running" or taken < self._plan.pace.overdue:
             return status
         return msgspec.structs.replace(
             status,
             state="retrying",
-            since_ms=now_ms() - round(taken * 1000),
+            since_ms=now_ms(self._plan.clock) - round(taken * 1000),
             error=f"a request to {self._plan.vendor.base_url} is overdue",
             hint="it will be given up in time and tried again: check the network and the vendor's status page",
         )
@@ -50,7 +53,7 @@ class Standing:
     def tell(self, state: StreamState, error: str = "", hint: str = "") -> None:
         """Say in which state the stream is; the next transaction carries it into the state topic."""
         error, hint = self._plan.mask(error), self._plan.mask(hint)
-        since_ms = self._status.since_ms if state == self._status.state else now_ms()
+        since_ms = self._status.since_ms if state == self._status.state else now_ms(self._plan.clock)
         self._status = msgspec.structs.replace(self._status, state=state, error=error, hint=hint, since_ms=since_ms)
         if self._parts:
             publisher = self._parts.publisher

@@ -1,8 +1,8 @@
 """What went wrong since a stream was last well: how often, for how long, and how long to wait now. Never waits."""
 
-from collections.abc import Callable
 from typing import Final
 
+from connector.clock import Clock
 from connector.errors import ConnectorError, WalkStarved
 from connector.stream.spec import Pace
 
@@ -13,13 +13,12 @@ _REFUSALS: Final = 3  # vendors refuse good cursors now and then; a snapshot is 
 
 
 class Retries:
-    """Counts for one stream. Seconds are on the monotonic clock; `uniform` draws the jitter."""
+    """Counts for one stream. Points in time are on the monotonic clock."""
 
-    def __init__(self, pace: Pace, monotonic: Callable[[], float], uniform: Callable[[float, float], float]) -> None:
-        self.well_at = monotonic()
+    def __init__(self, pace: Pace, clock: Clock) -> None:
+        self._well_at = clock.monotonic()
         self._pace = pace
-        self._monotonic = monotonic
-        self._uniform = uniform
+        self._clock = clock
         self._walks = 0
         self._refusals = 0
         self._failures = 0
@@ -27,19 +26,24 @@ class Retries:
         self._doubted_at: float | None = None
 
     @property
+    def since_well(self) -> float:
+        """How many seconds ago something worked last."""
+        return self._clock.monotonic() - self._well_at
+
+    @property
     def lasting(self) -> float:
         """For how many seconds something has been wrong; 0 where nothing is."""
-        return 0.0 if self._troubled_at is None else self._monotonic() - self._troubled_at
+        return 0.0 if self._troubled_at is None else self._clock.monotonic() - self._troubled_at
 
     def troubled(self) -> None:
         """Note that something is wrong."""
         if self._troubled_at is None:
-            self._troubled_at = self._monotonic()
+            self._troubled_at = self._clock.monotonic()
 
     def reset(self) -> float:
         """Note that something works again; return for how many seconds nothing did."""
         lasted = self.lasting
-        self.well_at = self._monotonic()
+        self._well_at = self._clock.monotonic()
         self._failures = 0
         self._troubled_at = self._doubted_at = None
         return lasted
@@ -48,11 +52,11 @@ class Retries:
         """Return how long to wait after one more failure: as long as told, else full jitter below a growing cap."""
         cap = min(self._pace.longest_pause, self._pace.first_pause * 2.0**self._failures)
         self._failures = min(self._failures + 1, _DOUBLINGS)
-        return self._uniform(0, cap) if told is None else min(told, _LONGEST_TOLD)
+        return self._clock.jitter(cap) if told is None else min(told, _LONGEST_TOLD)
 
     def doubtful(self, seconds: float) -> bool:
         """Return whether a refusal is still to be doubted: for `seconds` from the first one on."""
-        now = self._monotonic()
+        now = self._clock.monotonic()
         if self._doubted_at is None:
             self._doubted_at = now
         return now - self._doubted_at < seconds

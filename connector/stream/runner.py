@@ -1,12 +1,12 @@
 """One stream: pages in, transactions out. The whole flow is `pass_once`; nothing here retries."""
 
-import time
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from itertools import chain
 
 import msgspec
 
+from connector.clock import Clock
 from connector.cms.source import Source, Unopened
 from connector.cms.spool import Spool
 from connector.model.checkpoint import Position
@@ -27,10 +27,11 @@ class Bounds(msgspec.Struct, frozen=True):
 class Runner:
     """Follows one stream. Errors go to the caller, who decides by their remedy."""
 
-    def __init__(self, source: Source | Unopened, publisher: Publisher, bounds: Bounds) -> None:
+    def __init__(self, source: Source | Unopened, publisher: Publisher, bounds: Bounds, clock: Clock) -> None:
         self._source = source
         self._publisher = publisher
         self._bounds = bounds
+        self._clock = clock
 
     def pass_once(self) -> bool:
         """Do the next part of the stream's work: one walk, or one reconciliation. Return whether the stream is current.
@@ -52,7 +53,7 @@ class Runner:
             if position.phase == "snapshot":
                 for page in walk:
                     # Encoded page by page while the next one comes; the transaction opens after the last of them.
-                    self._publisher.publish(_fill(chain([page], walk), self._bounds))
+                    self._publisher.publish(self._fill(chain([page], walk)))
             else:
                 self._follow(walk, position)
         return position.phase == "streaming"
@@ -66,14 +67,13 @@ class Runner:
                     for sorted_page in spool.pages(start, page.position, items=bounds.items, size=bounds.size):
                         self._publisher.publish([sorted_page])
 
-
-def _fill(walk: Iterable[SyncPage], bounds: Bounds) -> Iterator[SyncPage]:
-    """Yield whole pages until they fill a transaction."""
-    items = size = 0
-    deadline = time.monotonic() + bounds.interval
-    for page in walk:
-        yield page
-        items += len(page.changes)
-        size += sum(len(change.raw) for change in page.changes)
-        if items >= bounds.items or size >= bounds.size or time.monotonic() >= deadline:
-            return
+    def _fill(self, walk: Iterable[SyncPage]) -> Iterator[SyncPage]:
+        """Yield whole pages until they fill a transaction."""
+        bounds, items, size = self._bounds, 0, 0
+        deadline = self._clock.monotonic() + bounds.interval
+        for page in walk:
+            yield page
+            items += len(page.changes)
+            size += sum(len(change.raw) for change in page.changes)
+            if items >= bounds.items or size >= bounds.size or self._clock.monotonic() >= deadline:
+                return

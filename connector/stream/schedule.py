@@ -1,22 +1,23 @@
 """When an owned stream asks the CMS next: after its interval, and a few times in the wake of a webhook call.
 
-Safe from any thread; the clock is a parameter.
+Safe from any thread.
 """
 
 import math
 import threading
 from collections.abc import Callable, Collection
 
+from connector.clock import Clock
 from connector.stream.spec import Pace
 
 
 class Schedule:
     """Wake-up calls of one stream. `woken` is set when somebody wants the stream to look at its schedule again."""
 
-    def __init__(self, pace: Pace, monotonic: Callable[[], float]) -> None:
+    def __init__(self, pace: Pace, clock: Clock) -> None:
         self.woken = threading.Event()
         self._pace = pace
-        self._monotonic = monotonic
+        self._clock = clock
         self._wake_ups: list[float] = []
         self._announced: str | None = None
         self._polled_at = -math.inf
@@ -26,7 +27,7 @@ class Schedule:
 
         However many calls come, two polls that they ask for are `wake_spacing` seconds apart.
         """
-        begin = max(self._monotonic(), self._polled_at + self._pace.wake_spacing)
+        begin = max(self._clock.monotonic(), self._polled_at + self._pace.wake_spacing)
         self._announced = announced
         self._wake_ups = [begin + delay for delay in self._pace.wake_ups]
         self.woken.set()
@@ -38,8 +39,8 @@ class Schedule:
 
     def next_poll(self, due: float) -> float:
         """Return when to poll, on the monotonic clock, if nothing but the interval asks for it at `due`."""
-        while self._wake_ups and self._wake_ups[0] <= self._monotonic():
+        while self._wake_ups and self._wake_ups[0] <= self._clock.monotonic():
             self._wake_ups.pop(0)
-            self._polled_at = self._monotonic()
+            self._polled_at = self._clock.monotonic()
             due = 0.0
         return min([due, *self._wake_ups[:1]])

@@ -6,6 +6,7 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
+from connector.clock import Clock
 from connector.cms.source import Source, Unopened
 from connector.cms.vendor import Vendor
 from connector.events.record import Batch
@@ -70,6 +71,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
     connection: str
     vendor: Vendor
+    clock: Clock
     state_topic: str
     fingerprint: str
     open: Callable[[threading.Event, Hooks], Parts]

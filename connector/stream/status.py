@@ -1,6 +1,5 @@
 """What one process knows about its streams, as shown by the status page, the metrics and the command line."""
 
-import time
 from typing import Final, Literal, get_args
 
 import msgspec
@@ -63,8 +62,3 @@ class StreamStatus(msgspec.Struct, frozen=True, kw_only=True):
         if self.state in UNREADY:
             return False
         return not self.owned or self.committed_at_ms is not None or self.phase == "streaming"
-
-
-def now_ms() -> int:
-    """Return the time as statuses carry it: milliseconds since 1970."""
-    return time.time_ns() // 1_000_000

@@ -1,7 +1,6 @@
 """How an owned stream waits: for its next poll, for trouble to pass, for an operator. It looks around meanwhile."""
 
 import threading
-import time
 from contextlib import suppress
 
 from connector.errors import ConnectorError, Fenced
@@ -16,38 +15,41 @@ class Waiting:
     def __init__(self, plan: Plan, schedule: Schedule, stop: threading.Event) -> None:
         self.parts: Parts | None = None
         self._plan = plan
+        self._clock = plan.clock
         self._schedule = schedule
         self._stop = stop
         self._try_now = threading.Event()
-        self._looked_at = time.monotonic()
+        self._looked_at = self._clock.monotonic()
 
     def until_due(self, seconds: float) -> None:
         """Wait for the next poll; meanwhile look for other commits to our state, and refresh the checkpoint in time.
 
         Raises `Fenced` where the stream is to be recovered, and what looking and committing raise.
         """
-        due = time.monotonic() + seconds
-        while not self._stop.is_set() and (left := self._schedule.next_poll(due) - time.monotonic()) > 0:
-            self._schedule.woken.wait(min(left, self._plan.pace.look_again))
+        due = self._clock.monotonic() + seconds
+        while not self._stop.is_set() and (left := self._schedule.next_poll(due) - self._clock.monotonic()) > 0:
+            self._clock.wait(min(left, self._plan.pace.look_again), self._schedule.woken)
             self._schedule.woken.clear()
             self._attend()
 
     def out(self, seconds: float) -> None:
         """Wait so long, whoever calls; raises as `until_due` does."""
-        due = time.monotonic() + seconds
-        while not self._stop.is_set() and (left := due - time.monotonic()) > 0:
-            self._stop.wait(min(left, self._plan.pace.look_again))
+        due = self._clock.monotonic() + seconds
+        while not self._stop.is_set() and (left := due - self._clock.monotonic()) > 0:
+            self._clock.wait(min(left, self._plan.pace.look_again), self._stop)
             self._attend()
 
     def until_changed(self, seconds: float | None) -> None:
         """Wait until a command has committed to the state, `try_again` is called, or so many seconds have passed."""
-        due = None if seconds is None else time.monotonic() + seconds
+        due = None if seconds is None else self._clock.monotonic() + seconds
         while not self._stop.is_set():
             # Before the first wait: a command may have come while the error was on its way.
             with suppress(ConnectorError, OSError):
                 if self.parts and self.parts.publisher.superseded():
                     break
-            if (due is not None and time.monotonic() >= due) or self._try_now.wait(self._plan.pace.look_again):
+            if due is not None and self._clock.monotonic() >= due:
+                break
+            if self._clock.wait(self._plan.pace.look_again, self._try_now):
                 break
         self._try_now.clear()
 
@@ -65,15 +67,15 @@ class Waiting:
             return
         self._look(self.parts)
         checkpoint = self.parts.publisher.checkpoint
-        if checkpoint.committed_at and time.time() - checkpoint.committed_at / 1000 >= self._plan.heartbeat:
-            forget = long_dead(self.parts.publisher.index, time.time())
+        if checkpoint.committed_at and self._clock.wall() - checkpoint.committed_at / 1000 >= self._plan.heartbeat:
+            forget = long_dead(self.parts.publisher.index, self._clock.wall())
             self.parts.publisher.commit_checkpoint(checkpoint, forget=forget)
 
     def _look(self, parts: Parts) -> None:
         """Notice a command, which has fenced us, or a topic that changed: an idle stream would find out much later."""
-        if time.monotonic() - self._looked_at < self._plan.pace.look_again:
+        if self._clock.monotonic() - self._looked_at < self._plan.pace.look_again:
             return
-        self._looked_at = time.monotonic()
+        self._looked_at = self._clock.monotonic()
         if parts.publisher.uprooted():
             raise Fenced("a topic is not what it was: it will be examined")
         if parts.publisher.superseded():

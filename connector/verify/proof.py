@@ -3,7 +3,6 @@
 Reads only: the stream's state, its owner and the consumer group are not touched.
 """
 
-import time
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from hashlib import blake2b
@@ -12,6 +11,7 @@ from typing import Any, Final, Literal
 
 import msgspec
 
+from connector.clock import Clock
 from connector.events.codec import encode_key
 from connector.events.index import Index
 from connector.kafka.foreign_records import Foreign
@@ -102,11 +102,12 @@ class Report(msgspec.Struct, frozen=True):
 class Comparison:
     """Compares both sides, and again what differed. `shallow` believes an equal revision and clock."""
 
-    def __init__(self, delivered: Delivered, published: Published, *, shallow: bool) -> None:
+    def __init__(self, delivered: Delivered, published: Published, clock: Clock, *, shallow: bool) -> None:
         self.differences: dict[EntityKey, Difference] = {}
         self.equal: Counter[str] = Counter()
         self._delivered = delivered
         self._published = published
+        self._clock = clock
         self._shallow = shallow
 
     def look(
@@ -135,13 +136,13 @@ class Comparison:
         A key has `patience` seconds from its last change in the CMS on: so long the stream may take for its next walk.
         What never comes to rest is given up in the end.
         """
-        since = {key: (self._delivered.traces.get(key), time.monotonic()) for key in self.differences}
-        given_up_at = time.monotonic() + _STORM * patience
+        since = {key: (self._delivered.traces.get(key), self._clock.monotonic()) for key in self.differences}
+        given_up_at = self._clock.monotonic() + _STORM * patience
         while since:
-            left = min(max(at for _, at in since.values()) + patience, given_up_at) - time.monotonic()
+            left = min(max(at for _, at in since.values()) + patience, given_up_at) - self._clock.monotonic()
             if left <= 0:
                 return
-            time.sleep(min(patience / _LOOKS, left))
+            self._clock.wait(min(patience / _LOOKS, left))
             former = {key: self._published.traces.get(key) for key in since}
             yield left
             self.look(since.keys(), former)
@@ -157,7 +158,7 @@ class Comparison:
 
     def _moved(self, key: EntityKey, former: Trace | None, at: float) -> tuple[Trace | None, float]:
         now = self._delivered.traces.get(key)
-        return (now, at if now == former else time.monotonic())
+        return (now, at if now == former else self._clock.monotonic())
 
     def _difference(self, key: EntityKey, ours: Trace | None, theirs: Trace | None) -> Difference | None:
         if ours is None:
@@ -190,9 +191,9 @@ def verify(stream: ConfiguredStream, *, shallow: bool, progress: Progress) -> Re
     records = stream.published_at(stream.committed())
     source = stream.source()
     start = Position(page_size=stream.connection.settings.page_size or 100)
-    delivered = Delivered(source, stream.policy, start, progress)
+    delivered = Delivered(source, stream.policy, start, stream.clock, progress)
     published = Published(stream.policy.content_members, progress)
-    comparison = Comparison(delivered, published, shallow=shallow)
+    comparison = Comparison(delivered, published, stream.clock, shallow=shallow)
     try:
         delivered.read()
         published.take(records.events(published.go_on))

@@ -4,7 +4,6 @@ Kept are digests, never documents: about 1 KiB an entity.
 """
 
 import json
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from hashlib import blake2b
@@ -12,6 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
+from connector.clock import Clock
 from connector.cms.source import Source
 from connector.cms.spool import Spool
 from connector.errors import CheckpointRejected, PageTooLarge, SourceUnavailable, WalkBroken
@@ -52,7 +52,8 @@ class Delivered:
     Requests that fail are repeated a few times, and walks that the API breaks begin anew a few times.
     """
 
-    def __init__(self, source: Source, policy: Policy, start: Position, progress: Progress) -> None:
+    def __init__(self, source: Source, policy: Policy, start: Position, clock: Clock, progress: Progress) -> None:
+        self._clock = clock
         self.traces: dict[EntityKey, Trace] = {}
         self.unreadable: set[str] = set()
         self._removed_at: dict[EntityKey, int] = {}
@@ -115,7 +116,7 @@ class Delivered:
                 if failures > _FAILURES or wait > _LONGEST_WAIT:
                     raise
                 self._progress("waiting for the CMS, failures", failures)
-                time.sleep(wait)
+                self._clock.wait(wait)
             else:
                 return
 

@@ -20,6 +20,7 @@ import msgspec
 from confluent_kafka import Producer
 
 from connector import logs, wiring
+from connector.clock import SYSTEM
 from connector.config.load import load
 from connector.kafka import state_topic
 from connector.kafka.client import Settings
@@ -168,8 +169,8 @@ def step_around_the_read(streams: Sequence[ConfiguredStream], steps: Steps) -> N
     names = {stream.layout.state_topic: stream.name for stream in streams}
     read = state_topic.read
 
-    def stepped(client: Settings, topic: str, *args: Any) -> int:
-        return steps.around(names[topic], "read", read)(client, topic, *args)
+    def stepped(client: Settings, topic: str, *args: Any, **more: Any) -> int:
+        return steps.around(names[topic], "read", read)(client, topic, *args, **more)
 
     setattr(state_topic, "read", stepped)  # noqa: B010  an assignment to a function is a type error
 
@@ -183,7 +184,9 @@ def main(arguments: Sequence[str]) -> int:
     streams = wiring.streams(config)
     step_around_the_read(streams, steps)
     plans = [plan(stream, steps) for stream in streams]
-    supervisor = SteppingSupervisor(plans, config.kafka.properties(), config.kafka.prefix, Metrics(), once=orders.once)
+    supervisor = SteppingSupervisor(
+        plans, config.kafka.properties(), config.kafka.prefix, Metrics(), clock=SYSTEM, once=orders.once
+    )
     supervisor.steps = steps
     signal.signal(signal.SIGTERM, lambda *_: supervisor.stop())
     outcome = supervisor.run([stream.layout.state_spec() for stream in streams])

@@ -13,6 +13,7 @@ from typing import Any, Self
 import msgspec
 
 from connector import wiring
+from connector.clock import SYSTEM
 from connector.commands import simulate, takeover
 from connector.config.load import load
 from connector.config.settings import Config
@@ -161,7 +162,7 @@ class Deployment:
         config = self.config()
         streams = wiring.streams(config)
         plans = [msgspec.structs.replace(each.spec(producer=producer), pace=_PACE) for each in streams]
-        supervisor = Supervisor(plans, config.kafka.properties(), self.prefix, Metrics(), once=True)
+        supervisor = Supervisor(plans, config.kafka.properties(), self.prefix, Metrics(), clock=SYSTEM, once=True)
         supervisor.give_up_after = _PATIENCE
         return supervisor.run([stream.layout.state_spec() for stream in streams])
 

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import pytest
 from confluent_kafka import Producer
 
+from connector.clock import SYSTEM
 from connector.devservers.broker import Broker
 from connector.errors import UnknownOutcome
 from connector.kafka.layout import Layout
@@ -106,7 +107,7 @@ def test_transaction_without_a_broker_is_given_up_in_time(
     layout = Layout(prefix=prefix, connection="any")
     Topics(own_broker.client).ensure(layout.state_spec())
     client = {"bootstrap.servers": proxy.bootstrap}
-    transactions = Transactions(client, prefix, timeout=5, max_message_bytes=1_000_000)
+    transactions = Transactions(client, prefix, timeout=5, max_message_bytes=1_000_000, clock=SYSTEM)
     transactions.fence(30)
     proxy.hold(api).then(proxy.partition)
     begun_at = time.monotonic()

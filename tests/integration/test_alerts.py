@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 
+from connector.clock import SYSTEM
 from connector.cms.webhook import Handled
 from connector.config.site import Site
 from connector.service.metrics import CONTENT_TYPE, Metrics
@@ -98,7 +99,7 @@ def test_each_alert_fires(tmp_path: Path) -> None:
     # How long trouble has to last is for a person's sake; what is proven here is that it can be seen at all.
     rules.write_text(re.sub(r"for: \d+m", "for: 0s", RULES.read_text(encoding="utf-8")), encoding="utf-8")
     process = Process()
-    server = Server(Site("127.0.0.1", 0), process, process.metrics.render, CONTENT_TYPE).start()
+    server = Server(Site("127.0.0.1", 0), process, process.metrics.render, CONTENT_TYPE, SYSTEM).start()
     configuration = tmp_path / "prometheus.yml"
     configuration.write_text(
         "global: { scrape_interval: 200ms, scrape_timeout: 200ms, evaluation_interval: 200ms }\n"

@@ -14,6 +14,7 @@ import httpx
 import pytest
 
 from connector import vendors, wiring
+from connector.clock import SYSTEM
 from connector.config.load import load
 from connector.devservers.broker import Broker
 from connector.model.change import EntityKey
@@ -61,7 +62,9 @@ class Deployment:
         loaded = load(self._path, environ)
         streams = wiring.streams(loaded)
         plans = [stream.spec() for stream in streams]
-        supervisor = Supervisor(plans, loaded.kafka.properties(), loaded.kafka.prefix, Metrics(), once=True)
+        supervisor = Supervisor(
+            plans, loaded.kafka.properties(), loaded.kafka.prefix, Metrics(), clock=SYSTEM, once=True
+        )
         return supervisor.run([stream.layout.state_spec() for stream in streams])
 
     def read(self, name: str, topic: str = "changes") -> list[Seen]:

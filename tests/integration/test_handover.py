@@ -4,6 +4,7 @@ import threading
 
 from confluent_kafka import Consumer, TopicPartition
 
+from connector.clock import SYSTEM
 from connector.devservers.broker import Broker
 from connector.kafka import webhook_relay
 from connector.kafka.connectivity import Link
@@ -23,7 +24,9 @@ def test_what_one_process_writes_every_other_hears(kafka: Broker, prefix: str) -
             values.append(value)
             event.set()
 
-        return Link(client, spec.name, changed=lambda _error, _seconds: None, wake_ups=spec.name, heard=took)
+        return Link(
+            client, spec.name, clock=SYSTEM, changed=lambda _error, _seconds: None, wake_ups=spec.name, heard=took
+        )
 
     links = [listen(event, values) for event, values in heard]
     for link in links:

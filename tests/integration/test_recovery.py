@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from confluent_kafka import Producer
 
+from connector.clock import SYSTEM
 from connector.devservers.broker import Broker
 from connector.errors import BrokerUnavailable
 from connector.kafka import state_topic
@@ -115,7 +116,7 @@ def test_transaction_that_does_not_end_is_named(deployment: Deployment) -> None:
         topic = f"{deployment.prefix}.{VENDORS[0]}.state"
         end = Topics(deployment.client).end(topic, 30)
         with pytest.raises(BrokerUnavailable, match=topic) as raised:
-            state_topic.read(deployment.client, topic, range(end), lambda *_: None, 0.5)
+            state_topic.read(deployment.client, topic, range(end), lambda *_: None, 0.5, clock=SYSTEM)
         assert "kafka-transactions" in raised.value.hint
         opened.abort_transaction(30)
 

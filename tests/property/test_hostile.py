@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from connector.clock import SYSTEM
 from connector.cms.source import Source
 from connector.cms.vendor import Vendor
 from connector.cms.webhook import WakeUp
@@ -155,6 +156,7 @@ FETCH = """
 import resource, sys
 from pydantic import SecretStr
 from connector import vendors
+from connector.clock import SYSTEM
 from connector.errors import SourceUnavailable
 from connector.model.checkpoint import Position
 from connector.cms.source import Source
@@ -162,7 +164,7 @@ from connector.cms.source import Source
 vendor = vendors.find("contentful")
 url, token, space, limit = sys.argv[1:]
 settings = vendor.settings_type.model_validate({"token": SecretStr(token), "space": space, "base_url": url})
-source = Source(vendor("c", settings), max_response_bytes=int(limit))
+source = Source(vendor("c", settings), clock=SYSTEM, max_response_bytes=int(limit))
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 try:
     source.fetch(Position())
@@ -199,7 +201,7 @@ def test_the_error_of_a_hostile_answer_is_of_the_taxonomy(simulator: Simulator) 
     """A redirect, a web page and broken compression are `ConnectorError`s with a hint for whoever operates this."""
     for kind in ("redirect", "html", "truncated_gzip"):
         simulator.push_fault("contentful", Fault(kind))
-        source = Source(connect(simulator, "contentful"))
+        source = Source(connect(simulator, "contentful"), clock=SYSTEM)
         with pytest.raises(ConnectorError):
             list(source.walk(Position()))
         source.close()

@@ -15,7 +15,7 @@ import pytest
 from connector import errors
 from connector.cli import cli
 from connector.config.load import load
-from connector.events.assembler import Batch
+from connector.events.record import Batch
 from connector.model.page import Frame, SyncPage
 from connector.service.metrics import Metrics
 from connector.simulator import Simulator

@@ -5,6 +5,7 @@ from contextlib import closing
 
 import httpx
 
+from connector.clock import SYSTEM
 from connector.cms.source import Source
 from connector.events.codec import decode, unframe
 from connector.model.checkpoint import Checkpoint
@@ -37,8 +38,8 @@ def published_from(*items: bytes) -> MemoryStore:
     start = Checkpoint(stream="blog", fingerprint="f")
     stream.publisher.commit_checkpoint(start)
     network = httpx.MockTransport(lambda _request: httpx.Response(200, stream=httpx.ByteStream(body)))
-    with closing(Source(contentful(), transport=network)) as source:
-        Runner(source, stream.publisher, Bounds()).pass_once()
+    with closing(Source(contentful(), clock=SYSTEM, transport=network)) as source:
+        Runner(source, stream.publisher, Bounds(), SYSTEM).pass_once()
     return stream.store
 
 

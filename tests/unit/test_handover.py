@@ -4,6 +4,7 @@ import pytest
 
 from connector.kafka.webhook_relay import Call, read
 from connector.service.webhook_calls import Calls
+from connector.testing import ManualClock
 
 
 @pytest.mark.parametrize(
@@ -33,7 +34,7 @@ def test_a_call_is_read_as_it_was_written() -> None:
 
 def test_a_call_that_could_not_be_heeded_counts_when_it_is_repeated() -> None:
     """Its sender is told to repeat it, and may send the very same call again."""
-    calls = Calls()
+    calls = Calls(ManualClock())
     assert calls.first("signature")
     assert not calls.first("signature")
     calls.forget("signature")

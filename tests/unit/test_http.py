@@ -15,6 +15,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from connector.clock import SYSTEM
 from connector.cms.http import Transport, certificates
 from connector.cms.outbound import Outbound
 from connector.cms.source import Source
@@ -58,7 +59,7 @@ def test_a_peer_that_never_ends_is_given_up_in_time(peer: Callable[[socket.socke
     before = waiting_threads()
     with serving(peer) as port:
         url = f"http://127.0.0.1:{port}"
-        source = Source(contentful(base_url=url), timeout=0.1)
+        source = Source(contentful(base_url=url), clock=SYSTEM, timeout=0.1)
         begun = time.monotonic()
         with pytest.raises(SourceUnavailable):
             list(source.walk(START))
@@ -97,7 +98,7 @@ def test_closing_ends_what_is_under_way(peer: Callable[[socket.socket], None]) -
 
     before, threads = sockets(), waiting_threads()
     with serving(told) as port:
-        source = Source(contentful(base_url=f"http://127.0.0.1:{port}"), timeout=600)
+        source = Source(contentful(base_url=f"http://127.0.0.1:{port}"), clock=SYSTEM, timeout=600)
         walking = threading.Thread(target=walk, args=(source,))
         walking.start()
         assert asked.wait(10)
@@ -168,7 +169,7 @@ def test_a_request_under_way_can_be_seen() -> None:
         connection.sendall(OK)
 
     with serving(hold) as port:
-        source = Source(contentful(base_url=f"http://127.0.0.1:{port}"), timeout=10)
+        source = Source(contentful(base_url=f"http://127.0.0.1:{port}"), clock=SYSTEM, timeout=10)
         assert not waits(source)
         walking = threading.Thread(target=probe, args=(source,))
         walking.start()
@@ -214,7 +215,7 @@ def test_what_gateways_make_of_a_body_is_read(encoding: str, body: bytes) -> Non
         connection.sendall(headers + body)
 
     with serving(serve) as port:
-        source = Source(contentful(base_url=f"http://127.0.0.1:{port}"))
+        source = Source(contentful(base_url=f"http://127.0.0.1:{port}"), clock=SYSTEM)
         (page,) = source.walk(START)
         source.close()
     assert page.position.cursor == "t"
@@ -228,7 +229,7 @@ def test_an_error_without_a_body_is_the_error_that_it_is() -> None:
         connection.sendall(b"HTTP/1.1 401 Unauthorized\r\nContent-Encoding: gzip\r\nContent-Length: 0\r\n\r\n")
 
     with serving(refuse) as port:
-        source = Source(contentful(base_url=f"http://127.0.0.1:{port}"))
+        source = Source(contentful(base_url=f"http://127.0.0.1:{port}"), clock=SYSTEM)
         with pytest.raises(SourceRejected, match="401"):
             list(source.walk(START))
         source.close()
@@ -245,7 +246,7 @@ def test_members_are_bounded_together() -> None:
         )
 
     with serving(serve) as port:
-        source = Source(contentful(base_url=f"http://127.0.0.1:{port}"), max_response_bytes=100_000)
+        source = Source(contentful(base_url=f"http://127.0.0.1:{port}"), clock=SYSTEM, max_response_bytes=100_000)
         with pytest.raises(SourceUnavailable, match="max_response_bytes"):
             list(source.walk(START))
         source.close()
@@ -268,7 +269,7 @@ def no_descriptors() -> Iterator[None]:
 def test_what_this_machine_lacks_is_no_fault_of_the_other_side(host: str) -> None:
     """Without a free descriptor the hint is about descriptors, and a later try succeeds: source and registry."""
     with serving(early_hints) as port:
-        source = Source(contentful(base_url=f"http://{host}:{port}"), timeout=1)
+        source = Source(contentful(base_url=f"http://{host}:{port}"), clock=SYSTEM, timeout=1)
         registry = Registry(f"http://{host}:{port}", timeout=1)
         for ask in (source.probe, registry.subjects):
             with no_descriptors(), pytest.raises(LocalTrouble) as caught:
@@ -288,7 +289,7 @@ def test_a_resolver_that_fails_for_want_of_descriptors_is_told_as_that(monkeypat
         raise OSError(errno.EBUSY, os.strerror(errno.EBUSY))
 
     monkeypatch.setattr(socket, "getaddrinfo", busy)
-    source = Source(contentful(base_url="https://cms.example"), timeout=1)
+    source = Source(contentful(base_url="https://cms.example"), clock=SYSTEM, timeout=1)
     with no_descriptors(), pytest.raises(LocalTrouble, match=os.strerror(errno.EMFILE)):
         source.probe()
     source.close()

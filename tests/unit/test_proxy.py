@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import pytest
 import trustme
 
+from connector.clock import SYSTEM
 from connector.cms.outbound import Proxy
 from connector.cms.source import Source
 from connector.errors import ConnectorError, SourceUnavailable
@@ -106,7 +107,9 @@ def identity(authority: trustme.CA, name: str) -> ssl.SSLContext:
 def read(proxy: Proxy, context: ssl.SSLContext | None, *, timeout: float = 30, **settings: object) -> list[SyncPage]:
     """Return the pages of cms.example, or raise why there are none."""
     settings = {"base_url": "https://cms.example", **settings}
-    with contextlib.closing(Source(contentful(**settings), proxy=proxy, context=context, timeout=timeout)) as source:
+    with contextlib.closing(
+        Source(contentful(**settings), clock=SYSTEM, proxy=proxy, context=context, timeout=timeout)
+    ) as source:
         return list(source.walk(START))
 
 

@@ -12,7 +12,7 @@ from connector.events.state_record import CHECKPOINT_KEY
 from connector.model.change import Change, DeadLetter
 from connector.model.checkpoint import Checkpoint
 from connector.stream.publisher import Publisher
-from connector.testing import MemoryStore, fail_after_commit, fail_before_commit
+from connector.testing import ManualClock, MemoryStore, fail_after_commit, fail_before_commit
 from tests.memory import Stream
 from tests.published import Seen, events, ops, seen
 from tests.values import amended, entry_key, page, published, removed, removed_everywhere, removed_type
@@ -251,7 +251,7 @@ def test_a_recovery_that_fails_leaves_nothing_to_go_on_from() -> None:
 def test_before_the_first_recovery_the_publisher_refuses() -> None:
     """`recover` is the one way to start."""
     fresh = Stream()
-    publisher = Publisher(MemoryStore(), fresh.assembler(), initial=fresh.initial)
+    publisher = Publisher(MemoryStore(), fresh.assembler(), initial=fresh.initial, clock=ManualClock())
     assert not publisher.ready
     with pytest.raises(RuntimeError, match="recover first"):
         publisher.publish([])

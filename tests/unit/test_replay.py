@@ -1,7 +1,6 @@
 """Dead letters, read again: what is published, what stays, and that nothing newer is overwritten."""
 
 import json
-import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,7 +12,7 @@ from connector.commands import dead_letters
 from connector.commands.dead_letters import Outcome
 from connector.errors import ConnectorError
 from connector.events.policy import Policy
-from tests.memory import Stream
+from tests.memory import NOW_MS, Stream
 from tests.published import latest, ops, seen
 from tests.values import CONNECTION, amended, clock, published, removed
 
@@ -32,12 +31,12 @@ def item(entry: str, second: int | None, *, kind: str = "Entry", title: str = "t
 def letter(raw: bytes, **members: Any) -> dict[str, Any]:
     """Return the dead letter of an item, written just now in the first epoch."""
     told = {"error": "MalformedItem", "reason": "r", "item_type": "Entry", "item_id": "e1"}
-    return {"raw": raw, **told, "epoch": 1, "ts_ms": time.time_ns() // 1_000_000, **members}
+    return {"raw": raw, **told, "epoch": 1, "ts_ms": NOW_MS, **members}
 
 
 def replayed(stream: Stream, *letters: Mapping[str, Any]) -> Outcome:
     """Replay letters into a stream."""
-    return dead_letters._publish([dict(each) for each in letters], VENDOR, "f", stream.publisher)
+    return dead_letters._publish([dict(each) for each in letters], VENDOR, "f", NOW_MS / 1000, stream.publisher)
 
 
 def reasons(outcome: Outcome) -> list[str]:
@@ -103,7 +102,7 @@ def test_what_is_still_too_large_stays_and_holds_nothing_up() -> None:
     ("doubtful", "why"),
     [
         (letter(item("new", 5), epoch=0), "a later snapshot"),
-        (letter(item("new", 5), ts_ms=time.time_ns() // 1_000_000 - 8 * 86_400_000), "older than what is remembered"),
+        (letter(item("new", 5), ts_ms=NOW_MS - 8 * 86_400_000), "older than what is remembered"),
         (letter(item("e1", None)), "has no clock"),
     ],
 )

@@ -8,6 +8,7 @@ from itertools import pairwise
 import pytest
 
 from connector import vendors
+from connector.clock import SYSTEM
 from connector.cms.source import ignore
 from connector.errors import SourceUnavailable, UnknownOutcome
 from connector.model.checkpoint import Checkpoint
@@ -69,7 +70,7 @@ def session(following: Following, bounds: Bounds) -> Iterator[Session]:
     source, publisher = following.parts(stop, Hooks(ignore, lambda _batch, _seconds: None))
     with closing(source), closing(publisher):
         publisher.recover()
-        yield Session(Runner(source, publisher, bounds), publisher, stop)
+        yield Session(Runner(source, publisher, bounds, SYSTEM), publisher, stop)
 
 
 @pytest.fixture

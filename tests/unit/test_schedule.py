@@ -2,42 +2,32 @@
 
 from connector.stream.schedule import Schedule
 from connector.stream.spec import Pace
+from connector.testing import ManualClock
 
 
-class Clock:
-    """A clock that a test moves."""
-
-    def __init__(self) -> None:
-        self.now = 100.0
-
-    def __call__(self) -> float:
-        """Return the time."""
-        return self.now
-
-
-def polls(schedule: Schedule, clock: Clock, seconds: float, *, calls: bool) -> int:
+def polls(schedule: Schedule, clock: ManualClock, seconds: float, *, calls: bool) -> int:
     """Return how many polls come of so many seconds, with a call every hundredth of one."""
-    found, until = 0, clock.now + seconds
-    while clock.now < until:
+    found, until = 0, clock.monotonic() + seconds
+    while clock.monotonic() < until:
         if calls:
             schedule.wake("e1")
-        found += schedule.next_poll(1e9) <= clock.now
-        clock.now += 0.01
+        found += schedule.next_poll(1e9) <= clock.monotonic()
+        clock.wait(0.01)
     return found
 
 
 def test_a_flood_of_calls_makes_few_polls() -> None:
     """Two polls that calls ask for are apart, and the first one comes at once."""
-    clock = Clock()
+    clock = ManualClock()
     schedule = Schedule(Pace(wake_spacing=3.0, wake_ups=(0.0, 5.0)), clock)
     schedule.wake()
-    assert schedule.next_poll(1e9) <= clock.now
+    assert schedule.next_poll(1e9) <= clock.monotonic()
     assert polls(schedule, clock, 60, calls=True) <= 21
 
 
 def test_after_the_last_call_polls_end() -> None:
     """The wake-ups of the last call, and no more."""
-    clock = Clock()
+    clock = ManualClock()
     schedule = Schedule(Pace(wake_spacing=3.0, wake_ups=(0.0, 5.0)), clock)
     polls(schedule, clock, 10, calls=True)
     assert polls(schedule, clock, 60, calls=False) == 2
@@ -46,11 +36,11 @@ def test_after_the_last_call_polls_end() -> None:
 
 def test_the_announced_change_ends_the_polls() -> None:
     """What was waited for is published."""
-    clock = Clock()
+    clock = ManualClock()
     schedule = Schedule(Pace(wake_ups=(0.0, 5.0, 20.0)), clock)
     schedule.wake("e1")
-    assert schedule.next_poll(1e9) <= clock.now
+    assert schedule.next_poll(1e9) <= clock.monotonic()
     schedule.published(lambda: ["other"])
-    assert schedule.next_poll(1e9) == clock.now + 5
+    assert schedule.next_poll(1e9) == clock.monotonic() + 5
     schedule.published(lambda: ["e1"])
     assert schedule.next_poll(1e9) == 1e9

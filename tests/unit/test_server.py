@@ -14,6 +14,7 @@ import httpx
 import pytest
 
 from connector import logs
+from connector.clock import SYSTEM
 from connector.cms.webhook import Handled
 from connector.config.site import Site
 from connector.errors import ConfigError
@@ -62,7 +63,9 @@ def streams() -> Streams:
 def http(streams: Streams) -> Iterator[httpx.Client]:
     """A client of a running server."""
     with (
-        Server(Site("127.0.0.1", 0), streams, lambda: b"up 1\n", "text/plain; version=1.0.0; charset=utf-8") as server,
+        Server(
+            Site("127.0.0.1", 0), streams, lambda: b"up 1\n", "text/plain; version=1.0.0; charset=utf-8", SYSTEM
+        ) as server,
         httpx.Client(base_url=f"http://127.0.0.1:{server.port}", trust_env=False, timeout=10) as client,
     ):
         yield client
@@ -232,7 +235,7 @@ def test_a_failing_source_is_a_500_without_its_reason(http: httpx.Client, stream
 def test_stopping_closes_the_port_and_leaves_no_thread() -> None:
     """After stop the port is free again and every thread that served it has ended."""
     before = set(threading.enumerate())
-    server = Server(Site("127.0.0.1", 0), Streams(), lambda: b"", "text/plain").start()
+    server = Server(Site("127.0.0.1", 0), Streams(), lambda: b"", "text/plain", SYSTEM).start()
     port = server.port
     with httpx.Client(trust_env=False) as client:
         client.get(f"http://127.0.0.1:{port}/healthz")
@@ -249,7 +252,7 @@ def test_a_port_in_use_is_named_with_the_way_out() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(ConfigError, match=rf"cannot open 127\.0\.0\.1:{port}: Address already in use") as caught:
-            Server(Site("127.0.0.1", port), Streams(), lambda: b"", "text/plain").start()
+            Server(Site("127.0.0.1", port), Streams(), lambda: b"", "text/plain", SYSTEM).start()
     assert "server.listen" in caught.value.hint
 
 
@@ -310,7 +313,7 @@ def test_a_dead_thread_and_a_stopped_stream_are_visible_to_probes(http: httpx.Cl
 
 def test_idle_half_requests_starve_nobody() -> None:
     """More of them than the port has room for: health is answered within a few seconds all the same."""
-    with Server(Site("127.0.0.1", 0), Streams(), lambda: b"", "text/plain") as server:
+    with Server(Site("127.0.0.1", 0), Streams(), lambda: b"", "text/plain", SYSTEM) as server:
         halves = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(400)]
         for each in halves:
             each.sendall(b"GET /healthz HTTP/1.1\r\nX: ")
@@ -326,7 +329,7 @@ def test_the_port_answers_beyond_the_reach_of_select() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 4096), hard))
     opened = [os.open(os.devnull, os.O_RDONLY) for _ in range(1100)]
     try:
-        with Server(Site("127.0.0.1", 0), Streams(), lambda: b"", "text/plain") as server:
+        with Server(Site("127.0.0.1", 0), Streams(), lambda: b"", "text/plain", SYSTEM) as server:
             for _ in range(3):
                 with httpx.Client(trust_env=False) as client:
                     assert client.get(f"http://127.0.0.1:{server.port}/healthz", timeout=10).status_code == 200
@@ -342,7 +345,7 @@ def test_nonsense_is_no_line_in_the_log(line: bytes) -> None:
     """Whoever can reach the port cannot fill the log."""
     stream = io.StringIO()
     logs.configure(stream, json=True, level="info", secrets=[])
-    with Server(Site("127.0.0.1", 0), Streams(), lambda: b"", "text/plain") as server:
+    with Server(Site("127.0.0.1", 0), Streams(), lambda: b"", "text/plain", SYSTEM) as server:
         with socket.create_connection(("127.0.0.1", server.port)) as connection, contextlib.suppress(OSError):
             connection.sendall(line)
             connection.shutdown(socket.SHUT_WR)

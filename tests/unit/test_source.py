@@ -13,6 +13,7 @@ import pytest
 import trustme
 
 from connector import vendors
+from connector.clock import SYSTEM
 from connector.cms.source import Source
 from connector.errors import (
     CheckpointRejected,
@@ -61,7 +62,7 @@ def simulator() -> Iterator[Simulator]:
 def opened() -> Iterator[Callable[..., Source]]:
     """Give a way to open sources that are closed in the end."""
     with ExitStack() as stack:
-        yield lambda vendor, **options: stack.enter_context(closing(Source(vendor, **options)))
+        yield lambda vendor, **options: stack.enter_context(closing(Source(vendor, clock=SYSTEM, **options)))
 
 
 @pytest.fixture

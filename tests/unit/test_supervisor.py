@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from connector import logs
+from connector.clock import SYSTEM
 from connector.kafka import webhook_relay
 from connector.kafka.webhook_relay import Call
 from connector.service.metrics import Metrics
@@ -28,7 +29,7 @@ def test_before_kafka_has_answered_nobody_is_said_to_own_a_stream() -> None:
     """`standby` would claim that another process owns it: which one does, only Kafka can tell."""
     with Simulator(entries=1).serving() as simulator:
         plan = Following(simulator, "contentful", MemoryStore).plan()
-    (status,) = Supervisor([plan], {}, "contentwire", Metrics()).status()
+    (status,) = Supervisor([plan], {}, "contentwire", Metrics(), clock=SYSTEM).status()
     assert (status.state, status.owned) == ("connecting", False)
 
 
@@ -40,7 +41,7 @@ def test_a_stream_without_a_thread_is_started_again(monkeypatch: pytest.MonkeyPa
 
     with Simulator(entries=1).serving() as simulator:
         plan = Following(simulator, "contentful", MemoryStore).plan()
-        process = Supervisor([plan], {}, "contentwire", Metrics())
+        process = Supervisor([plan], {}, "contentwire", Metrics(), clock=SYSTEM)
         with monkeypatch.context() as patched:
             patched.setattr(threading.Thread, "start", refuse)
             process.assigned(frozenset(process._by_topic))
@@ -60,7 +61,7 @@ SECRET = "s" * 64
 def supervisor(simulator: Simulator) -> Supervisor:
     """Return a process with one stream, which it does not own, and a webhook secret."""
     plan = Following(simulator, "contentful", MemoryStore, webhook_secret=SECRET).plan()
-    return Supervisor([plan], {}, "contentwire", Metrics())
+    return Supervisor([plan], {}, "contentwire", Metrics(), clock=SYSTEM)
 
 
 def signed(path: str, body: bytes = b"{}", at: float | None = None) -> dict[str, str]:
@@ -126,7 +127,7 @@ def test_a_refused_call_leaves_a_trace(headers: dict[str, str], reason: str, tol
 
 def test_the_memory_of_calls_is_bounded() -> None:
     """However many different ones come."""
-    calls = Calls()
+    calls = Calls(SYSTEM)
     assert all(calls.first(str(number)) for number in range(20_000))
     assert len(calls._seen) <= 10_000
     assert not calls.first("19999")
@@ -167,7 +168,7 @@ def test_a_stream_whose_thread_has_ended_is_started_again() -> None:
                 raise failures.pop()
             return following.parts(stop, hooks)
 
-        process = Supervisor([following.plan(open=opened)], {}, "contentwire", Metrics())
+        process = Supervisor([following.plan(open=opened)], {}, "contentwire", Metrics(), clock=SYSTEM)
         process.assigned(frozenset({"state"}))
         eventually(process.dead)
         process._revive()
@@ -191,7 +192,9 @@ def test_a_stream_that_is_just_being_started_has_not_ended(monkeypatch: pytest.M
     """Whoever looks before its thread is alive is not told that it has ended: it would be started a second time."""
     start, seen = threading.Thread.start, list[Sequence[str]]()
     with Simulator(entries=1).serving() as simulator:
-        process = Supervisor([Following(simulator, "contentful", MemoryStore).plan()], {}, "contentwire", Metrics())
+        process = Supervisor(
+            [Following(simulator, "contentful", MemoryStore).plan()], {}, "contentwire", Metrics(), clock=SYSTEM
+        )
 
         def looked_at(thread: threading.Thread) -> None:
             if thread.name.startswith("stream-"):

@@ -9,6 +9,7 @@ from confluent_kafka import KafkaError
 from connector.errors import BrokerFatal, ConnectorError, TransactionAborted
 from connector.events.record import Record
 from connector.kafka.transaction import Transactions
+from connector.testing import ManualClock
 
 PURGED = KafkaError._PURGE_QUEUE
 TOO_LARGE = KafkaError.MSG_SIZE_TOO_LARGE
@@ -52,7 +53,12 @@ class FailingProducer:
 def failed(*codes: int) -> ConnectorError:
     """Return what a transaction raises whose records fail with these codes."""
     transactions = Transactions(
-        {}, "t", timeout=20, max_message_bytes=1000, producer=lambda *_args, **_kwargs: FailingProducer(codes)
+        {},
+        "t",
+        timeout=20,
+        max_message_bytes=1000,
+        clock=ManualClock(),
+        producer=lambda *_args, **_kwargs: FailingProducer(codes),
     )
     with pytest.raises(ConnectorError) as caught:
         transactions.commit([Record("t", b"k", b"v", [])] * (len(codes) - 1), "s", [(b"k", b"v")])
@@ -84,5 +90,12 @@ def test_one_request_is_in_flight() -> None:
     """So no later batch can be acknowledged before a failed one: `[kafka] client` cannot change it."""
     given: dict[str, Any] = {}
     wanted = {"max.in.flight.requests.per.connection": "5"}
-    Transactions(wanted, "t", timeout=20, max_message_bytes=1000, producer=lambda settings, **_: given.update(settings))
+    Transactions(
+        wanted,
+        "t",
+        timeout=20,
+        max_message_bytes=1000,
+        clock=ManualClock(),
+        producer=lambda settings, **_: given.update(settings),
+    )
     assert given["max.in.flight.requests.per.connection"] == 1

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from connector.clock import SYSTEM
 from connector.cms.source import Source
 from connector.errors import SourceRejected
 from connector.events import canonical_json
@@ -46,9 +47,9 @@ def delivered(simulator: Simulator) -> Iterator[Reading]:
     with ExitStack() as stack:
 
         def make(vendor: str, policy: Policy = EVERYTHING) -> Delivered:
-            source = Source(connect(simulator, vendor, page_size=7), timeout=5)
+            source = Source(connect(simulator, vendor, page_size=7), clock=SYSTEM, timeout=5)
             stack.callback(source.close)
-            return Delivered(source, policy, Position(page_size=7), quiet)
+            return Delivered(source, policy, Position(page_size=7), SYSTEM, quiet)
 
         yield make
 
@@ -56,7 +57,7 @@ def delivered(simulator: Simulator) -> Iterator[Reading]:
 def given(*items: Change) -> Delivered:
     """Return the CMS's side as if it had delivered these items, in this order."""
     nowhere: Any = None  # nothing is fetched
-    side = Delivered(nowhere, EVERYTHING, Position(), quiet)
+    side = Delivered(nowhere, EVERYTHING, Position(), SYSTEM, quiet)
     side._take(page(*items, after=Position()))
     return side
 
@@ -83,7 +84,7 @@ def held(*entries: Entry) -> Published:
 
 def compared(ours: Delivered, theirs: Published, *, deep: bool = False) -> list[tuple[str, str]]:
     """Return the differences: kind and id."""
-    comparison = Comparison(ours, theirs, shallow=not deep)
+    comparison = Comparison(ours, theirs, SYSTEM, shallow=not deep)
     comparison.look_at_all()
     return sorted((each.kind, each.key.id) for each in comparison.differences.values())
 
@@ -196,7 +197,7 @@ def test_each_kind_of_difference_is_found() -> None:
     ours = given(published("same"), published("missing"), published("stale", 2, fields=b'{"title":"new"}'))
     theirs = held(entry(published("same")), entry(published("stale", 1)), entry(published("extra")))
     assert compared(ours, theirs) == [("extra", "extra"), ("missing", "missing"), ("stale", "stale")]
-    comparison = Comparison(ours, theirs, shallow=True)
+    comparison = Comparison(ours, theirs, SYSTEM, shallow=True)
     comparison.look_at_all()
     assert dict(comparison.equal) == {"post": 1}
 
@@ -219,7 +220,7 @@ def test_what_came_back_older_than_its_removal_needs_everything_again(*, flat: b
     tombstone = entry(removed("e1"))
     cases = [((live, delete, tombstone), 3, True), ((live, delete), 5, False), ((tombstone,), 3, True), ((), 3, False)]
     for records, second, older in cases:
-        comparison = Comparison(given(published("e1", second)), held(*records), shallow=False)
+        comparison = Comparison(given(published("e1", second)), held(*records), SYSTEM, shallow=False)
         comparison.look_at_all()
         (found,) = comparison.differences.values()
         assert (found.kind, found.older) == ("missing", older)
@@ -272,7 +273,7 @@ def test_what_nobody_can_read_is_not_gone(delivered: Reading, simulator: Simulat
     side = delivered("contentful")
     side.read()
     assert side.unreadable == {"bad1"}
-    comparison = Comparison(side, held(entry(published("bad1"))), shallow=True)
+    comparison = Comparison(side, held(entry(published("bad1"))), SYSTEM, shallow=True)
     comparison.look([entry_key("bad1")])
     assert comparison.differences == {}
 
@@ -291,7 +292,7 @@ def test_what_became_readable_again_is_compared_again(delivered: Reading, simula
 def test_an_item_among_the_dead_letters_is_set_aside() -> None:
     """A key whose present item was too large is known to be absent; one with another item is still a difference."""
     ours = given(published("e1"), published("e2"))
-    comparison = Comparison(ours, held(), shallow=True)
+    comparison = Comparison(ours, held(), SYSTEM, shallow=True)
     comparison.look_at_all()
     assert comparison.set_aside({published("e1").digest}) == 1
     assert [key.id for key in comparison.differences] == ["e2"]
@@ -300,7 +301,7 @@ def test_an_item_among_the_dead_letters_is_set_aside() -> None:
 def test_another_look_resolves_and_counts() -> None:
     """A key that agrees by now is equal, one that left both sides is neither; nothing is counted twice."""
     ours, theirs = given(published("e1"), published("e2")), held()
-    comparison = Comparison(ours, theirs, shallow=True)
+    comparison = Comparison(ours, theirs, SYSTEM, shallow=True)
     comparison.look_at_all()
     theirs.take([entry(published("e1"))])
     ours.traces.pop(entry_key("e2"))
@@ -314,7 +315,7 @@ def test_a_topic_that_goes_on_is_compared_as_it_was_before_the_cms_was_read() ->
     ours, theirs = given(published("e1", 2)), held(entry(published("e1", 2)))
     before = dict(theirs.traces)
     theirs.take([entry(published("e1", 3, fields=b'{"title":"newer"}'))])
-    comparison = Comparison(ours, theirs, shallow=True)
+    comparison = Comparison(ours, theirs, SYSTEM, shallow=True)
     comparison.look([entry_key()])
     assert list(comparison.differences) == [entry_key()]
     comparison.look([entry_key()], before)
@@ -323,7 +324,9 @@ def test_a_topic_that_goes_on_is_compared_as_it_was_before_the_cms_was_read() ->
 
 def test_a_report_counts_by_table() -> None:
     """Each table has its equal, missing, stale and extra keys, also where none is equal; --limit bounds the rest."""
-    comparison = Comparison(given(published("e1")), held(entry(published("e2")), entry(published("e3"))), shallow=True)
+    comparison = Comparison(
+        given(published("e1")), held(entry(published("e2")), entry(published("e3"))), SYSTEM, shallow=True
+    )
     comparison.look_at_all()
     report = Report({"page": 4}, tuple(comparison.differences.values()), unreadable=1, set_aside=2)
     assert report.counts() == [("page", 4, 0, 0, 0), ("post", 0, 1, 0, 2)]
