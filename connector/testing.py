@@ -6,8 +6,9 @@ The store behaves as Kafka's does, with scripted faults.
 import heapq
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Iterator
 from itertools import count
+from typing import TypeVar
 
 from connector.errors import ConnectorError, UnknownOutcome
 from connector.events import codec
@@ -18,6 +19,7 @@ from connector.events.state_record import CHECKPOINT_KEY, decode_checkpoint
 from connector.model.change import EntityKey
 from connector.model.checkpoint import Checkpoint, KnownTopic
 
+T = TypeVar("T")
 Fault = Callable[["MemoryStore", Batch], None]
 
 
@@ -60,6 +62,17 @@ class ManualClock:
     def after(self, seconds: float, action: Callable[[], object]) -> None:
         """Plan what happens in the wait that so many seconds from now fall into."""
         heapq.heappush(self._plans, (self._passed + seconds, next(self._number), action))
+
+
+def in_turn(found: Iterator[T], stop: threading.Event, done: Callable[[], None]) -> Generator[T]:
+    """Yield the items of `found` as they are wanted: an `Ahead` that reads nothing ahead, and needs no thread."""
+    try:
+        while not stop.is_set():
+            yield next(found)
+    except StopIteration:
+        return
+    finally:
+        done()
 
 
 class MemoryStore:

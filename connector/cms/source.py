@@ -1,12 +1,11 @@
 """Source: sends a vendor's requests, bounds and maps what comes back, follows pages. Never retries by itself."""
 
 import codecs
-import queue
 import ssl
 import threading
 import zlib
 from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Final
 
 import httpx
@@ -14,6 +13,7 @@ import httpx
 from connector import __version__
 from connector.clock import Clock
 from connector.cms import http
+from connector.cms.lookahead import Ahead, look_ahead
 from connector.cms.outbound import Proxy
 from connector.cms.vendor import Vendor
 from connector.errors import (
@@ -26,7 +26,6 @@ from connector.errors import (
     SourceUnavailable,
     StreamStopped,
     WalkBroken,
-    starting_threads,
 )
 from connector.model.checkpoint import Position
 from connector.model.page import Frame, SyncPage
@@ -35,8 +34,6 @@ Transport = httpx.BaseTransport
 Observer = Callable[[int, int, float], None]
 
 _SLOWEST: Final = 4  # a whole response may take this many times the limit of a single wait
-_TICK: Final = 0.1
-_END: Final = None
 _GZIP: Final = 16 + zlib.MAX_WBITS
 
 
@@ -64,6 +61,7 @@ class Source:
         transport: Transport | None = None,
         proxy: Proxy | None = None,
         context: ssl.SSLContext | None = None,
+        ahead: Ahead = look_ahead,
     ) -> None:
         self.vendor = vendor
         self._clock = clock
@@ -71,6 +69,7 @@ class Source:
         self._max_response_bytes = max_response_bytes
         self._stop = stop or threading.Event()
         self._observe = observe
+        self._ahead = ahead
         self._origin = httpx.URL(vendor.base_url)
         self._proxy = proxy
         self.waiting_since: float | None = None
@@ -94,32 +93,10 @@ class Source:
         Raises what `fetch` raises; `WalkBroken` in place of `CheckpointRejected` (but `PageTooLarge`) once the walk has
         given a page, and when a cursor comes back in it.
         """
-        ahead: queue.SimpleQueue[Frame | BaseException | None] = queue.SimpleQueue()
-        room, abandoned = threading.Semaphore(1), threading.Event()
-
-        def look_ahead() -> None:
-            try:
-                for frame in self._frames(position, room, abandoned):
-                    ahead.put(frame)
-                ahead.put(_END)
-            except BaseException as error:  # noqa: BLE001  handed over to the thread that reads
-                ahead.put(error)
-            finally:
-                if self._closed:
-                    # What was opened by a request that was under way when the source was closed.
-                    self._transport.close()
-
-        # A daemon: a hanging request must not hold up the end of the process.
-        with starting_threads():
-            threading.Thread(target=look_ahead, daemon=True, name="look-ahead").start()
-        try:
-            while (found := self._next(ahead, room)) is not _END:
-                if isinstance(found, BaseException):
-                    raise found
-                yield self.vendor.read(found)
-        finally:
-            abandoned.set()
-            room.release()
+        frames = self._ahead(self._frames(position), self._stop, self._left)
+        with closing(frames):
+            for frame in frames:
+                yield self.vendor.read(frame)
 
     def fetch(self, position: Position) -> SyncPage:
         """Return the page after `position`.
@@ -163,6 +140,11 @@ class Source:
         """Let go of connections."""
         self._closed = True
         self._client.close()
+
+    def _left(self) -> None:
+        if self._closed:
+            # What was opened by a request that was under way when the source was closed.
+            self._transport.close()
 
     def _fetch(self, position: Position) -> Frame:
         begun_at = self._clock.monotonic()
@@ -221,11 +203,11 @@ class Source:
                 error.args = (f"{error} (by {self._proxy})",)
             raise
 
-    def _frames(self, position: Position, room: threading.Semaphore, abandoned: threading.Event) -> Iterator[Frame]:
-        """Yield the frames of a walk; each is asked for once there is room for it, none once the walk is abandoned."""
+    def _frames(self, position: Position) -> Iterator[Frame]:
+        """Yield the frames of a walk, each when it is asked for."""
         seen = {position.cursor}
         first = True
-        while room.acquire() and not abandoned.is_set():
+        while True:
             try:
                 frame = self._fetch(position)
             except CheckpointRejected as rejected:
@@ -240,18 +222,6 @@ class Source:
                 raise WalkBroken("the API gave a page cursor twice within one walk")
             seen.add(frame.position.cursor)
             position, first = frame.position, False
-
-    def _next(
-        self, ahead: "queue.SimpleQueue[Frame | BaseException | None]", room: threading.Semaphore
-    ) -> Frame | BaseException | None:
-        # Before the wait, not after it: the next request must not wait for this thread to wake up.
-        room.release()
-        while not self._stop.is_set():
-            try:
-                return ahead.get(timeout=_TICK)
-            except queue.Empty:
-                continue
-        return _END
 
 
 _TRANSFER_HEADERS: Final = {"content-encoding", "content-length", "transfer-encoding"}

@@ -23,6 +23,7 @@ DELIVERY_PATH = (
     "model/timestamp.py",
     "cms/http.py",
     "cms/item.py",
+    "cms/lookahead.py",
     "cms/network.py",
     "cms/refusal.py",
     "cms/source.py",
