@@ -44,7 +44,12 @@ class ManualClock:
         return self._wall + self._passed
 
     def wait(self, seconds: float, event: threading.Event | None = None) -> bool:
-        """Do what is planned within these seconds, each at its time, unless `event` is set before."""
+        """Do what is planned within these seconds, each at its time, unless `event` is set before.
+
+        Raises `OverflowError` for more seconds than threads can wait.
+        """
+        if seconds > threading.TIMEOUT_MAX:
+            raise OverflowError("timeout value is too large")
         end = self._passed + seconds
         while not (event and event.is_set()):
             if not self._plans or self._plans[0][0] > end:

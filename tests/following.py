@@ -8,7 +8,8 @@ from typing import Any
 
 import msgspec
 
-from connector.clock import SYSTEM, now_ms
+from connector.clock import SYSTEM, Clock, now_ms
+from connector.cms.lookahead import Ahead, look_ahead
 from connector.cms.source import Source, Transport, ignore
 from connector.events.assembler import Assembler
 from connector.events.envelope import Provenance
@@ -41,8 +42,18 @@ class Following:
     """One stream: a CMS, a store, and one follower after another. `opened` gives the store, as a new process would."""
 
     def __init__(
-        self, simulator: Simulator, name: str, opened: Callable[[], Store], *, page_size: int = 4, **settings: Any
+        self,
+        simulator: Simulator,
+        name: str,
+        opened: Callable[[], Store],
+        *,
+        clock: Clock = SYSTEM,
+        pace: Pace = QUICK,
+        page_size: int = 4,
+        **settings: Any,
     ) -> None:
+        self.clock = clock
+        self.ahead: Ahead = look_ahead
         self.vendor = connect(simulator, name, page_size=page_size, **settings)
         self.metrics = Metrics()
         self.policy = Policy()
@@ -52,14 +63,14 @@ class Following:
         self._plan = Plan(
             connection=CONNECTION,
             vendor=self.vendor,
-            clock=SYSTEM,
+            clock=clock,
             state_topic="state",
             fingerprint=self.fingerprint,
             open=self.parts,
             bounds=Bounds(interval=0.0),
             poll_interval=0.02,
             page_size=page_size,
-            pace=QUICK,
+            pace=pace,
         )
 
     def plan(self, **changes: Any) -> Plan:
@@ -72,12 +83,22 @@ class Following:
         assembler = Assembler(
             provenance=Provenance("9.9.9", vendor.name, CONNECTION, vendor.db, vendor.schema),
             policy=self.policy,
-            now_ms=partial(now_ms, SYSTEM),
+            now_ms=partial(now_ms, self.clock),
             locate=vendor.locate,
         )
         initial = Checkpoint(stream=CONNECTION, fingerprint=self.fingerprint)
-        source = Source(vendor, clock=SYSTEM, stop=stop, observe=hooks.page, transport=self.transport, timeout=10)
-        publisher = Publisher(store, assembler, initial=initial, clock=SYSTEM, committed=hooks.committed, owner="test")
+        source = Source(
+            vendor,
+            clock=self.clock,
+            stop=stop,
+            observe=hooks.page,
+            transport=self.transport,
+            timeout=10,
+            ahead=self.ahead,
+        )
+        publisher = Publisher(
+            store, assembler, initial=initial, clock=self.clock, committed=hooks.committed, owner="test"
+        )
         return Parts(source, publisher)
 
     def checkpoint(self, **changes: Any) -> Checkpoint:
@@ -93,10 +114,7 @@ class Following:
     def catch_up(self, **changes: Any) -> Follower:
         """Start a new follower, let it become current or fail to, and return it: each call is a restart."""
         follower = Follower(self.plan(**changes), self.metrics, once=True, give_up_after=PATIENCE)
-        follower.start()
-        ended = follower.join(PATIENCE)
-        follower.stop()
-        assert ended, follower.status
+        follower.run()
         return follower
 
     def become_current(self, **changes: Any) -> None:

@@ -2,14 +2,16 @@
 
 import httpx
 
+from connector.clock import SYSTEM, Clock
 from connector.simulator import Request, Simulator
 
 
 class Loopback(httpx.BaseTransport):
     """Answers requests with what the simulator would send; broken endings are broken connections."""
 
-    def __init__(self, simulator: Simulator) -> None:
+    def __init__(self, simulator: Simulator, clock: Clock = SYSTEM) -> None:
         self._simulator = simulator
+        self._clock = clock
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Answer; raise what a client sees of a response that does not end well."""
@@ -22,6 +24,10 @@ class Loopback(httpx.BaseTransport):
                 origin=f"{request.url.scheme}://{request.url.netloc.decode()}",
             )
         )
+        if answer.ending == "hang" or answer.delay >= request.extensions["timeout"]["read"]:
+            self._clock.wait(request.extensions["timeout"]["read"])
+            raise httpx.ReadTimeout("the read operation timed out")
+        self._clock.wait(answer.delay)
         if answer.ending != "complete":
             raise httpx.ReadError(answer.ending)
         return httpx.Response(answer.status, headers=dict(answer.headers), stream=httpx.ByteStream(answer.body))

@@ -58,7 +58,7 @@ class Follower:
         self._schedule = Schedule(plan.pace, self._clock)
         self._waiting = Waiting(plan, self._schedule, self._stop)
         self._retries = Retries(plan.pace, self._clock)
-        self._thread = threading.Thread(target=self._run, name=f"stream-{plan.connection}", daemon=True)
+        self._thread = threading.Thread(target=self.run, name=f"stream-{plan.connection}", daemon=True)
         self._standing = Standing(plan)
         self._halted = self._passing = self._recovered = False
 
@@ -96,7 +96,8 @@ class Follower:
         """Let a stopped stream try again now, with everything read anew."""
         self._waiting.try_again()
 
-    def _run(self) -> None:
+    def run(self) -> None:
+        """Follow in the calling thread; `start` has it done in a thread of its own."""
         try:
             while not (self._stop.is_set() or self.outcome):
                 self._turn()

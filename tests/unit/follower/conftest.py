@@ -1,22 +1,19 @@
 """A simulated CMS, a store in memory, and the stream between them."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from connector import vendors
 from connector.simulator import Simulator
 from connector.testing import MemoryStore
-from tests.following import Following
+from tests.story import Told
 
 NAME = "contentful"
 
 
 @pytest.fixture
-def simulator() -> Iterator[Simulator]:
-    """Give a served simulator with several pages."""
-    with Simulator(seed=5, entries=12, page_sizes=dict.fromkeys(vendors.names(), 4)).serving() as serving:
-        yield serving
+def simulator() -> Simulator:
+    """Give a simulator with several pages."""
+    return Simulator(seed=5, entries=12, page_sizes=dict.fromkeys(vendors.names(), 4))
 
 
 @pytest.fixture
@@ -26,6 +23,6 @@ def store() -> MemoryStore:
 
 
 @pytest.fixture
-def following(simulator: Simulator, store: MemoryStore) -> Following:
+def following(simulator: Simulator, store: MemoryStore) -> Told:
     """Give a stream of the simulated CMS into the store."""
-    return Following(simulator, NAME, lambda: store)
+    return Told(simulator, NAME, lambda: store)

@@ -1,7 +1,6 @@
 """Streams of Contentstack with every documented parameter, and with what the API has been seen to do beside them."""
 
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable
 
 import httpx
 import pytest
@@ -10,8 +9,9 @@ from connector.model.change import EntityKey
 from connector.simulator import Simulator
 from connector.testing import MemoryStore
 from tests.cms import assert_right, connect, rows, truth
-from tests.following import Following
+from tests.loopback import Loopback
 from tests.published import events, latest, seen
+from tests.story import HOME, Told
 from tests.values import CONNECTION
 
 NAME = "contentstack"
@@ -25,20 +25,19 @@ TYPES = (
     "content_type_deleted",
 )
 
-Follow = Callable[..., Following]
+Follow = Callable[..., Told]
 
 
 @pytest.fixture
-def simulator() -> Iterator[Simulator]:
-    """Give a served simulator with several pages."""
-    with Simulator(seed=5, entries=24, page_sizes={NAME: 10}).serving() as serving:
-        yield serving
+def simulator() -> Simulator:
+    """Give a simulator with several pages."""
+    return Simulator(seed=5, entries=24, page_sizes={NAME: 10})
 
 
 @pytest.fixture
 def follow(simulator: Simulator, store: MemoryStore) -> Follow:
     """Make a stream into the store."""
-    return lambda **settings: Following(simulator, NAME, lambda: store, **{"page_size": 10, **settings})
+    return lambda **settings: Told(simulator, NAME, lambda: store, **{"page_size": 10, **settings})
 
 
 def everything(simulator: Simulator) -> None:
@@ -124,7 +123,7 @@ def test_a_branch_is_followed_or_refused_by_its_name(simulator: Simulator, store
     follow(branch="main").become_current()
     assert {request.headers.get("branch") for request in simulator.requests(NAME)} == {"main"}
     assert_right(simulator, NAME, store.records)
-    other = Following(simulator, NAME, lambda: MemoryStore(connection=CONNECTION), branch="elsewhere").catch_up()
+    other = Told(simulator, NAME, lambda: MemoryStore(connection=CONNECTION), branch="elsewhere").catch_up()
     assert other.outcome == "stopped"
     assert "branch" in other.status.error + other.status.hint
 
@@ -165,10 +164,10 @@ def test_a_page_size_that_is_not_honoured_harms_nothing(
 
 def test_the_url_of_a_reference_leads_to_the_entity(simulator: Simulator) -> None:
     """What `oversized = "reference"` publishes can be fetched: entries and assets, by locale."""
-    vendor = connect(simulator, NAME)
-    stack: dict[str, Any] = simulator.connection(NAME)
+    vendor = connect(simulator, NAME, base_url=HOME)
+    stack = simulator._stage(NAME).front_end.connection()
     headers = {"api_key": stack["api_key"], "access_token": stack["token"]}
-    with httpx.Client(headers=headers, trust_env=False) as client:
+    with httpx.Client(headers=headers, transport=Loopback(simulator)) as client:
         for live in simulator.truth(NAME):
             key = EntityKey(CONNECTION, live.entity_type, live.id, live.locale)
             answer = client.get(vendor.locate(key, live.content_type))

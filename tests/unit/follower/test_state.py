@@ -3,11 +3,10 @@
 import errno
 import json
 import threading
-import time
+from collections.abc import Callable
 from typing import Any
 
 import httpx
-import msgspec
 import pytest
 
 from connector.errors import BrokerFatal
@@ -15,15 +14,16 @@ from connector.events.policy import Policy
 from connector.events.state_record import flat
 from connector.model.checkpoint import Request
 from connector.simulator import Fault, Simulator
+from connector.stream.follower import Follower
 from connector.stream.runner import Bounds
 from connector.stream.spec import Hooks, Pace, Parts
 from connector.testing import MemoryStore, fail_before_commit
-from tests.cms import assert_right, eventually, requests
-from tests.following import QUICK, Following
+from tests.cms import assert_right, requests
+from tests.loopback import Loopback
 from tests.published import events, letters, ops
+from tests.story import DAY, HOME, HOUR, Steps, Told
 from tests.unit.follower.conftest import NAME
 
-PATIENT = msgspec.structs.replace(QUICK, try_again=3600.0)
 CAREFUL: dict[str, Any] = {"bounds": Bounds(max_delete_share=0.2)}
 
 
@@ -35,6 +35,19 @@ class Broken(httpx.BaseTransport):
         raise ZeroDivisionError
 
 
+class Watched(Loopback):
+    """A network that has somebody look at each request that is on its way."""
+
+    def __init__(self, simulator: Simulator, look: Callable[[], None]) -> None:
+        super().__init__(simulator)
+        self._look = look
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Have a look taken, and answer."""
+        self._look()
+        return super().handle_request(request)
+
+
 def vanish(simulator: Simulator, count: int) -> None:
     """Let entries disappear unseen: deleted, and the cursor that would tell has expired."""
     for each in simulator.ids()[:count]:
@@ -44,28 +57,28 @@ def vanish(simulator: Simulator, count: int) -> None:
 
 def test_deletes_beyond_their_share_are_held(store: MemoryStore) -> None:
     """A bad filter must not wipe consumers: nothing is deleted, the message counts, the hint names the command."""
-    with Simulator(seed=5, entries=60).serving() as simulator:
-        following = Following(simulator, NAME, lambda: store, page_size=100)
-        following.become_current()
-        vanish(simulator, 21)
-        live = len(simulator.truth(NAME)) + 21
-        before = len(store.records)
-        follower = following.catch_up(**CAREFUL)
-        assert (follower.outcome, follower.status.state) == ("stopped", "deletes_held")
-        assert f"lacks 21 of {live} live keys" in follower.status.error
-        assert "max_delete_share = 0.2" in follower.status.error
-        assert "contentwire snapshot blog --allow-deletes" in follower.status.hint
-        assert following.metric("contentwire_held_deletes") == 21
-        assert ops(store.records[before:]) == []
+    simulator = Simulator(seed=5, entries=60)
+    following = Told(simulator, NAME, lambda: store, page_size=100)
+    following.become_current()
+    vanish(simulator, 21)
+    live = len(simulator.truth(NAME)) + 21
+    before = len(store.records)
+    follower = following.catch_up(**CAREFUL)
+    assert (follower.outcome, follower.status.state) == ("stopped", "deletes_held")
+    assert f"lacks 21 of {live} live keys" in follower.status.error
+    assert "max_delete_share = 0.2" in follower.status.error
+    assert "contentwire snapshot blog --allow-deletes" in follower.status.hint
+    assert following.metric("contentwire_held_deletes") == 21
+    assert ops(store.records[before:]) == []
 
-        following.checkpoint(request=json.dumps({"allow_deletes": True}))
-        following.become_current(**CAREFUL)
-        assert following.metric("contentwire_held_deletes") == 0
-        assert following.checkpoint().request == Request()
-        assert_right(simulator, NAME, store.records)
+    following.checkpoint(request=json.dumps({"allow_deletes": True}))
+    following.become_current(**CAREFUL)
+    assert following.metric("contentwire_held_deletes") == 0
+    assert following.checkpoint().request == Request()
+    assert_right(simulator, NAME, store.records)
 
 
-def test_a_handful_of_deletes_is_never_held(simulator: Simulator, store: MemoryStore, following: Following) -> None:
+def test_a_handful_of_deletes_is_never_held(simulator: Simulator, store: MemoryStore, following: Told) -> None:
     """Below 20 no share is too large."""
     following.become_current()
     vanish(simulator, 12)
@@ -73,20 +86,22 @@ def test_a_handful_of_deletes_is_never_held(simulator: Simulator, store: MemoryS
     assert_right(simulator, NAME, store.records)
 
 
-def test_initial_only_reads_once(simulator: Simulator, store: MemoryStore, following: Following) -> None:
+def test_initial_only_reads_once(simulator: Simulator, store: MemoryStore, following: Told) -> None:
     """After the snapshot the stream is finished: no polls, no deltas, not after a restart or a wake-up either."""
-    with following.running(snapshot_mode="initial_only") as follower:
-        eventually(lambda: follower.status.state == "finished")
+
+    def story(follower: Follower) -> Steps:
+        yield lambda: follower.status.state == "finished"
         assert_right(simulator, NAME, store.records)
         simulator.clear_requests()
         follower.wake()
-        with pytest.raises(AssertionError, match="in vain"):
-            eventually(lambda: simulator.requests(NAME), within=0.15)
+        yield DAY
+
+    following.tell(story, snapshot_mode="initial_only")
     assert following.catch_up(snapshot_mode="initial_only").outcome == "current"
     assert simulator.requests(NAME) == []
 
 
-def test_never_takes_no_first_snapshot(simulator: Simulator, following: Following) -> None:
+def test_never_takes_no_first_snapshot(simulator: Simulator, following: Told) -> None:
     """Without a cursor there is nothing to go on from; the hint says where one may come from."""
     follower = following.catch_up(snapshot_mode="never")
     assert (follower.outcome, follower.status.state) == ("stopped", "stopped")
@@ -96,7 +111,7 @@ def test_never_takes_no_first_snapshot(simulator: Simulator, following: Followin
 
 
 @pytest.mark.parametrize("reason", ["refused", "fingerprint"])
-def test_never_takes_no_new_snapshot(simulator: Simulator, following: Following, reason: str) -> None:
+def test_never_takes_no_new_snapshot(simulator: Simulator, following: Told, reason: str) -> None:
     """A refused cursor or another filter stops the stream instead; deltas before that are followed."""
     following.become_current()
     simulator.edit(simulator.ids()[0])
@@ -112,7 +127,7 @@ def test_never_takes_no_new_snapshot(simulator: Simulator, following: Following,
 
 
 def test_the_usual_mode_takes_a_new_snapshot_when_one_is_needed(
-    simulator: Simulator, store: MemoryStore, following: Following
+    simulator: Simulator, store: MemoryStore, following: Told
 ) -> None:
     """The first one and every later one."""
     following.become_current(snapshot_mode="initial")
@@ -121,44 +136,50 @@ def test_the_usual_mode_takes_a_new_snapshot_when_one_is_needed(
     assert_right(simulator, NAME, store.records)
 
 
-def test_an_idle_stream_commits_nothing_but_heartbeats(following: Following, store: MemoryStore) -> None:
+def test_an_idle_stream_commits_nothing_but_heartbeats(following: Told, store: MemoryStore) -> None:
     """Empty deltas commit nothing; in time the checkpoint is refreshed, so that its transactional id lives on."""
     following.become_current()
     before = len(store.transactions)
-    with following.running(heartbeat=0.05, poll_interval=3600.0):
-        eventually(lambda: len(store.transactions) >= before + 2)
-    assert {len(each) for each in store.transactions[before:]} == {0}
+
+    def story(_: Follower) -> Steps:
+        yield 2.5 * HOUR
+
+    following.tell(story, heartbeat=HOUR, poll_interval=60.0)
+    assert [len(each) for each in store.transactions[before:]] == [0, 0]
 
 
-def test_a_heartbeat_comes_no_sooner_than_it_is_due(
-    simulator: Simulator, following: Following, store: MemoryStore
-) -> None:
+def test_a_heartbeat_comes_no_sooner_than_it_is_due(simulator: Simulator, following: Told, store: MemoryStore) -> None:
     """Many idle polls, and nothing is committed."""
     following.become_current()
     before = len(store.transactions)
     simulator.clear_requests()
-    with following.running(heartbeat=60.0, poll_interval=0.001):
-        eventually(lambda: len(simulator.requests(NAME)) > 5)
+
+    def story(_: Follower) -> Steps:
+        yield lambda: len(simulator.requests(NAME)) > 5
+
+    following.tell(story, heartbeat=HOUR, poll_interval=60.0)
     assert len(store.transactions) == before
 
 
-def test_a_wake_up_polls_at_once_and_a_few_times_more(simulator: Simulator, following: Following) -> None:
+def test_a_wake_up_polls_at_once_and_a_few_times_more(simulator: Simulator, following: Told) -> None:
     """Delivery caches lag behind webhooks: polls follow at the paced times, then the interval counts again."""
     following.become_current()
     simulator.clear_requests()
-    pace = Pace(look_again=0.01, wake_ups=(0.0, 0.2, 0.4))
-    with following.running(poll_interval=3600.0, pace=pace) as follower:
-        eventually(lambda: len(simulator.requests(NAME)) == 1)
-        begun = time.monotonic()
+    polls: list[int] = []
+
+    def story(follower: Follower) -> Steps:
+        yield lambda: len(simulator.requests(NAME)) == 1
+        yield 60.0
         follower.wake()
-        eventually(lambda: len(simulator.requests(NAME)) == 2)
-        eventually(lambda: len(simulator.requests(NAME)) == 4)
-        assert time.monotonic() - begun >= 0.4
-        with pytest.raises(AssertionError, match="in vain"):
-            eventually(lambda: len(simulator.requests(NAME)) > 4, within=0.25)
+        for seconds in (1.0, 18.0, 2.0, HOUR - 10.0, 20.0):
+            yield seconds
+            polls.append(len(simulator.requests(NAME)))
+
+    following.tell(story, poll_interval=HOUR, pace=Pace(wake_ups=(0.0, 20.0)))
+    assert polls == [2, 2, 3, 3, 4]
 
 
-def test_a_paused_stream_asks_for_nothing_until_it_is_resumed(simulator: Simulator, following: Following) -> None:
+def test_a_paused_stream_asks_for_nothing_until_it_is_resumed(simulator: Simulator, following: Told) -> None:
     """The operator's wish is in the checkpoint: it holds over restarts."""
     following.become_current()
     following.checkpoint(request='{"paused":true}')
@@ -172,7 +193,7 @@ def test_a_paused_stream_asks_for_nothing_until_it_is_resumed(simulator: Simulat
 
 
 def test_an_operator_may_have_everything_published_again(
-    simulator: Simulator, store: MemoryStore, following: Following
+    simulator: Simulator, store: MemoryStore, following: Told
 ) -> None:
     """A requested snapshot of all: each live key once more, as an update; then the wish is fulfilled."""
     following.become_current()
@@ -187,20 +208,25 @@ def test_an_operator_may_have_everything_published_again(
 
 
 @pytest.mark.parametrize("status", [401, 403, 404])
-def test_refused_credentials_stop_the_stream(simulator: Simulator, following: Following, status: int) -> None:
+def test_refused_credentials_stop_the_stream(simulator: Simulator, following: Told, status: int) -> None:
     """Asked again for a while, then stopped with the reason; the process can still end in time."""
     simulator.push_fault(NAME, Fault("status", status=status, times=None))
-    with following.running(pace=PATIENT) as follower:
-        eventually(lambda: follower.status.state == "stopped")
+    asked: list[int] = []
+
+    def story(follower: Follower) -> Steps:
+        yield lambda: follower.status.state == "stopped"
         assert str(status) in follower.status.error
         assert "token" in follower.status.hint
-        assert len(simulator.requests(NAME)) > 1
-        assert not follower.ended
+        asked.append(len(simulator.requests(NAME)))
+
+    following.tell(story)
+    assert asked[0] > 1
+    assert following.narrator.monotonic() >= Pace().doubt
 
 
 @pytest.mark.parametrize("status", [401, 403, 404])
 def test_a_passing_refusal_costs_nothing(
-    simulator: Simulator, store: MemoryStore, following: Following, status: int
+    simulator: Simulator, store: MemoryStore, following: Told, status: int
 ) -> None:
     """A key that was just made, a firewall, an edge: what is granted a moment later is published, in one pass too."""
     simulator.push_fault(NAME, Fault("status", status=status, times=2))
@@ -211,41 +237,51 @@ def test_a_passing_refusal_costs_nothing(
     assert_right(simulator, NAME, store.records)
 
 
-def test_a_stopped_stream_goes_on_by_itself(simulator: Simulator, store: MemoryStore, following: Following) -> None:
+def test_a_stopped_stream_goes_on_by_itself(simulator: Simulator, store: MemoryStore, following: Told) -> None:
     """What was refused for long is granted in the end: nobody has to restart anything, and the metrics tell it all."""
     simulator.push_fault(NAME, Fault("status", status=401, times=None))
-    with following.running() as follower:
-        eventually(lambda: follower.status.state == "stopped")
+
+    def story(follower: Follower) -> Steps:
+        yield lambda: follower.status.state == "stopped"
         simulator.clear_faults()
-        eventually(lambda: (follower.status.state, follower.status.phase) == ("running", "streaming"))
+        yield lambda: (follower.status.state, follower.status.phase) == ("running", "streaming")
+
+    following.tell(story)
     assert following.metric("contentwire_poll_failures_total", error="SourceRejected") > 1
     assert_right(simulator, NAME, store.records)
 
 
-def test_a_stopped_stream_stays_stopped_while_it_tries_again(simulator: Simulator, following: Following) -> None:
+def test_a_stopped_stream_stays_stopped_while_it_tries_again(simulator: Simulator, following: Told) -> None:
     """Trying is no success: no look at the stream, and no alert, sees anything but `stopped` until it works."""
     simulator.push_fault(NAME, Fault("status", status=403, times=None))
-    with following.running() as follower:
-        eventually(lambda: follower.status.state == "stopped")
-        since, asked = follower.status.since_ms, len(simulator.requests(NAME))
-        seen = {follower.status.state}
-        while len(simulator.requests(NAME)) < asked + 4:
-            seen.add(follower.status.state)
-        assert seen == {"stopped"}
+
+    def story(follower: Follower) -> Steps:
+        yield lambda: follower.status.state == "stopped"
+        since, seen = follower.status.since_ms, list[str]()
+        following.transport = Watched(simulator, lambda: seen.append(follower.status.state))
+        yield lambda: len(seen) >= 4
+        assert set(seen) == {"stopped"}
         assert follower.status.since_ms == since
 
+    following.tell(story)
 
-def test_an_operator_need_not_wait_for_the_next_try(simulator: Simulator, following: Following) -> None:
+
+def test_an_operator_need_not_wait_for_the_next_try(simulator: Simulator, following: Told) -> None:
     """Told to, a stopped stream tries at once."""
     simulator.push_fault(NAME, Fault("status", status=401, times=None))
-    with following.running(pace=PATIENT) as follower:
-        eventually(lambda: follower.status.state == "stopped")
+
+    def story(follower: Follower) -> Steps:
+        yield lambda: follower.status.state == "stopped"
+        stopped_at = following.narrator.monotonic()
         simulator.clear_faults()
         follower.try_again()
-        eventually(lambda: follower.status.state == "running")
+        yield lambda: follower.status.state == "running"
+        assert following.narrator.monotonic() == stopped_at
+
+    following.tell(story)
 
 
-def test_a_rotated_secret_is_read_before_a_refusal_is_believed(simulator: Simulator, following: Following) -> None:
+def test_a_rotated_secret_is_read_before_a_refusal_is_believed(simulator: Simulator, following: Told) -> None:
     """The first refusal has the secrets read again, and the request repeated with what was found."""
     simulator.push_fault(NAME, Fault("status", status=401, times=None))
 
@@ -253,30 +289,35 @@ def test_a_rotated_secret_is_read_before_a_refusal_is_believed(simulator: Simula
         simulator.clear_faults()
         return bool(simulator.requests(NAME))
 
-    strict = msgspec.structs.replace(QUICK, doubt=0.0)
-    with following.running(pace=strict, refresh=rotate) as follower:
-        eventually(lambda: follower.status.phase == "streaming")
+    def story(follower: Follower) -> Steps:
+        yield lambda: follower.status.phase == "streaming"
+
+    following.tell(story, pace=Pace(doubt=0.0), refresh=rotate)
     assert following.metric("contentwire_poll_failures_total", error="SourceRejected") <= 1
 
 
-def test_a_refusal_says_where_the_credentials_come_from(simulator: Simulator, following: Following) -> None:
+def test_a_refusal_says_where_the_credentials_come_from(simulator: Simulator, following: Told) -> None:
     """Who has to correct them is told what is read again, and what takes a restart."""
     simulator.push_fault(NAME, Fault("status", status=401, times=None))
     follower = following.catch_up(secrets_from="the environment variable T is read at the start alone")
     assert "the environment variable T" in follower.status.hint
 
 
-def test_a_request_that_hangs_shows_before_it_fails(simulator: Simulator, following: Following) -> None:
+def test_a_request_that_hangs_shows_before_it_fails(simulator: Simulator, following: Told) -> None:
     """`running` would be a lie for as long as the time-out lasts."""
     following.become_current()
     simulator.push_fault(NAME, Fault("slow", delay=5))
-    with following.running(pace=msgspec.structs.replace(QUICK, overdue=0.1)) as follower:
-        eventually(lambda: follower.status.state == "retrying")
+
+    def story(follower: Follower) -> Steps:
+        yield lambda: follower.status.state == "retrying"
         assert "overdue" in follower.status.error
-        assert "http://" in follower.status.error
+        assert HOME in follower.status.error
+        assert not following.metric("contentwire_retries_total", error="SourceUnavailable")
+
+    following.tell(story, pace=Pace(overdue=4.0))
 
 
-def test_trouble_of_this_machine_is_retried(store: MemoryStore, following: Following) -> None:
+def test_trouble_of_this_machine_is_retried(store: MemoryStore, following: Told) -> None:
     """No descriptors, no temporary folder, no space: that may pass, and says what to do; it is no bug."""
     parts, failures = following.parts, [OSError(errno.EMFILE, "Too many open files")] * 3
 
@@ -285,31 +326,35 @@ def test_trouble_of_this_machine_is_retried(store: MemoryStore, following: Follo
             raise failures.pop()
         return parts(stop, hooks)
 
-    with following.running(open=opened) as follower:
-        eventually(lambda: follower.status.phase == "streaming")
+    def story(follower: Follower) -> Steps:
+        yield lambda: follower.status.phase == "streaming"
+
+    following.tell(story, open=opened)
     assert following.metric("contentwire_retries_total", error="LocalTrouble") == 3
     assert events(store.records)
 
 
-def test_the_owners_last_word_is_in_the_state(simulator: Simulator, store: MemoryStore, following: Following) -> None:
+def test_the_owners_last_word_is_in_the_state(simulator: Simulator, store: MemoryStore, following: Told) -> None:
     """What elsewhere can be known of a stream: its state, why, since when, who said so, and its dead letters."""
-    simulator.push_fault(NAME, Fault("unknown_item"))
-    with following.running():
-        eventually(lambda: store.report().state == "running" and store.report().dead_letters == 1)
-    simulator.push_fault(NAME, Fault("status", status=401, times=None))
-    with following.running() as follower:
-        eventually(lambda: store.report().state == "stopped")
+
+    def story(follower: Follower) -> Steps:
+        yield lambda: store.report().state == "running" and store.report().dead_letters == 1
+        simulator.push_fault(NAME, Fault("status", status=401, times=None))
+        yield lambda: store.report().state == "stopped"
         told = store.report()
         assert "401" in told.error
         assert (told.error, told.hint, told.owner) == (follower.status.error, follower.status.hint, "test")
         assert told.reported_at >= told.since > 0
         assert told.dead_letters == 1
         simulator.clear_faults()
-        eventually(lambda: store.report().state == "running")
+        yield lambda: store.report().state == "running"
+
+    simulator.push_fault(NAME, Fault("unknown_item"))
+    following.tell(story)
     assert store.report().error == ""
 
 
-def test_a_refusing_broker_stops_the_stream(store: MemoryStore, following: Following) -> None:
+def test_a_refusing_broker_stops_the_stream(store: MemoryStore, following: Told) -> None:
     """Waiting would not help: an operator has to act."""
     store.faults.append(fail_before_commit(BrokerFatal("not authorized", hint="check the ACLs")))
     status = following.catch_up().status
@@ -317,7 +362,7 @@ def test_a_refusing_broker_stops_the_stream(store: MemoryStore, following: Follo
 
 
 def test_a_malformed_item_stops_the_stream_where_that_is_wanted(
-    simulator: Simulator, store: MemoryStore, following: Following
+    simulator: Simulator, store: MemoryStore, following: Told
 ) -> None:
     """The policy `stop`: its page is not committed, and after the fix it is read again."""
     following.policy = Policy(malformed="stop")
@@ -329,7 +374,7 @@ def test_a_malformed_item_stops_the_stream_where_that_is_wanted(
     assert_right(simulator, NAME, store.records)
 
 
-def test_a_bug_stops_one_stream_and_is_called_a_bug(following: Following) -> None:
+def test_a_bug_stops_one_stream_and_is_called_a_bug(following: Told) -> None:
     """An error outside the taxonomy ends the stream's thread, not the process; its text is for the log alone."""
     following.transport = Broken()
     follower = following.catch_up()
@@ -338,7 +383,7 @@ def test_a_bug_stops_one_stream_and_is_called_a_bug(following: Following) -> Non
     assert "bug" in follower.status.hint
 
 
-def test_what_is_published_is_counted(simulator: Simulator, store: MemoryStore, following: Following) -> None:
+def test_what_is_published_is_counted(simulator: Simulator, store: MemoryStore, following: Told) -> None:
     """Events by op, pages, dead letters by their error."""
     following.policy = Policy(max_message_bytes=4000)
     simulator.push_fault(NAME, Fault("unknown_item"))
@@ -354,15 +399,14 @@ def test_what_is_published_is_counted(simulator: Simulator, store: MemoryStore, 
     assert following.metric("contentwire_transactions_total", outcome="committed") == len(store.transactions)
 
 
-def test_a_stopped_snapshot_is_resumed(simulator: Simulator, store: MemoryStore, following: Following) -> None:
+def test_a_stopped_snapshot_is_resumed(simulator: Simulator, store: MemoryStore, following: Told) -> None:
     """Stopped after some pages: the next owner goes on after the last committed one, and starts nothing anew."""
-    reached = threading.Event()
-    simulator.on_page(NAME, 3, reached.set)
     simulator.push_fault(NAME, Fault("slow", delay=2, after=3))
-    with following.running() as follower:
-        assert reached.wait(10)
-        eventually(lambda: follower.status.page >= 1)
-        follower.stop()
+
+    def story(follower: Follower) -> Steps:
+        yield lambda: follower.status.page >= 1
+
+    following.tell(story)
     committed = len(events(store.records))
     assert 0 < committed < len(simulator.truth(NAME))
     simulator.clear_requests()

@@ -7,11 +7,12 @@ from connector.events.policy import Policy
 from connector.simulator import Fault, Simulator
 from connector.stream.follower import Follower
 from connector.stream.runner import Bounds
+from connector.stream.spec import Pace
 from connector.testing import Fault as CommitFault
 from connector.testing import MemoryStore, fail_after_commit, fail_before_commit
-from tests.cms import assert_right, eventually, rows, truth
-from tests.following import Following
+from tests.cms import assert_right, rows, truth
 from tests.published import events, latest, ops, seen
+from tests.story import Steps, Told
 from tests.unit.follower.conftest import NAME
 
 TOO_BIG = '{"sys":{"type":"Error","id":"BadRequest"},"message":"Response size too big. Maximum 7340032B."}'
@@ -22,7 +23,7 @@ def limits(simulator: Simulator) -> list[str]:
     return [each.params["limit"] for each in simulator.requests(NAME) if each.kind == "start"]
 
 
-def test_a_new_stream_becomes_current(simulator: Simulator, store: MemoryStore, following: Following) -> None:
+def test_a_new_stream_becomes_current(simulator: Simulator, store: MemoryStore, following: Told) -> None:
     """Snapshot, catching up, reconciling, streaming: consumers hold what the CMS delivers."""
     follower = following.catch_up()
     assert (follower.outcome, follower.status.state, follower.status.phase) == ("current", "running", "streaming")
@@ -30,14 +31,16 @@ def test_a_new_stream_becomes_current(simulator: Simulator, store: MemoryStore, 
     assert_right(simulator, NAME, store.records)
 
 
-def test_a_running_stream_follows(simulator: Simulator, store: MemoryStore, following: Following) -> None:
+def test_a_running_stream_follows(simulator: Simulator, store: MemoryStore, following: Told) -> None:
     """Polls at its interval, publishes what it finds, and says so in its status."""
-    with following.running() as follower:
-        eventually(lambda: follower.status.phase == "streaming")
+
+    def story(follower: Follower) -> Steps:
+        yield lambda: follower.status.phase == "streaming"
         simulator.edit(simulator.ids()[0])
         simulator.delete(simulator.ids()[1])
-        eventually(lambda: len(latest(seen(store.records))) == len(simulator.truth(NAME)))
-    status = follower.status
+        yield lambda: len(latest(seen(store.records))) == len(simulator.truth(NAME))
+
+    status = following.tell(story).status
     assert (status.state, status.epoch, status.error) == ("running", 1, "")
     assert status.sequence == len(events(store.records))
     assert status.index_size == len(simulator.truth(NAME)) + 1
@@ -46,9 +49,7 @@ def test_a_running_stream_follows(simulator: Simulator, store: MemoryStore, foll
 
 
 @pytest.mark.parametrize("kind", ["status", "reset", "html", "truncated_body"])
-def test_trouble_of_the_cms_is_retried(
-    simulator: Simulator, store: MemoryStore, following: Following, kind: str
-) -> None:
+def test_trouble_of_the_cms_is_retried(simulator: Simulator, store: MemoryStore, following: Told, kind: str) -> None:
     """At the start, amid the snapshot and in a delta: retried until it works, and counted."""
     for after in (0, 1, 4):
         simulator.push_fault(NAME, Fault(kind, after=after, times=2))  # type: ignore[arg-type]  # one of the kinds
@@ -63,21 +64,23 @@ def test_trouble_of_the_cms_is_retried(
 def test_a_retry_waits_as_long_as_told(simulator: Simulator) -> None:
     """A used-up quota asks for a long wait: nothing is asked meanwhile, and a stop does not wait for it."""
     simulator.push_fault("weegloo", Fault("rate_limited"))
-    following = Following(simulator, "weegloo", lambda: MemoryStore(connection="blog"))
-    with following.running() as follower:
-        eventually(lambda: follower.status.state == "retrying")
+    following = Told(simulator, "weegloo", lambda: MemoryStore(connection="blog"))
+
+    def story(follower: Follower) -> Steps:
+        yield lambda: follower.status.state == "retrying"
         assert "quota" in follower.status.error
         assert follower.status.hint
-        with pytest.raises(AssertionError, match="in vain"):
-            eventually(lambda: len(simulator.requests("weegloo")) > 1, within=0.1)
+        yield 10 * Pace().longest_pause
+        assert len(simulator.requests("weegloo")) == 1
+
+    following.tell(story)
 
 
-def test_who_wants_one_pass_is_told_when_the_cms_stays_away(simulator: Simulator, following: Following) -> None:
+def test_who_wants_one_pass_is_told_when_the_cms_stays_away(simulator: Simulator, following: Told) -> None:
     """After the time it was given, the outcome is `unreachable`, with the reason."""
     simulator.push_fault(NAME, Fault("status", times=None))
     follower = Follower(following.plan(), following.metrics, once=True, give_up_after=0.0)
-    follower.start()
-    assert follower.join(5)
+    follower.run()
     assert (follower.outcome, follower.status.state) == ("unreachable", "retrying")
     assert "503" in follower.status.error
 
@@ -94,7 +97,7 @@ def test_who_wants_one_pass_is_told_when_the_cms_stays_away(simulator: Simulator
 )
 @pytest.mark.parametrize("number", [0, 1, 4, 6])
 def test_a_failed_commit_loses_and_doubles_nothing(
-    simulator: Simulator, store: MemoryStore, following: Following, fault: CommitFault, number: int
+    simulator: Simulator, store: MemoryStore, following: Told, fault: CommitFault, number: int
 ) -> None:
     """Before or after it was visible, in whatever phase: recovery reads, and nothing is guessed."""
     store.faults.extend([*[None] * number, fault])
@@ -108,7 +111,7 @@ def test_a_failed_commit_loses_and_doubles_nothing(
 
 
 def test_a_refused_cursor_is_doubted_before_a_snapshot(
-    simulator: Simulator, store: MemoryStore, following: Following
+    simulator: Simulator, store: MemoryStore, following: Told
 ) -> None:
     """Vendors refuse good cursors now and then: a single refusal is retried, not believed."""
     following.become_current()
@@ -120,7 +123,7 @@ def test_a_refused_cursor_is_doubted_before_a_snapshot(
 
 
 def test_an_expired_cursor_is_a_new_snapshot_with_reconciled_deletes(
-    simulator: Simulator, store: MemoryStore, following: Following
+    simulator: Simulator, store: MemoryStore, following: Told
 ) -> None:
     """What vanished meanwhile is deleted, what changed is updated, what did not is left alone."""
     following.become_current()
@@ -139,7 +142,7 @@ def test_an_expired_cursor_is_a_new_snapshot_with_reconciled_deletes(
 
 
 def test_a_changed_filter_is_a_new_snapshot_with_reconciled_deletes(
-    simulator: Simulator, store: MemoryStore, following: Following
+    simulator: Simulator, store: MemoryStore, following: Told
 ) -> None:
     """The configuration's fingerprint differs: consumers lose what is now excluded, and get back what is not."""
     following.become_current()
@@ -153,7 +156,7 @@ def test_a_changed_filter_is_a_new_snapshot_with_reconciled_deletes(
     assert_right(simulator, NAME, store.records)
 
 
-def test_other_topics_get_everything(simulator: Simulator, store: MemoryStore, following: Following) -> None:
+def test_other_topics_get_everything(simulator: Simulator, store: MemoryStore, following: Told) -> None:
     """A changed topic template: the new topics hold nothing yet, so every live key is published again, once."""
     following.become_current()
     before = len(store.records)
@@ -165,7 +168,7 @@ def test_other_topics_get_everything(simulator: Simulator, store: MemoryStore, f
 
 
 def test_another_environment_behind_the_same_name_is_a_new_snapshot(
-    simulator: Simulator, store: MemoryStore, following: Following
+    simulator: Simulator, store: MemoryStore, following: Told
 ) -> None:
     """An alias was retargeted, and back to an older state: what is delivered wins, whatever its clocks say."""
     following.become_current(bounds=Bounds(max_delete_share=1.0))
@@ -180,7 +183,7 @@ def test_another_environment_behind_the_same_name_is_a_new_snapshot(
 
 @pytest.mark.parametrize("after", [0, 2])
 def test_a_page_too_large_is_asked_for_in_smaller_pages(
-    simulator: Simulator, store: MemoryStore, following: Following, after: int
+    simulator: Simulator, store: MemoryStore, following: Told, after: int
 ) -> None:
     """At the start or midway: a new snapshot with two thirds of the size, remembered for later ones."""
     simulator.push_fault(NAME, Fault("status", status=400, body=TOO_BIG, after=after))
@@ -192,7 +195,7 @@ def test_a_page_too_large_is_asked_for_in_smaller_pages(
     assert_right(simulator, NAME, store.records)
 
 
-def test_an_item_that_fits_no_page_stops_the_stream(simulator: Simulator, following: Following) -> None:
+def test_an_item_that_fits_no_page_stops_the_stream(simulator: Simulator, following: Told) -> None:
     """Smaller than one item no page can be."""
     simulator.push_fault(NAME, Fault("status", status=400, body=TOO_BIG, times=None))
     follower = following.catch_up()
@@ -208,7 +211,7 @@ def disturb(simulator: Simulator) -> None:
 
 @pytest.mark.parametrize("streaming", [False, True])
 def test_a_walk_refused_again_and_again_is_starved(
-    simulator: Simulator, store: MemoryStore, following: Following, *, streaming: bool
+    simulator: Simulator, store: MemoryStore, following: Told, *, streaming: bool
 ) -> None:
     """Five new walks, then the stream stops and says why; never a loop, never a delete."""
     simulator.set_mode(NAME, "refuse")
@@ -230,7 +233,7 @@ def test_a_walk_refused_again_and_again_is_starved(
 def test_cursors_that_never_work_are_no_endless_loop(simulator: Simulator, store: MemoryStore) -> None:
     """Every snapshot succeeds, and every cursor that it gives is refused: that ends as well."""
     simulator.push_fault(NAME, Fault("refuse_cursor", on="cursor", times=None))
-    follower = Following(simulator, NAME, lambda: store, page_size=100).catch_up()
+    follower = Told(simulator, NAME, lambda: store, page_size=100).catch_up()
     assert (follower.outcome, follower.status.state) == ("stopped", "walk_starved")
     assert "5 new snapshots" in follower.status.error
     assert len([each for each in simulator.requests(NAME) if each.kind == "start"]) == 1 + 5

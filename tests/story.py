@@ -1,0 +1,94 @@
+"""A stream followed in no time: in the test's own thread, without sockets, and every wait has passed at once.
+
+What happens meanwhile is a story: a generator that yields what it waits for.
+"""
+
+import threading
+from collections.abc import Callable, Generator
+from typing import Any
+
+from connector.simulator import Simulator
+from connector.stream.follower import Follower
+from connector.stream.spec import Pace
+from connector.testing import ManualClock, in_turn
+from tests.following import Following, Store
+from tests.loopback import Loopback
+
+HOME = "https://cms.example"
+HOUR, DAY = 3600.0, 86_400.0
+
+Steps = Generator[Callable[[], object] | float]
+"""What a story waits for: that something is true, or that so many seconds pass."""
+
+Story = Callable[[Follower], Steps]
+
+
+class Narrator(ManualClock):
+    """A clock that goes on with a story whenever the stream waits."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._steps: Steps | None = None
+        self._awaited: Callable[[], object] = lambda: True
+        self._given_up_at = 0.0
+        self._ended: Callable[[], None] = lambda: None
+        self._error: BaseException | None = None
+
+    def begin(self, steps: Steps, ended: Callable[[], None]) -> None:
+        """Tell a story from its beginning; `ended` is called once there is nothing more to tell."""
+        self._steps, self._ended, self._error = steps, ended, None
+        self._expect(lambda: True)
+
+    def end(self) -> None:
+        """Check that the story was told to its end; raises what it raised."""
+        if self._error:
+            raise self._error
+        assert self._steps is None, "the stream has ended amid the story"
+
+    def wait(self, seconds: float, event: threading.Event | None = None) -> bool:
+        """Go on with the story at the beginning of a wait and at its end, and within it where a step is due."""
+        self._go_on()
+        super().wait(seconds, event)
+        self._go_on()
+        return event is not None and event.is_set()
+
+    def _go_on(self) -> None:
+        try:
+            while self._steps and self._awaited():
+                step = next(self._steps)
+                if callable(step):
+                    self._expect(step)
+                else:
+                    due = self.monotonic() + step
+                    self._expect(lambda due=due: self.monotonic() >= due)  # type: ignore[misc]
+                    self.after(step, self._go_on)
+            assert self._steps is None or self.monotonic() < self._given_up_at, "waited in vain"
+        except StopIteration:
+            self._finish()
+        except BaseException as error:  # noqa: BLE001  the stream must not take it for an error of its own
+            self._error = error
+            self._finish()
+
+    def _expect(self, awaited: Callable[[], object]) -> None:
+        self._awaited, self._given_up_at = awaited, self.monotonic() + 10 * DAY
+
+    def _finish(self) -> None:
+        self._steps = None
+        self._ended()
+
+
+class Told(Following):
+    """Following in no time, at the pace that a stream really has."""
+
+    def __init__(self, simulator: Simulator, name: str, opened: Callable[[], Store], **settings: Any) -> None:
+        self.narrator = Narrator()
+        super().__init__(simulator, name, opened, clock=self.narrator, pace=Pace(), base_url=HOME, **settings)
+        self.transport, self.ahead = Loopback(simulator, self.narrator), in_turn
+
+    def tell(self, story: Story, **changes: Any) -> Follower:
+        """Follow until the story has been told to its end."""
+        follower = Follower(self.plan(**changes), self.metrics)
+        self.narrator.begin(story(follower), follower.stop)
+        follower.run()
+        self.narrator.end()
+        return follower
