@@ -7,15 +7,19 @@ import threading
 from collections.abc import Callable, Generator
 from typing import Any
 
+from connector.cms.source import Source
 from connector.simulator import Simulator
 from connector.stream.follower import Follower
+from connector.stream.publisher import Store
 from connector.stream.spec import Pace
 from connector.testing import ManualClock, in_turn
-from tests.following import Following, Store
+from tests.cms import connect
+from tests.following import Following
 from tests.loopback import Loopback
 
 HOME = "https://cms.example"
 HOUR, DAY = 3600.0, 86_400.0
+PATIENCE = 2 * HOUR
 
 Steps = Generator[Callable[[], object] | float]
 """What a story waits for: that something is true, or that so many seconds pass."""
@@ -37,7 +41,7 @@ class Narrator(ManualClock):
     def begin(self, steps: Steps, ended: Callable[[], None]) -> None:
         """Tell a story from its beginning; `ended` is called once there is nothing more to tell."""
         self._steps, self._ended, self._error = steps, ended, None
-        self._expect(lambda: True)
+        self._expect(lambda: True, within=PATIENCE)
 
     def end(self) -> None:
         """Check that the story was told to its end; raises what it raised."""
@@ -57,24 +61,31 @@ class Narrator(ManualClock):
             while self._steps and self._awaited():
                 step = next(self._steps)
                 if callable(step):
-                    self._expect(step)
+                    self._expect(step, within=PATIENCE)
                 else:
                     due = self.monotonic() + step
-                    self._expect(lambda due=due: self.monotonic() >= due)  # type: ignore[misc]
+                    self._expect(lambda due=due: self.monotonic() >= due, within=step)  # type: ignore[misc]
                     self.after(step, self._go_on)
-            assert self._steps is None or self.monotonic() < self._given_up_at, "waited in vain"
+            assert self._steps is None or self.monotonic() <= self._given_up_at, "waited in vain"
         except StopIteration:
             self._finish()
         except BaseException as error:  # noqa: BLE001  the stream must not take it for an error of its own
             self._error = error
             self._finish()
 
-    def _expect(self, awaited: Callable[[], object]) -> None:
-        self._awaited, self._given_up_at = awaited, self.monotonic() + 10 * DAY
+    def _expect(self, awaited: Callable[[], object], within: float) -> None:
+        self._awaited, self._given_up_at = awaited, self.monotonic() + within
 
     def _finish(self) -> None:
         self._steps = None
         self._ended()
+
+
+def source_of(simulator: Simulator, name: str, *, page_size: int | None = None, **options: Any) -> Source:
+    """Return a source of the simulated CMS that needs neither sockets nor threads nor time."""
+    clock = ManualClock()
+    given = {"transport": Loopback(simulator, clock), "timeout": 5.0, **options}
+    return Source(connect(simulator, name, page_size=page_size, base_url=HOME), clock=clock, ahead=in_turn, **given)
 
 
 class Told(Following):

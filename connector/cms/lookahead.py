@@ -20,7 +20,7 @@ class Ahead(Protocol):
     `done` is called once `found` will not be asked again.
     """
 
-    def __call__(self, found: Iterator[T], stop: threading.Event, done: Callable[[], None]) -> Generator[T]:
+    def __call__(self, found: Iterator[T], stop: threading.Event, done: Callable[[], None], /) -> Generator[T]:
         """Return the items."""
         ...
 

@@ -1,14 +1,14 @@
 """One pass over a stream: what a transaction holds, in which order a delta is published, what a stop leaves."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
 from itertools import pairwise
+from typing import TypeVar
 
 import pytest
 
 from connector import vendors
-from connector.clock import SYSTEM
 from connector.cms.source import ignore
 from connector.errors import SourceUnavailable, UnknownOutcome
 from connector.model.checkpoint import Checkpoint
@@ -16,11 +16,12 @@ from connector.simulator import Fault, Simulator
 from connector.stream.publisher import Publisher
 from connector.stream.runner import Bounds, Runner
 from connector.stream.spec import Hooks
-from connector.testing import MemoryStore, fail_after_commit, fail_before_commit
-from tests.cms import assert_right, eventually
-from tests.following import Following
+from connector.testing import ManualClock, MemoryStore, fail_after_commit, fail_before_commit, in_turn
+from tests.cms import assert_right
 from tests.published import events
+from tests.story import Told
 
+T = TypeVar("T")
 NAMES = vendors.names()
 EVERY_PAGE = Bounds(interval=0.0)
 
@@ -38,10 +39,9 @@ def name(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def simulator() -> Iterator[Simulator]:
-    """Give a served simulator with several pages."""
-    with Simulator(seed=2, entries=24, page_sizes=dict.fromkeys(NAMES, 10)).serving() as serving:
-        yield serving
+def simulator() -> Simulator:
+    """Give a simulator with several pages."""
+    return Simulator(seed=2, entries=24, page_sizes=dict.fromkeys(NAMES, 10))
 
 
 class Session:
@@ -64,19 +64,19 @@ class Session:
 
 
 @contextmanager
-def session(following: Following, bounds: Bounds) -> Iterator[Session]:
+def session(following: Told, bounds: Bounds) -> Iterator[Session]:
     """Run as a new process."""
     stop = threading.Event()
     source, publisher = following.parts(stop, Hooks(ignore, lambda _batch, _seconds: None))
     with closing(source), closing(publisher):
         publisher.recover()
-        yield Session(Runner(source, publisher, bounds, SYSTEM), publisher, stop)
+        yield Session(Runner(source, publisher, bounds, ManualClock()), publisher, stop)
 
 
 @pytest.fixture
-def following(simulator: Simulator, store: MemoryStore, name: str) -> Following:
+def following(simulator: Simulator, store: MemoryStore, name: str) -> Told:
     """Give a stream of each vendor's simulated CMS."""
-    return Following(simulator, name, lambda: store, page_size=10)
+    return Told(simulator, name, lambda: store, page_size=10)
 
 
 def sizes(store: MemoryStore) -> list[int]:
@@ -84,28 +84,28 @@ def sizes(store: MemoryStore) -> list[int]:
     return [len(events(each)) for each in store.transactions]
 
 
-def test_a_snapshot_is_published_as_its_pages_come(following: Following, store: MemoryStore) -> None:
+def test_a_snapshot_is_published_as_its_pages_come(following: Told, store: MemoryStore) -> None:
     """With no patience each page is a transaction of its own."""
     with session(following, EVERY_PAGE) as running:
         running.runner.pass_once()
         assert {*sizes(store)[:-2]} == {10}
 
 
-def test_a_transaction_holds_whole_pages_up_to_its_bounds(following: Following, store: MemoryStore) -> None:
+def test_a_transaction_holds_whole_pages_up_to_its_bounds(following: Told, store: MemoryStore) -> None:
     """Pages are collected until there are enough items, or bytes, or it has taken long enough."""
     with session(following, Bounds(items=20, interval=3600.0)) as running:
         running.runner.pass_once()
     assert {*sizes(store)[:-1]} == {20}
 
 
-def test_a_transaction_is_bounded_in_bytes(following: Following, store: MemoryStore) -> None:
+def test_a_transaction_is_bounded_in_bytes(following: Told, store: MemoryStore) -> None:
     """One byte is reached by the first page."""
     with session(following, Bounds(size=1, interval=3600.0)) as running:
         running.runner.pass_once()
     assert max(sizes(store)) == 10
 
 
-def test_a_small_snapshot_is_one_transaction(following: Following, store: MemoryStore) -> None:
+def test_a_small_snapshot_is_one_transaction(following: Told, store: MemoryStore) -> None:
     """The bounds allow it, so it is atomic."""
     with session(following, Bounds(interval=3600.0)) as running:
         running.runner.pass_once()
@@ -113,7 +113,7 @@ def test_a_small_snapshot_is_one_transaction(following: Following, store: Memory
 
 
 def test_a_transaction_whose_pages_break_off_is_none(
-    simulator: Simulator, following: Following, store: MemoryStore, name: str
+    simulator: Simulator, following: Told, store: MemoryStore, name: str
 ) -> None:
     """Pages are encoded as they come, yet of an unfinished transaction nothing is published, and nothing is lost."""
     simulator.push_fault(name, Fault("status", after=2))
@@ -126,18 +126,23 @@ def test_a_transaction_whose_pages_break_off_is_none(
     assert_right(simulator, name, store.records)
 
 
-def test_a_walk_that_publishing_broke_off_asks_no_further(following: Following, store: MemoryStore) -> None:
-    """What failed leaves no thread that waits to read on, though the error with all its frames is still held."""
-    before = set(threading.enumerate())
+def test_a_walk_that_publishing_broke_off_asks_no_further(following: Told, store: MemoryStore) -> None:
+    """The walk is left at once, though the error with all its frames is still held: no thread waits to read on."""
+    left: list[bool] = []
+
+    def ahead(found: Iterator[T], stop: threading.Event, _done: Callable[[], None]) -> Generator[T]:
+        return in_turn(found, stop, lambda: left.append(True))
+
+    following.ahead = ahead
     with session(following, EVERY_PAGE) as running:
         store.faults.append(fail_before_commit(UnknownOutcome("crash")))
         with pytest.raises(UnknownOutcome) as held:
             running.runner.pass_once()
-        eventually(lambda: not [each for each in set(threading.enumerate()) - before if each.name == "look-ahead"])
+        assert left == [True]
     assert str(held.value) == "crash"
 
 
-def test_the_passes_lead_from_snapshot_to_streaming(following: Following) -> None:
+def test_the_passes_lead_from_snapshot_to_streaming(following: Told) -> None:
     """One walk or one reconciliation a pass; only a delta leaves the stream current."""
     with session(following, EVERY_PAGE) as running:
         phases = [running.checkpoint.position.phase]
@@ -150,7 +155,7 @@ def test_the_passes_lead_from_snapshot_to_streaming(following: Following) -> Non
 
 
 def test_what_happened_before_a_reconciliation_is_read_after_it(
-    simulator: Simulator, following: Following, store: MemoryStore, name: str
+    simulator: Simulator, following: Told, store: MemoryStore, name: str
 ) -> None:
     """A process that starts with a reconciliation knows nothing of what came since the walk: it is not current yet."""
     with session(following, EVERY_PAGE) as running:
@@ -161,9 +166,7 @@ def test_what_happened_before_a_reconciliation_is_read_after_it(
     assert_right(simulator, name, store.records)
 
 
-def test_a_release_is_one_transaction(
-    simulator: Simulator, following: Following, store: MemoryStore, name: str
-) -> None:
+def test_a_release_is_one_transaction(simulator: Simulator, following: Told, store: MemoryStore, name: str) -> None:
     """Everything that was published together is visible together, over all pages of the delta."""
     with session(following, EVERY_PAGE) as running:
         running.become_current()
@@ -176,7 +179,7 @@ def test_a_release_is_one_transaction(
     assert_right(simulator, name, store.records)
 
 
-def test_a_delta_is_published_oldest_first(simulator: Simulator, following: Following, store: MemoryStore) -> None:
+def test_a_delta_is_published_oldest_first(simulator: Simulator, following: Told, store: MemoryStore) -> None:
     """Whatever the API's order: by the CMS's clock, and so is the sequence."""
     with session(following, EVERY_PAGE) as running:
         running.become_current()
@@ -190,7 +193,7 @@ def test_a_delta_is_published_oldest_first(simulator: Simulator, following: Foll
 
 
 def test_of_a_large_delta_only_the_last_transaction_moves_the_cursor(
-    simulator: Simulator, following: Following, store: MemoryStore
+    simulator: Simulator, following: Told, store: MemoryStore
 ) -> None:
     """The others keep the old cursor and are marked as open."""
     seen: list[tuple[bool, bool]] = []
@@ -210,7 +213,7 @@ def test_of_a_large_delta_only_the_last_transaction_moves_the_cursor(
 @pytest.mark.parametrize("fail", [fail_before_commit, fail_after_commit])
 @pytest.mark.parametrize("survived", [0, 1, 2])
 def test_a_crash_amid_a_large_delta_publishes_every_change_once(  # noqa: PLR0917  fixtures and parameters
-    simulator: Simulator, following: Following, store: MemoryStore, name: str, fail: type, survived: int
+    simulator: Simulator, following: Told, store: MemoryStore, name: str, fail: type, survived: int
 ) -> None:
     """The walk is read again, together with what happened since; what is committed is left out."""
     with session(following, Bounds(items=5)) as running:
@@ -230,7 +233,7 @@ def test_a_crash_amid_a_large_delta_publishes_every_change_once(  # noqa: PLR091
 
 
 def test_a_delta_that_is_stopped_publishes_nothing(
-    simulator: Simulator, following: Following, store: MemoryStore, name: str
+    simulator: Simulator, following: Told, store: MemoryStore, name: str
 ) -> None:
     """Half a walk has no order: it is read again."""
     with session(following, EVERY_PAGE) as running:
@@ -248,7 +251,7 @@ def test_a_delta_that_is_stopped_publishes_nothing(
 def test_a_spool_in_a_file_gives_the_same_stream(simulator: Simulator, name: str) -> None:
     """Memory or disk: the same events in the same order."""
     stores = [MemoryStore(connection="blog"), MemoryStore(connection="blog")]
-    followed = [Following(simulator, name, lambda store=store: store, page_size=10) for store in stores]  # type: ignore[misc]
+    followed = [Told(simulator, name, lambda store=store: store, page_size=10) for store in stores]  # type: ignore[misc]
     bounds = [Bounds(), Bounds(size=2000)]
     for following, bound in zip(followed, bounds, strict=True):
         with session(following, bound) as running:

@@ -4,69 +4,38 @@ import hashlib
 import hmac
 import io
 import json
-import threading
-import time
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from connector import logs
-from connector.clock import SYSTEM
 from connector.kafka import webhook_relay
 from connector.kafka.webhook_relay import Call
 from connector.service.metrics import Metrics
 from connector.service.supervisor import Supervisor, _Revival
 from connector.service.webhook_calls import Calls
 from connector.simulator import Simulator
-from connector.stream.spec import Hooks, Parts
-from connector.testing import MemoryStore
-from tests.cms import eventually
-from tests.following import Following
+from connector.testing import ManualClock, MemoryStore
+from tests.story import Told
+
+SECRET, NOW = "s" * 64, 1_750_000_000.0
+
+
+def supervisor() -> Supervisor:
+    """Return a process with one stream, which it does not own, and a webhook secret."""
+    plan = Told(Simulator(entries=1), "contentful", MemoryStore, webhook_secret=SECRET).plan()
+    return Supervisor([plan], {}, "contentwire", Metrics(), clock=ManualClock(NOW))
 
 
 def test_before_kafka_has_answered_nobody_is_said_to_own_a_stream() -> None:
     """`standby` would claim that another process owns it: which one does, only Kafka can tell."""
-    with Simulator(entries=1).serving() as simulator:
-        plan = Following(simulator, "contentful", MemoryStore).plan()
-    (status,) = Supervisor([plan], {}, "contentwire", Metrics(), clock=SYSTEM).status()
+    (status,) = supervisor().status()
     assert (status.state, status.owned) == ("connecting", False)
 
 
-def test_a_stream_without_a_thread_is_started_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A machine that gives no thread costs a pause, not the process's place in the group."""
-
-    def refuse(_: threading.Thread) -> None:
-        raise RuntimeError("can't start new thread")
-
-    with Simulator(entries=1).serving() as simulator:
-        plan = Following(simulator, "contentful", MemoryStore).plan()
-        process = Supervisor([plan], {}, "contentwire", Metrics(), clock=SYSTEM)
-        with monkeypatch.context() as patched:
-            patched.setattr(threading.Thread, "start", refuse)
-            process.assigned(frozenset(process._by_topic))
-            assert process.dead() == ["blog"]
-
-        def revived() -> bool:
-            process._revive()
-            return process.status()[0].state == "running"
-
-        eventually(revived)
-        process.revoked(frozenset(process._by_topic), lost=False)
-
-
-SECRET = "s" * 64
-
-
-def supervisor(simulator: Simulator) -> Supervisor:
-    """Return a process with one stream, which it does not own, and a webhook secret."""
-    plan = Following(simulator, "contentful", MemoryStore, webhook_secret=SECRET).plan()
-    return Supervisor([plan], {}, "contentwire", Metrics(), clock=SYSTEM)
-
-
-def signed(path: str, body: bytes = b"{}", at: float | None = None) -> dict[str, str]:
+def signed(path: str, body: bytes = b"{}", at: float = NOW) -> dict[str, str]:
     """Return the headers of a call that Contentful has signed for a path."""
-    stamp = str(round((time.time() if at is None else at) * 1000))
+    stamp = str(round(at * 1000))
     headers = {"x-contentful-signed-headers": "x-contentful-timestamp", "x-contentful-timestamp": stamp}
     text = f"POST\n{path}\nx-contentful-timestamp:{stamp}\n".encode() + body
     return headers | {"x-contentful-signature": hmac.new(SECRET.encode(), text, hashlib.sha256).hexdigest()}
@@ -74,30 +43,28 @@ def signed(path: str, body: bytes = b"{}", at: float | None = None) -> dict[str,
 
 def test_a_signed_call_is_accepted_once() -> None:
     """Whoever has seen it cannot use it again; a call with a shared secret has nothing unique in it."""
-    with Simulator(entries=1).serving() as simulator:
-        process = supervisor(simulator)
-        headers, paths = signed("/webhooks/blog"), ["/webhooks/blog"]
-        outcomes = [process.wake("blog", headers, "POST", paths, b"{}") for _ in range(3)]
-        assert [each and (each.outcome, each.status) for each in outcomes] == [
-            ("accepted", 202),
-            ("repeated", 202),
-            ("repeated", 202),
-        ]
-        shared = {"X-Contentwire-Secret": SECRET}
-        assert [str(process.wake("blog", shared, "POST", paths, b"{}")) for _ in range(2)] == [
-            "Handled(outcome='accepted')"
-        ] * 2
-        assert process.wake("other", shared, "POST", paths, b"{}") is None
+    process = supervisor()
+    headers, paths = signed("/webhooks/blog"), ["/webhooks/blog"]
+    outcomes = [process.wake("blog", headers, "POST", paths, b"{}") for _ in range(3)]
+    assert [each and (each.outcome, each.status) for each in outcomes] == [
+        ("accepted", 202),
+        ("repeated", 202),
+        ("repeated", 202),
+    ]
+    shared = {"X-Contentwire-Secret": SECRET}
+    assert [str(process.wake("blog", shared, "POST", paths, b"{}")) for _ in range(2)] == [
+        "Handled(outcome='accepted')"
+    ] * 2
+    assert process.wake("other", shared, "POST", paths, b"{}") is None
 
 
 def test_a_path_that_a_gateway_has_cut_is_still_the_signed_one() -> None:
     """The public path is tried beside the one that came in."""
-    with Simulator(entries=1).serving() as simulator:
-        headers = signed("/cms/webhooks/blog?a=b")
-        paths = ["/webhooks/blog?a=b", "/cms/webhooks/blog?a=b"]
-        handled = supervisor(simulator).wake("blog", headers, "POST", paths, b"{}")
-        assert handled
-        assert handled.outcome == "accepted"
+    headers = signed("/cms/webhooks/blog?a=b")
+    paths = ["/webhooks/blog?a=b", "/cms/webhooks/blog?a=b"]
+    handled = supervisor().wake("blog", headers, "POST", paths, b"{}")
+    assert handled
+    assert handled.outcome == "accepted"
 
 
 @pytest.mark.parametrize(
@@ -106,19 +73,18 @@ def test_a_path_that_a_gateway_has_cut_is_still_the_signed_one() -> None:
         ({}, "unsigned", "X-Contentwire-Secret"),
         ({"X-Contentwire-Secret": "no"}, "wrong", "public_path"),
         (signed("/elsewhere"), "wrong", "public_path"),
-        (signed("/webhooks/blog", at=time.time() - 7200), "expired", "clock"),
+        (signed("/webhooks/blog", at=NOW - 7200), "expired", "clock"),
     ],
 )
 def test_a_refused_call_leaves_a_trace(headers: dict[str, str], reason: str, told: str, tmp_path: Path) -> None:
     """A count by its reason, and one line a minute with what to do, however many calls come."""
     stream = io.StringIO()
     logs.configure(stream, json=True, level="info", secrets=[SECRET])
-    with Simulator(entries=1).serving() as simulator:
-        process = supervisor(simulator)
-        handled = [process.wake("blog", headers, "POST", ["/webhooks/blog"], b"{}") for _ in range(50)]
-        assert {each and (each.outcome, each.status) for each in handled} == {(reason, 401)}
-        labels = {"connection": "blog", "outcome": reason}
-        assert process._metrics.registry.get_sample_value("contentwire_webhooks_total", labels) == 50
+    process = supervisor()
+    handled = [process.wake("blog", headers, "POST", ["/webhooks/blog"], b"{}") for _ in range(50)]
+    assert {each and (each.outcome, each.status) for each in handled} == {(reason, 401)}
+    labels = {"connection": "blog", "outcome": reason}
+    assert process._metrics.registry.get_sample_value("contentwire_webhooks_total", labels) == 50
     (line,) = [json.loads(line) for line in stream.getvalue().splitlines()]
     assert (line["level"], line["reason"], told in line["hint"]) == ("warning", reason, True)
     assert ("seconds_off" in line) == (reason == "expired")
@@ -127,7 +93,7 @@ def test_a_refused_call_leaves_a_trace(headers: dict[str, str], reason: str, tol
 
 def test_the_memory_of_calls_is_bounded() -> None:
     """However many different ones come."""
-    calls = Calls(SYSTEM)
+    calls = Calls(ManualClock())
     assert all(calls.first(str(number)) for number in range(20_000))
     assert len(calls._seen) <= 10_000
     assert not calls.first("19999")
@@ -157,59 +123,6 @@ def test_a_call_is_read_as_it_was_written() -> None:
     assert webhook_relay.read(b'{"connection": "blog"}') == Call("blog")
 
 
-def test_a_stream_whose_thread_has_ended_is_started_again() -> None:
-    """Noticed at the next turn, `stopped` and red meanwhile, counted, and followed again after a pause."""
-    store, failures = MemoryStore(connection="blog"), [ZeroDivisionError()]
-    with Simulator(entries=3).serving() as simulator:
-        following = Following(simulator, "contentful", lambda: store)
-
-        def opened(stop: threading.Event, hooks: Hooks) -> Parts:
-            if failures:
-                raise failures.pop()
-            return following.parts(stop, hooks)
-
-        process = Supervisor([following.plan(open=opened)], {}, "contentwire", Metrics(), clock=SYSTEM)
-        process.assigned(frozenset({"state"}))
-        eventually(process.dead)
-        process._revive()
-        (status,) = process.status()
-        assert (process.dead(), status.state) == (["blog"], "stopped")
-
-        def revived() -> bool:
-            process._revive()
-            return process.status()[0].phase == "streaming"
-
-        eventually(revived)
-        assert process.dead() == []
-        restarts = process._metrics.registry.get_sample_value(
-            "contentwire_stream_restarts_total", {"connection": "blog"}
-        )
-        assert restarts == 1
-        process.revoked(frozenset({"state"}), lost=False)
-
-
-def test_a_stream_that_is_just_being_started_has_not_ended(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever looks before its thread is alive is not told that it has ended: it would be started a second time."""
-    start, seen = threading.Thread.start, list[Sequence[str]]()
-    with Simulator(entries=1).serving() as simulator:
-        process = Supervisor(
-            [Following(simulator, "contentful", MemoryStore).plan()], {}, "contentwire", Metrics(), clock=SYSTEM
-        )
-
-        def looked_at(thread: threading.Thread) -> None:
-            if thread.name.startswith("stream-"):
-                looking = threading.Thread(target=lambda: seen.append(process.dead()))
-                start(looking)
-                looking.join(0.2)
-            start(thread)
-
-        monkeypatch.setattr(threading.Thread, "start", looked_at)
-        process.assigned(frozenset({"state"}))
-        eventually(lambda: seen)
-        assert seen == [[]]
-        process.revoked(frozenset({"state"}), lost=False)
-
-
 def test_ends_that_follow_each_other_are_paused_for_longer() -> None:
     """One second, two, four, up to five minutes; after five quiet minutes it begins anew."""
     revival, now, pauses = _Revival(), 1000.0, []
@@ -222,8 +135,7 @@ def test_ends_that_follow_each_other_are_paused_for_longer() -> None:
 
 def test_every_count_begins_at_zero() -> None:
     """Who counts increases must not miss the first one: of dead letters, refusals, failures and webhook calls."""
-    with Simulator(entries=1).serving() as simulator:
-        process = supervisor(simulator)
+    process = supervisor()
     for name, label, value in (
         ("contentwire_dead_letters_total", "error", "MalformedItem"),
         ("contentwire_retries_total", "error", "BrokerUnavailable"),

@@ -1,15 +1,12 @@
 """Both sides of a proof, and their comparison, without a broker."""
 
 import json
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
 import pytest
 
-from connector.clock import SYSTEM
-from connector.cms.source import Source
 from connector.errors import SourceRejected
 from connector.events import canonical_json
 from connector.events.policy import Policy, wanted
@@ -18,10 +15,12 @@ from connector.kafka.reader import Consumed
 from connector.model.change import Change
 from connector.model.checkpoint import Position
 from connector.simulator import Fault, Simulator
+from connector.testing import ManualClock
 from connector.vendors import names
 from connector.verify.proof import Comparison, Report
 from connector.verify.sides import Delivered, Published, Trace
-from tests.cms import connect, truth
+from tests.cms import truth
+from tests.story import source_of
 from tests.values import clock, clock_ms, entry_key, page, published, removed, removed_type
 
 VENDORS = names()
@@ -35,29 +34,26 @@ def quiet(_what: str, _count: int) -> None:
 
 
 @pytest.fixture
-def simulator() -> Iterator[Simulator]:
-    """Give a served simulator with small pages."""
-    with Simulator(entries=30, page_sizes=dict.fromkeys(VENDORS, 7)).serving() as served:
-        yield served
+def simulator() -> Simulator:
+    """Give a simulator with small pages."""
+    return Simulator(entries=30, page_sizes=dict.fromkeys(VENDORS, 7))
 
 
 @pytest.fixture
-def delivered(simulator: Simulator) -> Iterator[Reading]:
+def delivered(simulator: Simulator) -> Reading:
     """Make the CMS's side of a vendor's proof, not read yet."""
-    with ExitStack() as stack:
 
-        def make(vendor: str, policy: Policy = EVERYTHING) -> Delivered:
-            source = Source(connect(simulator, vendor, page_size=7), clock=SYSTEM, timeout=5)
-            stack.callback(source.close)
-            return Delivered(source, policy, Position(page_size=7), SYSTEM, quiet)
+    def make(vendor: str, policy: Policy = EVERYTHING) -> Delivered:
+        source = source_of(simulator, vendor, page_size=7)
+        return Delivered(source, policy, Position(page_size=7), ManualClock(), quiet)
 
-        yield make
+    return make
 
 
 def given(*items: Change) -> Delivered:
     """Return the CMS's side as if it had delivered these items, in this order."""
     nowhere: Any = None  # nothing is fetched
-    side = Delivered(nowhere, EVERYTHING, Position(), SYSTEM, quiet)
+    side = Delivered(nowhere, EVERYTHING, Position(), ManualClock(), quiet)
     side._take(page(*items, after=Position()))
     return side
 
@@ -84,7 +80,7 @@ def held(*entries: Entry) -> Published:
 
 def compared(ours: Delivered, theirs: Published, *, deep: bool = False) -> list[tuple[str, str]]:
     """Return the differences: kind and id."""
-    comparison = Comparison(ours, theirs, SYSTEM, shallow=not deep)
+    comparison = Comparison(ours, theirs, ManualClock(), shallow=not deep)
     comparison.look_at_all()
     return sorted((each.kind, each.key.id) for each in comparison.differences.values())
 
@@ -197,7 +193,7 @@ def test_each_kind_of_difference_is_found() -> None:
     ours = given(published("same"), published("missing"), published("stale", 2, fields=b'{"title":"new"}'))
     theirs = held(entry(published("same")), entry(published("stale", 1)), entry(published("extra")))
     assert compared(ours, theirs) == [("extra", "extra"), ("missing", "missing"), ("stale", "stale")]
-    comparison = Comparison(ours, theirs, SYSTEM, shallow=True)
+    comparison = Comparison(ours, theirs, ManualClock(), shallow=True)
     comparison.look_at_all()
     assert dict(comparison.equal) == {"post": 1}
 
@@ -220,7 +216,7 @@ def test_what_came_back_older_than_its_removal_needs_everything_again(*, flat: b
     tombstone = entry(removed("e1"))
     cases = [((live, delete, tombstone), 3, True), ((live, delete), 5, False), ((tombstone,), 3, True), ((), 3, False)]
     for records, second, older in cases:
-        comparison = Comparison(given(published("e1", second)), held(*records), SYSTEM, shallow=False)
+        comparison = Comparison(given(published("e1", second)), held(*records), ManualClock(), shallow=False)
         comparison.look_at_all()
         (found,) = comparison.differences.values()
         assert (found.kind, found.older) == ("missing", older)
@@ -273,7 +269,7 @@ def test_what_nobody_can_read_is_not_gone(delivered: Reading, simulator: Simulat
     side = delivered("contentful")
     side.read()
     assert side.unreadable == {"bad1"}
-    comparison = Comparison(side, held(entry(published("bad1"))), SYSTEM, shallow=True)
+    comparison = Comparison(side, held(entry(published("bad1"))), ManualClock(), shallow=True)
     comparison.look([entry_key("bad1")])
     assert comparison.differences == {}
 
@@ -292,7 +288,7 @@ def test_what_became_readable_again_is_compared_again(delivered: Reading, simula
 def test_an_item_among_the_dead_letters_is_set_aside() -> None:
     """A key whose present item was too large is known to be absent; one with another item is still a difference."""
     ours = given(published("e1"), published("e2"))
-    comparison = Comparison(ours, held(), SYSTEM, shallow=True)
+    comparison = Comparison(ours, held(), ManualClock(), shallow=True)
     comparison.look_at_all()
     assert comparison.set_aside({published("e1").digest}) == 1
     assert [key.id for key in comparison.differences] == ["e2"]
@@ -301,7 +297,7 @@ def test_an_item_among_the_dead_letters_is_set_aside() -> None:
 def test_another_look_resolves_and_counts() -> None:
     """A key that agrees by now is equal, one that left both sides is neither; nothing is counted twice."""
     ours, theirs = given(published("e1"), published("e2")), held()
-    comparison = Comparison(ours, theirs, SYSTEM, shallow=True)
+    comparison = Comparison(ours, theirs, ManualClock(), shallow=True)
     comparison.look_at_all()
     theirs.take([entry(published("e1"))])
     ours.traces.pop(entry_key("e2"))
@@ -310,12 +306,40 @@ def test_another_look_resolves_and_counts() -> None:
     assert theirs.go_on == {("t", 2): 8}
 
 
+def looks(comparison: Comparison, patience: float, read_on: Callable[[], object] = lambda: None) -> int:
+    """Return how often the differences are looked at again, each time after `read_on`."""
+    comparison.look_at_all()
+    return len([read_on() for _ in comparison.settle(patience)])
+
+
+def test_what_differs_gets_the_time_of_a_walk() -> None:
+    """As long as the stream may take for its next walk, and no longer; what agrees meanwhile is waited for no more."""
+    clock, theirs = ManualClock(), held()
+    assert looks(Comparison(given(published("e1")), theirs, clock, shallow=True), 30.0) > 1
+    assert clock.monotonic() == 30.0
+    late = Comparison(given(published("e1")), theirs, clock, shallow=True)
+    assert looks(late, 30.0, lambda: theirs.take([entry(published("e1"))])) == 1
+    assert late.differences == {}
+
+
+def test_what_never_comes_to_rest_is_given_up() -> None:
+    """A key that the CMS changes again and again gets its time anew, but not for ever."""
+    clock, ours = ManualClock(), given(published("e1"))
+    seconds = iter(range(2, 10_000))
+
+    def change() -> None:
+        ours._take(page(published("e1", next(seconds)), after=Position()))
+
+    looks(Comparison(ours, held(), clock, shallow=True), 30.0, change)
+    assert clock.monotonic() == 4 * 30.0
+
+
 def test_a_topic_that_goes_on_is_compared_as_it_was_before_the_cms_was_read() -> None:
     """While content keeps changing, the topic may be ahead of what was read: the state it had before will do."""
     ours, theirs = given(published("e1", 2)), held(entry(published("e1", 2)))
     before = dict(theirs.traces)
     theirs.take([entry(published("e1", 3, fields=b'{"title":"newer"}'))])
-    comparison = Comparison(ours, theirs, SYSTEM, shallow=True)
+    comparison = Comparison(ours, theirs, ManualClock(), shallow=True)
     comparison.look([entry_key()])
     assert list(comparison.differences) == [entry_key()]
     comparison.look([entry_key()], before)
@@ -325,7 +349,7 @@ def test_a_topic_that_goes_on_is_compared_as_it_was_before_the_cms_was_read() ->
 def test_a_report_counts_by_table() -> None:
     """Each table has its equal, missing, stale and extra keys, also where none is equal; --limit bounds the rest."""
     comparison = Comparison(
-        given(published("e1")), held(entry(published("e2")), entry(published("e3"))), SYSTEM, shallow=True
+        given(published("e1")), held(entry(published("e2")), entry(published("e3"))), ManualClock(), shallow=True
     )
     comparison.look_at_all()
     report = Report({"page": 4}, tuple(comparison.differences.values()), unreadable=1, set_aside=2)
