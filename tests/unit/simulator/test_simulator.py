@@ -3,10 +3,9 @@
 import json
 from typing import Any
 
-import httpx
 import pytest
 
-from connector.simulator import Fault, Request, Response, Simulator, UnknownEntityError
+from connector.simulator import Request, Response, Simulator, UnknownEntityError
 from connector.simulator.contentful import ENVIRONMENT, SPACE, TOKEN
 from connector.simulator.cursor import BadCursorError, Cursor, Seal
 
@@ -252,43 +251,3 @@ def test_cursors_cannot_be_read_or_altered() -> None:
         Seal("other").open(text)
     with pytest.raises(BadCursorError):
         Seal("secret").open(text[:-2] + ("AA" if text[-2:] != "AA" else "BB"))
-
-
-def test_the_admin_api_offers_the_methods_over_http() -> None:
-    """Arguments as one JSON object (or in the query), field values verbatim; errors say what is wrong."""
-    with Simulator(entries=5).serving() as simulator, httpx.Client(base_url=simulator.url()) as client:
-        fields = '{"price": {"en-US": 1.10}}'
-        body = f'{{"content_type": "product", "fields": {fields}}}'
-        id_ = client.post("/_admin/publish", content=body).json()["result"]
-        assert b'"price":{"en-US":1.10}' in client.get("/_admin/truth", params={"vendor": "contentful"}).content
-        client.post("/_admin/push_fault", json={"vendor": "weegloo", "kind": "slow", "delay": 2})
-        assert simulator.faults("weegloo") == [Fault("slow", delay=2)]
-        edits = [{"method": "delete", "arguments": {"id": id_}}]
-        client.post("/_admin/on_page", json={"vendor": "contentful", "page": 1, "edits": edits})
-        simulator.handle(Request("GET", CONTENTFUL, {"initial": "true"}, HEADERS["contentful"]))
-        assert id_ not in simulator.ids()
-        assert client.post("/_admin/edit", json={"id": "nobody"}).status_code == 404
-        assert client.post("/_admin/edit", json={"name": "nobody"}).status_code == 400
-        assert client.post("/_admin/edit", content=b"[1").status_code == 400
-        assert client.post("/_admin/serving").status_code == 404
-
-
-def test_it_has_a_url_only_while_it_serves() -> None:
-    """Where it is asked for outside of that, nobody listens."""
-    simulator = Simulator(entries=5)
-    with simulator.serving():
-        assert httpx.get(f"{simulator.url()}/_admin/ids").json()["result"] == simulator.ids()
-    with pytest.raises(RuntimeError, match="not serving"):
-        simulator.url()
-
-
-def test_compression_is_for_who_accepts_it() -> None:
-    """And leaves the content as it is."""
-    with Simulator(entries=30).serving() as simulator, httpx.Client(base_url=simulator.url()) as client:
-        params, headers = STARTS["contentful"][1], HEADERS["contentful"]
-        packed = client.get(CONTENTFUL, params=params, headers=headers)
-        plain = client.get(CONTENTFUL, params=params, headers=headers | {"accept-encoding": "identity"})
-    assert packed.headers["content-encoding"] == "gzip"
-    assert "content-encoding" not in plain.headers
-    assert packed.content == plain.content
-    assert int(packed.headers["content-length"]) < len(packed.content)

@@ -1,4 +1,4 @@
-"""Scripted faults, as a client meets them on the wire."""
+"""The simulator as a client meets it on the wire: scripted faults, its admin API, its end."""
 
 import gzip
 import json
@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from connector.simulator import Fault, Simulator
+from connector.simulator import Fault, Request, Simulator
 
 START = {
     "contentful": ("/spaces/cfsimulated1/environments/master/sync", {"initial": "true"}),
@@ -266,3 +266,43 @@ def test_nothing_is_left_after_serving() -> None:
             with pytest.raises(httpx.ReadTimeout):
                 hanging.get(url)
         assert set(threading.enumerate()) <= before
+
+
+def test_the_admin_api_offers_the_methods_over_http() -> None:
+    """Arguments as one JSON object (or in the query), field values verbatim; errors say what is wrong."""
+    with Simulator(entries=5).serving() as simulator, httpx.Client(base_url=simulator.url()) as client:
+        fields = '{"price": {"en-US": 1.10}}'
+        body = f'{{"content_type": "product", "fields": {fields}}}'
+        id_ = client.post("/_admin/publish", content=body).json()["result"]
+        assert b'"price":{"en-US":1.10}' in client.get("/_admin/truth", params={"vendor": "contentful"}).content
+        client.post("/_admin/push_fault", json={"vendor": "weegloo", "kind": "slow", "delay": 2})
+        assert simulator.faults("weegloo") == [Fault("slow", delay=2)]
+        edits = [{"method": "delete", "arguments": {"id": id_}}]
+        client.post("/_admin/on_page", json={"vendor": "contentful", "page": 1, "edits": edits})
+        simulator.handle(Request("GET", *START["contentful"], credentials(simulator, "contentful")))
+        assert id_ not in simulator.ids()
+        assert client.post("/_admin/edit", json={"id": "nobody"}).status_code == 404
+        assert client.post("/_admin/edit", json={"name": "nobody"}).status_code == 400
+        assert client.post("/_admin/edit", content=b"[1").status_code == 400
+        assert client.post("/_admin/serving").status_code == 404
+
+
+def test_compression_is_for_who_accepts_it() -> None:
+    """And leaves the content as it is."""
+    with Simulator(entries=30).serving() as simulator, httpx.Client(base_url=simulator.url()) as client:
+        (path, params), headers = START["contentful"], credentials(simulator, "contentful")
+        packed = client.get(path, params=params, headers=headers)
+        plain = client.get(path, params=params, headers=headers | {"accept-encoding": "identity"})
+    assert packed.headers["content-encoding"] == "gzip"
+    assert "content-encoding" not in plain.headers
+    assert packed.content == plain.content
+    assert int(packed.headers["content-length"]) < len(packed.content)
+
+
+def test_it_has_a_url_only_while_it_serves() -> None:
+    """Where it is asked for outside of that, nobody listens."""
+    simulator = Simulator(entries=5)
+    with simulator.serving():
+        assert httpx.get(f"{simulator.url()}/_admin/ids").json()["result"] == simulator.ids()
+    with pytest.raises(RuntimeError, match="not serving"):
+        simulator.url()

@@ -1,0 +1,42 @@
+"""A supervisor as the operators' port sees it."""
+
+from collections.abc import Mapping, Sequence
+
+from connector.cms.webhook import Handled
+from connector.stream.status import StreamStatus
+
+
+class Streams:
+    """A supervisor as the server sees it: what it says is set by the test, what it is told is kept."""
+
+    def __init__(self) -> None:
+        self.streams: list[StreamStatus] = []
+        self.turned = 0.0
+        self.ended: list[str] = []
+        self.calls: list[tuple[str, Mapping[str, str], str, Sequence[str], bytes]] = []
+
+    def status(self) -> Sequence[StreamStatus]:
+        """Return the test's streams."""
+        return self.streams
+
+    def seconds_since_turn(self) -> float:
+        """Return the test's pause."""
+        return self.turned
+
+    def dead(self) -> Sequence[str]:
+        """Return the test's ended threads."""
+        return self.ended
+
+    def wake(
+        self, connection: str, headers: Mapping[str, str], method: str, paths: Sequence[str], body: bytes
+    ) -> Handled | None:
+        """Accept calls to blog that carry the right secret."""
+        self.calls.append((connection, headers, method, paths, body))
+        if connection != "blog":
+            return None
+        return Handled("accepted" if headers.get("x-secret") == "right" else "wrong")
+
+
+def stream(**facts: object) -> StreamStatus:
+    """Return a stream with these facts."""
+    return StreamStatus(**{"connection": "blog", "vendor": "acme", "state": "running", "owned": True, **facts})  # type: ignore[arg-type]
