@@ -40,7 +40,7 @@ test: setup  ## Run every test, on a real Kafka and a real registry.
 	@$(RUN) pytest -n 3 --dist worksteal || $(RUN) pytest --last-failed --last-failed-no-failures none
 
 test-unit: setup  ## Run the tests that need no broker.
-	@$(RUN) pytest -n 2 -m 'not kafka and not faults' tests/unit tests/contract tests/property
+	@$(RUN) pytest -n 2 -m 'not kafka and not faults' tests/unit tests/contract tests/property tests/integration
 
 faults: setup  ## Run the long fault matrix as well: every kill point, brokers that die, partitions.
 	@$(RUN) pytest -m faults tests/faults

@@ -27,7 +27,8 @@ class Loopback(httpx.BaseTransport):
         if answer.ending == "hang" or answer.delay >= request.extensions["timeout"]["read"]:
             self._clock.wait(request.extensions["timeout"]["read"])
             raise httpx.ReadTimeout("the read operation timed out")
-        self._clock.wait(answer.delay)
+        if answer.delay:
+            self._clock.wait(answer.delay)
         if answer.ending != "complete":
             raise httpx.ReadError(answer.ending)
         return httpx.Response(answer.status, headers=dict(answer.headers), stream=httpx.ByteStream(answer.body))

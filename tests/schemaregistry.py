@@ -5,6 +5,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Self
 
+import httpx
+
+from connector.kafka.registry import Registry
 from tests import jsonserver
 from tests.jsonserver import Answer, Asked
 
@@ -74,6 +77,15 @@ class ScriptedRegistry:
         self.schemas[number] = schema
         self.subjects.setdefault(subject, []).append(number)
         return number
+
+    def client(self, **options: Any) -> Registry:
+        """Return a client that asks without a network."""
+        return Registry("http://registry.example", transport=httpx.MockTransport(self._handled), **options)
+
+    def _handled(self, request: httpx.Request) -> httpx.Response:
+        asked = Asked(request.method, request.url.raw_path.decode(), request.headers, request.content)
+        status, headers, content = self._asked(asked)
+        return httpx.Response(status, headers=dict(headers), stream=httpx.ByteStream(content))
 
     @contextmanager
     def serving(self) -> Iterator[Self]:

@@ -36,9 +36,9 @@ T = TypeVar("T")
 class Registry:
     """A schema registry at `url`. Every request is bounded by `timeout`: some registries never answer unknown paths.
 
-    With `may_register` false nothing is ever registered. Answers are believed only as far as they have the shape and
-    range of a registry's. Methods raise `RegistryUnavailable` or `LocalTrouble` (try again), or `BrokerFatal` (it
-    refuses).
+    `transport` replaces the network. With `may_register` false nothing is ever registered. Answers are believed only as
+    far as they have the shape and range of a registry's. Methods raise `RegistryUnavailable` or `LocalTrouble` (try
+    again), or `BrokerFatal` (it refuses).
     """
 
     def __init__(  # noqa: PLR0913  what is beyond the URL are keywords with defaults
@@ -50,6 +50,7 @@ class Registry:
         context: ssl.SSLContext | None = None,
         may_register: bool = True,
         timeout: float = 10.0,
+        transport: httpx.BaseTransport | None = None,
     ) -> None:
         self._url = url
         # Who has answered, if not the registry: within TLS it is the registry.
@@ -58,7 +59,7 @@ class Registry:
         self._client = httpx.Client(
             auth=credentials,
             timeout=timeout,
-            transport=http.Transport(timeout, proxy=proxy, context=context),
+            transport=transport or http.Transport(timeout, proxy=proxy, context=context),
             trust_env=False,
             # Requests are rare: no connection waits for the next one, and none is left open behind us.
             headers={

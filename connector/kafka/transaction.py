@@ -18,6 +18,7 @@ The order of calls, and why:
 
 import logging
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any, Final
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
@@ -29,7 +30,7 @@ from connector.kafka.client import Settings, check_machine, construct, describe,
 from connector.kafka.client import cause as cause_of
 
 ProducerFactory = Callable[..., Any]
-REAL_PRODUCER: ProducerFactory = Producer
+REAL_PRODUCER: ProducerFactory = partial(construct, Producer)
 
 _FENCED: Final = {
     KafkaError._FENCED,  # noqa: SLF001  the client's own error codes begin with an underscore
@@ -73,7 +74,7 @@ class Transactions:
         self._failures: list[KafkaError] = []
         try:
             settings = _settings(client, transactional_id, timeout, max_message_bytes)
-            self._producer = construct(producer, settings, logger=self._log.logger)
+            self._producer = producer(settings, logger=self._log.logger)
         except KafkaException as error:
             check_machine(error)
             raise BrokerFatal(

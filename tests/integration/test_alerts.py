@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 
 from connector.clock import SYSTEM
 from connector.cms.webhook import Handled
@@ -16,6 +17,8 @@ from connector.service.metrics import CONTENT_TYPE, Metrics
 from connector.service.server import Server
 from connector.stream.status import StreamStatus
 from tests.prometheus import binary, started
+
+pytestmark = pytest.mark.kafka  # Prometheus
 
 DOCS = Path(__file__).parents[2] / "docs"
 RULES = DOCS / "alerts.yml"

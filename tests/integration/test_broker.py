@@ -112,6 +112,7 @@ def _refusals(client: Mapping[str, str]) -> set[int]:
     return {error.code() for error in errors}
 
 
+@pytest.mark.kafka
 def test_secure_broker_takes_the_password_alone() -> None:
     """Over TLS, the client with the SCRAM password commits; one with another password cannot connect.
 
@@ -126,6 +127,7 @@ def test_secure_broker_takes_the_password_alone() -> None:
         assert KafkaError._SSL in _refusals({**kafka.client, "ssl.ca.location": ""})
 
 
+@pytest.mark.kafka
 def test_three_brokers_survive_the_loss_of_one() -> None:
     """With one of three brokers killed, commits go on and nothing committed is lost; it comes back with its data."""
     with Kafka(brokers=3) as kafka:
@@ -140,6 +142,7 @@ def test_three_brokers_survive_the_loss_of_one() -> None:
         assert _values(kafka.client, topic) == [b"before", b"meanwhile", b"after"]
 
 
+@pytest.mark.kafka
 def test_broker_keeps_data_and_address_through_stop_and_pause() -> None:
     """A stopped and started broker has the same address and data; a paused one answers nobody until resumed."""
     with Kafka() as kafka:
@@ -157,6 +160,7 @@ def test_broker_keeps_data_and_address_through_stop_and_pause() -> None:
         assert topic in admin.list_topics(timeout=30).topics
 
 
+@pytest.mark.kafka
 def test_broker_that_cannot_start_shows_its_log() -> None:
     """The error of a broker that refuses its settings holds what it logged, not just that it failed."""
     with pytest.raises(Exception, match=r"log\.dirs|process\.roles"):
@@ -168,6 +172,7 @@ def _processes_of(folder: str) -> list[str]:
     return [line for line in listing.splitlines() if folder in line]
 
 
+@pytest.mark.kafka
 def test_no_process_outlives_a_killed_parent() -> None:
     """After kill -9 of the process that started Kafka, no process of it remains, and none of its files."""
     program = (

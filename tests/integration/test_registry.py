@@ -1,10 +1,14 @@
 """Streams whose registry is wiped, or comes back: nothing undecodable is published, nothing wrong is registered."""
 
 from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
 
 import msgspec
 import pytest
 
+from connector import wiring
+from connector.config.load import load
 from connector.devservers.broker import Broker
 from connector.events import codec
 from connector.events.owner_report import OwnerReport
@@ -204,3 +208,18 @@ def test_the_changes_topic_is_there_from_the_start(kafka: Broker, layout: Layout
         store = KafkaStore(kafka.client, layout)
         assert store._topics.find(f"{layout.transactional_id}.changes")
         store.close()
+
+
+def test_a_slash_at_the_end_of_the_url_does_not_matter(scripted: ScriptedRegistry, tmp_path: Path) -> None:
+    """As the configuration reads it: no request has two of them in a row."""
+    path = tmp_path / "contentwire.toml"
+    path.write_text(
+        f'[kafka]\nbootstrap_servers = "localhost:9092"\nregistry = {{ url = "{scripted.url}//" }}\n'
+        '[connections.blog]\nvendor = "contentful"\nspace = "s"\ntoken = { env = "T" }\n'
+    )
+    (stream,) = wiring.streams(load(path, {"T": "t0ken-secret"}))
+    registry = stream.registry
+    assert registry
+    with closing(registry):
+        registry.register("T-key", codec.text("key"))
+    assert all("//" not in path for _, path in scripted.requests)

@@ -19,6 +19,8 @@ from tests.cms import eventually
 from tests.command import Ended, Workplace
 from tests.scripted import ITEM, ONCE, Place, case, placing, served
 
+pytestmark = pytest.mark.kafka  # a broker of its own
+
 OPERATIONS = Path(__file__).parents[2] / "docs" / "operations.md"
 AUTHORIZER = {
     "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",

@@ -9,6 +9,7 @@ import pytest
 from connector.commands import check_cms
 from connector.config.load import load
 from connector.errors import SourceRejected
+from connector.testing import ManualClock
 from connector.wiring import ConfiguredStream
 from tests.scriptedcms import ScriptedCms
 
@@ -83,12 +84,13 @@ def test_items_that_cannot_be_understood_are_told(tmp_path: Path, cms: ScriptedC
         assert (remark.setting, follows in remark.what) == ("malformed", True)
 
 
-def test_one_refusal_is_doubted(tmp_path: Path, cms: ScriptedCms, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_refusal_is_doubted(tmp_path: Path, cms: ScriptedCms) -> None:
     """A key that was just made works some seconds later; a second refusal in a row is believed."""
-    monkeypatch.setattr(check_cms, "_MOMENT", 0.0)
-    stream = configured(tmp_path, cms)
+    stream, clock = configured(tmp_path, cms), ManualClock()
+    stream.clock = clock
     cms.refusals = [(401, {}, b"{}")]
     assert check_cms.probe(stream)
+    assert clock.monotonic() == 2.0
     cms.refusals = [(401, {}, b"{}"), (401, {}, b"{}")]
     with pytest.raises(SourceRejected):
         check_cms.probe(stream)

@@ -5,12 +5,11 @@ from contextlib import closing
 
 import httpx
 
-from connector.clock import SYSTEM
 from connector.cms.source import Source
 from connector.events.codec import decode, unframe
 from connector.model.checkpoint import Checkpoint
 from connector.stream.runner import Bounds, Runner
-from connector.testing import MemoryStore
+from connector.testing import ManualClock, MemoryStore, in_turn
 from tests.memory import Stream
 from tests.published import events, letters
 from tests.unit.vendors.contentful_answers import SYNC_URL, contentful
@@ -38,8 +37,8 @@ def published_from(*items: bytes) -> MemoryStore:
     start = Checkpoint(stream="blog", fingerprint="f")
     stream.publisher.commit_checkpoint(start)
     network = httpx.MockTransport(lambda _request: httpx.Response(200, stream=httpx.ByteStream(body)))
-    with closing(Source(contentful(), clock=SYSTEM, transport=network)) as source:
-        Runner(source, stream.publisher, Bounds(), SYSTEM).pass_once()
+    with closing(Source(contentful(), clock=ManualClock(), transport=network, ahead=in_turn)) as source:
+        Runner(source, stream.publisher, Bounds(), ManualClock()).pass_once()
     return stream.store
 
 

@@ -1,8 +1,6 @@
 """Log lines that cannot be written: counted, told of later, and never anybody else's trouble."""
 
 import io
-import os
-import threading
 from pathlib import Path
 from typing import Any
 
@@ -45,47 +43,6 @@ def test_lost_lines_are_counted_and_told(error: Exception) -> None:
     sink.line("four")
     assert stream.getvalue() == "lost 2\nthree\nfour\n"
     assert sink.lost == 2
-
-
-def test_a_reader_that_is_gone_costs_lines_alone() -> None:
-    """A pipe that nobody reads any more: every line is lost, and nothing is raised."""
-    reading, writing = os.pipe()
-    with os.fdopen(writing, "w") as stream:
-        sink = Sink(stream, notice)
-        sink.line("read")
-        sink.flush(5)
-        assert os.read(reading, 100) == b"read\n"
-        os.close(reading)
-        sink.line("unread")
-        sink.flush(5)
-        assert sink.lost == 1
-
-
-def test_a_reader_that_does_not_read_holds_nobody_up() -> None:
-    """The pipe is full, and so is the room for waiting lines: lines are lost, and whoever logs goes on at once."""
-    reading, writing = os.pipe()
-    with os.fdopen(writing, "w") as stream:
-        sink = Sink(stream, notice)
-        done = threading.Event()
-
-        def much() -> None:
-            for _ in range(30_000):
-                sink.line("x" * 100)
-            done.set()
-
-        threading.Thread(target=much, daemon=True).start()
-        assert done.wait(10)
-        assert sink.lost > 0
-        os.close(reading)
-
-
-def test_a_full_disk_costs_lines_alone() -> None:
-    """/dev/full refuses every line."""
-    with Path("/dev/full").open("w") as stream:
-        sink = Sink(stream, notice)
-        sink.line("no room")
-        sink.flush(5)
-        assert sink.lost == 1
 
 
 def test_a_fact_that_cannot_be_shown_raises_nothing() -> None:

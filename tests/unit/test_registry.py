@@ -2,32 +2,28 @@
 
 import gzip
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
-from pathlib import Path
 
 import pytest
 
-from connector import wiring
-from connector.config.load import load
 from connector.errors import BrokerFatal, RegistryUnavailable
 from connector.events import codec
-from connector.kafka.registry import Registry
 from tests.schemaregistry import ScriptedRegistry
 
 SCHEMA = codec.text("key")
+Ask = Callable[[], object]
 
 
 @pytest.fixture
-def scripted() -> Iterator[ScriptedRegistry]:
+def scripted() -> ScriptedRegistry:
     """Give a registry that does as it is told."""
-    with ScriptedRegistry().serving() as serving:
-        yield serving
+    return ScriptedRegistry()
 
 
 def register(scripted: ScriptedRegistry, *, may_register: bool = True) -> int:
     """Register the key schema under T-key."""
-    with closing(Registry(scripted.url, may_register=may_register)) as registry:
+    with closing(scripted.client(may_register=may_register)) as registry:
         return registry.register("T-key", SCHEMA)
 
 
@@ -91,8 +87,8 @@ ODD = [
 @pytest.mark.parametrize("body", ODD, ids=[str(number) for number in range(len(ODD))])
 def test_no_odd_answer_is_believed(scripted: ScriptedRegistry, body: bytes) -> None:
     """Ids out of range, other shapes, depth and size: whoever answers so is no registry, and may be one again later."""
-    with closing(Registry(scripted.url)) as registry:
-        asks: list[Callable[[], object]] = [lambda: registry.register("T-key", SCHEMA), lambda: registry.schema(1)]
+    with closing(scripted.client()) as registry:
+        asks: list[Ask] = [lambda: registry.register("T-key", SCHEMA), lambda: registry.schema(1)]
         asks += [lambda: registry.compatible("T-key", SCHEMA), *([] if body == b"[]" else [registry.subjects])]
         for ask in asks:
             scripted.answers = [(200, body, {})]
@@ -104,7 +100,7 @@ def test_a_compressed_answer_cannot_swell(scripted: ScriptedRegistry) -> None:
     """None was asked for: not a byte of it is decompressed."""
     bomb = gzip.compress(b" " * (64 * 1024 * 1024))
     scripted.answers = [(200, bomb, {"Content-Encoding": "gzip"})]
-    with closing(Registry(scripted.url)) as registry, pytest.raises(RegistryUnavailable, match="not compressed"):
+    with closing(scripted.client()) as registry, pytest.raises(RegistryUnavailable, match="not compressed"):
         registry.schema(1)
 
 
@@ -112,7 +108,7 @@ def test_a_compressed_answer_cannot_swell(scripted: ScriptedRegistry) -> None:
 def test_what_can_pass_is_tried_again(scripted: ScriptedRegistry, status: int) -> None:
     """And the answer's status and message are shown."""
     scripted.answers = [(status, json.dumps({"error_code": 50003, "message": "forwarding\x1b[2J"}).encode(), {})]
-    with closing(Registry(scripted.url)) as registry, pytest.raises(RegistryUnavailable, match="forwarding") as caught:
+    with closing(scripted.client()) as registry, pytest.raises(RegistryUnavailable, match="forwarding") as caught:
         registry.schema(1)
     assert str(status) in str(caught.value)
     assert str(caught.value).isprintable()
@@ -121,7 +117,7 @@ def test_what_can_pass_is_tried_again(scripted: ScriptedRegistry, status: int) -
 def test_an_unknown_id_is_told_from_an_outage(scripted: ScriptedRegistry) -> None:
     """None where the registry says so."""
     number = register(scripted)
-    with closing(Registry(scripted.url)) as registry:
+    with closing(scripted.client()) as registry:
         known = registry.by_id(number)
         assert known is not None
         assert codec.same("key", known)
@@ -148,8 +144,8 @@ PAGES = [
 @pytest.mark.parametrize("page", PAGES)
 def test_a_gateways_404_is_no_registrys(scripted: ScriptedRegistry, page: bytes) -> None:
     """It says nothing of schemas and ids; what is registered is told by whoever lists its subjects."""
-    with closing(Registry(scripted.url)) as registry:
-        asks: list[Callable[[], object]] = [
+    with closing(scripted.client()) as registry:
+        asks: list[Ask] = [
             lambda: registry.by_id(1),
             lambda: registry.find("T-key", SCHEMA),
             lambda: registry.compatible("T-key", SCHEMA),
@@ -171,7 +167,7 @@ def test_a_denied_look_up_is_no_absence(scripted: ScriptedRegistry) -> None:
     """Nothing is registered for an account that may not even look; a subject may be called what it likes."""
     denied = {"error_code": 40403, "message": "User is denied operation Read on Subject: T-key"}
     scripted.answers = [(404, json.dumps(denied).encode(), {})]
-    with closing(Registry(scripted.url)) as registry:
+    with closing(scripted.client()) as registry:
         with pytest.raises(BrokerFatal, match="refuses this account"):
             registry.register("T-key", SCHEMA)
         assert scripted.registered() == []
@@ -179,18 +175,3 @@ def test_a_denied_look_up_is_no_absence(scripted: ScriptedRegistry) -> None:
         missing = {"error_code": 40401, "message": "Subject 'denied.blog.changes-key' not found."}
         scripted.answers = [(404, json.dumps(missing).encode(), {})]
         assert registry.find("denied.blog.changes-key", SCHEMA) is None
-
-
-def test_a_slash_at_the_end_of_the_url_does_not_matter(scripted: ScriptedRegistry, tmp_path: Path) -> None:
-    """As the configuration reads it: no request has two of them in a row."""
-    path = tmp_path / "contentwire.toml"
-    path.write_text(
-        f'[kafka]\nbootstrap_servers = "localhost:9092"\nregistry = {{ url = "{scripted.url}//" }}\n'
-        '[connections.blog]\nvendor = "contentful"\nspace = "s"\ntoken = { env = "T" }\n'
-    )
-    (stream,) = wiring.streams(load(path, {"T": "t0ken-secret"}))
-    registry = stream.registry
-    assert registry
-    with closing(registry):
-        registry.register("T-key", SCHEMA)
-    assert all("//" not in path for _, path in scripted.requests)

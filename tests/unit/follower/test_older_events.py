@@ -8,8 +8,8 @@ import pytest
 
 from connector.simulator import Simulator
 from connector.testing import MemoryStore
-from tests.following import Following
 from tests.published import events, ops
+from tests.story import Told
 
 Item = dict[str, Any]
 
@@ -44,8 +44,7 @@ def delivered(first: list[Item], delta: list[Item]) -> MemoryStore:
         body["sync_token"] = "s2" if cursor else "s1"
         return httpx.Response(200, stream=httpx.ByteStream(json.dumps(body).encode()))
 
-    url = "https://cdn.contentstack.io"
-    following = Following(Simulator(entries=1), "contentstack", lambda: store, page_size=100, base_url=url)
+    following = Told(Simulator(entries=1), "contentstack", lambda: store, page_size=100)
     following.transport = httpx.MockTransport(answer)
     following.become_current()
     following.become_current()

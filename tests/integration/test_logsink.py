@@ -1,0 +1,53 @@
+"""Log lines into pipes and files: whoever does not take them costs lines, and holds nobody up."""
+
+import os
+import threading
+from pathlib import Path
+
+from connector.logs.sink import Sink
+
+
+def notice(count: int) -> str:
+    """Return a line about lost ones."""
+    return f"lost {count}"
+
+
+def test_a_reader_that_is_gone_costs_lines_alone() -> None:
+    """A pipe that nobody reads any more: every line is lost, and nothing is raised."""
+    reading, writing = os.pipe()
+    with os.fdopen(writing, "w") as stream:
+        sink = Sink(stream, notice)
+        sink.line("read")
+        sink.flush(5)
+        assert os.read(reading, 100) == b"read\n"
+        os.close(reading)
+        sink.line("unread")
+        sink.flush(5)
+        assert sink.lost == 1
+
+
+def test_a_reader_that_does_not_read_holds_nobody_up() -> None:
+    """The pipe is full, and so is the room for waiting lines: lines are lost, and whoever logs goes on at once."""
+    reading, writing = os.pipe()
+    with os.fdopen(writing, "w") as stream:
+        sink = Sink(stream, notice)
+        done = threading.Event()
+
+        def much() -> None:
+            for _ in range(30_000):
+                sink.line("x" * 100)
+            done.set()
+
+        threading.Thread(target=much, daemon=True).start()
+        assert done.wait(10)
+        assert sink.lost > 0
+        os.close(reading)
+
+
+def test_a_full_disk_costs_lines_alone() -> None:
+    """/dev/full refuses every line."""
+    with Path("/dev/full").open("w") as stream:
+        sink = Sink(stream, notice)
+        sink.line("no room")
+        sink.flush(5)
+        assert sink.lost == 1
