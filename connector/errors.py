@@ -31,6 +31,7 @@ ConnectorError
   EventTooLarge           dead letter, reference or stop
   TransactionAborted      retry from the last commit: nothing of the batch is visible
   Fenced                  recover, or relinquish: another producer took the stream over
+  Superseded              recover: an idle stream noticed that somebody else has committed, or that a topic changed
   UnknownOutcome          recover: only the re-read checkpoint knows whether the batch was committed
   InternalFailure         stop: a thread that the process cannot do without has ended; exit 4
 """
@@ -247,6 +248,12 @@ class TransactionAborted(ConnectorError):
 
 class Fenced(ConnectorError):
     """Another producer with this stream's transactional id has started; nothing more can be committed by this one."""
+
+    remedy = "recover"
+
+
+class Superseded(ConnectorError):
+    """What is known of a stream is out of date, as was found before anything was begun: read back and go on."""
 
     remedy = "recover"
 

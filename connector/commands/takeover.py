@@ -7,7 +7,7 @@ from typing import Final, TypeVar
 
 from msgspec.structs import replace
 
-from connector.errors import ConfigError, ConnectorError, Fenced, TransactionAborted, UnknownOutcome
+from connector.errors import ConfigError, ConnectorError, Fenced, Superseded, TransactionAborted, UnknownOutcome
 from connector.events.index import IndexEntry
 from connector.events.state_record import flat, read_json
 from connector.kafka.published import Live
@@ -95,7 +95,7 @@ def against_owner(connection: str, act: Callable[[], T]) -> T:
     for _ in range(_ATTEMPTS):
         try:
             return act()
-        except (Fenced, TransactionAborted, UnknownOutcome):
+        except (Fenced, Superseded, TransactionAborted, UnknownOutcome):
             # The owner has taken it back meanwhile, or only the checkpoint knows: the next recovery is quick.
             continue
     raise ConnectorError(

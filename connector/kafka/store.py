@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 from msgspec.structs import replace
 
 from connector.clock import SYSTEM, Clock
-from connector.errors import Fenced, TopicMismatch, UnknownOutcome
+from connector.errors import Superseded, TopicMismatch, UnknownOutcome
 from connector.events import codec
 from connector.events.index import Index
 from connector.events.owner_report import REPORT_KEY, OwnerReport, decode_report, encode_report
@@ -169,7 +169,8 @@ class KafkaStore:
                 self._routes[topic] = self._open(topic)
             except TopicMismatch as error:
                 if self.superseded():
-                    raise Fenced("somebody else has committed: what we know of the topics is out of date") from error
+                    why = "somebody else has committed: what we know of the topics is out of date"
+                    raise Superseded(why) from error
                 raise
         return self._routes[topic]
 

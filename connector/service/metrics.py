@@ -46,6 +46,7 @@ _RETRIES: Final = (
     "WalkBroken",
     "TransactionAborted",
     "Fenced",
+    "Superseded",
     "UnknownOutcome",
 )
 REFUSALS: Final = ("malformed", "too_large", "overdue", "crowded", "busy", "host")

@@ -17,6 +17,7 @@ from connector.errors import (
     RegistryChanged,
     SourceRejected,
     StreamStopped,
+    Superseded,
     Unreachable,
     starting_threads,
 )
@@ -252,7 +253,7 @@ class Follower:
         if str(error) == self._reported or error.remedy not in _WHAT_FOLLOWS:
             return
         self._reported = str(error)
-        log = self._log.info if isinstance(error, Fenced) else self._log.warning
+        log = self._log.info if isinstance(error, Fenced | Superseded) else self._log.warning
         hint = {"hint": error.hint} if error.hint else {}
         log(_WHAT_FOLLOWS[error.remedy], error=type(error).__name__, message=str(error), **hint)
 

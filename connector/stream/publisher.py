@@ -61,7 +61,7 @@ class Store(Protocol):
     def examine(self, checkpoint: Checkpoint) -> Checkpoint:
         """Check that what was committed is still where it was; return the checkpoint with what it lacks of that.
 
-        Raises `TopicMismatch` or `KeySchemaChanged` where it is not, `Fenced` where somebody else has committed since.
+        Raises `TopicMismatch` or `KeySchemaChanged` where it is not, `Superseded` where somebody else has committed.
         """
         ...
 

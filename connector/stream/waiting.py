@@ -3,7 +3,7 @@
 import threading
 from contextlib import suppress
 
-from connector.errors import ConnectorError, Fenced
+from connector.errors import ConnectorError, Superseded
 from connector.stream.reconcile import long_dead
 from connector.stream.schedule import Schedule
 from connector.stream.spec import Parts, Plan
@@ -24,7 +24,7 @@ class Waiting:
     def until_due(self, seconds: float) -> None:
         """Wait for the next poll; meanwhile look for other commits to our state, and refresh the checkpoint in time.
 
-        Raises `Fenced` where the stream is to be recovered, and what looking and committing raise.
+        Raises `Superseded` where the stream is to be recovered, and what looking and committing raise.
         """
         due = self._clock.monotonic() + seconds
         while not self._stop.is_set() and (left := self._schedule.next_poll(due) - self._clock.monotonic()) > 0:
@@ -72,11 +72,11 @@ class Waiting:
             self.parts.publisher.commit_checkpoint(checkpoint, forget=forget)
 
     def _look(self, parts: Parts) -> None:
-        """Notice a command, which has fenced us, or a topic that changed: an idle stream would find out much later."""
+        """Notice a command, which has committed, or a topic that changed: an idle stream would find out much later."""
         if self._clock.monotonic() - self._looked_at < self._plan.pace.look_again:
             return
         self._looked_at = self._clock.monotonic()
         if parts.publisher.uprooted():
-            raise Fenced("a topic is not what it was: it will be examined")
+            raise Superseded("a topic is not what it was: it will be examined")
         if parts.publisher.superseded():
-            raise Fenced("an operator's command, or another owner, has taken the stream over")
+            raise Superseded("an operator's command, or another owner, has taken the stream over")

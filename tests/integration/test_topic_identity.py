@@ -11,7 +11,7 @@ from confluent_kafka.admin import AdminClient
 from connector.commands import check, takeover
 from connector.commands.takeover import Edit
 from connector.devservers.broker import Broker
-from connector.errors import Fenced, TopicMismatch
+from connector.errors import Superseded, TopicMismatch
 from connector.events.index import Index
 from connector.events.state_record import flat
 from connector.kafka.layout import Layout
@@ -281,7 +281,7 @@ def test_a_stale_owner_is_fenced_rather_than_misled(kafka: Broker, following: Fo
     try:
         assert stale.recover(Index()) is None
         following.become_current()
-        with pytest.raises(Fenced):
+        with pytest.raises(Superseded):
             stale.route(EntityKey(CONNECTION, "entry", "e1", "*"))
     finally:
         stale.close()

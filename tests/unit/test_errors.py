@@ -33,6 +33,7 @@ REMEDIES = {
     "EventTooLarge": "dead_letter",
     "TransactionAborted": "retry",
     "Fenced": "recover",
+    "Superseded": "recover",
     "UnknownOutcome": "recover",
     "InternalFailure": "stop",
 }

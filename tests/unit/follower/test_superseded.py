@@ -1,0 +1,46 @@
+"""An idle stream notices what others have committed, and takes it for no trouble."""
+
+from collections.abc import Callable
+
+from connector.events.index import Index
+from connector.model.checkpoint import Checkpoint
+from connector.simulator import Simulator
+from connector.testing import MemoryStore
+from tests.cms import eventually
+from tests.following import Following
+from tests.unit.follower.conftest import NAME
+
+
+class Overtaken(MemoryStore):
+    """A store in which somebody else has committed once: `command` says what, and the next recovery reads it."""
+
+    command: Callable[[], None] | None = None
+
+    def superseded(self) -> bool:
+        """Return whether there is something to be read."""
+        return self.command is not None
+
+    def recover(self, index: Index) -> Checkpoint | None:
+        """Do what the other one has done, and read everything back."""
+        command, self.command = self.command, None
+        if command:
+            command()
+        return super().recover(index)
+
+
+def test_a_command_that_an_idle_stream_notices_fences_no_transaction(simulator: Simulator) -> None:
+    """None was begun: the count of fenced ones would have operators look for a second owner."""
+    store = Overtaken(connection="blog")
+    following = Following(simulator, NAME, lambda: store)
+    following.become_current()
+
+    def pause() -> None:
+        following.checkpoint(request='{"paused":true}')
+
+    with following.running(poll_interval=3600) as follower:
+        eventually(lambda: follower.status.phase == "streaming")
+        store.command = pause
+        eventually(lambda: follower.status.state == "paused")
+    assert following.metric("contentwire_transactions_total", outcome="fenced") == 0
+    assert following.metric("contentwire_retries_total", error="Fenced") == 0
+    assert following.metric("contentwire_retries_total", error="Superseded") == 1
