@@ -150,11 +150,11 @@ class MemoryStore:
         """Nobody else writes here."""
         return False
 
-    def examine(self, checkpoint: Checkpoint) -> Checkpoint:
+    def verify_topics(self, checkpoint: Checkpoint) -> Checkpoint:
         """Memory stays where it is."""
         return checkpoint
 
-    def uprooted(self) -> bool:
+    def topics_changed(self) -> bool:
         """Memory stays where it is."""
         return False
 

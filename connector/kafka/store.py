@@ -1,12 +1,12 @@
 """The durable side of one stream: transactions on its topics, and `recover`, the one way to start."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 
 from msgspec.structs import replace
 
 from connector.clock import SYSTEM, Clock
 from connector.errors import Superseded, TopicMismatch, UnknownOutcome
-from connector.events import codec
 from connector.events.index import Index
 from connector.events.owner_report import REPORT_KEY, OwnerReport, decode_report, encode_report
 from connector.events.record import Batch, Record, Route
@@ -16,8 +16,9 @@ from connector.kafka.client import Settings
 from connector.kafka.foreign_records import Foreign, StateJudge
 from connector.kafka.layout import Layout
 from connector.kafka.registry import Registry
+from connector.kafka.routes import Routes
 from connector.kafka.schema_ids import Schemas
-from connector.kafka.topics import Topics, check_key_schema
+from connector.kafka.topics import Topics
 from connector.kafka.transaction import REAL_PRODUCER, ProducerFactory, Transactions
 from connector.model.change import EntityKey
 from connector.model.checkpoint import Checkpoint, KnownTopic, Progress
@@ -49,8 +50,8 @@ class KafkaStore:
         self._producer = producer
         self._clock = clock
         self._topics = Topics(client, clock)
-        self._routes: dict[str, Route] = {}
-        self._schemas = Schemas(registry, layout.connection, verify_every=verify_every, clock=clock)
+        schemas = Schemas(registry, layout.connection, verify_every=verify_every, clock=clock)
+        self._routes = Routes(layout, self._topics, schemas)
         self._checkpoint: Checkpoint | None = None
         self._report = OwnerReport()
         self._transactions: Transactions | None = None
@@ -87,9 +88,9 @@ class KafkaStore:
         """Commit a batch in one transaction."""
         if batch.records:
             # A stream that is busy has no time to look around.
-            self._schemas.verify()
+            self._routes.check_schemas()
         self._transact(batch.records, batch.state)
-        self._checkpoint = batch.checkpoint
+        self._checkpoint, self._routes.progress = batch.checkpoint, batch.checkpoint.progress
 
     def mend(self, index: Index) -> None:
         """Replace what `recover` has refused as foreign: by what was there before, else by a tombstone; then recover.
@@ -117,44 +118,29 @@ class KafkaStore:
 
     def route(self, key: EntityKey) -> Route:
         """Return where events of a key go; a topic met for the first time is created and its schemas are registered."""
-        topic = self._layout.changes_topic(key)
-        return self._routes.get(topic) or self.route_to(topic)
+        with self._up_to_date():
+            return self._routes.of(key)
 
     def letters_route(self) -> Route:
         """Return where dead letters go."""
-        topic = self._layout.letters_topic
-        if topic not in self._routes:
-            found = self._topics.ensure(self._layout.letters_spec())
-            value = self._framing(f"{topic}-value", "dead_letter")
-            self._routes[topic] = Route(topic, codec.single_object("key"), value, found)
-        return self._routes[topic]
+        return self._routes.letters()
 
     def superseded(self) -> bool:
-        """Tell whether the state topic has grown beyond our last commit and its marker."""
+        """Return whether the state topic has grown beyond our last commit and its marker."""
         end = self._topics.end(self._layout.state_topic, _GRACE)
         if self._left is None:
             # A transaction of ours has failed: what it left there is nobody else's.
             self._left = end
         return end > self._left
 
-    def examine(self, checkpoint: Checkpoint) -> Checkpoint:
-        """Open every topic that the checkpoint vouches for; return it with the ids that it lacks.
+    def verify_topics(self, checkpoint: Checkpoint) -> Checkpoint:
+        """Open every topic that must be what it was; return the checkpoint with the ids that it lacks."""
+        with self._up_to_date():
+            return replace(checkpoint, progress=self._routes.verified(checkpoint.progress))
 
-        The one topic of a stream whose template names nothing of a key is there from the start, for who subscribes.
-        """
-        self._schemas.verify()
-        if only := self._layout.only_topic:
-            self.route_to(only)
-        progress = checkpoint.progress
-        for topic in progress.expected_topics:
-            progress = progress.recording(topic, self.route_to(topic).found)
-        return replace(checkpoint, progress=progress)
-
-    def uprooted(self) -> bool:
-        """Tell whether a topic that the checkpoint vouches for seems to be another one now."""
-        self._schemas.verify()
-        state = {self._layout.state_topic: KnownTopic(1, self._state_id)}
-        return self._topics.changed(state | self._progress.expected_topics)
+    def topics_changed(self) -> bool:
+        """Return whether a topic, that of the state among them, seems not to be what it was."""
+        return self._routes.changed(KnownTopic(1, self._state_id))
 
     def close(self) -> None:
         """Let go of the producer. An open transaction of it is aborted by the next fence, or by its timeout."""
@@ -162,17 +148,15 @@ class KafkaStore:
             self._transactions.close()
             self._transactions = None
 
-    def route_to(self, topic: str) -> Route:
-        """Return the route to a changes topic."""
-        if topic not in self._routes:
-            try:
-                self._routes[topic] = self._open(topic)
-            except TopicMismatch as error:
-                if self.superseded():
-                    why = "somebody else has committed: what we know of the topics is out of date"
-                    raise Superseded(why) from error
-                raise
-        return self._routes[topic]
+    @contextmanager
+    def _up_to_date(self) -> Iterator[None]:
+        """Raise `Superseded` where a topic is not what it was, and somebody else has committed why."""
+        try:
+            yield
+        except TopicMismatch as error:
+            if self.superseded():
+                raise Superseded("somebody else has committed: what we know of the topics is out of date") from error
+            raise
 
     def _transact(self, records: Sequence[Record], state: Sequence[tuple[bytes, bytes | None]]) -> None:
         if self._transactions is None:
@@ -187,28 +171,10 @@ class KafkaStore:
         else:
             self._position, self._left = written.stop, written.stop + 1  # the marker
 
-    @property
-    def _progress(self) -> Progress:
-        return self._checkpoint.progress if self._checkpoint else Progress()
-
-    def _open(self, topic: str) -> Route:
-        layout = self._layout
-        recorded = self._progress.topics.get(topic)
-        if recorded is None:
-            self._topics.check_unwritten(topic)
-        found = self._topics.ensure(layout.changes_spec(topic), recorded)
-        key = self._framing(f"{topic}-key", "key")
-        check_key_schema(self._progress.key_schema_id, key.schema_id, layout.connection)
-        value = self._framing(f"{topic}-value", layout.value_schema)
-        return Route(topic, key, value, found)
-
-    def _framing(self, subject: str, name: codec.Name) -> codec.Framing:
-        recorded = self._checkpoint.progress.key_schema_id if self._checkpoint else None
-        return self._schemas.framing(subject, name, recorded)
-
     def _lost(self, index: Index) -> TopicMismatch:
         """Forget what was read from another topic: what a command writes into this one is then read as a whole."""
         self._position, self._checkpoint, self._state_id = 0, None, None
+        self._routes.start_over(Progress())
         index.clear()
         lost = f"topic {self._layout.state_topic} was deleted or recreated, with what was known of the stream"
         return TopicMismatch(lost, hint="contentwire checkpoints import, of an exported one; or take another prefix")
@@ -238,6 +204,5 @@ class KafkaStore:
         judge.check()
         self._position = position
         self._left = self._position
-        # Opened anew against the recovered checkpoint: a recreated topic or schema is noticed then.
-        self._routes = {}
+        self._routes.start_over(self._checkpoint.progress if self._checkpoint else Progress())
         return self._checkpoint

@@ -171,7 +171,7 @@ class Follower:
                 hint="import one: contentwire checkpoints import, or choose another snapshot_mode",
             )
         # Only now: topics of another configuration are no longer ours to look after.
-        self._publisher.examine()
+        self._publisher.verify_topics()
 
     def _work(self) -> None:
         checkpoint = self._publisher.checkpoint

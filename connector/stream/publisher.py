@@ -55,18 +55,18 @@ class Store(Protocol):
         ...
 
     def superseded(self) -> bool:
-        """Tell whether someone else has committed since: another owner, or an operator's command."""
+        """Return whether someone else has committed since: another owner, or an operator's command."""
         ...
 
-    def examine(self, checkpoint: Checkpoint) -> Checkpoint:
+    def verify_topics(self, checkpoint: Checkpoint) -> Checkpoint:
         """Check that what was committed is still where it was; return the checkpoint with what it lacks of that.
 
         Raises `TopicMismatch` or `KeySchemaChanged` where it is not, `Superseded` where somebody else has committed.
         """
         ...
 
-    def uprooted(self) -> bool:
-        """Tell whether what was committed may no longer be where it was: recover, and examine."""
+    def topics_changed(self) -> bool:
+        """Return whether what was committed may no longer be where it was: recover, and verify."""
         ...
 
     def close(self) -> None:
@@ -176,17 +176,17 @@ class Publisher:
         return final
 
     def superseded(self) -> bool:
-        """Tell whether someone else has committed since: recover, and obey what is there."""
+        """Return whether someone else has committed since: recover, and obey what is there."""
         return self._store.superseded()
 
-    def examine(self) -> None:
-        """Check that what was committed is still where it was. Raises what `Store.examine` raises; then recover."""
+    def verify_topics(self) -> None:
+        """Check that what was committed is still where it was. Raises what the store raises; then recover."""
         checkpoint, self._checkpoint = self.checkpoint, None
-        self._checkpoint = self._store.examine(checkpoint)
+        self._checkpoint = self._store.verify_topics(checkpoint)
 
-    def uprooted(self) -> bool:
-        """Tell whether what was committed may no longer be where it was: recover, and examine."""
-        return self._store.uprooted()
+    def topics_changed(self) -> bool:
+        """Return whether what was committed may no longer be where it was: recover, and verify."""
+        return self._store.topics_changed()
 
     def close(self) -> None:
         """Let go of the store; `recover` opens it again."""

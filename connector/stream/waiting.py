@@ -76,7 +76,7 @@ class Waiting:
         if self._clock.monotonic() - self._looked_at < self._plan.pace.look_again:
             return
         self._looked_at = self._clock.monotonic()
-        if parts.publisher.uprooted():
-            raise Superseded("a topic is not what it was: it will be examined")
+        if parts.publisher.topics_changed():
+            raise Superseded("a topic is not what it was: it will be verified")
         if parts.publisher.superseded():
             raise Superseded("an operator's command, or another owner, has taken the stream over")

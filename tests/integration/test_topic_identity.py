@@ -109,11 +109,11 @@ def test_a_topic_recreated_under_an_idle_owner_is_noticed(
     try:
         found = store.recover(Index())
         assert found
-        assert not store.uprooted()
+        assert not store.topics_changed()
         recreate(admin, f"{layout.transactional_id}.changes")
-        assert store.uprooted()
+        assert store.topics_changed()
         with pytest.raises(TopicMismatch, match="created anew"):
-            store.examine(found)
+            store.verify_topics(found)
     finally:
         store.close()
 

@@ -137,7 +137,7 @@ def test_keys_under_another_schema_id_are_refused(
     found = store.recover(Index())
     assert found
     with pytest.raises(RegistryChanged, match="nothing under the id 987654"):
-        store.examine(found)
+        store.verify_topics(found)
     store.close()
 
 
@@ -221,10 +221,10 @@ def test_a_state_topic_that_was_recreated_is_noticed(
     store, index = KafkaStore(kafka.client, layout), Index()
     try:
         assert store.recover(index)
-        assert not store.uprooted()
+        assert not store.topics_changed()
         remove(admin, layout.state_topic)
         create(admin, layout.state_topic, 1, cleanup_policy="compact")
-        assert store.uprooted()
+        assert store.topics_changed()
         with pytest.raises(TopicMismatch, match="deleted or recreated"):
             store.recover(index)
     finally:

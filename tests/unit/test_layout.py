@@ -275,6 +275,7 @@ def test_no_following_process_asks_a_coordinator() -> None:
     ]
     following += [
         "kafka/store.py",
+        "kafka/routes.py",
         "kafka/topics.py",
         "kafka/connectivity.py",
         "kafka/membership.py",
