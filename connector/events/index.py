@@ -104,7 +104,7 @@ class Index:
             self._note_locale(key)
 
     def clear(self) -> None:
-        """Forget everything: the state topic begins anew."""
+        """Forget everything: the state topic starts over."""
         self._records, self._staged, self._locales = {}, {}, None
 
     def entries(self) -> Iterator[tuple[bytes, IndexEntry]]:

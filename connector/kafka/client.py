@@ -174,11 +174,11 @@ def cause(error: KafkaException | SystemError) -> KafkaError:
     """Return the Kafka error inside an exception.
 
     The client raises a fatal error from wherever it serves events, and reports it as SystemError, with or without its
-    cause, when that was amid delivery reports.
+    cause, when that was during delivery reports.
     """
     if isinstance(error, SystemError):
         if not isinstance(error.__cause__, KafkaException):
-            return KafkaError(KafkaError._FATAL, "a fatal error amid delivery reports", fatal=True)
+            return KafkaError(KafkaError._FATAL, "a fatal error during delivery reports", fatal=True)
         error = error.__cause__
     inner = error.args[0]
     assert isinstance(inner, KafkaError)

@@ -84,7 +84,7 @@ def ends(client: Settings, pattern: re.Pattern[str]) -> dict[Place, int]:
 
 
 def holds_records(client: Settings, topic: str, partitions: int, clock: Clock) -> bool:
-    """Tell whether a topic that is there holds a committed record. Raises `BrokerUnavailable` or `BrokerFatal`."""
+    """Return whether a topic that is there holds a committed record. Raises `BrokerUnavailable` or `BrokerFatal`."""
     consumer = _consumer(client)
     places = {(topic, number) for number in range(partitions)}
     try:

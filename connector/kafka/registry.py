@@ -108,7 +108,7 @@ class Registry:
         return None if answer is None else _member(answer[0], "schema", str)
 
     def compatible(self, subject: str, schema: str) -> bool:
-        """Tell whether the subject's latest version accepts `schema` as its successor; a new subject accepts any."""
+        """Return whether the subject's latest version accepts `schema` as its successor; a new subject accepts any."""
         path = f"/compatibility/subjects/{quote(subject, safe='')}/versions/latest"
         answer = self._look_up("POST", path, {"schema": schema})
         return answer is None or _member(answer[0], "is_compatible", bool)

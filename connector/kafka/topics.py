@@ -42,7 +42,7 @@ def check_key_schema(recorded: KeySchemaId, now: KeySchemaId, connection: str) -
 
 
 class Topics:
-    """Looks after topics on one cluster. Raises `BrokerUnavailable`, `BrokerFatal` or `TopicMismatch`."""
+    """Manages topics on one cluster. Raises `BrokerUnavailable`, `BrokerFatal` or `TopicMismatch`."""
 
     def __init__(self, client: Settings, clock: Clock = SYSTEM) -> None:
         self._client = client
@@ -95,7 +95,7 @@ class Topics:
         return found
 
     def changed(self, seen: Mapping[str, KnownTopic]) -> bool:
-        """Tell whether a topic seems not to be what was seen: gone, created anew, or with other partitions."""
+        """Return whether a topic seems not to be what was seen: gone, recreated, or with other partitions."""
         found = self.find(*seen) if seen else {}
         return any(_difference(name, recorded, found.get(name)) for name, recorded in seen.items())
 

@@ -16,7 +16,7 @@ ALL_LOCALES = "*"
 
 
 class EntityKey(msgspec.Struct, frozen=True, order=True):
-    """What an event is keyed by: the same for every event of one entity, for ever. No part is empty.
+    """What an event is keyed by: permanently the same for every event of one entity. No part is empty.
 
     `locale` is `*` where one item carries all locales, else the locale the entity was published to.
     """
