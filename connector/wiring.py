@@ -5,6 +5,7 @@ import json
 import threading
 from collections.abc import Callable, Iterable
 from functools import cached_property, partial
+from typing import Final, TypeVar
 
 from connector import __version__
 from connector.clock import SYSTEM, Clock, now_ms
@@ -13,7 +14,7 @@ from connector.cms.source import Observer, Source, Transport, Unopened, ignore
 from connector.cms.vendor import Vendor
 from connector.config.secret import Secret
 from connector.config.settings import Config
-from connector.errors import ConfigError, ConnectorError
+from connector.errors import ConfigError, ConnectorError, Fenced, Superseded, TransactionAborted, UnknownOutcome
 from connector.events.assembler import Assembler
 from connector.events.envelope import Provenance
 from connector.events.policy import Policy
@@ -21,16 +22,21 @@ from connector.events.record import Batch
 from connector.kafka.client import Settings
 from connector.kafka.cluster import Cluster
 from connector.kafka.layout import Layout
-from connector.kafka.published import PublishedRecords
+from connector.kafka.published import Live, PublishedRecords
 from connector.kafka.registry import Registry
 from connector.kafka.store import KafkaStore
 from connector.kafka.transaction import REAL_PRODUCER, ProducerFactory
 from connector.logs import Mask
+from connector.model.change import EntityKey
 from connector.model.checkpoint import Checkpoint
 from connector.stream.publisher import Publisher
 from connector.stream.runner import Bounds
 from connector.stream.spec import Hooks, Parts, Plan
 from connector.vendors import find
+
+T = TypeVar("T")
+
+_ATTEMPTS: Final = 10
 
 
 class ConfiguredStream:
@@ -224,6 +230,26 @@ class ConfiguredStream:
             mask=mask,
         )
 
+    def owning(self, act: Callable[[Publisher], T]) -> T:
+        """Own the stream for as long as `act` takes, and return its result; safe while the stream is being followed.
+
+        Its owner is fenced, and within seconds recovers and goes on from there. Where the owner is quicker, `act` is
+        called again on what is committed by then. Raises `Unreachable`, `StreamStopped`, or `ConnectorError` if the
+        owner was quicker again and again.
+        """
+        # Its errors say why there is no connection; a producer's only say that there is none.
+        self.cluster.topics()
+        publisher = self.publisher(self.store())
+
+        def once() -> T:
+            publisher.recover()
+            return act(publisher)
+
+        try:
+            return against_owner(self.name, once)
+        finally:
+            publisher.close()
+
     def changes_topics(self) -> list[str]:
         """Return the changes topics that there are, sorted; raises `BrokerUnavailable` or `BrokerFatal`."""
         return self.layout.changes_among(self.cluster.topics())
@@ -242,9 +268,30 @@ class ConfiguredStream:
         """Return the records of the stream's topics, judged by its last checkpoint; raises as `changes_topics` does."""
         return self.published_at(self.cluster.readable_checkpoint(self.layout.state_topic, self.name))
 
+    def live(self, chosen: Callable[[EntityKey, str | None], bool] = lambda *_: True) -> Live:
+        """Return what consumers hold of the stream, as far as it is `chosen` by key and content type."""
+        published = self.published()
+        return Live(published, chosen)
+
     def published_at(self, checkpoint: Checkpoint | None) -> PublishedRecords:
         """Return the same by a checkpoint that was read before, None where there is none."""
         return PublishedRecords(self.client, self.layout, self.registry, checkpoint, self.clock)
+
+
+def against_owner(connection: str, act: Callable[[], T]) -> T:
+    """Return what `act` returns, which takes the stream over and commits; called again where its owner was quicker.
+
+    Raises `ConnectorError` if the owner was quicker again and again.
+    """
+    for _ in range(_ATTEMPTS):
+        try:
+            return act()
+        except (Fenced, Superseded, TransactionAborted, UnknownOutcome):
+            # The owner has taken it back meanwhile, or only the checkpoint knows: the next recovery is quick.
+            continue
+    raise ConnectorError(
+        f"{connection}: its owner took the stream back {_ATTEMPTS} times", hint="try again, or stop the owner first"
+    )
 
 
 def streams(config: Config, clock: Clock = SYSTEM) -> list[ConfiguredStream]:

@@ -54,8 +54,9 @@ def snapshot(  # noqa: PLR0913  an option each
     republish = takeover.selected(types, ids, everything=everything)
     edit = partial(takeover.snapshot, republish=republish, allow_deletes=allow_deletes)
     stream = session.stream(connection, cms=False)
-    held = takeover.held(stream, republish)
-    take_over(session, stream, edit, "a new snapshot is due", held)
+    chosen = takeover.chosen(republish)
+    live = stream.live(chosen) if chosen else None
+    take_over(session, stream, edit, "a new snapshot is due", live)
 
 
 @click.command()

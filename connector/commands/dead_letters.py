@@ -12,7 +12,6 @@ from typing import Any, Final
 import msgspec
 
 from connector.cms.vendor import Vendor
-from connector.commands import takeover
 from connector.errors import ConnectorError, EventTooLarge, ItemRefused
 from connector.events import codec
 from connector.kafka.published import Entry
@@ -45,14 +44,15 @@ class Outcome(msgspec.Struct, frozen=True):
 def replay(stream: ConfiguredStream, entries: Iterable[Entry]) -> Outcome:
     """Publish what can be read by now of these dead letters; works on a running stream.
 
-    Raises what `takeover.owning` raises, and `ConnectorError` amid a snapshot, which reads every item again by itself.
+    Raises what `ConfiguredStream.owning` raises, and `ConnectorError` during a snapshot, which reads every item again
+    by itself.
     """
     letters = [entry.value for entry in entries if entry.value]
     if not letters:
         return Outcome(0, 0)
     # What is still too large must not become another letter.
     strict = stream.having(oversized="stop") if stream.connection.oversized == "dead-letter" else stream
-    return takeover.owning(strict, partial(_publish, letters, strict.vendor, strict.fingerprint, strict.clock.wall()))
+    return strict.owning(partial(_publish, letters, strict.vendor, strict.fingerprint, strict.clock.wall()))
 
 
 def _publish(letters: list[Letter], vendor: Vendor, fingerprint: str, now: float, publisher: Publisher) -> Outcome:

@@ -5,7 +5,6 @@ from typing import Any, Final
 
 import msgspec
 
-from connector.commands import takeover
 from connector.errors import ForeignRecord
 from connector.events import codec
 from connector.events.index import Index
@@ -15,7 +14,7 @@ from connector.kafka.foreign_records import Foreign
 from connector.kafka.layout import Layout, partitioned
 from connector.kafka.store import KafkaStore
 from connector.model.checkpoint import Checkpoint
-from connector.wiring import ConfiguredStream
+from connector.wiring import ConfiguredStream, against_owner
 
 _COMPACTED: Final = "compaction drops it: it has no key to write a tombstone for"
 _NO_CHECKPOINT: Final = "nothing says where the stream stands: contentwire checkpoints import {}, of an exported one"
@@ -69,7 +68,7 @@ def remove(stream: ConfiguredStream) -> list[Found]:
         return judged
 
     try:
-        return takeover.against_owner(stream.name, once)
+        return against_owner(stream.name, once)
     finally:
         store.close()
 

@@ -3,29 +3,27 @@
 import json
 from collections.abc import Callable, Mapping, Sequence
 from hashlib import blake2b
-from typing import Final, TypeVar
+from typing import Final
 
 from msgspec.structs import replace
 
-from connector.errors import ConfigError, ConnectorError, Fenced, Superseded, TransactionAborted, UnknownOutcome
+from connector.errors import ConfigError, ConnectorError
 from connector.events.index import IndexEntry
 from connector.events.state_record import flat, read_json
 from connector.kafka.published import Live
+from connector.model.change import EntityKey
 from connector.model.checkpoint import Checkpoint, Position, Republish, Request, Selection
 from connector.stream.publisher import Publisher
 from connector.wiring import ConfiguredStream
 
-T = TypeVar("T")
-
 Edit = Callable[[Checkpoint, str], Checkpoint]
 """Gives the checkpoint to write for the one that was found, and the fingerprint of the present configuration."""
 
-_ATTEMPTS: Final = 10
 _AT_ONCE: Final = 10_000  # index entries of one transaction
 
 
 def take_over(stream: ConfiguredStream, edit: Edit, live: Live | None = None) -> Checkpoint:
-    """Commit what `edit` makes of the stream's checkpoint and return it. Raises what `owning` raises.
+    """Commit what `edit` makes of the stream's checkpoint and return it. Raises what `ConfiguredStream.owning` raises.
 
     `live`: what consumers hold. What of that the stream knows nothing of, since its state was lost or others have
     written it, it knows as live from then on: a snapshot that does not meet it deletes it.
@@ -44,7 +42,7 @@ def take_over(stream: ConfiguredStream, edit: Edit, live: Live | None = None) ->
             _adopt(publisher, live.read())
         return publisher.commit_checkpoint(wanted[-1])
 
-    return owning(stream, act)
+    return stream.owning(act)
 
 
 def _adopt(publisher: Publisher, standing: Mapping[bytes, str | None]) -> None:
@@ -66,43 +64,6 @@ def _adopt(publisher: Publisher, standing: Mapping[bytes, str | None]) -> None:
             publisher.commit_checkpoint(checkpoint)
 
 
-def owning(stream: ConfiguredStream, act: Callable[[Publisher], T]) -> T:
-    """Own the stream for as long as `act` takes, and return its result; safe while the stream is being followed.
-
-    Its owner is fenced, and within seconds recovers and goes on from there. Where the owner is quicker, `act` is called
-    again on what is committed by then. Raises `Unreachable`, `StreamStopped`, or `ConnectorError` if the owner was
-    quicker again and again.
-    """
-    # Its errors say why there is no connection; a producer's only say that there is none.
-    stream.cluster.topics()
-    publisher = stream.publisher(stream.store())
-
-    def once() -> T:
-        publisher.recover()
-        return act(publisher)
-
-    try:
-        return against_owner(stream.name, once)
-    finally:
-        publisher.close()
-
-
-def against_owner(connection: str, act: Callable[[], T]) -> T:
-    """Return what `act` returns, which takes the stream over and commits; called again where its owner was quicker.
-
-    Raises `ConnectorError` if the owner was quicker again and again.
-    """
-    for _ in range(_ATTEMPTS):
-        try:
-            return act()
-        except (Fenced, Superseded, TransactionAborted, UnknownOutcome):
-            # The owner has taken it back meanwhile, or only the checkpoint knows: the next recovery is quick.
-            continue
-    raise ConnectorError(
-        f"{connection}: its owner took the stream back {_ATTEMPTS} times", hint="try again, or stop the owner first"
-    )
-
-
 def snapshot(checkpoint: Checkpoint, fingerprint: str, *, republish: Republish, allow_deletes: bool) -> Checkpoint:
     """Return the start of a new snapshot: what it publishes though unchanged; whether it may delete much."""
     begun = _begun(checkpoint, fingerprint)
@@ -119,14 +80,14 @@ def snapshot(checkpoint: Checkpoint, fingerprint: str, *, republish: Republish, 
     return replace(begun, request=request, progress=progress)
 
 
-def held(stream: ConfiguredStream, republish: Republish) -> Live | None:
-    """Return what consumers hold of what a snapshot shall `republish`, for `take_over`; a plain one asks nobody."""
+def chosen(republish: Republish) -> Callable[[EntityKey, str | None], bool] | None:
+    """Return what a snapshot shall `republish`, as a question about a key and its content type; None for nothing."""
     if republish is None:
         return None
     if republish == "all":
-        return Live(stream.published())
+        return lambda *_: True
     types, ids = frozenset(republish.content_types), frozenset(republish.ids)
-    return Live(stream.published(), lambda key, kind: key.id in ids or kind in types)
+    return lambda key, kind: key.id in ids or kind in types
 
 
 def selected(content_types: Sequence[str], ids: Sequence[str], *, everything: bool = False) -> Republish:

@@ -127,9 +127,7 @@ class PublishedRecords:
 class Live:
     """What consumers hold of a stream: the index keys of live entities that are `chosen`, with their content types."""
 
-    def __init__(
-        self, published: PublishedRecords, chosen: Callable[[EntityKey, str | None], bool] = lambda *_: True
-    ) -> None:
+    def __init__(self, published: PublishedRecords, chosen: Callable[[EntityKey, str | None], bool]) -> None:
         self._published = published
         self._chosen = chosen
         self._read_to: dict[Place, int] = {}

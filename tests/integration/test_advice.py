@@ -110,8 +110,7 @@ def test_what_the_stream_deletes_meanwhile_is_deleted_once(place: Place) -> None
         workplace = place(cms)
         assert workplace.run(*ONCE).code == 0
         blog = ConfiguredStream(load(workplace.path, workplace.environ), "blog")
-        live = takeover.held(blog, "all")
-        assert live
+        live = blog.live()
         assert len(live.read()) == 2
         gone = {"sys": {"id": "leaves", "type": "DeletedEntry", "revision": 1, "deletedAt": "2024-09-01T10:00:00.000Z"}}
         cms.release([gone])
