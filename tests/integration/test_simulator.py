@@ -10,14 +10,11 @@ from typing import Any
 import httpx
 import pytest
 
-from connector.simulator import Fault, Request, Simulator
+from connector.simulator import Fault, Simulator
+from tests.unit.simulator.readers import READERS
 
-START = {
-    "contentful": ("/spaces/cfsimulated1/environments/master/sync", {"initial": "true"}),
-    "contentstack": ("/v3/stacks/sync", {"init": "true"}),
-    "weegloo": ("/v1/spaces/wgSim1ated/sync", {"initial": "true", "type": "All"}),
-}
-VENDORS = sorted(START)
+VENDORS = tuple(READERS)
+CONTENTFUL, WEEGLOO = READERS["contentful"], READERS["weegloo"]
 
 
 @pytest.fixture(scope="module")
@@ -42,26 +39,16 @@ def client(simulator: Simulator) -> Iterator[httpx.Client]:
         yield client
 
 
-def start(simulator: Simulator, client: httpx.Client, vendor: str) -> httpx.Response:
+def start(client: httpx.Client, vendor: str) -> httpx.Response:
     """Send the request that starts an initial sync."""
-    path, params = START[vendor]
-    return client.get(path, params=params, headers=credentials(simulator, vendor))
+    reader = READERS[vendor]
+    return client.get(reader.path, params=reader.start, headers=reader.headers)
 
 
-def credentials(simulator: Simulator, vendor: str) -> dict[str, str]:
-    """Return headers that any vendor finds its credentials in."""
-    connection = simulator.connection(vendor)
-    api_key = {"api_key": connection["api_key"]} if "api_key" in connection else {}
-    return {"authorization": f"Bearer {connection['token']}", "access_token": connection["token"]} | api_key
-
-
-def follow(simulator: Simulator, client: httpx.Client, vendor: str, page: Any) -> httpx.Response:
+def follow(client: httpx.Client, vendor: str, page: Any) -> httpx.Response:
     """Send the request for the page after `page`."""
-    headers = credentials(simulator, vendor)
-    if url := page.get("nextPageUrl") or page.get("nextSyncUrl"):
-        return client.get(url, headers=headers)
-    name = "pagination_token" if "pagination_token" in page else "sync_token"
-    return client.get(START[vendor][0], params={name: page[name]}, headers=headers)
+    reader = READERS[vendor]
+    return client.get(reader.path, params=reader.following(page), headers=reader.headers)
 
 
 @pytest.mark.parametrize("vendor", VENDORS)
@@ -71,10 +58,10 @@ def test_trouble_has_the_vendors_status_and_body(
 ) -> None:
     """Once; then the request is answered."""
     simulator.push_fault(vendor, Fault("status", status=status))
-    refused = start(simulator, client, vendor)
+    refused = start(client, vendor)
     assert refused.status_code == status
     assert isinstance(refused.json(), dict)
-    assert start(simulator, client, vendor).status_code == 200
+    assert start(client, vendor).status_code == 200
 
 
 @pytest.mark.parametrize("vendor", VENDORS)
@@ -82,7 +69,7 @@ def test_faults_strike_first_in_first_out(simulator: Simulator, client: httpx.Cl
     """Each as often as it says, after letting as many pass as it says."""
     simulator.push_fault(vendor, Fault("status", status=500, times=2))
     simulator.push_fault(vendor, Fault("status", status=503, after=1))
-    assert [start(simulator, client, vendor).status_code for _ in range(5)] == [500, 500, 200, 503, 200]
+    assert [start(client, vendor).status_code for _ in range(5)] == [500, 500, 200, 503, 200]
     assert simulator.faults(vendor) == []
 
 
@@ -90,25 +77,25 @@ def test_faults_strike_first_in_first_out(simulator: Simulator, client: httpx.Cl
 def test_a_fault_can_wait_for_requests_with_a_cursor(simulator: Simulator, client: httpx.Client, vendor: str) -> None:
     """The start of a walk passes."""
     simulator.push_fault(vendor, Fault("refuse_cursor", on="cursor"))
-    page = start(simulator, client, vendor)
+    page = start(client, vendor)
     assert page.status_code == 200
-    assert follow(simulator, client, vendor, page.json()).status_code in (400, 422)
-    assert follow(simulator, client, vendor, page.json()).status_code == 200
+    assert follow(client, vendor, page.json()).status_code in (400, 422)
+    assert follow(client, vendor, page.json()).status_code == 200
 
 
 def test_a_fault_can_strike_until_it_is_cleared(simulator: Simulator, client: httpx.Client) -> None:
     """`times` None."""
     simulator.push_fault("weegloo", Fault("html", times=None))
-    assert {start(simulator, client, "weegloo").headers["content-type"] for _ in range(3)} == {"text/html"}
+    assert {start(client, "weegloo").headers["content-type"] for _ in range(3)} == {"text/html"}
     simulator.clear_faults()
-    assert start(simulator, client, "weegloo").json()["items"]
+    assert start(client, "weegloo").json()["items"]
 
 
 def test_faults_of_one_vendor_leave_the_others_alone(simulator: Simulator, client: httpx.Client) -> None:
     """Scripts are per vendor."""
     simulator.push_fault("contentful", Fault("status", on="any"))
-    assert start(simulator, client, "weegloo").status_code == 200
-    assert start(simulator, client, "contentful").status_code == 503
+    assert start(client, "weegloo").status_code == 200
+    assert start(client, "contentful").status_code == 503
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "identity"])
@@ -117,14 +104,13 @@ def test_a_truncated_body_ends_the_connection_midway(simulator: Simulator, clien
     simulator.push_fault("contentful", Fault("truncated_body"))
     client.headers["accept-encoding"] = encoding
     with pytest.raises(httpx.RemoteProtocolError, match="complete message body"):
-        start(simulator, client, "contentful")
+        start(client, "contentful")
 
 
 def test_truncated_gzip_arrives_complete_but_does_not_decompress(simulator: Simulator, client: httpx.Client) -> None:
     """All announced bytes come, and the stream inside lacks its end."""
     simulator.push_fault("contentful", Fault("truncated_gzip"))
-    path, params = START["contentful"]
-    with client.stream("GET", path, params=params, headers=credentials(simulator, "contentful")) as response:
+    with client.stream("GET", CONTENTFUL.path, params=CONTENTFUL.start, headers=CONTENTFUL.headers) as response:
         raw = b"".join(response.iter_raw())
     assert len(raw) == int(response.headers["content-length"])
     decompressor = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
@@ -135,8 +121,7 @@ def test_truncated_gzip_arrives_complete_but_does_not_decompress(simulator: Simu
 def test_a_gzip_bomb_is_small_on_the_wire(simulator: Simulator, client: httpx.Client) -> None:
     """And valid JSON of the size it says."""
     simulator.push_fault("contentful", Fault("gzip_bomb", size=32 * 1024 * 1024))
-    path, params = START["contentful"]
-    with client.stream("GET", path, params=params, headers=credentials(simulator, "contentful")) as response:
+    with client.stream("GET", CONTENTFUL.path, params=CONTENTFUL.start, headers=CONTENTFUL.headers) as response:
         raw = b"".join(response.iter_raw())
     assert len(raw) < 1024 * 1024
     plain = gzip.decompress(raw)
@@ -147,7 +132,7 @@ def test_a_gzip_bomb_is_small_on_the_wire(simulator: Simulator, client: httpx.Cl
 def test_an_oversized_page_is_large_on_the_wire(simulator: Simulator, client: httpx.Client) -> None:
     """Not compressed, whatever the client accepts."""
     simulator.push_fault("weegloo", Fault("oversized_page", size=5_000_000))
-    response = start(simulator, client, "weegloo")
+    response = start(client, "weegloo")
     assert int(response.headers["content-length"]) == len(response.content) == 5_000_000
     assert len(response.json()["items"]) == 15
 
@@ -156,7 +141,7 @@ def test_a_reset_is_a_connection_error(simulator: Simulator, client: httpx.Clien
     """No byte of an answer."""
     simulator.push_fault("contentstack", Fault("reset"))
     with pytest.raises(httpx.ReadError):
-        start(simulator, client, "contentstack")
+        start(client, "contentstack")
 
 
 def test_a_hanging_request_never_answers(simulator: Simulator, client: httpx.Client) -> None:
@@ -164,15 +149,15 @@ def test_a_hanging_request_never_answers(simulator: Simulator, client: httpx.Cli
     simulator.push_fault("contentstack", Fault("hang"))
     client.timeout = httpx.Timeout(0.2)
     with pytest.raises(httpx.ReadTimeout):
-        start(simulator, client, "contentstack")
+        start(client, "contentstack")
     client.timeout = httpx.Timeout(5)
-    assert start(simulator, client, "contentstack").status_code == 200
+    assert start(client, "contentstack").status_code == 200
 
 
 def test_a_slow_answer_comes_after_its_delay(simulator: Simulator, client: httpx.Client) -> None:
     """Complete."""
     simulator.push_fault("contentful", Fault("slow", delay=0.3))
-    response = start(simulator, client, "contentful")
+    response = start(client, "contentful")
     assert response.elapsed.total_seconds() >= 0.3
     assert len(response.json()["items"]) == 100
 
@@ -180,7 +165,7 @@ def test_a_slow_answer_comes_after_its_delay(simulator: Simulator, client: httpx
 def test_a_redirect_names_another_host(simulator: Simulator, client: httpx.Client) -> None:
     """Where `to` says."""
     simulator.push_fault("contentful", Fault("redirect", to="http://elsewhere.invalid/login"))
-    response = start(simulator, client, "contentful")
+    response = start(client, "contentful")
     assert (response.status_code, response.headers["location"]) == (302, "http://elsewhere.invalid/login")
 
 
@@ -188,7 +173,7 @@ def test_a_redirect_names_another_host(simulator: Simulator, client: httpx.Clien
 def test_a_foreign_next_url_is_in_the_body(simulator: Simulator, client: httpx.Client, vendor: str) -> None:
     """Of a page that is right otherwise."""
     simulator.push_fault(vendor, Fault("foreign_next_url", to="http://elsewhere.invalid"))
-    page = start(simulator, client, vendor).json()
+    page = start(client, vendor).json()
     assert (page.get("nextPageUrl") or page["nextSyncUrl"]).startswith("http://elsewhere.invalid/")
 
 
@@ -198,9 +183,9 @@ def test_a_strange_item_stands_among_the_right_ones(
     simulator: Simulator, client: httpx.Client, vendor: str, kind: Any
 ) -> None:
     """One more item; all others are as without it, and so is the continuation."""
-    right = start(simulator, client, vendor).json()
+    right = start(client, vendor).json()
     simulator.push_fault(vendor, Fault(kind))
-    page = start(simulator, client, vendor).json()
+    page = start(client, vendor).json()
     middle = len(right["items"]) // 2
     strange = page["items"].pop(middle)
     assert page == right
@@ -210,45 +195,44 @@ def test_a_strange_item_stands_among_the_right_ones(
 def test_any_json_can_be_inserted(simulator: Simulator, client: httpx.Client) -> None:
     """Verbatim."""
     simulator.push_fault("contentful", Fault("malformed_item", item='{"sys": {"price":1.10}}'))
-    assert b'{"sys": {"price":1.10}}' in start(simulator, client, "contentful").content
+    assert b'{"sys": {"price":1.10}}' in start(client, "contentful").content
 
 
 @pytest.mark.parametrize("vendor", VENDORS)
 def test_a_duplicate_page_repeats_the_previous_items(simulator: Simulator, client: httpx.Client, vendor: str) -> None:
     """The page that should have come follows, under another cursor."""
-    first = start(simulator, client, vendor).json()
-    second = follow(simulator, client, vendor, first).json()
-    start(simulator, client, vendor)
+    first = start(client, vendor).json()
+    second = follow(client, vendor, first).json()
+    start(client, vendor)
     simulator.push_fault(vendor, Fault("duplicate_page"))
-    repeated = follow(simulator, client, vendor, first).json()
+    repeated = follow(client, vendor, first).json()
     assert repeated["items"] == first["items"]
-    assert follow(simulator, client, vendor, repeated).json()["items"] == second["items"]
+    assert follow(client, vendor, repeated).json()["items"] == second["items"]
 
 
 @pytest.mark.parametrize("vendor", VENDORS)
 def test_an_empty_page_midway_loses_nothing(simulator: Simulator, client: httpx.Client, vendor: str) -> None:
     """The page that should have come follows."""
-    first = start(simulator, client, vendor).json()
-    second = follow(simulator, client, vendor, first).json()
+    first = start(client, vendor).json()
+    second = follow(client, vendor, first).json()
     simulator.push_fault(vendor, Fault("empty_page"))
-    empty = follow(simulator, client, vendor, first).json()
+    empty = follow(client, vendor, first).json()
     assert empty["items"] == []
-    assert follow(simulator, client, vendor, empty).json()["items"] == second["items"]
+    assert follow(client, vendor, empty).json()["items"] == second["items"]
 
 
 @pytest.mark.parametrize("vendor", VENDORS)
 def test_a_repeated_cursor_leads_nowhere(simulator: Simulator, client: httpx.Client, vendor: str) -> None:
     """A page continues with the cursor that it was asked for with."""
-    first = start(simulator, client, vendor).json()
+    first = start(client, vendor).json()
     simulator.push_fault(vendor, Fault("repeat_cursor"))
-    second = follow(simulator, client, vendor, first).json()
-    continuation = ("nextPageUrl", "nextSyncUrl", "pagination_token")
-    assert [second.get(name) for name in continuation] == [first.get(name) for name in continuation]
+    second = follow(client, vendor, first).json()
+    assert READERS[vendor].following(second) == READERS[vendor].following(first)
 
 
 def test_probes_are_spared_unless_meant(simulator: Simulator, client: httpx.Client) -> None:
     """So that a probe tells bad cursors from bad credentials."""
-    path, headers = "/v1/spaces/wgSim1ated/content-types", credentials(simulator, "weegloo")
+    path, headers = WEEGLOO.path.replace("sync", "content-types"), WEEGLOO.headers
     simulator.push_fault("weegloo", Fault("status", status=500))
     assert client.get(path, headers=headers).status_code == 200
     simulator.push_fault("weegloo", Fault("status", status=503, on="probe"))
@@ -260,7 +244,7 @@ def test_nothing_is_left_after_serving() -> None:
     before = set(threading.enumerate())
     with httpx.Client(timeout=0.2) as idle, httpx.Client(timeout=0.2) as hanging:
         with Simulator(entries=5).serving() as simulator:
-            url = f"{simulator.url()}{START['contentful'][0]}"
+            url = f"{simulator.url()}{CONTENTFUL.path}"
             assert idle.get(url).status_code == 401
             simulator.push_fault("contentful", Fault("hang"))
             with pytest.raises(httpx.ReadTimeout):
@@ -279,7 +263,7 @@ def test_the_admin_api_offers_the_methods_over_http() -> None:
         assert simulator.faults("weegloo") == [Fault("slow", delay=2)]
         edits = [{"method": "delete", "arguments": {"id": id_}}]
         client.post("/_admin/on_page", json={"vendor": "contentful", "page": 1, "edits": edits})
-        simulator.handle(Request("GET", *START["contentful"], credentials(simulator, "contentful")))
+        assert CONTENTFUL.ask(simulator, **CONTENTFUL.start).status == 200
         assert id_ not in simulator.ids()
         assert client.post("/_admin/edit", json={"id": "nobody"}).status_code == 404
         assert client.post("/_admin/edit", json={"name": "nobody"}).status_code == 400
@@ -290,7 +274,7 @@ def test_the_admin_api_offers_the_methods_over_http() -> None:
 def test_compression_is_for_who_accepts_it() -> None:
     """And leaves the content as it is."""
     with Simulator(entries=30).serving() as simulator, httpx.Client(base_url=simulator.url()) as client:
-        (path, params), headers = START["contentful"], credentials(simulator, "contentful")
+        path, params, headers = CONTENTFUL.path, CONTENTFUL.start, dict(CONTENTFUL.headers)
         packed = client.get(path, params=params, headers=headers)
         plain = client.get(path, params=params, headers=headers | {"accept-encoding": "identity"})
     assert packed.headers["content-encoding"] == "gzip"

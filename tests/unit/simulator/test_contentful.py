@@ -1,55 +1,20 @@
 """Contentful's front end against the vendor's documentation and recordings."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import urlsplit
 
 import msgspec
 import pytest
 
-from connector.simulator import Fault, Request, Response, Simulator
+from connector.simulator import Fault, Simulator
 from connector.simulator.contentful import ENVIRONMENT, SPACE, TOKEN
+from tests.unit.simulator.reader import body
+from tests.unit.simulator.readers.contentful import AUTHORISED, PATH, READER
 
-PATH = f"/spaces/{SPACE}/environments/{ENVIRONMENT}/sync"
-AUTHORISED = {"authorization": f"Bearer {TOKEN}"}
-
-
-def ask(simulator: Simulator, path: str = PATH, headers: dict[str, str] = AUTHORISED, /, **params: str) -> Response:
-    """Send one request, past the network."""
-    return simulator.handle(Request("GET", path, params, headers))
-
-
-def body(response: Response) -> Any:
-    """Return the JSON of an answer that must be a 200."""
-    assert response.status == 200, response.body
-    return json.loads(response.body)
-
-
-def token(page: Any) -> str:
-    """Return the token in a page's URL."""
-    url = page.get("nextPageUrl") or page["nextSyncUrl"]
-    return str(parse_qs(urlsplit(url).query)["sync_token"][0])
-
-
-def walk(simulator: Simulator, **params: str) -> Iterator[Any]:
-    """Yield the pages of a walk, up to the one with `nextSyncUrl`."""
-    page = body(ask(simulator, **params))
-    yield page
-    while "nextPageUrl" in page:
-        page = body(ask(simulator, sync_token=token(page)))
-        yield page
-
-
-def items(simulator: Simulator, **params: str) -> list[Any]:
-    """Return all items of a walk."""
-    return [item for page in walk(simulator, **params) for item in page["items"]]
-
-
-def caught_up(simulator: Simulator, **params: str) -> str:
-    """Return the delta token after an initial sync."""
-    return token(list(walk(simulator, **({"initial": "true"} | params)))[-1])
+ask, items, walk, token, caught_up = READER.ask, READER.items, READER.pages, READER.token, READER.caught_up
 
 
 @pytest.fixture

@@ -6,7 +6,8 @@ import pytest
 
 from connector.simulator import Fault, Simulator
 from connector.simulator.contentful import ENVIRONMENT, SPACE
-from tests.unit.simulator.test_contentful import ask, body, items, token, walk
+from tests.unit.simulator.reader import body
+from tests.unit.simulator.test_contentful import ask, items, token, walk
 
 ENVIRONMENT_PATH = f"/spaces/{SPACE}/environments/{ENVIRONMENT}"
 

@@ -1,50 +1,22 @@
 """Contentstack's front end against the vendor's documentation and recordings."""
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from connector.simulator import Fault, Request, Response, Simulator
+from connector.simulator import Fault, Simulator
 from connector.simulator.contentstack import API_KEY, ENVIRONMENT, TOKEN
+from tests.unit.simulator.reader import body
+from tests.unit.simulator.readers.contentstack import PATH, READER
 
-PATH = "/v3/stacks/sync"
-AUTHORISED = {"api_key": API_KEY, "access_token": TOKEN}
 ALL_TYPES = (
     "entry_published,asset_published,entry_unpublished,asset_unpublished,"
     "entry_deleted,asset_deleted,content_type_deleted"
 )
 
 
-def ask(simulator: Simulator, headers: dict[str, str] = AUTHORISED, path: str = PATH, /, **params: str) -> Response:
-    """Send one request, past the network."""
-    return simulator.handle(Request("GET", path, params, headers))
-
-
-def body(response: Response) -> Any:
-    """Return the JSON of an answer that must be a 200."""
-    assert response.status == 200, response.body
-    return json.loads(response.body)
-
-
-def walk(simulator: Simulator, **params: str) -> Iterator[Any]:
-    """Yield the pages of a walk, up to the one with `sync_token`."""
-    page = body(ask(simulator, **params))
-    yield page
-    while "pagination_token" in page:
-        page = body(ask(simulator, pagination_token=page["pagination_token"], environment=ENVIRONMENT))
-        yield page
-
-
-def items(simulator: Simulator, **params: str) -> list[Any]:
-    """Return all items of a walk."""
-    return [item for page in walk(simulator, **params) for item in page["items"]]
-
-
-def caught_up(simulator: Simulator, **params: str) -> str:
-    """Return the sync token after an initial sync."""
-    return str(list(walk(simulator, **({"init": "true"} | params)))[-1]["sync_token"])
+ask, items, walk, caught_up = READER.ask, READER.items, READER.pages, READER.caught_up
 
 
 def told(item: Any) -> tuple[str, str, str | None]:
@@ -286,8 +258,8 @@ def test_another_environment_is_141_of_the_access_token(simulator: Simulator) ->
 
 def test_wrong_credentials(simulator: Simulator) -> None:
     """A wrong delivery token is a 401, a wrong stack has a code of its own."""
-    assert ask(simulator, {"api_key": API_KEY, "access_token": "other"}, init="true").status == 401
-    refused = ask(simulator, {"api_key": "other", "access_token": TOKEN}, init="true")
+    assert ask(simulator, PATH, {"api_key": API_KEY, "access_token": "other"}, init="true").status == 401
+    refused = ask(simulator, PATH, {"api_key": "other", "access_token": TOKEN}, init="true")
     assert json.loads(refused.body)["error_code"] == 109
 
 
@@ -327,7 +299,7 @@ def test_rate_limit_headers(simulator: Simulator) -> None:
 
 def test_content_types_are_listed(simulator: Simulator) -> None:
     """With all data types of the documentation but taxonomy and global field."""
-    listing = body(ask(simulator, AUTHORISED, "/v3/content_types", limit="100"))
+    listing = body(ask(simulator, "/v3/content_types", limit="100"))
     assert listing["count"] == 4
     types = {field["data_type"] for each in listing["content_types"] for field in each["schema"]}
     assert types == {"text", "number", "isodate", "boolean", "file", "link", "reference", "group", "blocks", "json"}
@@ -367,8 +339,8 @@ def test_one_entry_or_asset_is_delivered_by_its_uid(simulator: Simulator) -> Non
     simulator.unpublish(gone, locale="de-DE")
     entry = {item["data"]["uid"]: item["data"] for item in items(simulator, init="true", locale="de-de")}[kept]
     path = "/v3/content_types/blog_post/entries"
-    assert body(ask(simulator, AUTHORISED, f"{path}/{kept}", locale="de-de"))["entry"] == entry
-    assert ask(simulator, AUTHORISED, f"{path}/{gone}", locale="de-de").status == 404
-    assert ask(simulator, AUTHORISED, f"/v3/content_types/author/entries/{kept}").status == 404
+    assert body(ask(simulator, f"{path}/{kept}", locale="de-de"))["entry"] == entry
+    assert ask(simulator, f"{path}/{gone}", locale="de-de").status == 404
+    assert ask(simulator, f"/v3/content_types/author/entries/{kept}").status == 404
     asset = simulator.ids("asset")[0]
-    assert body(ask(simulator, AUTHORISED, f"/v3/assets/{asset}"))["asset"]["uid"] == asset
+    assert body(ask(simulator, f"/v3/assets/{asset}"))["asset"]["uid"] == asset

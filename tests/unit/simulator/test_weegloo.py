@@ -1,53 +1,15 @@
 """Weegloo's front end against the vendor's documentation."""
 
 import json
-from collections.abc import Iterator
-from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from connector.simulator import Fault, Request, Response, Simulator
-from connector.simulator.weegloo import SPACE, TOKEN
+from connector.simulator import Fault, Simulator
+from connector.simulator.weegloo import SPACE
+from tests.unit.simulator.reader import body
+from tests.unit.simulator.readers.weegloo import AUTHORISED, PATH, READER
 
-PATH = f"/v1/spaces/{SPACE}/sync"
-AUTHORISED = {"authorization": f"Bearer {TOKEN}"}
-
-
-def ask(simulator: Simulator, headers: dict[str, str] = AUTHORISED, path: str = PATH, /, **params: str) -> Response:
-    """Send one request, past the network."""
-    named = {name.replace("_", "-"): value for name, value in params.items()}
-    return simulator.handle(Request("GET", path, named, headers))
-
-
-def body(response: Response) -> Any:
-    """Return the JSON of an answer that must be a 200."""
-    assert response.status == 200, response.body
-    return json.loads(response.body)
-
-
-def token(page: Any) -> str:
-    """Return the token in a page's URL."""
-    return str(parse_qs(urlsplit(page["nextSyncUrl"]).query)["sync-token"][0])
-
-
-def walk(simulator: Simulator, **params: str) -> Iterator[Any]:
-    """Yield the pages of a walk, up to and with the empty one."""
-    page = body(ask(simulator, **params))
-    yield page
-    while page["items"]:
-        page = body(ask(simulator, sync_token=token(page)))
-        yield page
-
-
-def items(simulator: Simulator, **params: str) -> list[Any]:
-    """Return all items of a walk."""
-    return [item for page in walk(simulator, **params) for item in page["items"]]
-
-
-def caught_up(simulator: Simulator, type: str = "All") -> str:  # noqa: A002 - the parameter's name
-    """Return the delta token after an initial sync."""
-    return token(list(walk(simulator, initial="true", type=type))[-1])
+ask, items, walk, token, caught_up = READER.ask, READER.items, READER.pages, READER.token, READER.caught_up
 
 
 @pytest.fixture
@@ -185,7 +147,7 @@ def test_errors_have_the_documented_shape(
     simulator: Simulator, path: str, headers: dict[str, str], status: int, kind: str
 ) -> None:
     """A request id, a sys with type, code and time, details, reason and suggestion."""
-    refused = ask(simulator, headers, path, initial="true", type="All")
+    refused = ask(simulator, path, headers, initial="true", type="All")
     error = json.loads(refused.body)
     assert (refused.status, error["sys"]["type"]) == (status, kind)
     assert error.keys() == {"requestId", "sys", "details", "reason", "suggestion"}
@@ -196,7 +158,7 @@ def test_errors_have_the_documented_shape(
 @pytest.mark.parametrize("accept", ["*/*", "application/vnd.com.weegloo.v1+json", "application/json, */*"])
 def test_other_accept_headers_are_answered(simulator: Simulator, accept: str) -> None:
     """With the vendor's own content type."""
-    response = ask(simulator, AUTHORISED | {"accept": accept}, initial="true", type="All")
+    response = ask(simulator, PATH, AUTHORISED | {"accept": accept}, initial="true", type="All")
     assert response.status == 200
     assert response.headers["Content-Type"] == "application/vnd.com.weegloo.v1+json;charset=UTF-8"
 
@@ -215,7 +177,7 @@ def test_bad_and_expired_tokens_are_refused(simulator: Simulator) -> None:
     assert ask(simulator, sync_token="165rWhDiuLNoYOwjVQQAYXMA7makztXn").status == 422
     simulator.expire_cursors()
     assert ask(simulator, sync_token=cursor).status == 422
-    assert ask(simulator, AUTHORISED, PATH.replace("sync", "content-types")).status == 200
+    assert ask(simulator, PATH.replace("sync", "content-types")).status == 200
 
 
 def test_what_changes_during_a_walk_comes_again_at_its_end(simulator: Simulator) -> None:
@@ -243,9 +205,9 @@ def test_one_content_media_or_content_type_is_delivered_by_its_id(simulator: Sim
     simulator.delete(gone)
     root = f"/v1/spaces/{SPACE}"
     for path, id_ in (("contents", kept), ("medias", media), ("content-types", "blogPost")):
-        assert body(ask(simulator, AUTHORISED, f"{root}/{path}/{id_}")) == listed[id_]
-    assert ask(simulator, AUTHORISED, f"{root}/contents/{gone}").status == 404
-    assert ask(simulator, AUTHORISED, f"{root}/medias/{kept}").status == 404
+        assert body(ask(simulator, f"{root}/{path}/{id_}")) == listed[id_]
+    assert ask(simulator, f"{root}/contents/{gone}").status == 404
+    assert ask(simulator, f"{root}/medias/{kept}").status == 404
 
 
 @pytest.mark.parametrize(
@@ -259,7 +221,7 @@ def test_one_content_media_or_content_type_is_delivered_by_its_id(simulator: Sim
 def test_type_may_select_otherwise_in_deltas(simulator: Simulator, quirks: list[str], kinds: set[str]) -> None:
     """By switch: markers beside `type=Content`, or contents alone; the initial sync is the same."""
     simulator.set_quirks("weegloo", quirks)
-    start = caught_up(simulator, "Content")
+    start = caught_up(simulator, type="Content")
     simulator.edit(simulator.ids()[0])
     simulator.edit(simulator.ids("asset")[0])
     simulator.delete(simulator.ids()[1])
