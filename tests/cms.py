@@ -8,14 +8,14 @@ from pydantic import SecretStr, ValidationError
 
 from connector import vendors
 from connector.cms.vendor import Vendor
+from connector.demo.ledger import place
+from connector.demo.proof import Check, State, delivered, latest_state, published, sequence, tombstones
 from connector.events.record import Record
 from connector.model.change import EntityKey
-from connector.model.timestamp import micros
 from connector.simulator import Simulator, connection
-from tests.published import latest, seen
+from tests.consumer import Consumed
+from tests.published import received
 from tests.values import CONNECTION
-
-Row = tuple[str | None, int | None, int | None, str | None]
 
 
 def vendor(name: str, **settings: Any) -> Vendor:
@@ -47,31 +47,26 @@ def connect(simulator: Simulator, name: str, *, page_size: int | None = None, **
 
 def truth(
     simulator: Simulator, name: str, wanted: Callable[[EntityKey, str | None], bool] | None = None
-) -> dict[EntityKey, Row]:
+) -> dict[EntityKey, State]:
     """Return what the CMS delivers now, by the key it has to have: content type, revision, clock, field JSON."""
-    found: dict[EntityKey, Row] = {}
-    for live in simulator.truth(name):
-        key = EntityKey(CONNECTION, live.entity_type, live.id, live.locale)
-        if wanted is None or wanted(key, live.content_type):
-            fields = None if live.fields is None else live.fields.decode()
-            found[key] = (live.content_type, live.revision, _millis(live.changed_at), fields)
-    return found
+    lives = ((EntityKey(CONNECTION, *place(live)), live) for live in simulator.truth(name))
+    return {key: delivered(live) for key, live in lives if wanted is None or wanted(key, live.content_type)}
 
 
-def rows(state: dict[EntityKey, dict[str, Any]]) -> dict[EntityKey, Row]:
+def rows(state: dict[EntityKey, dict[str, Any]]) -> dict[EntityKey, State]:
     """Return the latest events of live keys in the form of `truth`."""
-    return {
-        key: (after["content_type"], after["revision"], event["source"]["ts_ms"], after["fields"])
-        for key, event in state.items()
-        if (after := event["after"])
-    }
+    return {key: told for key, event in state.items() if (told := published(event))}
 
 
-def assert_right(simulator: Simulator, name: str, records: Iterable[Record]) -> None:
+def assert_right(simulator: Simulator, name: str, records: Iterable[Record | Consumed]) -> None:
     """Check that consumers hold what the CMS delivers, and that no event is missing or doubled."""
-    published = seen(records)
-    assert rows(latest(published)) == truth(simulator, name)
-    assert contiguous(each.event["source"]["sequence"] for each in published if each.event)
+    seen = received(records)
+    assert_holds(latest_state(seen, simulator.truth(name)), sequence(seen), tombstones(seen))
+
+
+def assert_holds(*checks: Check) -> None:
+    """Check that all of it holds."""
+    assert [check for check in checks if not check.holds] == []
 
 
 def requests(simulator: Simulator, name: str) -> list[str]:
@@ -91,8 +86,3 @@ def contiguous(sequences: Iterable[int]) -> bool:
     """Return whether numbers run from 1 without gap and without repeat, in any order."""
     numbers = sorted(sequences)
     return numbers == list(range(1, len(numbers) + 1))
-
-
-def _millis(text: str) -> int | None:
-    clock = micros(text)
-    return None if clock is None else clock // 1000

@@ -19,15 +19,15 @@ class Consumed(NamedTuple):
     headers: list[tuple[str, bytes]]
 
 
-def consume(client: Mapping[str, str], topic: str) -> list[Consumed]:
-    """Return all committed records, in order within each partition; none if there is no such topic."""
+def consume(client: Mapping[str, str], topic: str, isolation: str = "read_committed") -> list[Consumed]:
+    """Return all records that a reader of this isolation sees, in order within each partition; none without a topic."""
     consumer = Consumer(
         {
             **client,
             "group.id": "independent",
             "enable.auto.commit": False,
             "auto.offset.reset": "earliest",
-            "isolation.level": "read_committed",
+            "isolation.level": isolation,
             "enable.partition.eof": True,
             "fetch.wait.max.ms": 20,
         }

@@ -3,9 +3,11 @@
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
+from connector.demo.ledger import Received
 from connector.events import codec
 from connector.events.record import Record
 from connector.model.change import EntityKey
+from tests.consumer import Consumed
 
 
 class Seen(NamedTuple):
@@ -22,9 +24,19 @@ class Seen(NamedTuple):
         return str(self.event["op"]) if self.event else "tombstone"
 
 
-def seen(records: Iterable[Record], schema: codec.Name = "envelope") -> list[Seen]:
+def seen(records: Iterable[Record | Consumed], schema: codec.Name = "envelope") -> list[Seen]:
     """Return the decoded records of the changes topics, in their order."""
     return [_decode(record, schema) for record in records if not record.topic.endswith(".dead-letters")]
+
+
+def received(records: Iterable[Record | Consumed]) -> list[Received]:
+    """Return the decoded records of the changes topics, partition by partition, each in its order, to prove them."""
+    decoded = [
+        Received(each.partition if isinstance(each, Consumed) else 0, shown.key, shown.event, 0.0)
+        for each in records
+        for shown in seen([each])
+    ]
+    return sorted(decoded, key=lambda each: each.partition)
 
 
 def events(records: Iterable[Record]) -> list[dict[str, Any]]:
@@ -32,7 +44,7 @@ def events(records: Iterable[Record]) -> list[dict[str, Any]]:
     return [each.event for each in seen(records) if each.event]
 
 
-def letters(records: Iterable[Record]) -> list[dict[str, Any]]:
+def letters(records: Iterable[Record | Consumed]) -> list[dict[str, Any]]:
     """Return the decoded dead letters."""
     bodies = [codec.unframe(each.value or b"")[1] for each in records if each.topic.endswith(".dead-letters")]
     return [codec.decode("dead_letter", body) for body in bodies]
@@ -58,7 +70,7 @@ def _name(key: EntityKey) -> str:
     return key.id if key.locale == "*" else f"{key.id}/{key.locale}"
 
 
-def _decode(record: Record, schema: codec.Name) -> Seen:
+def _decode(record: Record | Consumed, schema: codec.Name) -> Seen:
     assert record.key is not None
     key = codec.decode_key(codec.unframe(record.key)[1])
     event = None if record.value is None else codec.decode(schema, codec.unframe(record.value)[1])

@@ -7,7 +7,7 @@ import msgspec
 from rich.table import Table
 from rich.text import Text
 
-from connector.demo.ledger import Account, Identity, Received, announced
+from connector.demo.ledger import Identity, Received, announced, expected
 from connector.demo.proof import Check
 from connector.demo.reader import Follower
 from connector.simulator import Change, Live
@@ -21,7 +21,7 @@ class SnapshotBoard:
 
     def __init__(self, follower: Follower, holdings: Mapping[str, Sequence[Live]]) -> None:
         self._follower = follower
-        self._expected = {name: Account(lives, (), ()).expected() for name, lives in holdings.items()}
+        self._expected = {name: expected(lives) for name, lives in holdings.items()}
 
     def complete(self) -> bool:
         """Whether everything has arrived."""

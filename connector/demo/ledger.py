@@ -1,12 +1,15 @@
 """What a CMS says it did and what Kafka showed of it, in one vocabulary, so that the two can be compared. Pure."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
 
 from connector.model.change import ALL_LOCALES, EntityKey
-from connector.simulator import Change, Live
+from connector.simulator import Change, Live, Simulator
+
+Place = tuple[str, str, str]
 
 
 class Identity(NamedTuple):
@@ -38,19 +41,63 @@ class Received(msgspec.Struct, frozen=True, gc=False):
 
 
 class Account(msgspec.Struct, frozen=True):
-    """One CMS's own account: what it delivered `before` the connector started, its `changes` since, its `truth` now.
+    """What a CMS says of itself: every change that must have arrived, what it delivers now, what was gone before all.
 
-    Between two polls a CMS tells only the latest change of a key. Whoever wants every change to arrive lets each one
-    arrive before the same key changes again.
+    A snapshot may tell once more what was `gone` before the connector started: it need not.
     """
 
-    before: Sequence[Live]
-    changes: Sequence[Change]
+    expected: Counter[Identity]
     truth: Sequence[Live]
+    gone: frozenset[Place] = frozenset()
 
-    def expected(self) -> list[Identity]:
-        """Return every change that must arrive: each live key of the initial sync, and each change since."""
-        return [*map(_delivered, self.before), *announced(self.changes, self.before)]
+
+class Ledger:
+    """Keeps one simulated CMS's account from now on; `before` is what it delivers now.
+
+    `note` whenever its content has changed. Between two polls a CMS tells only the latest change of a key: whoever
+    wants every change to arrive lets each one arrive before the same key changes again.
+    """
+
+    def __init__(self, simulator: Simulator, vendor: str) -> None:
+        self._simulator = simulator
+        self._vendor = vendor
+        self.before = self._held = simulator.truth(vendor)
+        self._expected = Counter(expected(self.before))
+        self._gone = self._gone_by_now()
+        self._noted = len(simulator.changes())
+
+    def note(self) -> None:
+        """Take in what has changed since the last time."""
+        changes = self._simulator.changes()
+        self._expected.update(announced(changes[self._noted :], self.before))
+        self._held, self._noted = self._simulator.truth(self._vendor), len(changes)
+
+    def note_swap(self) -> None:
+        """Take in that another environment is delivered in place of the one noted last: what both hold is no change."""
+        former = {place(live): live for live in self._held}
+        self._held, self._noted = self._simulator.truth(self._vendor), len(self._simulator.changes())
+        now = {place(live): live for live in self._held}
+        self._expected.update(Identity(*gone, removal=True, revision=None) for gone in former.keys() - now.keys())
+        self._expected.update(expected(live for at, live in now.items() if not _alike(live, former.get(at))))
+        self._gone |= self._gone_by_now()
+
+    def account(self) -> Account:
+        """Return the account of what was noted, and of what the CMS delivers now."""
+        return Account(self._expected, self._simulator.truth(self._vendor), frozenset(self._gone))
+
+    def _gone_by_now(self) -> set[Place]:
+        told = announced(self._simulator.changes(), self._held)
+        return {identity[:3] for identity in told} - set(map(place, self._held))
+
+
+def place(one: EntityKey | Live) -> Place:
+    """Return where an entity stands: entity type, id and locale."""
+    return one.entity_type, one.id, one.locale
+
+
+def expected(lives: Iterable[Live]) -> list[Identity]:
+    """Return what must arrive of a CMS that delivers `lives`."""
+    return [Identity(*place(live), removal=False, revision=live.revision) for live in lives]
 
 
 def announced(changes: Iterable[Change], sample: Sequence[Live]) -> list[Identity]:
@@ -65,10 +112,6 @@ def announced(changes: Iterable[Change], sample: Sequence[Live]) -> list[Identit
     ]
 
 
-def _delivered(live: Live) -> Identity:
-    return Identity(live.entity_type, live.id, live.locale, removal=False, revision=live.revision)
-
-
 def _whole(change: Change) -> Identity:
     version, removal = change.version, not change.version.live
     return Identity(version.kind, version.id, ALL_LOCALES, removal, None if removal else version.revision)
@@ -78,3 +121,7 @@ def _each_locale(change: Change) -> list[Identity]:
     version, removal = change.version, change.action != "published"
     revision = None if removal else version.revision
     return [Identity(version.kind, version.id, locale.lower(), removal, revision) for locale in change.locales]
+
+
+def _alike(one: Live, other: Live | None) -> bool:
+    return other is not None and (one.revision, one.fields) == (other.revision, other.fields)

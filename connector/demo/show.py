@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Final, Self
 
 from connector.demo.board import ProofBoard, SnapshotBoard, StepBoard, row
-from connector.demo.ledger import Account
+from connector.demo.ledger import Ledger
 from connector.demo.pipeline import SESSION, Pipeline
 from connector.demo.proof import prove
 from connector.demo.reader import Decoder, Follower, read_all
@@ -34,8 +34,8 @@ class Show:
         self._command = command
         self._simulator = servers.simulator
         self._names = servers.connections
-        self._holdings = {name: self._simulator.truth(name) for name in self._names}
-        self._began = len(self._simulator.changes())
+        self._ledgers = {name: Ledger(self._simulator, name) for name in self._names}
+        self._holdings = {name: ledger.before for name, ledger in self._ledgers.items()}
         self._registry = Registry(servers.registry)
         self._decoder = Decoder(self._registry)
         self._follower = Follower(servers.broker.client, servers.topics, self._decoder)
@@ -98,12 +98,11 @@ class Show:
         self._view.section("Proof")
         self._view.say("Each topic, read from its start (read_committed), against what the CMS says.")
         self._follower.wait(lambda: False, _SETTLING)
-        since = self._simulator.changes()[self._began :]
         board = ProofBoard()
         for name, topic in self._servers.topics.items():
-            account = Account(self._holdings[name], since, self._simulator.truth(name))
+            self._ledgers[name].note()
             records = read_all(self._servers.broker.client, topic, self._decoder)
-            board.add(name, prove(records, account))
+            board.add(name, prove(records, self._ledgers[name].account()))
         self._view.show(board)
         return board.holds()
 

@@ -17,6 +17,8 @@ from connector.clock import SYSTEM
 from connector.commands import simulate, takeover
 from connector.config.load import load
 from connector.config.settings import Config
+from connector.demo.ledger import Ledger, Received
+from connector.demo.proof import missing
 from connector.devservers.broker import Broker
 from connector.devservers.child import Child
 from connector.kafka.cluster import Cluster
@@ -31,7 +33,7 @@ from connector.wiring import ConfiguredStream
 from tests.cms import paged
 from tests.faults import child
 from tests.faults.child import Orders
-from tests.faults.proof import Ledger, Seen, prove, read
+from tests.faults.proof import prove, read
 
 VENDORS = names()
 
@@ -189,7 +191,7 @@ class Deployment:
         waiting = dict(self.ledgers)
         while waiting:
             for vendor, ledger in list(waiting.items()):
-                if not ledger.missing(read(self.client, self.topic(vendor))):
+                if not missing(read(self.client, self.topic(vendor)), ledger.account()):
                     del waiting[vendor]
             assert not waiting or time.monotonic() < deadline, f"{', '.join(waiting)}: not there in {timeout:.1f} s"
 
@@ -203,7 +205,7 @@ class Deployment:
         """Return the name of a stream's changes topic."""
         return f"{self.prefix}.{vendor}.changes"
 
-    def prove(self) -> dict[str, list[Seen]]:
+    def prove(self) -> dict[str, list[Received]]:
         """Prove every stream, to the ledger and by `contentwire verify`; return its records."""
         proved = {vendor: prove(self.client, self.topic(vendor), ledger) for vendor, ledger in self.ledgers.items()}
         assert [vendor for vendor in self.vendors if self.differences(vendor)] == [], "verify sees differences"

@@ -4,7 +4,7 @@ It decodes with the Apache implementation, by the schema that the registry gives
 """
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,18 +15,19 @@ import pytest
 
 from connector import vendors, wiring
 from connector.clock import SYSTEM
+from connector.commands import simulate
 from connector.config.load import load
+from connector.demo.ledger import Received
+from connector.demo.proof import event_ids, latest_state, sequence, tombstones
 from connector.devservers.broker import Broker
 from connector.model.change import EntityKey
 from connector.service.metrics import Metrics
 from connector.service.supervisor import Supervisor
 from connector.simulator import Fault, Simulator
 from tests.avro_spec import decode
-from tests.cms import Row, contiguous, truth
+from tests.cms import assert_holds, contiguous, truth
 from tests.consumer import Consumed, consume
 from tests.values import CONNECTION
-
-SECRETS = {"token", "api_key"}
 
 
 class Seen(NamedTuple):
@@ -49,16 +50,11 @@ class Deployment:
 
     def run(self, kafka: str = "", connection: str = "") -> str:
         """Start a process, let every stream become current, and return the outcome."""
-        environ: dict[str, str] = {}
+        connections = {name: self.simulator.connection(name) for name in vendors.names()}
+        tables, environ = simulate.tables(connections)
         text = f'[kafka]\nbootstrap_servers = "{self.kafka.bootstrap}"\nprefix = "{self.prefix}"\n'
         text += f'registry = {{ url = "{self._registry}" }}\npartitions = 3\n{kafka}\n'
-        for name in vendors.names():
-            text += f"[connections.{name}]\n{connection}\n"
-            for setting, value in self.simulator.connection(name).items():
-                variable = f"{name}_{setting}".upper()
-                environ[variable] = value
-                text += f'{setting} = {{ env = "{variable}" }}\n' if setting in SECRETS else f'{setting} = "{value}"\n'
-        self._path.write_text(text)
+        self._path.write_text(text + tables.replace("vendor =", f"{connection}\nvendor ="))
         loaded = load(self._path, environ)
         streams = wiring.streams(loaded)
         plans = [stream.spec() for stream in streams]
@@ -104,17 +100,12 @@ def _registered(registry: str, schema_id: int) -> str:
     return str(httpx.get(f"{registry}/schemas/ids/{schema_id}", timeout=10).json()["schema"])
 
 
-def latest(records: list[Seen]) -> dict[EntityKey, Row]:
-    """Return what the compacted topic would hold."""
-    state: dict[EntityKey, Row] = {}
-    for each in records:
-        key = EntityKey(CONNECTION, each.key["entity_type"], each.key["id"], each.key["locale"])
-        if each.event is None:
-            state.pop(key, None)
-        elif each.event["after"]:
-            after, source = each.event["after"], each.event["source"]
-            state[key] = (after["content_type"], after["revision"], source["ts_ms"], after["fields"])
-    return state
+def received(records: Iterable[Seen]) -> list[Received]:
+    """Return records partition by partition, to prove them."""
+    return [
+        Received(each.partition, EntityKey(**{**each.key, "connection": CONNECTION}), each.event, 0.0)
+        for each in sorted(records, key=lambda each: each.partition)
+    ]
 
 
 def murmur2(data: bytes) -> int:
@@ -159,7 +150,7 @@ def test_three_cms_in_one_process_equal_their_topics(deployment: Deployment, sim
     """Snapshot, then deltas: every change once, in sequence, each removal whole, each key on Java's partition."""
     assert deployment.run() == "current"
     for name in vendors.names():
-        assert latest(deployment.read(name)) == truth(simulator, name)
+        assert_holds(latest_state(received(deployment.read(name)), simulator.truth(name)))
     simulator.churn(25)
     simulator.release(10)
     assert deployment.run() == "current"
@@ -167,11 +158,9 @@ def test_three_cms_in_one_process_equal_their_topics(deployment: Deployment, sim
     assert deployment.run() == "current"
     for name in vendors.names():
         records = deployment.read(name)
-        assert latest(records) == truth(simulator, name)
-        told = [each.event for each in records if each.event]
-        assert contiguous(event["source"]["sequence"] for event in told)
-        assert len({event["event_id"] for event in told}) == len(told)
-        assert {"r", "c", "u", "d"} <= {event["op"] for event in told}
+        shown = received(records)
+        assert_holds(latest_state(shown, simulator.truth(name)), sequence(shown), event_ids(shown), tombstones(shown))
+        assert {"r", "c", "u", "d"} <= {each.event["op"] for each in records if each.event}
         assert [each.partition for each in records] == [(murmur2(each.raw_key) & 2**31 - 1) % 3 for each in records]
 
 
@@ -216,7 +205,7 @@ def test_dead_letters_are_read_with_the_registry_alone(deployment: Deployment, s
         assert (letter["connection"], letter["vendor"], letter["error"]) == (name, name, "MalformedItem")
         assert letter["raw"].startswith(b"{")
         assert letter["reason"]
-        assert latest(deployment.read(name)) == truth(simulator, name)
+        assert_holds(latest_state(received(deployment.read(name)), simulator.truth(name)))
 
 
 def test_the_flat_form_is_read_with_the_registry_alone(deployment: Deployment, simulator: Simulator) -> None:
@@ -240,7 +229,7 @@ def test_topics_may_be_routed_by_parts_of_the_key(deployment: Deployment, simula
         keys = truth(simulator, name)
         routes = {f"{key.entity_type}.{'all' if key.locale == '*' else key.locale}" for key in keys}
         records = [record for route in sorted(routes) for record in deployment.read(name, route)]
-        assert latest(records) == keys
+        assert_holds(latest_state(received(records), simulator.truth(name)))
         assert contiguous(each.event["source"]["sequence"] for each in records if each.event)
 
 
