@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple, Protocol, Self
 
 from connector.commands import simulate
 from connector.simulator import Simulator
@@ -141,15 +141,30 @@ class Workplace:
         return {**inherited, "PYTHONPATH": str(Path(__file__).parents[1]), **self.environ}
 
 
+class WorkplaceOf(Protocol):
+    """Makes a workplace."""
+
+    def __call__(self, *names: str, kafka_lines: str = "", connection_lines: str = "") -> Workplace:
+        """Return a workplace that follows these simulated vendors, with further lines of either table."""
+        ...
+
+
 def following(
-    folder: Path, simulator: Simulator, names: Sequence[str], *, bootstrap: str, prefix: str, kafka: str = ""
+    folder: Path,
+    simulator: Simulator,
+    names: Sequence[str],
+    *,
+    bootstrap: str,
+    prefix: str,
+    kafka: str = "",
+    connection: str = "",
 ) -> Workplace:
     """Return a workplace that follows the simulated vendors `names`, each in a connection of its name.
 
-    `kafka` are further lines of the `[kafka]` table. Polls ten times a second.
+    `kafka` and `connection` are further lines of `[kafka]` and of each connection's table. Polls ten times a second.
     """
     text, environ = simulate.tables({name: simulator.connection(name) for name in names})
-    paced = re.sub(r"(?m)^(vendor = .*)$", r"\1\npoll_interval = 0.1", text)
+    paced = re.sub(r"(?m)^(vendor = .*)$", rf"\1\npoll_interval = 0.1\n{connection}", text)
     workplace = Workplace(folder, environ, prefix)
     workplace.write(f'[kafka]\nbootstrap_servers = "{bootstrap}"\nprefix = "{prefix}"\n{kafka}\n\n{paced}')
     return workplace

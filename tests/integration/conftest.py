@@ -9,7 +9,8 @@ from confluent_kafka.admin import AdminClient
 from connector.devservers.broker import Broker
 from connector.kafka.layout import Layout
 from connector.simulator import Simulator
-from tests.scripted import Place, placing
+from tests.command import Workplace, WorkplaceOf, following
+from tests.scripted import ONCE, Place, placing
 from tests.values import CONNECTION
 
 
@@ -30,6 +31,36 @@ def simulator() -> Iterator[Simulator]:
     """Give a served simulator."""
     with Simulator(seed=4, entries=5).serving() as serving:
         yield serving
+
+
+@pytest.fixture
+def workplace_of(tmp_path: Path, simulator: Simulator, kafka: Broker, prefix: str) -> WorkplaceOf:
+    """Give what makes a workplace that follows simulated vendors, by default Contentful, into the session's broker."""
+
+    def make(*names: str, kafka_lines: str = "", connection_lines: str = "") -> Workplace:
+        return following(
+            tmp_path,
+            simulator,
+            names or ("contentful",),
+            bootstrap=kafka.bootstrap,
+            prefix=prefix,
+            kafka=kafka_lines,
+            connection=connection_lines,
+        )
+
+    return make
+
+
+@pytest.fixture
+def followed(workplace_of: WorkplaceOf) -> WorkplaceOf:
+    """Give what makes such a workplace that has followed until it was current."""
+
+    def make(*names: str, kafka_lines: str = "", connection_lines: str = "") -> Workplace:
+        made = workplace_of(*names, kafka_lines=kafka_lines, connection_lines=connection_lines)
+        assert made.run(*ONCE).code == 0
+        return made
+
+    return make
 
 
 @pytest.fixture

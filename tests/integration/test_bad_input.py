@@ -2,7 +2,7 @@
 
 import json
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -15,14 +15,13 @@ from connector.events import codec
 from connector.kafka.registry import Registry
 from connector.simulator import Fault, Simulator
 from connector.vendors import names
-from tests.command import Ended, Workplace, following
+from tests.command import Ended, Workplace, WorkplaceOf
 
 NOWHERE = "127.0.0.1:1"
 COMPACT = {"cleanup.policy": "compact"}
 VENDORS = names()
 ONCE = ("run", "--until-caught-up", "--timeout", "1", "--log-level", "error")
 
-Following = Callable[..., Workplace]
 
 MISTAKES = """
 unknown = 1
@@ -112,18 +111,6 @@ def simulator() -> Iterator[Simulator]:
         yield served
 
 
-@pytest.fixture
-def place(tmp_path: Path, simulator: Simulator, kafka: Broker, prefix: str) -> Following:
-    """Make a workplace that follows some vendors into the session's broker."""
-
-    def make(*names: str, kafka_lines: str = "") -> Workplace:
-        return following(
-            tmp_path, simulator, names or ("contentful",), bootstrap=kafka.bootstrap, prefix=prefix, kafka=kafka_lines
-        )
-
-    return make
-
-
 def _says(ended: Ended, code: int, *parts: str) -> None:
     """Assert that a command ended with `code`, that a message and its hint hold `parts`, and no traceback shows."""
     told = ended.err + ended.out
@@ -172,30 +159,30 @@ def test_a_file_that_is_no_configuration_is_refused(tmp_path: Path, text: str, m
     _says(workplace.run("run"), 2, message)
 
 
-def test_an_unknown_connection_is_refused(place: Following) -> None:
+def test_an_unknown_connection_is_refused(workplace_of: WorkplaceOf) -> None:
     """A command for a connection that is not configured names those that are."""
-    ended = place().run("tail", "blog")
+    ended = workplace_of().run("tail", "blog")
     _says(ended, 2, "there is no connection 'blog'", "there are: contentful")
 
 
-def test_an_unknown_client_setting_is_refused(place: Following) -> None:
+def test_an_unknown_client_setting_is_refused(workplace_of: WorkplaceOf) -> None:
     """What librdkafka does not know is a mistake in the configuration, told before any stream begins."""
-    workplace = place(kafka_lines='client = { "no.such.setting" = 1 }')
+    workplace = workplace_of(kafka_lines='client = { "no.such.setting" = 1 }')
     _says(workplace.run(*ONCE), 2, "no.such.setting", "[kafka] client")
 
 
-def test_a_port_that_is_taken_is_refused(place: Following) -> None:
+def test_a_port_that_is_taken_is_refused(workplace_of: WorkplaceOf) -> None:
     """The operators' port is opened first: a second process on it does not begin. A single pass needs no port."""
-    workplace = place()
+    workplace = workplace_of()
     with socket.create_server(("127.0.0.1", 0)) as taken:
         workplace.edit(r"\Z", f'[server]\nlisten = "127.0.0.1:{taken.getsockname()[1]}"\n')
         _says(workplace.run("run"), 2, "server.listen: cannot open", "choose another address")
         assert workplace.run("run", "--until-caught-up", "--log-level", "error").code == 0
 
 
-def test_wrong_credentials_stop_the_stream(place: Following) -> None:
+def test_wrong_credentials_stop_the_stream(workplace_of: WorkplaceOf) -> None:
     """Each vendor's refusal is told with its next step, the tokens are not, and the exit code is 1."""
-    workplace = place(*VENDORS)
+    workplace = workplace_of(*VENDORS)
     workplace.environ = dict.fromkeys(workplace.environ, "wrong-token-9")
     with workplace.start("check") as check:
         ran = workplace.run(*ONCE)
@@ -205,9 +192,9 @@ def test_wrong_credentials_stop_the_stream(place: Following) -> None:
         assert "wrong-token-9" not in ended.err + ended.out
 
 
-def test_a_wrong_scope_stops_the_stream(place: Following) -> None:
+def test_a_wrong_scope_stops_the_stream(workplace_of: WorkplaceOf) -> None:
     """A space that is not there for this token is told by its name; the other streams go on."""
-    workplace = place("contentful", "weegloo")
+    workplace = workplace_of("contentful", "weegloo")
     workplace.edit('space = "cf.*"', 'space = "elsewhere"')
     _says(workplace.run(*ONCE), 1, "contentful: ", "404", "elsewhere")
     status = workplace.run("status", "--json")
@@ -217,24 +204,24 @@ def test_a_wrong_scope_stops_the_stream(place: Following) -> None:
     assert phases == {"weegloo": "streaming"}
 
 
-def test_an_unreachable_cms_ends_with_3(place: Following) -> None:
+def test_an_unreachable_cms_ends_with_3(workplace_of: WorkplaceOf) -> None:
     """A pass waits as long as --timeout says, then tells which host did not answer."""
-    workplace = place(*VENDORS)
+    workplace = workplace_of(*VENDORS)
     workplace.edit(r'base_url = ".*"', f'base_url = "http://{NOWHERE}"')
     with workplace.start("check") as check:
         _says(workplace.run(*ONCE), 3, "127.0.0.1", "Connection refused", "check base_url")
         _says(check.ends(), 3, "Connection refused", "check base_url")
 
 
-def test_a_cms_that_only_fails_ends_with_3(place: Following, simulator: Simulator) -> None:
+def test_a_cms_that_only_fails_ends_with_3(workplace_of: WorkplaceOf, simulator: Simulator) -> None:
     """Server errors are waited out until --timeout, then told."""
     simulator.push_fault("contentful", Fault("status", times=None, on="any"))
-    _says(place().run(*ONCE), 3, "contentful: ", "503")
+    _says(workplace_of().run(*ONCE), 3, "contentful: ", "503")
 
 
-def test_an_unreachable_broker_ends_every_command_with_3(place: Following) -> None:
+def test_an_unreachable_broker_ends_every_command_with_3(workplace_of: WorkplaceOf) -> None:
     """Whatever needs Kafka says that it does not answer, where it was looked for, and what to check."""
-    workplace = place()
+    workplace = workplace_of()
     workplace.edit("bootstrap_servers = .*", f'bootstrap_servers = "{NOWHERE}"')
     commands = [
         ONCE,
@@ -251,31 +238,31 @@ def test_an_unreachable_broker_ends_every_command_with_3(place: Following) -> No
             _says(each.ends(), 3, f"{NOWHERE}/bootstrap", "Connection refused", "check [kafka] bootstrap_servers")
 
 
-def test_an_unreachable_registry_ends_with_3(place: Following) -> None:
+def test_an_unreachable_registry_ends_with_3(workplace_of: WorkplaceOf) -> None:
     """A stream waits for its registry until --timeout; other commands tell at once."""
-    workplace = place(kafka_lines=f'registry = {{ url = "http://{NOWHERE}" }}')
+    workplace = workplace_of(kafka_lines=f'registry = {{ url = "http://{NOWHERE}" }}')
     with workplace.start("check") as check, workplace.start("schemas", "check") as schemas:
         _says(workplace.run(*ONCE), 3, f"registry at http://{NOWHERE} did not answer", "check [kafka] registry")
         _says(check.ends(), 3, "did not answer")
         _says(schemas.ends(), 3, "did not answer")
 
 
-def test_a_registry_url_without_its_path_is_told(place: Following, registry: str) -> None:
+def test_a_registry_url_without_its_path_is_told(workplace_of: WorkplaceOf, registry: str) -> None:
     """A server that is no registry at this path is a mistake, not an outage."""
-    workplace = place(kafka_lines=f'registry = {{ url = "{registry}/elsewhere" }}')
+    workplace = workplace_of(kafka_lines=f'registry = {{ url = "{registry}/elsewhere" }}')
     _says(workplace.run("check"), 1, "answered HTTP 404", "Confluent API's base URL")
 
 
-def test_no_registry_has_no_schemas(place: Following) -> None:
+def test_no_registry_has_no_schemas(workplace_of: WorkplaceOf) -> None:
     """`schemas` without a registry says that there is nothing to look after, and how there would be."""
-    _says(place().run("schemas", "check"), 2, "[kafka] registry is not configured")
+    _says(workplace_of().run("schemas", "check"), 2, "[kafka] registry is not configured")
 
 
-def test_an_incompatible_schema_is_told(place: Following, registry: str, prefix: str) -> None:
+def test_an_incompatible_schema_is_told(workplace_of: WorkplaceOf, registry: str, prefix: str) -> None:
     """A subject that something else has registered under stops the stream and fails the check, by its name."""
     subject = f"{prefix}.contentful.changes-value"
     Registry(registry).register(subject, codec.text("dead_letter"))
-    workplace = place(kafka_lines=f'registry = {{ url = "{registry}" }}')
+    workplace = workplace_of(kafka_lines=f'registry = {{ url = "{registry}" }}')
     with workplace.start("check") as check, workplace.start("schemas", "check") as schemas:
         _says(workplace.run(*ONCE), 1, "incompatible", subject)
         _says(check.ends(), 1, "incompatible schemas under", subject)
@@ -291,10 +278,16 @@ def test_an_incompatible_schema_is_told(place: Following, registry: str, prefix:
     ],
 )
 def test_an_incompatible_topic_is_told(
-    place: Following, kafka: Broker, *, topic: str, partitions: int, settings: dict[str, str], told: tuple[str, ...]
+    workplace_of: WorkplaceOf,
+    kafka: Broker,
+    *,
+    topic: str,
+    partitions: int,
+    settings: dict[str, str],
+    told: tuple[str, ...],
 ) -> None:
     """A topic that breaks the message contract stops the stream before anything is written to it."""
-    workplace = place()
+    workplace = workplace_of()
     name = f"{workplace.prefix}.contentful.{topic}"
     _create(kafka, name, partitions, settings)
     with workplace.start("check") as check:
@@ -302,9 +295,9 @@ def test_an_incompatible_topic_is_told(
         _says(check.ends(), 1, name, *told)
 
 
-def test_a_changed_partition_count_is_told(place: Following, kafka: Broker, prefix: str) -> None:
+def test_a_changed_partition_count_is_told(workplace_of: WorkplaceOf, kafka: Broker, prefix: str) -> None:
     """More partitions would move keys: the recorded count is compared, and the way out is named."""
-    workplace = place()
+    workplace = workplace_of()
     assert workplace.run(*ONCE).code == 0
     name = f"{prefix}.contentful.changes"
     admin = AdminClient(dict(kafka.client))  # must outlive the answer
@@ -315,16 +308,16 @@ def test_a_changed_partition_count_is_told(place: Following, kafka: Broker, pref
         )
 
 
-def test_a_filter_that_loses_deletes_is_a_warning(place: Following) -> None:
+def test_a_filter_that_loses_deletes_is_a_warning(workplace_of: WorkplaceOf) -> None:
     """The doctor says what an `api_filter` withholds; that fails nothing."""
-    workplace = place()
+    workplace = workplace_of()
     workplace.edit(r"\Z", 'api_filter = { type = "Entry" }\n')
     _says(workplace.run("check"), 0, "warning", "no delete or unpublish of anything")
 
 
-def test_a_changed_filter_is_announced(place: Following) -> None:
+def test_a_changed_filter_is_announced(workplace_of: WorkplaceOf) -> None:
     """The doctor says beforehand that the next run will take a new snapshot."""
-    workplace = place()
+    workplace = workplace_of()
     assert workplace.run(*ONCE).code == 0
     workplace.edit(r"\Z", 'content_types = ["blogPost"]\n')
     _says(workplace.run("check"), 0, "warning", "the next run takes a new snapshot")

@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 
 from connector.devservers.broker import Broker
-from connector.simulator import Simulator
-from tests.command import Workplace, following
+from tests.command import Workplace, WorkplaceOf
 from tests.jsonserver import Answer
 from tests.scriptedcms import ScriptedCms
 
@@ -19,11 +18,10 @@ CASES = {
 
 
 @pytest.mark.parametrize("vendor", CASES)
-def test_check_names_the_setting(tmp_path: Path, simulator: Simulator, kafka: Broker, prefix: str, vendor: str) -> None:
+def test_check_names_the_setting(workplace_of: WorkplaceOf, vendor: str) -> None:
     """What makes a run poorer, or lets it publish nothing, is a warning under the setting that does it."""
     line, setting, verdict, code = CASES[vendor]
-    workplace = following(tmp_path, simulator, [vendor], bootstrap=kafka.bootstrap, prefix=prefix)
-    workplace.edit(r"(vendor = .*)", rf"\1\n{line}")
+    workplace = workplace_of(vendor, connection_lines=line)
     ended = workplace.run("check", "--json")
     findings = json.loads(ended.out)
     told = {finding["subject"]: finding for finding in findings if finding["verdict"] != "ok"}
@@ -59,12 +57,10 @@ def test_check_fails_with_the_parameter_that_is_refused(tmp_path: Path, kafka: B
     assert "token" not in failed["hint"]
 
 
-def test_check_names_what_a_topic_has_otherwise(
-    tmp_path: Path, simulator: Simulator, kafka: Broker, prefix: str
-) -> None:
+def test_check_names_what_a_topic_has_otherwise(workplace_of: WorkplaceOf) -> None:
     """`topic_config` is used when a topic is created: a later change of it does nothing by itself."""
     line = 'topic_config = { "delete.retention.ms" = 60000, "retention.ms" = -1 }'
-    workplace = following(tmp_path, simulator, ["contentful"], bootstrap=kafka.bootstrap, prefix=prefix, kafka=line)
+    workplace = workplace_of(kafka_lines=line)
     assert workplace.run("run", "--until-caught-up").code == 0
     assert "topic_config" not in workplace.run("check").out
     workplace.edit('"delete.retention.ms" = 60000', '"delete.retention.ms" = 70000')

@@ -7,7 +7,7 @@ import threading
 import time
 import urllib.request
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +16,11 @@ import pytest
 from connector.devservers.broker import Broker
 from connector.simulator import Fault, Simulator
 from connector.vendors import names
-from tests.command import COMMAND, Workplace, following
+from tests.command import COMMAND, Workplace, WorkplaceOf
 
 VENDORS = names()
 ONCE = ("run", "--until-caught-up", "--log-level", "error")
 ALL = ("--from-beginning", "--until-end", "--json")
-
-Following = Callable[..., Workplace]
 
 
 @pytest.fixture
@@ -30,16 +28,6 @@ def simulator() -> Iterator[Simulator]:
     """Give a served simulator with small pages."""
     with Simulator(entries=60, page_sizes=dict.fromkeys(VENDORS, 10)).serving() as served:
         yield served
-
-
-@pytest.fixture
-def place(tmp_path: Path, simulator: Simulator, kafka: Broker, prefix: str) -> Following:
-    """Make a workplace that follows some vendors into the session's broker."""
-
-    def make(*names: str, kafka_lines: str = "") -> Workplace:
-        return following(tmp_path, simulator, names, bootstrap=kafka.bootstrap, prefix=prefix, kafka=kafka_lines)
-
-    return make
 
 
 def _sequences(entries: list[Any]) -> list[int]:
@@ -69,11 +57,11 @@ def _checkpoint(workplace: Workplace, connection: str) -> Any:
 
 
 def test_a_pass_over_three_vendors_can_be_followed_with_every_command(
-    place: Following, simulator: Simulator, registry: str
+    workplace_of: WorkplaceOf, simulator: Simulator, registry: str
 ) -> None:
     """`check`, `run`, `status` and `tail` agree with the CMSs; topics by locale and type; a registry's schemas."""
     template = 'topic = "{prefix}.{connection}.{entity_type}.{locale}"'
-    workplace = place(*VENDORS, kafka_lines=f'{template}\nregistry = {{ url = "{registry}" }}')
+    workplace = workplace_of(*VENDORS, kafka_lines=f'{template}\nregistry = {{ url = "{registry}" }}')
     assert workplace.run("check").code == 0
     assert workplace.run(*ONCE) == (0, "", "")
     streams = {stream["connection"]: stream for stream in workplace.value("status", "--json")}
@@ -88,9 +76,9 @@ def test_a_pass_over_three_vendors_can_be_followed_with_every_command(
     assert workplace.run("schemas", "check").code == 0
 
 
-def test_tail_shows_lines_that_people_read(place: Following, simulator: Simulator) -> None:
+def test_tail_shows_lines_that_people_read(workplace_of: WorkplaceOf, simulator: Simulator) -> None:
     """Op, table, id and locale of events as they come, removals with their tombstones; --limit ends it."""
-    workplace = place("contentful")
+    workplace = workplace_of("contentful")
     before = workplace.run("tail", "contentful", *ALL)
     assert (before.code, before.out) == (0, "")
     assert "there are no events yet" in before.err
@@ -108,9 +96,9 @@ def test_tail_shows_lines_that_people_read(place: Following, simulator: Simulato
     assert {line[0] for line in lines} <= {"c", "d", "t", "u"}
 
 
-def test_a_reader_that_has_enough_ends_tail_quietly(place: Following) -> None:
+def test_a_reader_that_has_enough_ends_tail_quietly(workplace_of: WorkplaceOf) -> None:
     """A pipe that is closed early is no error and leaves no traceback."""
-    workplace = place("contentful")
+    workplace = workplace_of("contentful")
     assert workplace.run(*ONCE).code == 0
     command = [*COMMAND, "tail", "contentful", "--from-beginning", "--until-end", "--json"]
     shell = f"set -o pipefail; {subprocess.list2cmdline(command)} | head -n 1"
@@ -122,10 +110,10 @@ def test_a_reader_that_has_enough_ends_tail_quietly(place: Following) -> None:
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_amid_a_snapshot_loses_and_repeats_nothing(
-    place: Following, simulator: Simulator, number: signal.Signals, code: int
+    workplace_of: WorkplaceOf, simulator: Simulator, number: signal.Signals, code: int
 ) -> None:
     """A page that hangs does not delay the end beyond ten seconds; the next run goes on where this one stopped."""
-    workplace = place("contentstack", kafka_lines="commit_items = 10")
+    workplace = workplace_of("contentstack", kafka_lines="commit_items = 10")
     simulator.push_fault("contentstack", Fault("hang", on="cursor", after=3))
     with workplace.start("run") as run:
         assert run.said('"committed"', times=3)
@@ -145,10 +133,10 @@ def test_a_signal_amid_a_snapshot_loses_and_repeats_nothing(
     assert _live(entries) == _truth(simulator, "contentstack")
 
 
-def test_a_second_signal_ends_at_once_and_safely(place: Following, simulator: Simulator) -> None:
+def test_a_second_signal_ends_at_once_and_safely(workplace_of: WorkplaceOf, simulator: Simulator) -> None:
     """Impatience costs nothing: the exit code is the signal's, and the next run has everything once."""
     left = '{ "session.timeout.ms" = 1500, "heartbeat.interval.ms" = 500 }'
-    workplace = place("contentful", kafka_lines=f"commit_items = 10\nclient = {left}")
+    workplace = workplace_of("contentful", kafka_lines=f"commit_items = 10\nclient = {left}")
     with workplace.start("run") as run:
         assert run.said('"committed"')
         ended = run.ends(signal.SIGTERM, signal.SIGINT)
@@ -160,9 +148,9 @@ def test_a_second_signal_ends_at_once_and_safely(place: Following, simulator: Si
     assert _live(entries) == _truth(simulator, "contentful")
 
 
-def test_a_signal_while_the_broker_is_awaited_ends_at_once(place: Following) -> None:
+def test_a_signal_while_the_broker_is_awaited_ends_at_once(workplace_of: WorkplaceOf) -> None:
     """Nothing has begun that would have to be finished."""
-    workplace = place("contentful")
+    workplace = workplace_of("contentful")
     workplace.edit("bootstrap_servers = .*", 'bootstrap_servers = "127.0.0.1:1"')
     workplace.edit(r"\Z", '[server]\nlisten = "127.0.0.1:0"\n')
     with workplace.start("run") as run:
@@ -172,9 +160,9 @@ def test_a_signal_while_the_broker_is_awaited_ends_at_once(place: Following) -> 
     assert time.monotonic() - signalled_at < 5
 
 
-def test_operators_take_over_a_running_stream(place: Following, simulator: Simulator) -> None:
+def test_operators_take_over_a_running_stream(workplace_of: WorkplaceOf, simulator: Simulator) -> None:
     """The owner notices pause, resume, snapshot, reset and import, and obeys; sequence and epoch never go down."""
-    workplace = place(*VENDORS)
+    workplace = workplace_of(*VENDORS)
     with workplace.start("run") as run:
         assert [_reached(workplace, vendor, epoch=1)["stream"] for vendor in VENDORS] == list(VENDORS)
         assert "paused" in workplace.run("pause", "contentful").out
@@ -214,9 +202,9 @@ def _reached(workplace: Workplace, connection: str, *, epoch: int) -> Any:
             return checkpoint
 
 
-def test_a_stream_can_begin_at_a_cursor(place: Following, simulator: Simulator) -> None:
+def test_a_stream_can_begin_at_a_cursor(workplace_of: WorkplaceOf, simulator: Simulator) -> None:
     """`checkpoints import --cursor` starts a stream that has never run after what another tool has already read."""
-    workplace = place("contentful")
+    workplace = workplace_of("contentful")
     assert workplace.run(*ONCE).code == 0
     cursor = _checkpoint(workplace, "contentful")["cursor"]
     one = simulator.publish()
@@ -227,9 +215,9 @@ def test_a_stream_can_begin_at_a_cursor(place: Following, simulator: Simulator) 
     assert (event["key"]["id"], event["value"]["op"], event["value"]["origin"]) == (one, "c", "delta")
 
 
-def test_dead_letters_are_listed_with_their_reason(place: Following, simulator: Simulator) -> None:
+def test_dead_letters_are_listed_with_their_reason(workplace_of: WorkplaceOf, simulator: Simulator) -> None:
     """Text says what is wrong, never the content; --json shows the item as it came."""
-    workplace = place("contentful")
+    workplace = workplace_of("contentful")
     item = '{"sys": {"id": "bad1", "type": "Gadget"}, "weight": 1.10}'
     simulator.push_fault("contentful", Fault("malformed_item", item=item))
     assert workplace.run(*ONCE).code == 0
@@ -241,9 +229,9 @@ def test_dead_letters_are_listed_with_their_reason(place: Following, simulator: 
     assert letter["value"]["raw"] == item
 
 
-def test_the_port_shows_the_streams(place: Following) -> None:
+def test_the_port_shows_the_streams(workplace_of: WorkplaceOf) -> None:
     """With [server], a run answers for its streams while it works."""
-    workplace = place("contentful")
+    workplace = workplace_of("contentful")
     workplace.edit(r"\Z", '[server]\nlisten = "127.0.0.1:0"\n')
     with workplace.start("run") as run:
         assert run.said('"listening"')
@@ -270,9 +258,9 @@ def test_simulate_prints_what_can_be_followed(tmp_path: Path, kafka: Broker, pre
         assert simulate.ends(signal.SIGINT).code == 130
 
 
-def test_log_lines_are_for_machines_unless_asked(place: Following) -> None:
+def test_log_lines_are_for_machines_unless_asked(workplace_of: WorkplaceOf) -> None:
     """Without a terminal each line of `run` is JSON; --log-format text is for people."""
-    workplace = place("contentful")
+    workplace = workplace_of("contentful")
     lines = workplace.run("run", "--until-caught-up").err.splitlines()
     assert all("event" in json.loads(line) for line in lines)
     text = workplace.run("run", "--until-caught-up", "--log-format", "text").err

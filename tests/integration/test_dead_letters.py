@@ -3,8 +3,7 @@
 import json
 import signal
 import urllib.request
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 from random import Random
 from typing import Any
 
@@ -17,7 +16,7 @@ from connector.devservers.broker import Broker
 from connector.events import codec
 from connector.simulator import Fault, Simulator
 from connector.vendors import names
-from tests.command import Workplace, following
+from tests.command import Workplace, WorkplaceOf
 from tests.consumer import consume
 
 VENDORS = names()
@@ -39,28 +38,12 @@ HOSTILE = {
 # Nothing that compresses: the broker looks at what arrives.
 BODY = Random(1).randbytes(20_000).hex()
 
-Following = Callable[..., Workplace]
-
 
 @pytest.fixture
 def simulator() -> Iterator[Simulator]:
     """Give a served simulator with small pages."""
     with Simulator(entries=30, page_sizes=dict.fromkeys(VENDORS, 10)).serving() as served:
         yield served
-
-
-@pytest.fixture
-def place(tmp_path: Path, simulator: Simulator, kafka: Broker, prefix: str) -> Following:
-    """Make a workplace that follows Contentful into the session's broker; further lines for either table."""
-
-    def make(kafka_lines: str = "", connection_lines: str = "") -> Workplace:
-        made = following(
-            tmp_path, simulator, ["contentful"], bootstrap=kafka.bootstrap, prefix=prefix, kafka=kafka_lines
-        )
-        made.edit(r"poll_interval = 0\.1", rf"poll_interval = 0.1\n{connection_lines}")
-        return made
-
-    return make
 
 
 def letters(kafka: Broker, prefix: str) -> list[dict[str, Any]]:
@@ -81,12 +64,12 @@ def large(simulator: Simulator) -> str:
 
 
 def test_hostile_items_are_set_aside_with_their_very_bytes(
-    place: Following, simulator: Simulator, kafka: Broker, prefix: str
+    workplace_of: WorkplaceOf, simulator: Simulator, kafka: Broker, prefix: str
 ) -> None:
     """Each becomes one letter with a reason and its cursor; everything else is published and proven; listing works."""
     for item in HOSTILE.values():
         simulator.push_fault("contentful", Fault("malformed_item", item=item))
-    workplace = place()
+    workplace = workplace_of()
     for _ in HOSTILE:
         simulator.publish()
         assert workplace.run(*ONCE).code == 0
@@ -105,10 +88,10 @@ def test_hostile_items_are_set_aside_with_their_very_bytes(
 
 
 def test_an_event_that_is_too_large_is_set_aside_or_stops_the_stream(
-    place: Following, simulator: Simulator, kafka: Broker, prefix: str
+    workplace_of: WorkplaceOf, simulator: Simulator, kafka: Broker, prefix: str
 ) -> None:
     """By policy: a dead letter with the item, or a stop that names the item and commits nothing of its page."""
-    workplace = place("max_message_bytes = 30000")
+    workplace = workplace_of(kafka_lines="max_message_bytes = 30000")
     assert workplace.run(*ONCE).code == 0
     one = large(simulator)
     workplace.edit(r"poll_interval = 0\.1", 'poll_interval = 0.1\noversized = "stop"')
@@ -125,9 +108,11 @@ def test_an_event_that_is_too_large_is_set_aside_or_stops_the_stream(
     assert events(workplace, one) == []
 
 
-def test_an_event_that_is_too_large_may_say_where_to_fetch_from(place: Following, simulator: Simulator) -> None:
+def test_an_event_that_is_too_large_may_say_where_to_fetch_from(
+    workplace_of: WorkplaceOf, simulator: Simulator
+) -> None:
     """The reference has the digest, the size and the delivery API's URL of the entity, and no credential."""
-    workplace = place("max_message_bytes = 30000", 'oversized = "reference"')
+    workplace = workplace_of(kafka_lines="max_message_bytes = 30000", connection_lines='oversized = "reference"')
     one = large(simulator)
     assert workplace.run(*ONCE).code == 0
     (event,) = events(workplace, one)
@@ -143,10 +128,10 @@ def test_an_event_that_is_too_large_may_say_where_to_fetch_from(place: Following
 
 
 def test_letters_are_replayed_after_a_fix_on_a_running_stream(
-    place: Following, simulator: Simulator, kafka: Broker, prefix: str
+    workplace_of: WorkplaceOf, simulator: Simulator, kafka: Broker, prefix: str
 ) -> None:
     """Each once, never over newer state; what is still unreadable stays; the owner recovers and goes on."""
-    workplace = place("max_message_bytes = 30000")
+    workplace = workplace_of(kafka_lines="max_message_bytes = 30000")
     waits, overtaken = large(simulator), large(simulator)
     simulator.push_fault("contentful", Fault("unknown_item", item=HOSTILE["unknown type"]))
     assert workplace.run(*ONCE).code == 0
@@ -182,10 +167,10 @@ def test_letters_are_replayed_after_a_fix_on_a_running_stream(
 
 
 def test_a_limit_lowered_behind_our_back_stops_the_stream_visibly(
-    place: Following, simulator: Simulator, kafka: Broker, prefix: str
+    workplace_of: WorkplaceOf, simulator: Simulator, kafka: Broker, prefix: str
 ) -> None:
     """The broker refuses the batch: state `stopped` with the message and a hint, in metrics and on the status page."""
-    workplace = place()
+    workplace = workplace_of()
     workplace.edit(r"\Z", '[server]\nlisten = "127.0.0.1:0"\n')
     with workplace.start("run") as run:
         assert run.said('"committed"')

@@ -2,9 +2,8 @@
 
 import json
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,7 +19,7 @@ from connector.kafka.layout import Layout, partitioned
 from connector.kafka.store import KafkaStore
 from connector.model.change import EntityKey
 from connector.simulator import Fault, Simulator
-from tests.command import Ended, Workplace, following
+from tests.command import Ended, Workplace, WorkplaceOf
 from tests.consumer import consume
 from tests.following import Following
 
@@ -28,22 +27,7 @@ NAMES = ("contentful", "weegloo")
 ONCE = ("run", "--until-caught-up", "--timeout", "5", "--log-level", "error")
 ALL = ("--from-beginning", "--until-end", "--json")
 
-Place = Callable[..., Workplace]
 Shapes = Mapping[str, tuple[bytes | None, bytes | None]]
-
-
-@pytest.fixture
-def place(tmp_path: Path, simulator: Simulator, kafka: Broker, prefix: str) -> Place:
-    """Make a workplace that has followed its connections once."""
-
-    def make(*names: str, lines: str = "") -> Workplace:
-        workplace = following(
-            tmp_path, simulator, names or NAMES[:1], bootstrap=kafka.bootstrap, prefix=prefix, kafka=lines
-        )
-        assert workplace.run(*ONCE).code == 0
-        return workplace
-
-    return make
 
 
 def write(kafka: Broker, topic: str, records: Shapes, partition: int = 0) -> dict[str, str]:
@@ -119,10 +103,10 @@ def shapes(key: bytes, value: bytes, prefixes: Mapping[str, bytes]) -> Shapes:
 
 @pytest.mark.parametrize("registered", [False, True])
 def test_foreign_events_are_told_and_the_rest_goes_on(
-    place: Place, kafka: Broker, registry: str, *, registered: bool
+    followed: WorkplaceOf, kafka: Broker, registry: str, *, registered: bool
 ) -> None:
     """`tail` and `verify` say where each is, whatever its shape, and read on; removed, all is proven again."""
-    workplace = place(lines=f'registry = {{ url = "{registry}" }}' if registered else "")
+    workplace = followed(kafka_lines=f'registry = {{ url = "{registry}" }}' if registered else "")
     topic = f"{workplace.prefix}.contentful.changes"
     events = workplace.lines("tail", "contentful", *ALL)
     genuine = next(each for each in consume(kafka.client, topic) if each.key and each.value)
@@ -151,10 +135,10 @@ def test_foreign_events_are_told_and_the_rest_goes_on(
 
 
 def test_a_record_in_place_of_a_live_entity_is_left_until_that_is_published_again(
-    place: Place, kafka: Broker, simulator: Simulator
+    followed: WorkplaceOf, kafka: Broker, simulator: Simulator
 ) -> None:
     """A tombstone would take the entity from consumers: the command says which one a snapshot has to publish."""
-    workplace = place()
+    workplace = followed()
     topic = f"{workplace.prefix}.contentful.changes"
     live = next(each for each in consume(kafka.client, topic) if each.key and each.value)
     entity = codec.decode_key(codec.unframe(live.key or b"")[1]).id
@@ -176,9 +160,9 @@ def state_of(workplace: Workplace, kafka: Broker) -> list[tuple[bytes | None, by
     return list({each.key: each.value for each in records if each.value}.items())
 
 
-def test_run_and_status_judge_foreign_state_alike(place: Place, kafka: Broker) -> None:
+def test_run_and_status_judge_foreign_state_alike(followed: WorkplaceOf, kafka: Broker) -> None:
     """Both name the stream, topic, partition and offset; other streams are not concerned; removed, all goes on."""
-    workplace = place(*NAMES)
+    workplace = followed(*NAMES)
     topic = f"{workplace.prefix}.contentful.state"
     before = {key: value for key, value in state_of(workplace, kafka) if key not in (CHECKPOINT_KEY, REPORT_KEY)}
     known = next(key for key in before if key)
@@ -197,10 +181,10 @@ def test_run_and_status_judge_foreign_state_alike(place: Place, kafka: Broker) -
 
 
 def test_a_running_stream_whose_state_others_write_stops_by_name_and_goes_on(
-    place: Place, kafka: Broker, simulator: Simulator
+    followed: WorkplaceOf, kafka: Broker, simulator: Simulator
 ) -> None:
     """Its owner notices, says where, and once the record is replaced by what was there before, follows again."""
-    workplace = place()
+    workplace = followed()
     with workplace.start("run") as run:
         assert run.said('"recovered"')
         places = write(kafka, f"{workplace.prefix}.contentful.state", {"it": (CHECKPOINT_KEY, b"hello")})
@@ -231,10 +215,10 @@ def test_what_others_write_just_before_a_commit_is_noticed(kafka: Broker, layout
         store.close()
 
 
-def test_foreign_dead_letters_are_passed_over(place: Place, kafka: Broker, simulator: Simulator) -> None:
+def test_foreign_dead_letters_are_passed_over(followed: WorkplaceOf, kafka: Broker, simulator: Simulator) -> None:
     """Listing and replaying tell where they are and go on; they cannot be removed, and end with their retention."""
     simulator.push_fault("contentful", Fault("malformed_item", item='{"sys": {"id": "bad1", "type": "Gadget"}}'))
-    workplace = place()
+    workplace = followed()
     records: Shapes = {
         "no key": (None, b"hello"),
         "nothing": (None, None),

@@ -2,13 +2,11 @@
 
 import socket
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from connector.devservers.broker import Broker
 from connector.simulator import Simulator
-from tests.command import Workplace, following
+from tests.command import Workplace, WorkplaceOf
 from tests.rawserver import head, serving
 
 NAME = "contentful"
@@ -23,9 +21,9 @@ def simulator() -> Iterator[Simulator]:
 
 
 @pytest.fixture
-def workplace(tmp_path: Path, simulator: Simulator, kafka: Broker, prefix: str) -> Workplace:
+def workplace(workplace_of: WorkplaceOf) -> Workplace:
     """Give a workplace that follows it."""
-    return following(tmp_path, simulator, [NAME], bootstrap=kafka.bootstrap, prefix=prefix)
+    return workplace_of(NAME)
 
 
 class Forwarding:

@@ -1,8 +1,6 @@
 """What a real broker refuses, and what an operator is told: the setting that is to be corrected, and no other."""
 
 import time
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,24 +11,12 @@ from connector.devservers.broker import Broker
 from connector.kafka.layout import Layout
 from connector.kafka.store import KafkaStore
 from connector.simulator import Simulator
-from tests.command import Workplace, following
+from tests.command import WorkplaceOf
 from tests.following import Following
 from tests.topics import create
 
 ONCE = ("run", "--until-caught-up", "--timeout", "5", "--log-level", "error")
 HOURS_MS = 2 * 3600 * 1000
-
-Place = Callable[..., Workplace]
-
-
-@pytest.fixture
-def place(tmp_path: Path, simulator: Simulator, kafka: Broker, prefix: str) -> Place:
-    """Make a workplace that follows one CMS, with further lines in `[kafka]`."""
-
-    def make(lines: str = "") -> Workplace:
-        return following(tmp_path, simulator, ["contentful"], bootstrap=kafka.bootstrap, prefix=prefix, kafka=lines)
-
-    return make
 
 
 REFUSED = {
@@ -44,19 +30,19 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_a_refused_setting_is_named(place: Place, name: str) -> None:
+def test_a_refused_setting_is_named(workplace_of: WorkplaceOf, name: str) -> None:
     """The broker's own words, the setting that is meant, and nothing about credentials."""
     lines, told = REFUSED[name]
-    ended = place(lines).run(*ONCE)
+    ended = workplace_of(kafka_lines=lines).run(*ONCE)
     assert ended.code == 1
     assert name in ended.err
     assert told in ended.err
     assert "credentials" not in ended.err
 
 
-def test_a_name_that_collides_is_told(place: Place, admin: AdminClient) -> None:
+def test_a_name_that_collides_is_told(workplace_of: WorkplaceOf, admin: AdminClient) -> None:
     """Kafka takes `a.b` and `a_b` for the same metric: whoever has the other name is in the way."""
-    workplace = place()
+    workplace = workplace_of()
     taken = f"{workplace.prefix}_contentful_state"
     create(admin, taken, 1)
     ended = workplace.run(*ONCE)

@@ -9,11 +9,10 @@ import httpx
 import pytest
 
 from connector.devservers.apicurio import Apicurio
-from connector.devservers.broker import Broker
 from connector.events import codec
 from connector.kafka.registry import Registry
 from connector.simulator import Simulator
-from tests.command import Workplace, following
+from tests.command import Workplace, WorkplaceOf
 from tests.schemaregistry import ScriptedRegistry
 
 ONCE = ("run", "--until-caught-up", "--timeout", "2", "--log-level", "error")
@@ -24,14 +23,9 @@ Place = Callable[..., Workplace]
 
 
 @pytest.fixture
-def place(tmp_path: Path, simulator: Simulator, kafka: Broker, prefix: str) -> Place:
-    """Make a workplace that follows Contentful, with a registry."""
-
-    def make(url: str, more: str = "") -> Workplace:
-        lines = f'registry = {{ url = "{url}"{more} }}'
-        return following(tmp_path, simulator, ["contentful"], bootstrap=kafka.bootstrap, prefix=prefix, kafka=lines)
-
-    return make
+def place(workplace_of: WorkplaceOf) -> Place:
+    """Make a workplace with a registry."""
+    return lambda url, more="": workplace_of(kafka_lines=f'registry = {{ url = "{url}"{more} }}')
 
 
 @pytest.fixture

@@ -2,8 +2,7 @@
 
 import json
 import threading
-from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
@@ -13,14 +12,12 @@ from connector.devservers.broker import Broker
 from connector.events import codec
 from connector.simulator import Fault, Simulator
 from connector.vendors import names
-from tests.command import Workplace, following
+from tests.command import Workplace, WorkplaceOf
 from tests.consumer import consume
 from tests.topics import produce
 
 VENDORS = names()
 ONCE = ("run", "--until-caught-up", "--log-level", "error")
-
-Following = Callable[..., Workplace]
 
 
 @pytest.fixture
@@ -28,20 +25,6 @@ def simulator() -> Iterator[Simulator]:
     """Give a served simulator with small pages."""
     with Simulator(entries=40, page_sizes=dict.fromkeys(VENDORS, 10)).serving() as served:
         yield served
-
-
-@pytest.fixture
-def place(tmp_path: Path, simulator: Simulator, kafka: Broker, prefix: str) -> Following:
-    """Make a workplace that has followed some vendors into the session's broker until it was current."""
-
-    def make(*names: str, kafka_lines: str = "", connection_lines: str = "") -> Workplace:
-        chosen = names or ("contentful",)
-        made = following(tmp_path, simulator, chosen, bootstrap=kafka.bootstrap, prefix=prefix, kafka=kafka_lines)
-        made.edit(r"poll_interval = 0\.1", rf"poll_interval = 0.1\n{connection_lines}")
-        assert made.run(*ONCE).code == 0
-        return made
-
-    return make
 
 
 def verified(workplace: Workplace, vendor: str, *options: str, code: int = 0) -> Any:
@@ -94,10 +77,10 @@ TEMPLATE = 'topic = "{prefix}.{connection}.{entity_type}.{locale}"'
     ],
 )
 def test_a_current_stream_equals_its_cms(
-    place: Following, simulator: Simulator, kafka_lines: str, connection_lines: str
+    followed: WorkplaceOf, simulator: Simulator, kafka_lines: str, connection_lines: str
 ) -> None:
     """For each vendor, also in depth: with routed topics, the flat envelope, filters, and references to big items."""
-    workplace = place(*VENDORS, kafka_lines=kafka_lines, connection_lines=connection_lines)
+    workplace = followed(*VENDORS, kafka_lines=kafka_lines, connection_lines=connection_lines)
     simulator.churn(20)
     assert workplace.run(*ONCE).code == 0
     for vendor in VENDORS:
@@ -108,10 +91,10 @@ def test_a_current_stream_equals_its_cms(
 
 
 def test_a_missing_a_stale_and_an_extra_key_are_told(
-    place: Following, simulator: Simulator, kafka: Broker, prefix: str
+    followed: WorkplaceOf, simulator: Simulator, kafka: Broker, prefix: str
 ) -> None:
     """Each with its table and revisions, as a table and as JSON; exit code 1; the stream is left as it was."""
-    workplace = place()
+    workplace = followed()
     topic = f"{prefix}.contentful.changes"
     missing, stale, tampered, *_ = simulator.ids()
     held = records(kafka, topic)
@@ -142,9 +125,9 @@ def test_a_missing_a_stale_and_an_extra_key_are_told(
     assert verified(workplace, "contentful")["proven"]
 
 
-def test_changes_made_during_the_check_are_tolerated(place: Following, simulator: Simulator) -> None:
+def test_changes_made_during_the_check_are_tolerated(followed: WorkplaceOf, simulator: Simulator) -> None:
     """Content that goes on changing while both sides are read, and a stream a poll behind, are no difference."""
-    workplace = place(*VENDORS)
+    workplace = followed(*VENDORS)
     ended = threading.Event()
 
     def edit() -> None:
@@ -165,18 +148,18 @@ def test_changes_made_during_the_check_are_tolerated(place: Following, simulator
     assert [outcome.code for outcome in outcomes] == [0, 0, 0], outcomes
 
 
-def test_a_stream_that_is_behind_is_waited_for_and_then_told(place: Following, simulator: Simulator) -> None:
+def test_a_stream_that_is_behind_is_waited_for_and_then_told(followed: WorkplaceOf, simulator: Simulator) -> None:
     """Nobody follows the CMS: what changed since the last run is missing once the next walk had to be over."""
-    workplace = place()
+    workplace = followed()
     one = simulator.publish()
     report = verified(workplace, "contentful", code=1)
     assert [(each["kind"], each["key"]["id"]) for each in report["differences"]] == [("missing", one)]
 
 
-def test_items_among_the_dead_letters_are_told_and_excused(place: Following, simulator: Simulator) -> None:
+def test_items_among_the_dead_letters_are_told_and_excused(followed: WorkplaceOf, simulator: Simulator) -> None:
     """What nobody can read and what was too large are counted, and the rest is proven."""
     simulator.push_fault("contentful", Fault("unknown_item"))
-    workplace = place(kafka_lines="max_message_bytes = 2500")
+    workplace = followed(kafka_lines="max_message_bytes = 2500")
     letters = workplace.lines("dead-letters", "contentful", "--json")
     large = [letter for letter in letters if letter["value"]["error"] == "EventTooLarge"]
     report = verified(workplace, "contentful")
@@ -184,8 +167,8 @@ def test_items_among_the_dead_letters_are_told_and_excused(place: Following, sim
     assert f"{len(large)} items are dead letters instead" in workplace.run("verify", "contentful").out
 
 
-def test_an_unreachable_side_ends_with_3(place: Following) -> None:
+def test_an_unreachable_side_ends_with_3(followed: WorkplaceOf) -> None:
     """Neither side's absence is taken for a difference."""
-    workplace = place()
+    workplace = followed()
     workplace.edit(r'base_url = ".*"', 'base_url = "http://127.0.0.1:1"')
     assert workplace.run("verify", "contentful").code == 3
