@@ -1,4 +1,4 @@
-"""The command line: parses, builds, prints. What commands do stands in the modules they call."""
+"""The command line: parses, builds, prints. The modules it calls do the work."""
 
 from connector.cli.main import cli, failed, main
 

@@ -1,4 +1,4 @@
-"""What commands share: their arguments, and how they speak to a person."""
+"""What commands share: their arguments, and how they talk to a person."""
 
 import contextlib
 import sys
@@ -22,27 +22,27 @@ session_of: Final = click.make_pass_decorator(Session)
 
 
 def say(session: Session, text: str) -> None:
-    """Print to standard output, without secrets: what every command but `checkpoints export` says goes through here."""
+    """Print to standard output, without secrets. Every command except `checkpoints export` prints through this."""
     click.echo(session.mask(text))
 
 
 def warn(session: Session, text: str) -> None:
-    """Print to standard error, without secrets. Nobody may be able to hear it: that changes no outcome."""
+    """Print to standard error, without secrets. If nobody can read it, that does not change the outcome."""
     with contextlib.suppress(OSError):
         click.echo(session.mask(text), err=True)
 
 
 def complain(session: Session, message: str, hint: str) -> None:
-    """Say what is wrong, and what is next."""
+    """Print what is wrong, and what to do next."""
     warn(session, f"contentwire: {terminal.plain(message)}")
     if hint:
         warn(session, f"  -> {terminal.plain(hint)}")
 
 
 def confirm(question: str) -> None:
-    """Return if a person says yes."""
+    """Return if the user says yes; raise otherwise."""
     if sys.stdin is None or not sys.stdin.isatty():
-        raise click.UsageError("there is no terminal to ask at; give --yes")
+        raise click.UsageError("there is no terminal to ask on; pass --yes")
     if not click.confirm(question, err=True):
         raise ConnectorError("nothing was changed")
 
@@ -54,11 +54,11 @@ def lines(session: Session, found: Iterable[str]) -> None:
 
 
 def ours(session: Session, connection: str, entries: Iterable[Entry]) -> Iterator[Entry]:
-    """Yield what contentwire wrote; tell of each other record where it is, and once what to do about them."""
+    """Yield what contentwire wrote; report where each foreign record is, and once what to do about them."""
     hint = remedy(connection)
     for entry in entries:
         if entry.foreign:
-            complain(session, f"passed over {entry.foreign}", hint)
+            complain(session, f"skipped {entry.foreign}", hint)
             hint = ""
         else:
             yield entry
@@ -67,7 +67,7 @@ def ours(session: Session, connection: str, entries: Iterable[Entry]) -> Iterato
 def take_over(
     session: Session, stream: ConfiguredStream, edit: takeover.Edit, done: str, live: Live | None = None
 ) -> int:
-    """Let a command edit a stream's checkpoint; say where the stream stands, and return when that was committed."""
+    """Let a command edit a stream's checkpoint; print where the stream stands, and return when that was committed."""
     checkpoint = takeover.take_over(stream, edit, live)
     position, sequence = checkpoint.position, checkpoint.progress.sequence
     say(session, f"{stream.name}: {done} (epoch {position.epoch}, after event {sequence})")

@@ -1,4 +1,4 @@
-"""Commands to what is published: events, dead letters, their proof, and their schemas."""
+"""Commands on what is published: events, dead letters, the proof, and the schemas."""
 
 import json
 from collections import deque
@@ -37,12 +37,12 @@ def tail_events(  # noqa: PLR0913  an option each
 
 @click.command()
 @connection_argument
-@click.option("--shallow", is_flag=True, help="Believe an equal revision and clock, and compare no content then.")
+@click.option("--shallow", is_flag=True, help="Trust an equal revision and clock, without comparing content.")
 @json_option
 @limit_option
 @session_of
 def verify(session: Session, connection: str, *, shallow: bool, as_json: bool, limit: int | None) -> int:
-    """Compare what the CMS delivers now with the topics of CONNECTION, key by key. Exit code 1: they differ."""
+    """Compare what the CMS delivers now with the topics of CONNECTION, key by key. Exit code 1 if they differ."""
     stream = session.stream(connection)
     session.log()
     with terminal.counting(stream.clock) as progress:
@@ -53,7 +53,7 @@ def verify(session: Session, connection: str, *, shallow: bool, as_json: bool, l
 
 @click.command(name="dead-letters")
 @connection_argument
-@click.option("--replay", "again", is_flag=True, help="Publish those that can be read by now; list the others.")
+@click.option("--replay", "again", is_flag=True, help="Publish those that can be read now; list the others.")
 @json_option
 @limit_option
 @session_of
@@ -74,11 +74,11 @@ def dead_letters(session: Session, connection: str, *, again: bool, as_json: boo
 
 @click.command(name="foreign-records")
 @connection_argument
-@click.option("--remove", "out", is_flag=True, help="Take them out, as far as that can be done.")
+@click.option("--remove", "out", is_flag=True, help="Remove them where that is possible.")
 @json_option
 @session_of
 def foreign_records(session: Session, connection: str, *, out: bool, as_json: bool) -> int:
-    """List what others wrote into the topics of CONNECTION. Exit code 1: something is there, and stays."""
+    """List what others wrote into the topics of CONNECTION. Exit code 1 if any remain."""
     stream = session.stream(connection, cms=False)
     found = foreign.remove(stream) if out else foreign.find(stream)
     if as_json:
@@ -90,7 +90,7 @@ def foreign_records(session: Session, connection: str, *, out: bool, as_json: bo
 
 @click.group()
 def schemas() -> None:
-    """Look after the schemas in the registry."""
+    """Manage the schemas in the registry."""
 
 
 @schemas.command(name="register")

@@ -1,4 +1,4 @@
-"""The command line's frame: its options, how it ends, and what becomes of output that cannot be written."""
+"""The command line's frame: its options, how it ends, and what happens if output cannot be written."""
 
 import contextlib
 import io
@@ -27,7 +27,7 @@ _HUNG_UP: Final = 129
 
 
 class _Cli(click.Group):
-    """Ends quietly where the reader of a pipe has enough."""
+    """Ends quietly if the reader of a pipe has had enough."""
 
     def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
         with _until_enough():
@@ -68,7 +68,8 @@ def _until_enough() -> Iterator[None]:
 def cli(ctx: click.Context, path: Path, *, debug: bool) -> None:
     """Change data capture for headless CMSs: their Sync APIs into Kafka, exactly once.
 
-    Exit codes: 0 ok, 1 failed, 2 configuration, 3 broker, registry or CMS not reachable, 130 and 143 by signal.
+    Exit codes: 0 ok, 1 failed, 2 configuration, 3 broker, registry or CMS not reachable, 4 a thread
+    that the process needs has ended, 129, 130 and 143 by signal.
     """
     ctx.obj.path, ctx.obj.debug = path, debug
 
@@ -88,7 +89,7 @@ def main() -> NoReturn:
     code = _run(session)
     if session.sink:
         session.sink.flush(1.0)
-    # Threads that still hang (a request, a Kafka client) must not hold up the end; every context has been left.
+    # Threads that still hang (a request, a Kafka client) must not delay the end; every context has been left.
     os._exit(code)
 
 
@@ -120,7 +121,7 @@ def _run(session: Session) -> int:
 
 
 def failed(session: Session, error: ConnectorError) -> int:
-    """Tell an error, without secrets, and return its exit code."""
+    """Report an error, without secrets, and return its exit code."""
     if session.debug:
         warn(session, "".join(traceback.format_exception(error)))
     complain(session, str(error), error.hint)
@@ -131,9 +132,9 @@ def failed(session: Session, error: ConnectorError) -> int:
 
 
 class _Output(io.FileIO):
-    """Standard output, which keeps the error that it raised: nothing else tells it from those of files and sockets.
+    """Standard output, keeping the error that it raised: nothing else tells it from errors of files and sockets.
 
-    Flushing again would not: what could not be written is kept or dropped by its length and PYTHONUNBUFFERED.
+    Flushing again does not: whether unwritten output is kept or dropped depends on its length and PYTHONUNBUFFERED.
     """
 
     error: OSError | None = None
@@ -152,23 +153,23 @@ def _output_error() -> OSError | None:
 
 
 def _meaning(error: OSError) -> ConnectorError:
-    """Return what an error of the operating system means that nobody expected."""
+    """Return what an unexpected error of the operating system means."""
     if error is _output_error():
         return ConnectorError(f"the output cannot be written: {error.strerror}")
     return LocalTrouble.of(error)
 
 
 def _reserve_descriptors() -> None:
-    """Open what is closed of the first three: else the next socket would take its place, and be printed into."""
+    """Open those of the first three that are closed: else the next socket would get the number, and be printed into."""
     for number in range(3):
         try:
             os.fstat(number)
         except OSError:
             os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
-    # Whoever closes an output wants none: a command works as if it were thrown away.
+    # Whoever closes an output wants none: the command works as if its output were discarded.
     sys.stdin = sys.stdin or Path(os.devnull).open(encoding="utf-8")  # noqa: SIM115  for as long as the process
     sys.stderr = sys.stderr or Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115  as above
-    # What a terminal's encoding lacks is shown escaped; a command does not end over it.
+    # Characters that the terminal's encoding lacks are shown escaped; no command ends because of them.
     if hasattr(sys.stderr, "reconfigure"):
         sys.stderr.reconfigure(errors="backslashreplace")
     raw = _Output(1, "w", closefd=False)
@@ -179,7 +180,7 @@ def _reserve_descriptors() -> None:
 
 
 def _catch_the_rest() -> None:
-    """Let what nobody caught go through the log, which masks secrets; what nobody can hear of ends nothing."""
+    """Send uncaught errors through the log, which masks secrets; an error that cannot be logged ends nothing."""
     log = logs.get("process")
     logging.raiseExceptions = False
 

@@ -16,8 +16,8 @@ from connector.verify.proof import COUNTS, Difference, Report
 
 _STREAM: Final = ("connection", "state", "phase", "events", "last commit", "dead letters", "owner", "what is wrong")
 _LETTER: Final = ("when", "error", "item type", "item id", "reason")
-_STAYS: Final = ("when", "item type", "item id", "stays because")
-_FOUND: Final = ("topic", "partition", "offset", "why it is not of contentwire", "what becomes of it")
+_STAYS: Final = ("when", "item type", "item id", "why it stays")
+_FOUND: Final = ("topic", "partition", "offset", "why it is not contentwire's", "outcome")
 _DIFFERENCE: Final = ("kind", "table", "type", "id", "locale", "revision in the CMS", "in the topic")
 
 _WIDTHS: Final = (2, 16, 24, 6, 5, 8, 0)  # of op, table, id, locale, revision, freshness, origin
@@ -55,19 +55,19 @@ def letters(found: Iterable[Entry]) -> str:
 
 
 def replayed(connection: str, outcome: Outcome, limit: int | None) -> str:
-    """Return what became of dead letters that were read again, with at most `limit` of those that stay."""
+    """Return the outcome for dead letters that were read again, with at most `limit` of those that stay."""
     counts = f"{outcome.letters} letters read again, {outcome.published} events published"
-    remark = f"{counts}, {len(outcome.stays)} letters stay; what was published or overtaken before was left out"
+    remark = f"{counts}, {len(outcome.stays)} letters stay; what was already published or superseded was left out"
     return f"{table(_STAYS, map(_stays, outcome.stays[:limit]))}\n{connection}: {remark}"
 
 
 def foreign_records(connection: str, found: Sequence[Found]) -> str:
-    """Return records that contentwire did not write, what became of them, and what is next."""
+    """Return records that contentwire did not write, their outcome, and what to do next."""
     return f"{table(_FOUND, map(_found, found))}\n{_remark(connection, found)}"
 
 
 def report(connection: str, proof: Report, limit: int | None) -> str:
-    """Return a proof, with at most `limit` differences: tables, the verdict, what is next."""
+    """Return a proof, with at most `limit` differences: tables, the verdict, what to do next."""
     parts = [table(COUNTS, proof.counts())]
     if proof.differences:
         parts.append(table(_DIFFERENCE, map(_difference, proof.differences[:limit])))
@@ -111,9 +111,9 @@ def _remark(connection: str, found: Collection[Found]) -> str:
     if not found:
         return f"{connection}: its topics hold nothing that contentwire did not write"
     if gone:
-        return f"{connection}: {gone} of {len(found)} removed; contentwire verify {connection} proves the rest"
+        return f"{connection}: {gone} of {len(found)} removed; check the rest with contentwire verify {connection}"
     removable = any(not each.remark for each in found)
-    return f"{connection}: {len(found)} in all" + ("; --remove takes them out" if removable else "")
+    return f"{connection}: {len(found)} in total" + ("; --remove takes them out" if removable else "")
 
 
 def _difference(found: Difference) -> tuple[object, ...]:
@@ -128,7 +128,7 @@ def _remarks(connection: str, proof: Report) -> list[str]:
     if aside := proof.unreadable + proof.set_aside:
         remarks.append(f"{aside} items are dead letters instead: contentwire dead-letters {connection}")
     if proof.foreign:
-        remarks.append(f"{len(proof.foreign)} records are not of contentwire: {told(proof.foreign)}")
+        remarks.append(f"{len(proof.foreign)} records are not contentwire's: {told(proof.foreign)}")
         remarks.append(f"  -> {remedy(connection)}")
     if found:
         remarks.append(f"  -> if the stream is running and current: {' '.join(proof.command(connection))}")

@@ -13,7 +13,7 @@ from connector.wiring import ConfiguredStream
 
 
 class Session:
-    """What the options before the command say."""
+    """The options before the command."""
 
     def __init__(self, path: Path, *, debug: bool, environ: Mapping[str, str]) -> None:
         self.path = path
@@ -33,19 +33,20 @@ class Session:
         return self.sink
 
     def config(self, *, cms: Collection[str] | None = None, registry: bool = True) -> Config:
-        """Load the configuration; raises `ConfigError`. Which secrets have to be there, `load` says."""
+        """Load the configuration; raises `ConfigError`. `load` says which secrets it requires."""
         loaded = load(self.path, self.environ, cms=cms, registry=registry)
         self.mask.learn(loaded.secrets())
         return loaded
 
     def stream(self, name: str, *, cms: bool = True, registry: bool = True) -> ConfiguredStream:
-        """Load the configuration and find the stream of a connection, whose CMS is talked to or not.
+        """Load the configuration and return the stream of a connection; `cms` says whether its CMS will be contacted.
 
         Raises `ConfigError`.
         """
         loaded = self.config(cms=(name,) if cms else (), registry=registry)
         if name not in loaded.connections:
             raise ConfigError(
-                f"{self.path}: there is no connection {name!r}", hint=f"there are: {', '.join(loaded.connections)}"
+                f"{self.path}: there is no connection {name!r}",
+                hint=f"known connections: {', '.join(loaded.connections)}",
             )
         return ConfiguredStream(loaded, name)

@@ -1,4 +1,4 @@
-"""Commands that begin, examine and run: init, check, run, and the simulated CMSs."""
+"""Commands that set up, examine and run: init, check, run, and the simulated CMSs."""
 
 import contextlib
 import importlib
@@ -27,7 +27,7 @@ from connector.service.process import Service
 def init(session: Session, *, force: bool) -> None:
     """Write a commented sample configuration."""
     write_sample(session.path, overwrite=force)
-    click.echo(f"{session.path} written: name your space and broker in it, then run `contentwire check`")
+    click.echo(f"{session.path} written: enter your space and broker in it, then run `contentwire check`")
 
 
 @click.command()
@@ -54,15 +54,18 @@ def check(session: Session, *, as_json: bool) -> int:
     type=click.FloatRange(min=0),
     default=60.0,
     show_default=True,
-    help="Seconds something may stay unreachable before that pass ends.",
+    help="Seconds that something may stay unreachable before that pass ends.",
 )
 @click.option(
-    "--log-format", type=click.Choice(["auto", "text", "json"]), default="auto", help="Default: by what stderr is."
+    "--log-format",
+    type=click.Choice(["auto", "text", "json"]),
+    default="auto",
+    help="Default: text on a terminal, else JSON.",
 )
 @click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]), help="Default: info.")
 @session_of
 def run(session: Session, *, until_caught_up: bool, timeout: float, log_format: str, log_level: str | None) -> int:
-    """Follow every stream of the configuration that this process owns, until a signal."""
+    """Follow every configured stream that this process owns, until a signal."""
     at_terminal = any(os.isatty(number) for number in range(3))
     service = Service(session, SYSTEM, once=until_caught_up, give_up_after=timeout, terminal=at_terminal)
     live = log_format == "auto" and sys.stderr.isatty()
@@ -80,10 +83,10 @@ def run(session: Session, *, until_caught_up: bool, timeout: float, log_format: 
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option("--port", type=click.IntRange(0, 65_535), default=8484, show_default=True, help="0 means a free one.")
-@click.option("--seed", type=int, default=1, show_default=True, help="Equal seeds give equal content.")
+@click.option("--seed", type=int, default=1, show_default=True, help="The same seed gives the same content.")
 @click.option("--entries", type=click.IntRange(min=1), default=300, show_default=True, help="Entries at the start.")
 def simulate(host: str, port: int, seed: int, entries: int) -> None:
-    """Serve simulated CMSs on loopback, and print what to write into a configuration to follow them."""
+    """Serve simulated CMSs on loopback, and print the configuration to follow them."""
     simulation.serve(
         host, port, seed=seed, entries=entries, started=lambda each: click.echo(simulation.instructions(each))
     )

@@ -1,4 +1,4 @@
-"""Commands to streams: where they stand, and what they are asked to do."""
+"""Commands on streams: where they stand, and what they should do."""
 
 import json
 import sys
@@ -20,7 +20,7 @@ from connector.events.state_record import flat
 @json_option
 @session_of
 def status(session: Session, *, as_json: bool) -> int:
-    """Show where every stream stands and which process owns it. Exit code 1: one waits for an operator."""
+    """Show where every stream stands and which process owns it. Exit code 1 if one waits for an operator."""
     loaded = session.config(cms=(), registry=False)
     streams = list(statuses.streams(loaded))
     if as_json:
@@ -35,8 +35,10 @@ def status(session: Session, *, as_json: bool) -> int:
 @click.command()
 @connection_argument
 @click.option("--all", "everything", is_flag=True, help="Publish unchanged entities as well.")
-@click.option("--content-type", "types", multiple=True, help="Publish unchanged entries of this type; repeatable.")
-@click.option("--entity", "ids", multiple=True, help="Publish what has this id though unchanged; repeatable.")
+@click.option(
+    "--content-type", "types", multiple=True, help="Publish entries of this type even if unchanged; repeatable."
+)
+@click.option("--entity", "ids", multiple=True, help="Publish what has this id even if unchanged; repeatable.")
 @click.option("--allow-deletes", is_flag=True, help="Let the reconciliation delete more than max_delete_share.")
 @session_of
 def snapshot(  # noqa: PLR0913  an option each
@@ -50,7 +52,7 @@ def snapshot(  # noqa: PLR0913  an option each
 ) -> None:
     """Read all of CONNECTION again, publish what changed, delete what vanished. Works on a running stream."""
     if everything and (types or ids):
-        raise click.UsageError("--all leaves nothing to select: give it alone")
+        raise click.UsageError("--all leaves nothing to select: use it alone")
     republish = takeover.selected(types, ids, everything=everything)
     edit = partial(takeover.snapshot, republish=republish, allow_deletes=allow_deletes)
     stream = session.stream(connection, cms=False)
@@ -63,23 +65,23 @@ def snapshot(  # noqa: PLR0913  an option each
 @connection_argument
 @session_of
 def pause(session: Session, connection: str) -> None:
-    """Let CONNECTION rest until `resume`. Works on a running stream."""
+    """Pause CONNECTION until `resume`. Works on a running stream."""
     take_over(session, session.stream(connection, cms=False), takeover.pause, "paused until `contentwire resume`")
 
 
 @click.command()
 @connection_argument
 @session_of
-@click.option("--no-wait", is_flag=True, help="Do not wait for what comes of it.")
+@click.option("--no-wait", is_flag=True, help="Do not wait for the outcome.")
 @click.option("--timeout", type=click.FloatRange(min=0), default=60.0, show_default=True, help="Seconds to wait.")
 def resume(session: Session, connection: str, *, no_wait: bool, timeout: float) -> int:
-    """Let a paused or stopped CONNECTION try again, with everything read anew; wait for what comes of it.
+    """Resume a paused or stopped CONNECTION, with everything read again, and wait for the outcome.
 
     Exit codes: 0 it works (or will, once a process follows it), 1 it has stopped again, 3 it is still trying.
     """
     stream = session.stream(connection, cms=False)
     before = statuses.state_end(stream)
-    committed_at = take_over(session, stream, takeover.resume, "asked to go on")
+    committed_at = take_over(session, stream, takeover.resume, "asked to resume")
     if no_wait:
         return 0
     came = statuses.outcome(stream, before, committed_at, timeout)
@@ -101,23 +103,23 @@ class _Checkpoints(click.Group):
 
 @click.group(cls=_Checkpoints)
 def checkpoints() -> None:
-    """Look at and move the resume point of a stream; `contentwire status` lists those of all."""
+    """Show and move the resume point of a stream; `contentwire status` lists those of all streams."""
 
 
 @checkpoints.command()
 @connection_argument
 @session_of
 def show(session: Session, connection: str) -> None:
-    """Show every member of the last checkpoint of CONNECTION."""
+    """Show every field of the last checkpoint of CONNECTION."""
     facts = flat(session.stream(connection, cms=False, registry=False).committed())
-    say(session, terminal.table(("member", "value"), facts.items()))
+    say(session, terminal.table(("field", "value"), facts.items()))
 
 
 @checkpoints.command(name="export")
 @connection_argument
 @session_of
 def export_checkpoint(session: Session, connection: str) -> None:
-    """Print the last checkpoint of CONNECTION as JSON, for `import`. It holds the cursor: see who may read it."""
+    """Print the last checkpoint of CONNECTION as JSON, for `import`. It contains the cursor: mind who can read it."""
     click.echo(takeover.exported(session.stream(connection, cms=False, registry=False).committed()))
 
 
@@ -126,7 +128,7 @@ def export_checkpoint(session: Session, connection: str) -> None:
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @session_of
 def reset(session: Session, connection: str, *, yes: bool) -> None:
-    """Forget how far CONNECTION has come: a new snapshot. The index stays, and so does what is published."""
+    """Forget how far CONNECTION has come, and take a new snapshot. The index and what is published stay."""
     stream = session.stream(connection, cms=False)
     if not yes:
         confirm(f"Read all of {connection} again, from the beginning?")
@@ -135,20 +137,20 @@ def reset(session: Session, connection: str, *, yes: bool) -> None:
 
 @checkpoints.command(name="import")
 @connection_argument
-@click.option("--cursor", metavar="TOKEN", help="The vendor's own token to go on from; - reads it from stdin.")
+@click.option("--cursor", metavar="CURSOR", help="The vendor's cursor to continue from; - reads it from stdin.")
 @click.argument("file", type=click.File("rb"), required=False)
 @session_of
 def import_checkpoint(session: Session, connection: str, cursor: str | None, file: Any) -> None:
-    """Let CONNECTION go on from a vendor's cursor, or from a FILE that `export` wrote (- is stdin)."""
+    """Make CONNECTION continue from a vendor's cursor, or from a FILE that `export` wrote (- is stdin)."""
     if bool(cursor) == bool(file):
-        raise click.UsageError("give either --cursor TOKEN or a FILE")
+        raise click.UsageError("give either --cursor CURSOR or a FILE")
     if cursor == "-":
-        # What stands on a command line can be read by everybody on the machine, and stays in a shell's history.
+        # Everybody on the machine can read a command line, and it stays in the shell's history.
         cursor = sys.stdin.readline().strip()
         if not cursor:
             raise click.UsageError("there is no cursor on standard input")
     edit = partial(takeover.at_cursor, cursor=cursor) if cursor else takeover.imported(file.read(), file.name)
-    take_over(session, session.stream(connection, cms=False), edit, "goes on from the imported cursor")
+    take_over(session, session.stream(connection, cms=False), edit, "continues from the imported cursor")
 
 
 COMMANDS = (status, snapshot, pause, resume, checkpoints)

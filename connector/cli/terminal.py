@@ -1,4 +1,4 @@
-"""What a person sees: tables, lines, live progress. Builds text; who calls it prints. Nothing here talks to Kafka."""
+"""What a person sees: tables, lines, live progress. Builds text; callers print it. Nothing here talks to Kafka."""
 
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
@@ -28,13 +28,13 @@ _STYLES: Final = {
     "walk_starved": "red",
     "deletes_held": "red",
 }
-_SENTENCE: Final = 24  # cells: what is longer is folded, and never to less than this
+_SENTENCE: Final = 24  # cells: longer text is folded, and never to less than this
 _BETWEEN: Final = 3  # cells from one column to the next
 _BETWEEN_LINES: Final = 10.0  # seconds from one log line to the next of the same kind
 
 
 def table(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """Return rows below their headers: as `Rows` draws them on a terminal, one line a row elsewhere."""
+    """Return rows below their headers: as `Rows` draws them on a terminal, one line per row elsewhere."""
     drawn = Rows(headers, rows)
     if not sys.stdout.isatty():
         return drawn.lines()
@@ -45,10 +45,10 @@ def table(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
 
 class Rows:
-    """Rows of text on a terminal, of which nothing is ever cut off, however narrow it is.
+    """Rows of text on a terminal. Nothing is ever cut off, however narrow it is.
 
-    Columns of sentences are folded. Where that leaves too little of them, the columns called by `spare` are left out,
-    and at last each row becomes a block in which each cell has lines of its own.
+    Columns of sentences are folded. If that leaves them too little room, the columns named in `spare` are left out,
+    and finally each row becomes a block in which each cell starts on a new line.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class Rows:
         self._spare = spare
 
     def lines(self) -> str:
-        """Return the rows as aligned text without an edge."""
+        """Return the rows as aligned text without borders."""
         every = range(len(self._headers))
         widths = [self._width(at) for at in every]
         lines = [[*self._headers], *self._rows]
@@ -67,7 +67,7 @@ class Rows:
         return "\n".join(" ".join(cells).rstrip() for cells in padded)
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """Draw them as wide as there is room."""
+        """Draw them as wide as the room allows."""
         every = range(len(self._headers))
         for shown in (every, [at for at in every if self._headers[at] not in self._spare]):
             folded = {at for at in shown if self._is_sentence(at)}
@@ -110,7 +110,7 @@ class Rows:
 
 
 def plain(value: object) -> str:
-    """Return `value` as text that cannot move a terminal's cursor: what it names may come from a CMS."""
+    """Return `value` as text that cannot move a terminal's cursor: it may come from a CMS."""
     text = "" if value is None else str(value)
     return text if text.isprintable() else text.encode("unicode_escape").decode()
 
@@ -122,7 +122,7 @@ def moment(at_ms: int | None) -> str:
 
 @contextmanager
 def progress(streams: Callable[[], Sequence[StreamStatus]]) -> Iterator[None]:
-    """Show `streams` on the terminal, always as they are, until the end of the context; log lines pass above."""
+    """Show `streams` on the terminal, kept up to date, until the end of the context; log lines scroll above."""
     console = Console(stderr=True)
     with Live(console=console, get_renderable=lambda: _progress(streams()), refresh_per_second=5):
         yield
@@ -130,7 +130,7 @@ def progress(streams: Callable[[], Sequence[StreamStatus]]) -> Iterator[None]:
 
 @contextmanager
 def counting(clock: Clock) -> Iterator[Callable[[str, int], None]]:
-    """Give a function to tell what is being done, and how much so far: a line on the terminal, log lines elsewhere."""
+    """Give a function that reports what is being done and how much so far: one line on a terminal, else log lines."""
     if sys.stderr.isatty():
         with Console(stderr=True).status("", spinner="line") as status:
             yield lambda what, count: status.update(Text(f"{plain(what)}: {count:,}"))
@@ -148,7 +148,7 @@ def counting(clock: Clock) -> Iterator[Callable[[str, int], None]]:
 
 def _progress(streams: Sequence[StreamStatus]) -> Rows:
     headers = ("connection", "state", "phase", "page", "events", "freshness", "what is wrong")
-    # Who waits for an operator stands first: a low terminal cuts off what is below.
+    # Streams that wait for an operator come first: a low terminal cuts off what is below.
     ordered = sorted(streams, key=lambda stream: stream.state not in HALTED)
     return Rows(headers, map(_row, ordered), spare=("phase", "page", "freshness"))
 

@@ -162,7 +162,7 @@ def test_a_file_that_is_no_configuration_is_refused(tmp_path: Path, text: str, m
 def test_an_unknown_connection_is_refused(workplace_of: WorkplaceOf) -> None:
     """A command for a connection that is not configured names those that are."""
     ended = workplace_of().run("tail", "blog")
-    _says(ended, 2, "there is no connection 'blog'", "there are: contentful")
+    _says(ended, 2, "there is no connection 'blog'", "known connections: contentful")
 
 
 def test_an_unknown_client_setting_is_refused(workplace_of: WorkplaceOf) -> None:
