@@ -1,9 +1,9 @@
-"""Which librdkafka settings are the operator's to set in `[kafka] client`, and which are not, and why. Pure."""
+"""Which librdkafka settings an operator may set in `[kafka] client`, and why not the others. Pure."""
 
 _MEMBERSHIP = "which process owns a stream is decided by group membership, which contentwire configures"
 _EXACTLY_ONCE = "exactly-once delivery needs an idempotent producer with full acknowledgement"
 _POSITION = "a position is never committed to the group; the checkpoint is the position"
-_READ_BACK = "the state is read back completely, and committed records only"
+_READ_BACK = "the state is read back completely, but only its committed records"
 _PARTITIONS = "keys are partitioned as Java producers do (murmur2_random), so that consumers can join on them"
 _LOG = "a lost coordinator connection is recognised in librdkafka's log"
 _TIMING = "whether a commit was clean depends on it; set transaction_timeout instead"
@@ -85,7 +85,7 @@ _SECRET_ENDINGS = ("password", "passphrase", "secret", "key.pem")
 
 
 def refusal(name: str) -> str | None:
-    """Return why the client setting `name` is not the operator's to set, or None if it is."""
+    """Return why an operator may not set the client setting `name`, or None if they may."""
     if name in _OWNED:
         return _OWNED[name]
     return next((reason for ending, reason in _OWNED_ENDINGS.items() if name.endswith(ending)), None)

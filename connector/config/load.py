@@ -27,9 +27,9 @@ def load(
 ) -> Config:
     """Return the configuration in `path`, its secrets fetched from `environ` and files.
 
-    Relative paths in it are relative to its folder. `cms` are the connections whose CMS will be talked to, None means
-    all; `registry` says whether the registry will be. Secrets for others that cannot be had are no problem: using one
-    is. Raises `ConfigError` whose `problems` lists every finding.
+    Relative paths in it are relative to its folder. `cms` names the connections whose CMS will be contacted, None means
+    all; `registry` says whether the registry will be. Other secrets may be missing: only using one is an error. Raises
+    `ConfigError` whose `problems` lists every finding.
     """
     found = parse(path)
     tables = found.get("connections")
@@ -59,12 +59,12 @@ def sample() -> str:
 
 
 def write_sample(path: Path, *, overwrite: bool) -> None:
-    """Write the sample to `path`; raises `ConfigError` if it cannot be, or exists and shall not be overwritten."""
+    """Write the sample to `path`; raises `ConfigError` if that fails, or if the file exists and may not be replaced."""
     try:
         with path.open("w" if overwrite else "x", encoding="utf-8") as file:
             file.write(sample())
     except FileExistsError as error:
-        raise ConfigError(f"{path}: exists already", hint="choose another with --config, or give --force") from error
+        raise ConfigError(f"{path}: already exists", hint="choose another with --config, or give --force") from error
     except OSError as error:
         raise ConfigError(
             f"{path}: cannot be written: {error.strerror}", hint="choose another with --config"
@@ -72,7 +72,7 @@ def write_sample(path: Path, *, overwrite: bool) -> None:
 
 
 def _outside(reading: Reading, environ: Mapping[str, str]) -> Outbound:
-    """Return what the environment says of proxies and certificates."""
+    """Return what the environment says about proxies and certificates."""
     found, problems = outbound.read(environ)
     for problem in problems:
         reading.problem(_ENVIRONMENT, problem)
@@ -112,7 +112,7 @@ def _connections(reading: Reading, tables: Any, outside: Outbound) -> dict[str, 
     for name, table in tables.items():
         path = join("connections", name)
         if not re.fullmatch(r"[a-z0-9-]+", name):
-            reading.problem(path, "a connection's name is of lower-case letters, digits and -")
+            reading.problem(path, "a connection's name consists of lower-case letters, digits and -")
         connection = _connection(reading, name, table, path)
         if connection:
             found[name] = connection.model_copy(update={"outbound": outside})
@@ -130,7 +130,7 @@ def _connection(reading: Reading, name: str, table: Any, path: str) -> Connectio
         table = reading.known(table, common | settings_type.model_fields.keys(), path)
         own = {key: value for key, value in table.items() if key in settings_type.model_fields}
         settings = reading.model(settings_type, own, path)
-    # Common keys are checked even where the vendor's are wrong: every problem is told at once.
+    # Common keys are checked even if the vendor's are wrong: every problem is reported at once.
     if settings_type:
         _contradictions(reading, vendors.find(table["vendor"]), table, path)
     keys = {"vendor": "", **{key: value for key, value in table.items() if key in common}}
@@ -140,7 +140,7 @@ def _connection(reading: Reading, name: str, table: Any, path: str) -> Connectio
 
 
 def _contradictions(reading: Reading, vendor: type[Vendor], table: Table, path: str) -> None:
-    """Take down the settings that this vendor can only ignore."""
+    """Record the settings that this vendor can only ignore."""
     if table.get("locales") and not vendor.localized:
         reading.problem(
             join(path, "locales"),
@@ -150,7 +150,7 @@ def _contradictions(reading: Reading, vendor: type[Vendor], table: Table, path: 
     known = set(get_args(EntityType))
     if isinstance(wanted, list) and wanted and set(map(str, wanted)) <= known - vendor.entity_types:
         told = ", ".join(sorted(vendor.entity_types))
-        reading.problem(join(path, "entity_types"), f"leaves nothing to publish: {vendor.name} tells of {told} alone")
+        reading.problem(join(path, "entity_types"), f"leaves nothing to publish: {vendor.name} reports only {told}")
 
 
 def _settings_type(reading: Reading, vendor: Any, path: str) -> type[Settings] | None:

@@ -14,7 +14,7 @@ from connector.errors import ConfigError
 
 FILE_BYTES = 1024 * 1024
 SECRET_BYTES = 64 * 1024
-_SHORTEST = 4  # what is shorter stands in ordinary words, which a mask would garble
+_SHORTEST = 4  # anything shorter occurs in ordinary words, which a mask would garble
 
 REFERENCE = '{ env = "NAME" } or { file = "PATH" }'
 
@@ -34,11 +34,11 @@ def parse(path: Path) -> Table:
 
 
 class Reading:
-    """One attempt at reading a file: goes on after a problem, so that all of them can be told at once.
+    """One attempt at reading a file: continues after a problem, so that all of them can be reported at once.
 
-    Relative paths in the file are relative to `folder`. A secret under one of the paths `unused` that cannot be had is
-    no problem, but `Missing`.
-    `problems` are lines `path: what is wrong`; no secret value and no value of an unknown key ever stands in them.
+    Relative paths in the file are relative to `folder`. A secret under one of the paths `unused` that cannot be read is
+    not a problem, but `Missing`.
+    `problems` are lines `path: what is wrong`; they never contain a secret value or a value of an unknown key.
     """
 
     def __init__(self, folder: Path, environ: Mapping[str, str], unused: Collection[str] = ()) -> None:
@@ -48,11 +48,11 @@ class Reading:
         self._unused = unused
 
     def problem(self, path: str, text: str) -> None:
-        """Take down one problem."""
+        """Record one problem."""
         self.problems.append(f"{path}: {text}")
 
     def known(self, table: Table, keys: Collection[str], path: str) -> Table:
-        """Return the members of `table` called by `keys`; each other one is a problem naming the nearest key."""
+        """Return the members of `table` that are in `keys`; any other is a problem that names the nearest key."""
         for key in table.keys() - set(keys):
             near = difflib.get_close_matches(key, sorted(keys), n=1)
             advice = f"did you mean {near[0]}?" if near else f"known keys: {', '.join(sorted(keys))}"
@@ -74,7 +74,7 @@ class Reading:
         return value if len(self.problems) == before else None
 
     def secret(self, value: Any, path: str, *, one_line: bool = True, header: bool = False) -> SecretStr:
-        """Return the secret that `value` refers to, such as a `header` can carry; after a problem, a stand-in."""
+        """Return the secret that `value` refers to, fit for a `header` if asked; after a problem, a stand-in."""
 
         def fetch() -> str:
             return _usable(self._fetch(value), one_line=one_line, header=header)
@@ -192,6 +192,6 @@ def _sentence(detail: ErrorDetails) -> str:
         case "value_error" | "assertion_error":
             return str(detail["ctx"]["error"])
         case _ if isinstance(value, dict) and value.keys() in ({"env"}, {"file"}):
-            return "is no secret: write the value itself"
+            return "is not a secret: write the value itself"
     told = repr(value) if detail["type"] == "literal_error" or isinstance(value, int | float) else kind(value)
     return f"{detail['msg'].replace('Input should', 'must')}, not {told}"

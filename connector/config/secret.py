@@ -1,4 +1,4 @@
-"""A secret and where it came from: one out of a file can be read again, for operators rotate them."""
+"""A secret and its origin: one from a file can be read again, because operators rotate them."""
 
 from collections.abc import Callable
 
@@ -10,7 +10,7 @@ from connector.errors import ConfigError
 class Secret(SecretStr):
     """The text of a secret, masked in `repr`. `origin` names where it came from: a file or an environment variable.
 
-    `get_secret_value` gives the text as it was last read and does no I/O. Everybody who holds this object sees what
+    `get_secret_value` returns the text as last read and does no I/O. Everybody who holds this object sees what
     `refresh` has read.
     """
 
@@ -27,13 +27,13 @@ class Secret(SecretStr):
 
     @property
     def rotates(self) -> bool:
-        """Whether `refresh` can find another text: an environment is read once, at the start of a process."""
+        """Whether `refresh` can find a new text: the environment is read only once, when the process starts."""
         return self._fetch is not None
 
     def refresh(self) -> bool:
-        """Read the secret again; return whether it is another one now.
+        """Read the secret again; return whether it has changed.
 
-        A file that cannot be used at the moment, such as one that is just being replaced, leaves the former text.
+        If the file cannot be used at the moment, perhaps because it is being replaced, the previous text stays.
         """
         if self._fetch is None:
             return False
@@ -47,12 +47,12 @@ class Secret(SecretStr):
 
 
 class Missing(Secret):
-    """A secret that could not be had and is not needed, as long as nobody asks for it."""
+    """A secret that could not be read and is not needed, as long as nobody asks for it."""
 
     def __init__(self, problem: str) -> None:
         super().__init__("", origin="")
         self._problem = problem
 
     def get_secret_value(self) -> str:
-        """Raise `ConfigError`: whoever asks does need it."""
+        """Raise `ConfigError`: whoever asks needs it."""
         raise ConfigError(self._problem, hint="this command needs the secret; correct the file, or the environment")

@@ -34,8 +34,7 @@ _BROKER = r"([A-Z_]+://)?(\[[0-9A-Fa-f:.]+\]|[^\s/:\[\]]+)(:\d{1,5})?"
 
 
 def as_text(value: Any) -> Any:
-    """Return what an operator wrote as Kafka's settings are: texts."""
-    # Kafka's settings are texts; TOML's own booleans and numbers are what an operator writes.
+    """Return what an operator wrote, as text: Kafka's settings are, but operators write TOML's booleans and numbers."""
     if isinstance(value, bool):
         return str(value).lower()
     return str(value) if isinstance(value, int | float) else value
@@ -45,7 +44,7 @@ def _some(values: tuple[str, ...]) -> tuple[str, ...]:
     if not values:
         raise ValueError("must name at least one, or be left out to mean all")
     if "" in values:
-        raise ValueError("must not hold an empty string")
+        raise ValueError("must not contain an empty string")
     return tuple(sorted(set(values)))
 
 
@@ -66,26 +65,26 @@ class _Frozen(BaseModel):
 
 
 class _Reached(_Frozen):
-    """Something that is asked over HTTP. `outbound`: what the environment says of proxies and certificates.
+    """Something that is reached over HTTP. `outbound`: what the environment says about proxies and certificates.
 
-    `proxy`: the proxy to ask by, in place of the environment's. `ca`: a PEM file of whose certificates are believed, in
-    place of the environment's and the usual ones.
+    `proxy`: the proxy to use, instead of the environment's. `ca`: a PEM file of certificates to trust, instead of the
+    environment's and the usual ones.
     """
 
     internal: ClassVar[frozenset[str]] = frozenset({"outbound"})
-    """Members that are not the file's to set."""
+    """Members that the file may not set."""
 
     proxy: str | SecretStr | None = None
     ca: Path | None = None
     outbound: Outbound = Outbound()
 
     def proxy_to(self, url: str) -> Proxy | None:
-        """Return the proxy that a request to `url` takes."""
+        """Return the proxy that a request to `url` uses."""
         own = self._own_proxy()
         return Outbound({"all": own}).proxy_for(url) if own else self.outbound.proxy_for(url)
 
     def proxies(self) -> list[Proxy]:
-        """Return every proxy that is known of; one that cannot be used now is none."""
+        """Return every known proxy that can be used now."""
         found = [*self.outbound.proxies.values()]
         with suppress(ConfigError):
             if own := self._own_proxy():
@@ -93,7 +92,7 @@ class _Reached(_Frozen):
         return found
 
     def _own_proxy(self) -> Proxy | None:
-        """Return the proxy of the file; raises `ConfigError` where a secret that was read again is none any more."""
+        """Return the file's proxy; raises `ConfigError` if a secret that was read again no longer is one."""
         if self.proxy is None:
             return None
         try:
@@ -126,7 +125,7 @@ class _Reached(_Frozen):
 
 
 class Registry(_Reached):
-    """The schema registry (Confluent API). `may_register`: whether schemas that are not there may be registered."""
+    """The schema registry (Confluent API). `may_register`: whether missing schemas may be registered."""
 
     url: str
     may_register: bool = Field(default=True, alias="register")
@@ -163,8 +162,8 @@ class Registry(_Reached):
 class KafkaConfig(_Frozen):
     """Where to publish and how. Sizes are bytes, durations seconds.
 
-    - `topic`: the template of the changes topics, of {prefix}, {connection}, {entity_type} and {locale}.
-    - `partitions`, `replication_factor` (-1: the broker's), `topic_config`: of changes topics that are created.
+    - `topic`: the template of the changes topics, made of {prefix}, {connection}, {entity_type} and {locale}.
+    - `partitions`, `replication_factor` (-1: the broker's), `topic_config`: for new changes topics.
     - `commit_items`, `commit_bytes`, `commit_interval`: what one transaction holds at most.
     - `heartbeat`: how often an idle stream refreshes its checkpoint.
     - `client`: librdkafka settings; `properties()` reveals them.
@@ -186,7 +185,7 @@ class KafkaConfig(_Frozen):
     heartbeat: Seconds = Field(default=600.0, le=86_400)
 
     def secrets(self) -> list[Secret]:
-        """Return the secrets of the broker and the registry, as they are read from files and the environment."""
+        """Return the secrets of the broker and the registry, from files and the environment."""
         return list(secrets_of(self))
 
     def properties(self) -> dict[str, str]:
@@ -195,7 +194,7 @@ class KafkaConfig(_Frozen):
             name: value.get_secret_value() if isinstance(value, SecretStr) else value
             for name, value in self.client.items()
         }
-        # What its log tells comes as errors too; lines of its own would stand between ours.
+        # What its log says arrives as errors too; its own lines would end up between ours.
         level = {} if "debug" in revealed else {"log_level": "0"}
         return {"bootstrap.servers": self.bootstrap_servers, **level, **revealed}
 
@@ -210,7 +209,9 @@ class KafkaConfig(_Frozen):
     @classmethod
     def _legal(cls, prefix: str) -> str:
         if not re.fullmatch(r"[A-Za-z0-9._-]+", prefix):
-            raise ValueError("must be of the characters Kafka allows in a topic: letters, digits, dot, _ and -")
+            raise ValueError(
+                "must consist of the characters that Kafka allows in a topic: letters, digits, dot, _ and -"
+            )
         return prefix
 
     @field_validator("topic")
@@ -240,10 +241,10 @@ class Connection(_Reached):
 
     - `settings`: the keys that belong to the vendor.
     - `content_types`, `entity_types`, `locales`: what is published, None for all; applied by contentwire.
-    - `unseen_deletes`: what becomes of the removal of a key that was never seen live.
-    - `republish`: what a re-snapshot publishes: what changed, or all.
+    - `unseen_deletes`: what happens to the removal of a key that was never seen live.
+    - `republish`: whether a re-snapshot publishes what changed, or everything.
     - `max_delete_share`: the share of live keys a reconciliation may delete without an operator's consent.
-    - `malformed`, `oversized`: what becomes of an item that cannot be understood, of an event that is too large.
+    - `malformed`, `oversized`: what happens to an item that cannot be understood, to an event that is too large.
     """
 
     name: str
@@ -265,7 +266,7 @@ class Connection(_Reached):
     oversized: Literal["dead-letter", "stop", "reference"] = "dead-letter"
 
     def secrets(self) -> list[Secret]:
-        """Return the connection's own secrets, as they are read from files and the environment."""
+        """Return the connection's own secrets, from files and the environment."""
         return list(secrets_of(self))
 
     @field_validator("snapshot_mode", mode="before")
@@ -280,8 +281,8 @@ class Connection(_Reached):
 class ServerConfig(_Frozen):
     """Where metrics, health, webhooks and the status page listen. Port 0 means any free port.
 
-    `hosts`: names by which the port is asked for, beside addresses, localhost and the name in `listen`. `public_path`:
-    what a gateway takes off the path of webhook calls before they come here; signatures hold for the whole path.
+    `hosts`: names that the port answers to, besides addresses, localhost and the name in `listen`. `public_path`: what
+    a gateway strips from the path of webhook calls before they arrive; signatures cover the whole path.
     """
 
     listen: str = "127.0.0.1:9464"
@@ -289,7 +290,7 @@ class ServerConfig(_Frozen):
     public_path: str = Field(default="", pattern=r"^(/[A-Za-z0-9._~/-]*[A-Za-z0-9._~-])?$")
 
     def site(self) -> Site:
-        """Return what the server has to know."""
+        """Return what the server needs to know."""
         return Site(self.host, self.port, frozenset(self.hosts or ()), self.public_path)
 
     @field_validator("listen")
@@ -319,7 +320,7 @@ class Config(_Frozen):
     server: ServerConfig | None = None
 
     def secrets(self) -> frozenset[str]:
-        """Return every secret value, so that logs can leave them out, and what headers make of them."""
+        """Return every secret value, also as headers encode it, so that logs can leave them out."""
         found = {secret.get_secret_value() for secret in secrets_of(self)}
         registry = self.kafka.registry
         if registry and registry.user and registry.password and not isinstance(registry.password, Missing):

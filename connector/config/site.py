@@ -1,4 +1,4 @@
-"""Where the operators' port is, and by which names it may be asked for. Pure."""
+"""Where the operators' port listens, and which host names it answers to. Pure."""
 
 import ipaddress
 
@@ -6,7 +6,7 @@ import msgspec
 
 
 class Site(msgspec.Struct, frozen=True):
-    """A host and port to listen at, further host names, and a path that a gateway has taken off."""
+    """A host and port to listen on, more host names, and the path that a gateway has stripped."""
 
     host: str
     port: int
@@ -17,7 +17,7 @@ class Site(msgspec.Struct, frozen=True):
         """Return whether a request with this `Host` is meant for us.
 
         A name that was pointed at this address (DNS rebinding) lets a web page read a port that only this machine can
-        reach: so names have to be known. Addresses cannot be pointed anywhere, and a request without a host has none.
+        reach: so names have to be known. Addresses cannot be repointed, and a request without a host has no name.
         """
         if not header:
             return True

@@ -1,4 +1,4 @@
-"""The template of the changes topics: what it may hold, and that no two connections share a topic by it. Pure."""
+"""The template of the changes topics: what it may contain, and that no two connections share a topic. Pure."""
 
 import re
 import string
@@ -17,19 +17,19 @@ def checked(topic: str) -> str:
     if not re.search(r"(^|\.){connection}(\.|$)", topic):
         raise ValueError("must contain {connection} between dots, so that no two connections share a topic")
     if not re.fullmatch(r"[A-Za-z0-9._-]+", topic.format_map(dict.fromkeys(_FIELDS, "x"))):
-        raise ValueError("must be of the characters Kafka allows in a topic: letters, digits, dot, _ and -")
+        raise ValueError("must consist of the characters that Kafka allows in a topic: letters, digits, dot, _ and -")
     return topic
 
 
 def collisions(topic: str, prefix: str, names: tuple[str, ...]) -> Iterator[str]:
-    """Yield a sentence for each topic that connections of these names would share, or cannot have."""
-    # Variable parts other than the connection never make two topics equal: {connection} stands between dots.
+    """Yield a sentence for each topic that connections of these names would share, or may not have."""
+    # The other variable parts cannot make two topics equal: {connection} stands between dots.
     changes = {name: topic.format(prefix=prefix, connection=name, **_LONGEST) for name in names}
     ours = {f"{prefix}.{name}.{end}" for name in names for end in ("state", "dead-letters")}
     reserved = {*ours, f"{prefix}.wake-ups"}
     for name, changed in changes.items():
         if changed in reserved:
-            yield f"the changes topic of {name} would be {changed}, which contentwire keeps for itself"
+            yield f"the changes topic of {name} would be {changed}, which contentwire reserves for itself"
         if len(changed) > _BYTES:
             yield f"the changes topic of {name} would be longer than {_BYTES} characters"
     for one, other in combinations(names, 2):
@@ -41,7 +41,7 @@ def _used(template: str) -> set[str]:
     try:
         parts = tuple(string.Formatter().parse(template))
     except ValueError as error:
-        raise ValueError(f"is no template: {error}") from error
+        raise ValueError(f"is not a template: {error}") from error
     return {f"{name}{conversion or ''}{spec}" for _, name, spec, conversion in parts if name is not None}
 
 

@@ -181,11 +181,14 @@ def test_every_problem_is_reported_at_once_with_its_path(problems: Problems) -> 
         ("kafka = 1\n" + BLOG, "kafka: must be a table, not an integer"),
         (
             KAFKA + BLOG.replace("blog", '"my.blog"'),
-            'connections."my.blog": a connection\'s name is of lower',
+            'connections."my.blog": a connection\'s name consists of lower',
         ),
         (KAFKA + "[connections.blog]\nspace = 1\n", "connections.blog.vendor: is required: one of acme"),
         (KAFKA + '[connections.blog]\nvendor = "acne"\n', "connections.blog.vendor: unknown vendor 'acne'; known vend"),
-        (KAFKA + 'prefix = "a b"\n' + BLOG, "kafka.prefix: must be of the characters Kafka allows in a topic"),
+        (
+            KAFKA + 'prefix = "a b"\n' + BLOG,
+            "kafka.prefix: must consist of the characters that Kafka allows in a topic",
+        ),
         (KAFKA + "replication_factor = 0\n" + BLOG, "kafka.replication_factor: must be -1"),
         (KAFKA + "partitions = 2.5\n" + BLOG, "kafka.partitions: must be a valid integer, not 2.5"),
         (
@@ -220,7 +223,7 @@ def test_a_mistake_is_named_where_it_is_with_the_way_out(problems: Problems, tex
 def test_a_reference_where_no_secret_belongs_is_explained(problems: Problems) -> None:
     """A reference for a plain value is refused with what to write."""
     text = KAFKA + BLOG.replace('space = "s1"', 'space = { env = "SPACE" }')
-    assert problems(text) == ("connections.blog.space: is no secret: write the value itself",)
+    assert problems(text) == ("connections.blog.space: is not a secret: write the value itself",)
 
 
 def test_secrets_never_show(load: Load) -> None:
@@ -284,10 +287,10 @@ def test_a_client_setting_that_delivery_rests_on_is_refused_with_the_reason(prob
         ("{prefix}.{connection}.{}", "{} cannot route"),
         ("{prefix}.{connection!r}", "{connectionr} cannot route"),
         ("{prefix}.{connection.name}", "{connection.name} cannot route"),
-        ("{prefix}.{connection", "is no template"),
-        ("{prefix}.{connection}.a b", "must be of the characters"),
-        ("{prefix}.{connection}.state", "which contentwire keeps for itself"),
-        ("{prefix}.{connection}.dead-letters", "which contentwire keeps for itself"),
+        ("{prefix}.{connection", "is not a template"),
+        ("{prefix}.{connection}.a b", "must consist of the characters"),
+        ("{prefix}.{connection}.state", "which contentwire reserves for itself"),
+        ("{prefix}.{connection}.dead-letters", "which contentwire reserves for itself"),
         ("{prefix}.{connection}." + "x" * 240, "longer than 249 characters"),
     ],
 )
@@ -301,7 +304,7 @@ def test_a_topic_template_that_would_mix_streams_is_refused(problems: Problems, 
 def test_a_connection_called_like_a_topic_ending_is_caught(problems: Problems) -> None:
     """A template may be harmless for one name and lead into the state topic for another."""
     text = KAFKA + 'topic = "{prefix}.state.{connection}"\n' + BLOG.replace("blog", "state")
-    assert ["keeps for itself" in line for line in problems(text)] == [True]
+    assert ["reserves for itself" in line for line in problems(text)] == [True]
 
 
 @pytest.mark.parametrize(
