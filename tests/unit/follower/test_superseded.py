@@ -5,9 +5,9 @@ from collections.abc import Callable
 from connector.events.index import Index
 from connector.model.checkpoint import Checkpoint
 from connector.simulator import Simulator
+from connector.stream.follower import Follower
 from connector.testing import MemoryStore
-from tests.cms import eventually
-from tests.following import Following
+from tests.story import Steps, Told
 from tests.unit.follower.conftest import NAME
 
 
@@ -31,16 +31,18 @@ class Overtaken(MemoryStore):
 def test_a_command_that_an_idle_stream_notices_fences_no_transaction(simulator: Simulator) -> None:
     """None was begun: the count of fenced ones would have operators look for a second owner."""
     store = Overtaken(connection="blog")
-    following = Following(simulator, NAME, lambda: store)
+    following = Told(simulator, NAME, lambda: store)
     following.become_current()
 
     def pause() -> None:
         following.checkpoint(request='{"paused":true}')
 
-    with following.running(poll_interval=3600) as follower:
-        eventually(lambda: follower.status.phase == "streaming")
+    def story(follower: Follower) -> Steps:
+        yield lambda: follower.status.phase == "streaming"
         store.command = pause
-        eventually(lambda: follower.status.state == "paused")
+        yield lambda: follower.status.state == "paused"
+
+    following.tell(story, poll_interval=3600)
     assert following.metric("contentwire_transactions_total", outcome="fenced") == 0
     assert following.metric("contentwire_retries_total", error="Fenced") == 0
     assert following.metric("contentwire_retries_total", error="Superseded") == 1
