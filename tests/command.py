@@ -136,6 +136,14 @@ class Workplace:
         assert ended.code == 0, ended
         return json.loads(ended.out)
 
+    def reached(self, connection: str, *, epoch: int) -> Any:
+        """Return the checkpoint once the stream is current in an epoch; the test's timeout bounds the wait."""
+        while True:
+            ended = self.run("checkpoints", "export", connection)
+            checkpoint = json.loads(ended.out) if ended.code == 0 else {"phase": None, "epoch": None}
+            if (checkpoint["phase"], checkpoint["epoch"]) == ("streaming", epoch):
+                return checkpoint
+
     def _environ(self) -> dict[str, str]:
         inherited = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
         return {**inherited, "PYTHONPATH": str(Path(__file__).parents[1]), **self.environ}

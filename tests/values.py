@@ -35,8 +35,7 @@ def entry_key(entry: str = "e1", locale: str = "*") -> EntityKey:
 def published(entry: str = "e1", second: int | None = 1, *, locale: str = "*", **members: Any) -> Change:
     """Return a published entry; every difference between two shows in their raw items and digests."""
     moment = None if second is None else clock(second)
-    told = {"id": entry, "locale": locale, "at": moment, **{name: str(each) for name, each in members.items()}}
-    raw = json.dumps({"item": "published", **told}).encode()
+    raw = _item("published", entry, locale, moment, members)
     change = Change(
         key=entry_key(entry, locale),
         change_type="published",
@@ -54,8 +53,7 @@ def published(entry: str = "e1", second: int | None = 1, *, locale: str = "*", *
 def removed(entry: str = "e1", second: int | None = 1, *, locale: str = "*", **members: Any) -> Change:
     """Return the removal of an entry, which like Contentful's does not know the content type."""
     moment = None if second is None else clock(second)
-    told = {"id": entry, "locale": locale, "at": moment, **{name: str(each) for name, each in members.items()}}
-    raw = json.dumps({"item": "removed", **told}).encode()
+    raw = _item("removed", entry, locale, moment, members)
     change = Change(
         key=entry_key(entry, locale),
         change_type="deleted",
@@ -65,6 +63,12 @@ def removed(entry: str = "e1", second: int | None = 1, *, locale: str = "*", **m
         marker=raw,
     )
     return msgspec.structs.replace(change, **_read(members))
+
+
+def _item(what: str, entry: str, locale: str, moment: str | None, members: dict[str, Any]) -> bytes:
+    """Return an item in which all that is told of a change shows."""
+    told = {name: str(each) for name, each in members.items()}
+    return json.dumps({"item": what, "id": entry, "locale": locale, "at": moment, **told}).encode()
 
 
 def _read(members: dict[str, Any]) -> dict[str, Any]:

@@ -4,13 +4,19 @@ import pytest
 
 from connector.simulator import Simulator, connection
 from connector.simulator.front_end import find_all
-from connector.vendors import names
+from connector.vendors import find, names
 from tests.cms import vendor
 
 
 def test_vendors_and_simulators_are_the_same() -> None:
     """Whoever adds the one is told of the other."""
     assert set(find_all()) == set(names()) == set(Simulator(entries=1).vendors)
+
+
+@pytest.mark.parametrize("name", names())
+def test_a_vendor_is_found_by_its_name(name: str) -> None:
+    """The module provides the class that the configuration's `vendor` names."""
+    assert find(name).name == name
 
 
 @pytest.mark.parametrize("name", names())

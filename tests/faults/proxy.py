@@ -13,7 +13,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable
 from enum import IntEnum
-from typing import Self
+from typing import NamedTuple, Self
 
 from tests.faults.frames import Produce
 
@@ -30,6 +30,18 @@ class Api(IntEnum):
     INIT_PRODUCER_ID = 22
     ADD_PARTITIONS_TO_TXN = 24
     END_TXN = 26
+
+
+class Moment(NamedTuple):
+    """When something happens: as a request is made, or when it was obeyed and its answer is on the way; which phase."""
+
+    api: Api
+    answered: bool
+    delta: bool
+
+    def __str__(self) -> str:
+        place = f"{self.api.name}-{'answer' if self.answered else 'request'}"
+        return f"{place}-{'delta' if self.delta else 'snapshot'}"
 
 
 class Trap:

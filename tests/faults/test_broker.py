@@ -4,7 +4,6 @@ import signal
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 from confluent_kafka.admin import AdminClient
@@ -12,20 +11,7 @@ from confluent_kafka.admin import AdminClient
 from connector.devservers.broker import Broker, Kafka
 from tests.faults.conftest import Deploy
 from tests.faults.deployment import VENDORS, Deployment, everyday
-from tests.faults.proxy import Api, Proxy
-
-
-class Moment(NamedTuple):
-    """When a broker dies: as it gets a request, or when it has obeyed it and its answer is on the way; which phase."""
-
-    api: Api
-    answered: bool
-    delta: bool
-
-    def __str__(self) -> str:
-        place = f"{self.api.name}-{'answer' if self.answered else 'request'}"
-        return f"{place}-{'delta' if self.delta else 'snapshot'}"
-
+from tests.faults.proxy import Api, Moment, Proxy
 
 # Not when a commit is answered: a broker that has the only replica of a partition forgets, now and then, to end a
 # transaction there which it had decided before it died. With three brokers that moment is tested below.

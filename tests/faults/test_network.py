@@ -4,7 +4,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 from confluent_kafka import Producer
@@ -18,7 +18,7 @@ from connector.kafka.transaction import Transactions, _CoordinatorLog
 from tests.faults import proof
 from tests.faults.conftest import Deploy
 from tests.faults.deployment import Deployment, everyday
-from tests.faults.proxy import Api, Proxy, Trap
+from tests.faults.proxy import Api, Moment, Proxy, Trap
 
 ONE = ("contentful",)
 
@@ -117,31 +117,19 @@ def test_transaction_without_a_broker_is_given_up_in_time(
     assert time.monotonic() - begun_at < 5 * 2 + 3
 
 
-class Cut(NamedTuple):
-    """When all connections break: at a request, or when it was obeyed and its answer is on the way; in which phase."""
-
-    api: Api
-    answered: bool
-    delta: bool
-
-    def __str__(self) -> str:
-        place = f"{self.api.name}-{'answer' if self.answered else 'request'}"
-        return f"{place}-{'delta' if self.delta else 'snapshot'}"
-
-
 CUTS = [
-    Cut(api, answered, delta)
+    Moment(api, answered, delta)
     for api in (Api.END_TXN, Api.PRODUCE, Api.ADD_PARTITIONS_TO_TXN, Api.INIT_PRODUCER_ID)
     for answered in (False, True)
     for delta in (False, True)
 ]
-REPRESENTATIVE = {Cut(Api.END_TXN, answered=True, delta=True), Cut(Api.PRODUCE, answered=True, delta=False)}
+REPRESENTATIVE = {Moment(Api.END_TXN, answered=True, delta=True), Moment(Api.PRODUCE, answered=True, delta=False)}
 
 
 @pytest.mark.parametrize(
     "cut", [pytest.param(cut, id=str(cut), marks=() if cut in REPRESENTATIVE else pytest.mark.faults) for cut in CUTS]
 )
-def test_connection_cut_at_a_request_loses_and_repeats_nothing(proxied: Deploy, proxy: Proxy, cut: Cut) -> None:
+def test_connection_cut_at_a_request_loses_and_repeats_nothing(proxied: Deploy, proxy: Proxy, cut: Moment) -> None:
     """All connections break at once, and every request on its way is lost, or its answer."""
     with proxied() as deployment:
         if cut.delta:

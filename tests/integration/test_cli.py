@@ -164,16 +164,16 @@ def test_operators_take_over_a_running_stream(workplace_of: WorkplaceOf, simulat
     """The owner notices pause, resume, snapshot, reset and import, and obeys; sequence and epoch never go down."""
     workplace = workplace_of(*VENDORS)
     with workplace.start("run") as run:
-        assert [_reached(workplace, vendor, epoch=1)["stream"] for vendor in VENDORS] == list(VENDORS)
+        assert [workplace.reached(vendor, epoch=1)["stream"] for vendor in VENDORS] == list(VENDORS)
         assert "paused" in workplace.run("pause", "contentful").out
         first = _checkpoint(workplace, "weegloo")
         (workplace.folder / "cp.json").write_text(json.dumps(first))
         assert workplace.run("snapshot", "weegloo", "--all").code == 0
         assert workplace.run("checkpoints", "reset", "contentstack", "--yes").code == 0
         assert run.said('"recovered"', times=6)
-        paused, again = _checkpoint(workplace, "contentful"), _reached(workplace, "weegloo", epoch=2)
+        paused, again = _checkpoint(workplace, "contentful"), workplace.reached("weegloo", epoch=2)
         assert again["sequence"] == 2 * first["sequence"]
-        assert _reached(workplace, "contentstack", epoch=2)["phase"] == "streaming"
+        assert workplace.reached("contentstack", epoch=2)["phase"] == "streaming"
         one = simulator.edit(simulator.ids()[0])
         assert _checkpoint(workplace, "contentful")["sequence"] == paused["sequence"]
         assert workplace.run("resume", "contentful").code == 0
@@ -191,15 +191,6 @@ def test_operators_take_over_a_running_stream(workplace_of: WorkplaceOf, simulat
         assert _live(entries) == _truth(simulator, vendor)
     edited = [entry for entry in workplace.lines("tail", "contentful", *ALL) if entry["key"]["id"] == one]
     assert len(edited) == 2
-
-
-def _reached(workplace: Workplace, connection: str, *, epoch: int) -> Any:
-    """Return the checkpoint once the stream is current in an epoch; the test's timeout bounds the wait."""
-    while True:
-        streams = {stream["connection"]: stream["checkpoint"] for stream in workplace.value("status", "--json")}
-        checkpoint = streams[connection]
-        if checkpoint and (checkpoint["phase"], checkpoint["epoch"]) == ("streaming", epoch):
-            return checkpoint
 
 
 def test_a_stream_can_begin_at_a_cursor(workplace_of: WorkplaceOf, simulator: Simulator) -> None:

@@ -1,6 +1,5 @@
 """`contentwire snapshot` of a part: a whole new walk on a running stream that publishes what was selected anew."""
 
-import json
 import signal
 from pathlib import Path
 from typing import Any
@@ -27,24 +26,14 @@ def test_a_part_is_published_anew_and_everything_is_reconciled(tmp_path: Path, k
         names = ("contentstack",)
         workplace = following(tmp_path, simulator, names, bootstrap=kafka.bootstrap, prefix=prefix)
         with workplace.start("run") as run:
-            first = reached(workplace, 1)
+            first = workplace.reached("contentstack", epoch=1)
             author, post = simulator.ids(content_type="author"), simulator.ids(content_type="blogPost")[0]
             told = workplace.run("snapshot", "contentstack", "--content-type", "author", "--entity", post)
             assert "a new snapshot is due" in told.out
-            again = reached(workplace, 2)
+            again = workplace.reached("contentstack", epoch=2)
             run.ends(signal.SIGTERM)
         events = later(workplace, first["sequence"])
         assert {each["key"]["id"] for each in events} == {*author, post}
         assert {each["value"]["op"] for each in events} == {"u"}
         assert again["request"] is None
         assert workplace.run("verify", "contentstack").code == 0
-
-
-def reached(workplace: Workplace, epoch: int) -> Any:
-    """Return the checkpoint once the stream is current in an epoch; the test's timeout bounds the wait."""
-    while True:
-        ended = workplace.run("checkpoints", "export", "contentstack")
-        if ended.code == 0:
-            checkpoint = json.loads(ended.out)
-            if (checkpoint["phase"], checkpoint["epoch"]) == ("streaming", epoch):
-                return checkpoint

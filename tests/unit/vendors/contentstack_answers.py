@@ -1,16 +1,16 @@
 """Answers as Contentstack words them, from its documentation and from recordings, and a vendor to read them."""
 
 import json
+from functools import partial
 from typing import Any
 
 import httpx
-import pytest
 from pydantic import SecretStr
 
-from connector.errors import ConnectorError
 from connector.model.change import Change
 from connector.model.checkpoint import Position
 from connector.vendors.contentstack import Contentstack, ContentstackSettings
+from tests.unit.vendors import reading
 from tests.values import page_of
 
 START = Position()
@@ -51,14 +51,7 @@ def error(status: int, code: int | None, fields: dict[str, Any], **headers: str)
 
 def read(raw: bytes, **settings: Any) -> Change:
     """Return the change that a single item becomes."""
-    page = page_of(contentstack(**settings), answer(raw), RESUMED)
-    (change,) = page.changes
-    assert not page.dead_letters
-    return change
+    return reading.only(page_of(contentstack(**settings), answer(raw), RESUMED))
 
 
-def raised(response: httpx.Response, after: Position) -> ConnectorError:
-    """Return what reading a response raises."""
-    with pytest.raises(ConnectorError) as caught:
-        page_of(contentstack(), response, after)
-    return caught.value
+raised = partial(reading.raised, contentstack())

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from functools import partial
 from typing import Any
 
 import httpx
@@ -9,7 +10,6 @@ import pytest
 
 from connector.errors import (
     CheckpointRejected,
-    ConnectorError,
     PageTooLarge,
     SourceRejected,
     SourceUnavailable,
@@ -17,7 +17,7 @@ from connector.errors import (
 from connector.model import timestamp
 from connector.model.change import Change, EntityKey
 from connector.model.checkpoint import Position
-from connector.model.page import SyncPage
+from tests.unit.vendors import reading
 from tests.unit.vendors.contentful_answers import (
     DELETED,
     ENTRY,
@@ -28,14 +28,8 @@ from tests.unit.vendors.contentful_answers import (
     contentful,
     error,
 )
+from tests.unit.vendors.reading import only
 from tests.values import page_of
-
-
-def only(page: SyncPage) -> Change:
-    """Return the one change of a page without dead letters."""
-    (change,) = page.changes
-    assert not page.dead_letters
-    return change
 
 
 def entry(fields: str = "{}", **sys: Any) -> bytes:
@@ -44,11 +38,7 @@ def entry(fields: str = "{}", **sys: Any) -> bytes:
     return f'{{"sys":{head},"fields":{fields}}}'.encode()
 
 
-def raised(response: httpx.Response, after: Position) -> ConnectorError:
-    """Return what reading a response raises."""
-    with pytest.raises(ConnectorError) as caught:
-        page_of(contentful(), response, after)
-    return caught.value
+raised = partial(reading.raised, contentful())
 
 
 def test_an_entry_becomes_a_published_change() -> None:

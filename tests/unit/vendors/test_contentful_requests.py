@@ -7,7 +7,6 @@ import httpx
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from connector import vendors
 from connector.cms import webhook
 from connector.errors import (
     ConfigError,
@@ -16,14 +15,9 @@ from connector.errors import (
     StreamStopped,
 )
 from connector.model.checkpoint import Position
-from connector.vendors.contentful import VENDOR, Contentful, ContentfulSettings
+from connector.vendors.contentful import Contentful, ContentfulSettings
 from tests.unit.vendors.contentful_answers import RESUMED, START, SYNC_URL, answer, contentful, error
 from tests.values import page_of
-
-
-def test_the_vendor_is_found_by_its_name() -> None:
-    """The module provides the class that the configuration's `vendor` names."""
-    assert vendors.find("contentful") is VENDOR is Contentful
 
 
 def test_a_snapshot_starts_with_an_initial_request() -> None:

@@ -6,20 +6,13 @@ import httpx
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from connector import vendors
 from connector.cms import webhook
 from connector.errors import SourceRejected, SourceUnavailable
-from connector.vendors.contentstack import VENDOR, Contentstack
 from tests.unit.vendors.contentstack_answers import PAGING, RESUMED, START, answer, contentstack, error
 from tests.values import page_of
 
 SEVEN = "entry_published,asset_published,entry_unpublished,asset_unpublished,entry_deleted,asset_deleted"
 SEVEN += ",content_type_deleted"
-
-
-def test_the_vendor_is_found_by_its_name() -> None:
-    """The module provides the class that the configuration's `vendor` names."""
-    assert vendors.find("contentstack") is VENDOR is Contentstack
 
 
 def test_a_snapshot_starts_with_init() -> None:

@@ -2,18 +2,17 @@
 
 import hashlib
 import json
+from functools import partial
 from typing import Any
 
 import httpx
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from connector import vendors
 from connector.cms import webhook
 from connector.errors import (
     CheckpointRejected,
     ConfigError,
-    ConnectorError,
     QuotaExhausted,
     SourceRejected,
     SourceUnavailable,
@@ -21,7 +20,8 @@ from connector.errors import (
 from connector.model import timestamp
 from connector.model.change import Change, EntityKey
 from connector.model.checkpoint import Position
-from connector.vendors.weegloo import VENDOR, Weegloo, WeeglooSettings
+from connector.vendors.weegloo import Weegloo, WeeglooSettings
+from tests.unit.vendors import reading
 from tests.values import page_of
 
 START = Position()
@@ -56,22 +56,10 @@ def error(status: int, code: str, **headers: str) -> httpx.Response:
 
 def read(raw: bytes) -> Change:
     """Return the change that a single item becomes."""
-    page = page_of(weegloo(), answer(raw), START)
-    (change,) = page.changes
-    assert not page.dead_letters
-    return change
+    return reading.only(page_of(weegloo(), answer(raw), START))
 
 
-def raised(response: httpx.Response, after: Position) -> ConnectorError:
-    """Return what reading a response raises."""
-    with pytest.raises(ConnectorError) as caught:
-        page_of(weegloo(), response, after)
-    return caught.value
-
-
-def test_the_vendor_is_found_by_its_name() -> None:
-    """The module provides the class that the configuration's `vendor` names."""
-    assert vendors.find("weegloo") is VENDOR is Weegloo
+raised = partial(reading.raised, weegloo())
 
 
 def test_a_snapshot_asks_for_everything() -> None:
