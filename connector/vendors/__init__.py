@@ -1,4 +1,4 @@
-"""The vendors: one file each, found by its name, which provides what `connector.cms.vendor` says."""
+"""The vendors: one file each, found by name, which provides what `connector.cms.vendor` specifies."""
 
 import importlib
 import pkgutil

@@ -53,9 +53,9 @@ _UNRESERVED = "-_.!~*'()"
 _URI = f";,/?:@&=+$#{_UNRESERVED}"
 _HINTS = {
     400: "check api_filter and page_size",
-    401: "check the token: it must be a delivery token of this space; a new one takes some seconds to work",
-    403: "check the rights of the token and the space's plan; a firewall in between may refuse as well",
-    404: "check space and environment, and that the token is allowed to read this environment",
+    401: "check the token: it must be a delivery token of this space; a new one takes a few seconds to work",
+    403: "check the token's rights and the space's plan; a firewall in between may also have refused",
+    404: "check space and environment, and that the token may read this environment",
     422: "check api_filter and page_size",
 }
 
@@ -63,7 +63,7 @@ Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
 
 
 class ContentfulSettings(Settings):
-    """`space` and `environment` (or an alias of one); `preview` reads drafts, by an initial sync only."""
+    """`space` and `environment` (or an alias of one); `preview` reads drafts, with an initial sync only."""
 
     space: Id
     environment: Id = "master"
@@ -84,7 +84,7 @@ class ContentfulSettings(Settings):
 
 
 class Sys(msgspec.Struct, gc=False):
-    """The part of an item's `sys` that is looked at; nothing about its values is promised."""
+    """The part of an item's `sys` that we look at; its values may be anything."""
 
     id: Any = None
     type: Any = None
@@ -120,7 +120,7 @@ class Contentful:
 
     @property
     def base_url(self) -> str:
-        """Scheme and host that requests go to."""
+        """The scheme and host that requests go to."""
         return self._settings.base_url or _HOSTS[self._settings.region, self._settings.preview]
 
     @property
@@ -146,30 +146,30 @@ class Contentful:
 
     @property
     def follows(self) -> bool:
-        """The Preview API answers initial syncs only."""
+        """The Preview API answers only initial syncs."""
         return not self._settings.preview
 
     def request(self, position: Position) -> httpx.Request:
-        """Return the request for the page after `position`; the Preview API has no deltas: `StreamStopped`."""
+        """Return the request for the page after `position`; raises `StreamStopped` for a delta of the Preview API."""
         if position.cursor is None:
             sizes = (self._settings.page_size or _PAGE_SIZE, position.page_size or _PAGE_SIZE_LIMIT)
             return self._get("sync", {"initial": "true", **self._settings.api_filter, "limit": str(min(sizes))})
         if self._settings.preview and position.page == 0:
             raise StreamStopped(
-                "the Preview API answers initial syncs only: the snapshot is complete, changes cannot be followed",
+                "the Preview API answers only initial syncs: the snapshot is complete, changes cannot be followed",
                 hint='set snapshot_mode = "initial_only" for this connection, or follow the published content',
             )
-        # The API refuses every other parameter beside a token, even the ones the token was made with.
+        # The API refuses any other parameter with a token, even those that the token was made with.
         return self._get("sync", {"sync_token": position.cursor})
 
     def frame(self, response: httpx.Response, after: Position) -> Frame:
-        """Return what a response says; `after.cursor` tells whether a token or an initial sync was asked for."""
+        """Return what a response says; `after.cursor` says whether it answers a token or an initial sync."""
         self._refuse(response, token=after.cursor is not None)
         identity = item.text(response.headers.get("cf-environment-uuid"))
         if identity and after.identity and identity != after.identity:
             raise EnvironmentChanged(
-                f"environment {self._settings.environment} of space {self._settings.space} is another one than before",
-                hint="its alias was retargeted, or it was made anew: take a new snapshot",
+                f"environment {self._settings.environment} of space {self._settings.space} is not the one from before",
+                hint="its alias was retargeted, or it was recreated: take a new snapshot",
             )
         try:
             body = rawjson.split(response.content)
@@ -177,7 +177,7 @@ class Contentful:
             page_url, sync_url = (rawjson.value(body.get(name, b"null")) for name in ("nextPageUrl", "nextSyncUrl"))
         except ValueError as error:
             raise SourceUnavailable(f"the response is no sync page: {error}") from error
-        # Where both are given, going on with the page cannot skip anything.
+        # If both are given, continuing with the page cannot skip anything.
         next_url = page_url or sync_url
         if not isinstance(next_url, str):
             raise SourceUnavailable("the response has neither nextPageUrl nor nextSyncUrl")
@@ -189,7 +189,7 @@ class Contentful:
         return item.read(frame, self._change)
 
     def locate(self, key: EntityKey, _content_type: str | None) -> str:
-        """An entry or an asset, by its id."""
+        """Return the URL of an entry or an asset, by its id."""
         path = f"{_PATHS[key.entity_type]}/{quote(key.id, safe='')}"
         return str(self._get(path, {}).url)
 
@@ -198,7 +198,7 @@ class Contentful:
         return self._get("content_types", {"limit": "1"})
 
     def probed(self, response: httpx.Response) -> None:
-        """Return if credentials, space and environment are right; else raise as `page` does."""
+        """Return if credentials, space and environment are right; else raise as `frame` does."""
         self._refuse(response, token=False)
 
     def losses(self) -> tuple[Remark, ...]:
@@ -218,7 +218,7 @@ class Contentful:
         return tuple(found)
 
     def wake_up(self, headers: Mapping[str, str], method: str, path: str, body: bytes, now: float) -> WakeUp | Refused:
-        """Return what a call announces that is signed by Contentful or carries the shared secret."""
+        """Return what a call announces, if Contentful signed it or it carries the shared secret."""
         told = announced(body, ("sys", "id"))
         refused = by_secret(headers, self._settings.webhook_secret)
         if refused is None:
@@ -251,7 +251,7 @@ class Contentful:
         if status == httpx.codes.BAD_REQUEST and _TOO_LARGE.search(response.content):
             raise PageTooLarge(f"{told}: the page exceeds the API's size limit", hint="use a smaller page_size")
         if token and status in (400, 404, 410, 422) and not looks_like_a_page(response):
-            # No answer to a bad token is documented, and a revoked access looks the same.
+            # No answer to a bad token is documented, and revoked access looks the same.
             raise CheckpointRejected(f"{told} to a sync token", doubtful=True)
         if status in (400, 422) and not token and (parameter := named(response, {*self._settings.api_filter, "limit"})):
             setting = "page_size" if parameter == "limit" else f"api_filter.{parameter}"
@@ -300,7 +300,7 @@ class Contentful:
         )
 
     def _signed(self, headers: Mapping[str, str], method: str, path: str, body: bytes, now: float) -> str | Refused:
-        """Return the signature that Contentful has made of this call, with our secret, in the last 30 seconds.
+        """Return Contentful's signature of this call, if made with our secret in the last 30 seconds.
 
         https://www.contentful.com/developers/docs/webhooks/request-verification/
         """
@@ -322,7 +322,7 @@ class Contentful:
 
 
 def _as_signed(path: str) -> tuple[str, str]:
-    """Return a path as it is signed: the query escaped once more, and by Contentful's toolkit all of that again."""
+    """Return a path as signed: its query escaped once more, and, as Contentful's toolkit does, all of that again."""
     before, mark, query = path.partition("?")
     escaped = f"{before}{mark}{quote(query, safe=_UNRESERVED)}"
     return escaped, quote(escaped, safe=_URI)
@@ -343,7 +343,7 @@ def _links(fields: bytes) -> Iterator[str]:
 
 
 def _code(body: bytes) -> str:
-    """Return the error's code in parentheses, as far as the body has one; never any other part of the body."""
+    """Return the error's code in parentheses, if the body has one; never any other part of the body."""
     try:
         sys = rawjson.record(rawjson.split(body)["sys"], _SYS)
     except (KeyError, ValueError):

@@ -47,10 +47,10 @@ _PAGE = "pagination_token:"
 _INVALID_PARAMETERS, _UNKNOWN_CONTENT_TYPE = 141, 118
 _ASSETS = "sys_assets"
 _CREDENTIALS = "check api_key, token, environment, branch and region: the token belongs to one environment"
-_REFUSED = f"{_CREDENTIALS}; api_filter may be refused as well"
+_REFUSED = f"{_CREDENTIALS}; api_filter may also have been refused"
 _HINTS = dict.fromkeys((400, 404, 422), _REFUSED) | {
-    401: f"{_CREDENTIALS}; a new token takes some seconds to work",
-    403: f"{_CREDENTIALS}; a firewall in between may refuse as well",
+    401: f"{_CREDENTIALS}; a new token takes a few seconds to work",
+    403: f"{_CREDENTIALS}; a firewall in between may also have refused",
 }
 _SETTINGS = {name: name for name in ("api_key", "branch", "environment")}
 _SETTINGS |= {"access_token": "token", "limit": "page_size"}
@@ -88,7 +88,7 @@ class ContentstackSettings(Settings):
         return api_filter | ({"type": ",".join(types)} if "type" in api_filter else {})
 
     def unused(self) -> Iterator[Remark]:
-        """Yield also the scope of deletes that the filter withholds."""
+        """Yield also a scope of deletes that the filter withholds anyway."""
         yield from super().unused()
         if self.entry_deleted_scope == "entry" and "entry_deleted" not in self.api_filter.get("type", "entry_deleted"):
             yield Remark(
@@ -97,7 +97,7 @@ class ContentstackSettings(Settings):
 
 
 class Item(msgspec.Struct, gc=False):
-    """The members of an item that are looked at beside `data`; nothing about their values is promised."""
+    """The members of an item that we look at besides `data`; their values may be anything."""
 
     type: Any = None
     event_at: Any = None
@@ -105,7 +105,7 @@ class Item(msgspec.Struct, gc=False):
 
 
 class Data(msgspec.Struct, gc=False):
-    """The system members of `data`, which stand beside the user's fields; nothing about their values is promised."""
+    """The system members of `data`, next to the user's fields there; their values may be anything."""
 
     uid: Any = None
     locale: Any = None
@@ -136,7 +136,7 @@ class Contentstack:
 
     @property
     def base_url(self) -> str:
-        """Scheme and host that requests go to."""
+        """The scheme and host that requests go to."""
         return self._settings.base_url or _HOSTS[self._settings.region]
 
     @property
@@ -146,7 +146,7 @@ class Contentstack:
 
     @property
     def schema(self) -> str | None:
-        """The environment, with the branch where one is set."""
+        """The environment, with the branch if one is set."""
         branch = f"@{self._settings.branch}" if self._settings.branch else ""
         return f"{self._settings.environment}{branch}"
 
@@ -181,7 +181,7 @@ class Contentstack:
         return self._get("stacks/sync", parameters)
 
     def frame(self, response: httpx.Response, after: Position) -> Frame:
-        """Return what a response says. A walk goes on while the API gives a pagination token."""
+        """Return what a response says. A walk continues while the API returns a pagination token."""
         self._refuse(response, token=after.cursor is not None)
         try:
             body = rawjson.split(response.content)
@@ -193,7 +193,7 @@ class Contentstack:
             raise SourceUnavailable(f"the response is no sync page: {error}") from error
         if not (page or sync):
             raise SourceUnavailable("the response has neither pagination_token nor sync_token")
-        # Where both are given, going on with the page cannot skip anything.
+        # If both are given, continuing with the page cannot skip anything.
         cursor = f"{_PAGE}{page}" if page else sync
         assert cursor is not None
         return Frame(raws, after.advance(cursor=cursor, caught_up=not page), not page)
@@ -203,7 +203,7 @@ class Contentstack:
         return item.read(frame, self._change)
 
     def locate(self, key: EntityKey, content_type: str | None) -> str:
-        """An entry by its content type, an asset by its id; a branch is told by a header."""
+        """Return the URL of an entry, below its content type, or of an asset; a header would name the branch."""
         path = f"assets/{quote(key.id, safe='')}"
         if key.entity_type == "entry":
             path = f"content_types/{quote(content_type or '', safe='')}/entries/{quote(key.id, safe='')}"
@@ -215,7 +215,7 @@ class Contentstack:
         return self._get("content_types", {"environment": self._settings.environment, "limit": "1"})
 
     def probed(self, response: httpx.Response) -> None:
-        """Return if stack, environment, branch and token are right; else raise as `page` does."""
+        """Return if stack, environment, branch and token are right; else raise as `frame` does."""
         self._refuse(response, token=False)
 
     def losses(self) -> tuple[Remark, ...]:
@@ -223,7 +223,7 @@ class Contentstack:
         api_filter = self._settings.api_filter
         found = []
         if "type" in api_filter and (missing := sorted(_ITEMS.keys() - set(api_filter["type"].split(",")))):
-            found.append(f"type: never {', '.join(missing)}, in no later delta either")
+            found.append(f"type: never {', '.join(missing)}, nor in any later delta")
         if "content_type_uid" in api_filter:
             found.append("content_type_uid: no asset, no entry of another type, and no delete of either")
         if "locale" in api_filter:
@@ -233,7 +233,7 @@ class Contentstack:
         return tuple(Remark("api_filter", what) for what in found)
 
     def wake_up(self, headers: Mapping[str, str], method: str, path: str, body: bytes, now: float) -> WakeUp | Refused:
-        """Return what a call announces that carries the shared secret. Contentstack's own signature is not checked."""
+        """Return what a call with the shared secret announces. Contentstack's own signature is not checked."""
         del method, path, now
         if refused := by_secret(headers, self._settings.webhook_secret):
             return refused
@@ -258,7 +258,7 @@ class Contentstack:
         )
         if status == httpx.codes.TOO_MANY_REQUESTS and isinstance(refused, SourceUnavailable):
             refused.retry_after = refused.retry_after or _wait(response.headers)
-        # The body may tell a bad token or a refused parameter, under whatever status.
+        # The body may name a bad token or a refused parameter, whatever the status.
         if not (httpx.codes.BAD_REQUEST <= status < httpx.codes.INTERNAL_SERVER_ERROR and _error(response.content)[0]):
             raise refused
         self._reject(response, token=token, otherwise=refused)
@@ -338,7 +338,7 @@ class Contentstack:
 
 
 def _locale(data: Data) -> str | None:
-    """Return the locale that something is published to, or removed from, as far as the item tells."""
+    """Return the locale that something is published to, or removed from, if the item says so."""
     details = data.publish_details
     if isinstance(details, list) and len(details) == 1:
         details = details[0]
@@ -347,11 +347,11 @@ def _locale(data: Data) -> str | None:
 
 
 def _references(data: bytes) -> Iterator[str]:
-    """Yield what an entry points to, where its form shows it; a plain uid looks like any other text."""
+    """Yield what an entry points to, if its form shows it; a plain uid looks like any other text."""
     if not any(mark in data for mark in (b'_content_type_uid"', b'-uid"', b'"filename"', b"\\u00")):
         return
     nodes = rawjson.walk(rawjson.value(data))
-    next(nodes)  # The entry itself: a field of its own may be called filename.
+    next(nodes)  # The entry itself: one of its fields may be called filename.
     for node in nodes:
         if found := _referenced(node):
             yield found

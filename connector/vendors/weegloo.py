@@ -1,6 +1,6 @@
 """Weegloo's Sync API: requests, pages and items. Pure.
 
-What the documentation leaves open is named in docs/vendors/weegloo.md; this reads every answer that it allows.
+docs/vendors/weegloo.md names what the documentation leaves open; this reads every answer that it allows.
 """
 
 import hashlib
@@ -40,7 +40,7 @@ _QUOTA = "WGL429"
 _HINTS = {
     400: "check api_filter",
     401: "check the token: it must be a delivery token of this space, or of a user who may read it",
-    403: "check the token's role: it must be allowed to read the space; a firewall in between may refuse as well",
+    403: "check the token's role: it must be allowed to read the space; a firewall in between may also have refused",
     404: "check space, and that the token's role is allowed to read it",
     422: "check api_filter",
 }
@@ -50,7 +50,7 @@ Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
 
 
 class WeeglooSettings(Settings):
-    """`space` alone: Weegloo has no environments and no regions, and sets the page size itself."""
+    """Only `space`: Weegloo has no environments and no regions, and decides the page size itself."""
 
     space: Id
 
@@ -74,7 +74,7 @@ class WeeglooSettings(Settings):
 
 
 class Sys(msgspec.Struct, gc=False):
-    """The part of an item's or error's `sys` that is looked at; nothing about its values is promised."""
+    """The part of an item's or error's `sys` that we look at; its values may be anything."""
 
     id: Any = None
     type: Any = None
@@ -112,7 +112,7 @@ class Weegloo:
 
     @property
     def base_url(self) -> str:
-        """Scheme and host that requests go to."""
+        """The scheme and host that requests go to."""
         return self._settings.base_url or _HOST
 
     @property
@@ -143,7 +143,7 @@ class Weegloo:
         return self._get("sync", {"sync-token": position.cursor})
 
     def frame(self, response: httpx.Response, after: Position) -> Frame:
-        """Return what a response says. Only an empty page ends a walk: pages and deltas continue alike."""
+        """Return what a response says. Only an empty page ends a walk: pages and deltas continue the same way."""
         self._refuse(response, token=after.cursor is not None)
         try:
             body = rawjson.split(response.content)
@@ -161,7 +161,7 @@ class Weegloo:
         return item.read(frame, self._change)
 
     def locate(self, key: EntityKey, _content_type: str | None) -> str:
-        """A content, a media or a content type, each by its id."""
+        """Return the URL of a content, a media or a content type, by its id."""
         path = f"{_PATHS[key.entity_type]}/{quote(key.id, safe='')}"
         return str(self._get(path, {}).url)
 
@@ -170,7 +170,7 @@ class Weegloo:
         return self._get("content-types", {})
 
     def probed(self, response: httpx.Response) -> None:
-        """Return if space and token are right; else raise as `page` does."""
+        """Return if space and token are right; else raise as `frame` does."""
         self._refuse(response, token=False)
 
     def losses(self) -> tuple[Remark, ...]:
@@ -186,7 +186,7 @@ class Weegloo:
         return tuple(found)
 
     def wake_up(self, headers: Mapping[str, str], method: str, path: str, body: bytes, now: float) -> WakeUp | Refused:
-        """Return what a call announces that carries the shared secret; Weegloo signs none."""
+        """Return what a call with the shared secret announces; Weegloo signs none."""
         del method, path, now
         if refused := by_secret(headers, self._settings.webhook_secret):
             return refused
@@ -280,7 +280,7 @@ def _refers(fields: bytes) -> Iterator[str]:
 
 
 def _code(body: bytes) -> str:
-    """Return the error's code, as far as the body has one; never any other part of the body."""
+    """Return the error's code, if the body has one; never any other part of the body."""
     try:
         sys = rawjson.record(rawjson.split(body)["sys"], _SYS)
     except (KeyError, ValueError):
