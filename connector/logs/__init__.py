@@ -14,12 +14,12 @@ from connector.logs.sink import Sink
 
 MASK = "***"
 
-# structlog keeps the keyword "logger" to itself where a logger is made.
+# structlog reserves the keyword "logger" when a logger is made.
 _NAME = "logger_name"
 
 
 class Mask:
-    """Masks secrets in a text, however each character of them is escaped; it can learn more of them at any time."""
+    """Masks secrets in a text, however their characters are escaped; it can learn more of them at any time."""
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         self._known: frozenset[str] = frozenset()
@@ -31,7 +31,7 @@ class Mask:
         return self._masked(text)
 
     def learn(self, secrets: Iterable[str]) -> None:
-        """Mask these as well from now on: what was a secret stays one."""
+        """Mask these as well from now on; what was a secret stays one."""
         known = self._known | set(secrets)
         if known != self._known:
             self._known, self._masked = known, redaction(known)
@@ -40,8 +40,8 @@ class Mask:
 def configure(stream: TextIO | None, *, json: bool | None, level: str, secrets: Iterable[str] | Mask) -> Sink:
     """Send every log line of this process to `stream`, from `level` (`debug`, `info`, `warning`, `error`) up.
 
-    `json` None means JSON unless `stream` is a terminal. No value of `secrets` is ever written, URL-encoded or within
-    an exception's text either. Lines of libraries come out from `warning` up. Calling it again replaces the former.
+    `json` None means JSON unless `stream` is a terminal. No value of `secrets` is ever written, not even URL-encoded or
+    within an exception's text. Lines of libraries appear from `warning` up. A later call replaces an earlier one.
     Return where the lines go: it counts those that are lost.
     """
     terminal = stream is not None and not stream.closed and stream.isatty()
@@ -67,13 +67,13 @@ def configure(stream: TextIO | None, *, json: bool | None, level: str, secrets: 
 
 
 def get(name: str) -> FilteringBoundLogger:
-    """Return the logger called `name`; it follows a later `configure` too."""
+    """Return the logger called `name`; later calls of `configure` apply to it too."""
     logger: FilteringBoundLogger = structlog.get_logger(**{_NAME: name})
     return logger
 
 
 def redaction(secrets: Iterable[str]) -> Callable[[str], str]:
-    """Return a function that masks every one of `secrets` in a text, however each character of it is escaped."""
+    """Return a function that masks each of `secrets` in a text, however its characters are escaped."""
     # The longest first: one secret may begin with another.
     patterns = [_pattern(secret) for secret in sorted(set(secrets), key=len, reverse=True) if secret]
     if not patterns:
@@ -82,20 +82,20 @@ def redaction(secrets: Iterable[str]) -> Callable[[str], str]:
 
 
 class _Lines:
-    """What structlog hands its finished lines to."""
+    """What structlog passes its finished lines to."""
 
     def __init__(self, sink: Sink) -> None:
         self.msg = self.debug = self.info = self.warning = self.error = self.critical = sink.line
 
 
 def _unfailing(made: type[FilteringBoundLogger], sink: Sink) -> type[FilteringBoundLogger]:
-    """Return a logger class for which a line that cannot be made is a lost one: no log call raises."""
+    """Return a logger class that counts a line it cannot make as lost: no log call raises."""
 
     class Unfailing(made):  # type: ignore[misc, valid-type]  # a class that structlog makes at run time
         def _proxy_to_logger(self, method_name: str, event: str | None = None, **facts: Any) -> Any:
             try:
                 return super()._proxy_to_logger(method_name, event, **facts)
-            except Exception:  # noqa: BLE001  whatever a fact's own code does, who logs it must go on
+            except Exception:  # noqa: BLE001  whatever a fact's own code does, the code that logs it must continue
                 return sink.lose()
 
     return Unfailing
@@ -112,7 +112,7 @@ class _Router(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         try:
             message = record.getMessage()
-        except Exception:  # noqa: BLE001  # a library's broken format string is no reason to fail
+        except Exception:  # noqa: BLE001  # a library's broken format string must not fail us
             message = str(record.msg)
         get(record.name).log(record.levelno, message, exc_info=record.exc_info)
 
@@ -122,7 +122,7 @@ def _route_libraries() -> None:
     # Its INFO lines are request lines, and some request URLs carry a credential.
     for name in ("httpx", "httpcore"):
         logging.getLogger(name).setLevel(logging.WARNING)
-    # Whatever anybody sends to the port would be an error line each.
+    # Otherwise anything that anybody sends to the port would be an error line.
     for name in ("waitress", "waitress.queue"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
 
@@ -158,13 +158,13 @@ def _masked(mask: Callable[[str], str], value: Any) -> Any:
         case str():
             return mask(value)
         case bool() | int() | float() | None:
-            # A number may be a secret as well.
+            # A number may be a secret too.
             return value if mask(str(value)) == str(value) else MASK
         case Mapping():
             return {mask(str(key)): _masked(mask, item) for key, item in value.items()}
         case list() | tuple() | set() | frozenset():
             return [_masked(mask, item) for item in value]
-    # Rendered here: a renderer that came to it later would write it unmasked.
+    # Rendered here: a later renderer would write it unmasked.
     return mask(str(value) if isinstance(value, BaseException) else repr(value))
 
 

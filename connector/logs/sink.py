@@ -1,4 +1,4 @@
-"""Where log lines go: written by a thread of its own, so that no line that cannot be written costs anybody anything."""
+"""Where log lines go: a separate thread writes them, so that a line that cannot be written costs nobody anything."""
 
 import os
 import queue
@@ -13,11 +13,11 @@ _LINES_AT_ONCE: Final = 200
 
 
 class Sink:
-    """Lines to a stream, in their order. Never raises, never waits.
+    """Writes lines to a stream, in order. Never raises, never waits.
 
-    A line that cannot be written (no space left, nobody who reads, a closed stream), or that finds no room because
-    whoever reads does not, is lost and counted in `lost`; the next one that can be written is preceded by the line that
-    `notice` makes of their number. A stream without a file behind it is written to at once.
+    A line that cannot be written (no space left, nobody reading, a closed stream), or that finds no room because the
+    reader does not read, is lost and counted in `lost`. The line that `notice` makes of their number precedes the next
+    line that can be written. A stream without a file behind it is written to at once.
     """
 
     def __init__(self, stream: TextIO | None, notice: Callable[[int], str]) -> None:
@@ -45,12 +45,12 @@ class Sink:
             self.lose()
 
     def lose(self, lines: int = 1) -> None:
-        """Count lines that could not be written, or not even be made."""
+        """Count lines that could not be written, or could not even be made."""
         with self._lock:
             self.lost += lines
 
     def flush(self, timeout: float) -> None:
-        """Wait until everything so far is written or lost, for `timeout` seconds at most."""
+        """Wait at most `timeout` seconds until everything so far is written or lost."""
         done = threading.Event()
         if self._descriptor is not None:
             try:
@@ -102,7 +102,7 @@ class Sink:
 
 
 def _descriptor(stream: TextIO | None) -> int | None:
-    """Return the file behind a stream that nothing stands in front of; what a live display has wrapped is none."""
+    """Return the file descriptor that a stream writes to directly; None if a live display has wrapped it."""
     try:
         return stream.fileno() if stream is not None and type(stream).__module__ in ("_io", "io") else None
     except (OSError, ValueError):
