@@ -19,9 +19,9 @@ _READY = "Listening on: http"
 
 
 class Apicurio:
-    """A running registry; a context manager, closed at its end, and gone with this process at the latest.
+    """A running registry; a context manager that closes it at the end. It is gone with this process at the latest.
 
-    Schemas and their ids are kept in `folder`, and there for the next one; without it they are gone at the end. Raises
+    Schemas and their ids are kept in `folder` for the next registry; without it they are gone at the end. Raises
     `Unreachable` if the archive cannot be fetched, and `RegistryUnavailable`, with the end of its log, if it is not
     ready within `deadline` seconds.
     """
@@ -58,14 +58,14 @@ class Apicurio:
         self.close()
 
     def close(self) -> None:
-        """Shut the registry down in order; may be repeated."""
+        """Shut the registry down cleanly; may be called again."""
         self._child.stop()
         shutil.rmtree(self._scratch, ignore_errors=True)
 
 
 @contextlib.contextmanager
 def find_or_start(environ: Mapping[str, str]) -> Iterator[str]:
-    """Give the URL in `SCHEMA_REGISTRY`, else that of a registry which ends with the context."""
+    """Yield the URL in `SCHEMA_REGISTRY`, else that of a registry that ends with the context."""
     if url := environ.get("SCHEMA_REGISTRY"):
         yield url
         return

@@ -1,6 +1,6 @@
 """The Java archives of Kafka and of the registry: pinned, verified, cached per user, fetched when missing.
 
-What belongs to a bundle stands in `<bundle>.sha256`: digest, size and Maven coordinates of each file.
+`<bundle>.sha256` lists what belongs to a bundle: digest, size and Maven coordinates of each file.
 """
 
 import contextlib
@@ -30,7 +30,7 @@ _TIMEOUT = 30
 _CHUNK = 64 * 1024
 _CENTRAL = "https://repo.maven.apache.org/maven2"
 _HINT = (
-    "Kafka and the registry are fetched once; run again to go on with what is missing. Behind a proxy, set "
+    "Kafka and the registry are fetched once; run again to continue with what is missing. Behind a proxy, set "
     "HTTPS_PROXY. With a mirror of Maven Central, set MAVEN_REPOSITORY to its URL. Or set KAFKA_BOOTSTRAP (and "
     "SCHEMA_REGISTRY) to servers you have."
 )
@@ -52,16 +52,16 @@ class Artifact:
 
     @property
     def filename(self) -> str:
-        """The name it has in the cache."""
+        """Its name in the cache."""
         return f"{'-'.join(filter(None, (self.name, self.version, self.classifier)))}.{self.packaging}"
 
     @property
     def path(self) -> str:
-        """Where it is, below a repository's URL."""
+        """Its path below a repository's URL."""
         return "/".join((*self.group.split("."), self.name, self.version, self.filename))
 
     def intact(self, path: Path) -> bool:
-        """Whether the file at `path` is this very artifact."""
+        """Whether the file at `path` is exactly this artifact."""
         return path.is_file() and path.stat().st_size == self.size and sha256(path) == self.sha256
 
 
@@ -82,8 +82,8 @@ class Library:
     def fetch(self, bundle: str) -> tuple[Path, ...]:
         """Return the files of a bundle (`kafka-4.3.1`), each verified in this call.
 
-        Missing and damaged ones are fetched first; processes that do so at once wait for each other. Raises
-        `Unreachable` where a repository does not deliver; what arrived before stays in the cache.
+        Missing and damaged ones are fetched first; processes that do so at the same time wait for each other. Raises
+        `Unreachable` if a repository does not deliver; what arrived before stays in the cache.
         """
         with _locked(self.cache / bundle) as folder:
             return self._complete(bundle, folder)
@@ -91,7 +91,7 @@ class Library:
     def unpack(self, bundle: str, tree: str | None = None) -> Path:
         """Return the folder that a bundle of one archive unpacks to, verified in this call by its digest `tree`.
 
-        Without `tree`, unpacks anew. Fetches and raises like `fetch`; the archive itself is not kept.
+        Without `tree`, unpacks again. Fetches and raises like `fetch`; the archive itself is not kept.
         """
         with _locked(self.cache / bundle) as folder:
             unpacked = folder / "unpacked"
@@ -126,9 +126,9 @@ class Library:
         ):
 
             def arrived(size: int) -> None:
-                # The only way into a running download: without it, Ctrl-C would wait for the last byte.
+                # The only way to stop a running download: without it, Ctrl-C would wait for the last byte.
                 if stopped.is_set():
-                    raise InterruptedError("another download failed, or the program ends")
+                    raise InterruptedError("another download failed, or the program is ending")
                 advance(size)
 
             try:
@@ -179,7 +179,7 @@ def tree_digest(folder: Path) -> str:
 
 @functools.cache
 def _certificates() -> ssl.SSLContext:
-    from connector.cms import http, outbound  # noqa: PLC0415  # cost more than the check that nothing is to be fetched
+    from connector.cms import http, outbound  # noqa: PLC0415  # they cost more than the check that nothing is missing
 
     return http.certificates(None, outbound.read(os.environ)[0])
 
@@ -192,7 +192,7 @@ def _progress(title: str, total: int) -> Iterator[Advance]:
         yield lambda _: None
         _log.info("%s: done", title)
         return
-    from rich.console import Console  # noqa: PLC0415  # costs more than the check that nothing is to be fetched
+    from rich.console import Console  # noqa: PLC0415  # it costs more than the check that nothing is missing
     from rich.progress import Progress  # noqa: PLC0415  # as above
 
     with Progress(console=Console(stderr=True), transient=True) as bar:

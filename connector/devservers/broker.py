@@ -1,7 +1,7 @@
 """Apache Kafka on loopback: one broker or three, plain or with TLS and SASL/SCRAM, from Python packages alone.
 
 Only for tests and demonstrations: its data is in a temporary folder and gone when it is closed. Run as a program, it
-keeps a broker until Ctrl-C for whoever exports what it prints.
+keeps a broker running until Ctrl-C; export what it prints to use it.
 """
 
 import contextlib
@@ -25,7 +25,7 @@ from connector.kafka.cluster import Cluster
 
 _BUNDLE = "kafka-4.3.1"
 _READY = "Kafka Server started"  # logged when the broker is registered and unfenced, not merely listening
-_LARGEST_MESSAGE = 16 * 2**20  # the message contract's 8 MiB, and headroom for the batch around it
+_LARGEST_MESSAGE = 16 * 2**20  # the message contract's 8 MiB, plus headroom for the batch around it
 
 
 @dataclass(frozen=True)
@@ -54,10 +54,10 @@ class _Node:
 
 
 class Kafka:
-    """A running Kafka; a context manager, closed at its end, and gone with this process at the latest.
+    """A running Kafka; a context manager that closes it at the end. It is gone with this process at the latest.
 
-    Nodes are numbered from 1. `properties` are added to every broker's own. Raises `Unreachable` if the archives cannot
-    be fetched, and `BrokerUnavailable`, with the end of its log, if a broker is not ready within `deadline` seconds.
+    Nodes are numbered from 1. Every broker also gets `properties`. Raises `Unreachable` if the archives cannot be
+    fetched, and `BrokerUnavailable`, with the end of its log, if a broker is not ready within `deadline` seconds.
     """
 
     def __init__(
@@ -93,7 +93,7 @@ class Kafka:
 
     @property
     def bootstrap(self) -> str:
-        """The addresses of all brokers, as `bootstrap.servers` wants them."""
+        """The addresses of all brokers, in the form of `bootstrap.servers`."""
         return ",".join(f"127.0.0.1:{node.port}" for node in self._nodes.values())
 
     @property
@@ -102,7 +102,7 @@ class Kafka:
         return {"bootstrap.servers": self.bootstrap} | (self._security.client if self._security else {})
 
     def log(self, node: int = 1) -> Path:
-        """Return where a broker logs."""
+        """Return a broker's log file."""
         return self._nodes[node].log
 
     def kill(self, node: int = 1) -> None:
@@ -110,23 +110,23 @@ class Kafka:
         self._running.pop(node).kill()
 
     def stop(self, node: int = 1) -> None:
-        """Shut a running broker down in order; returns when it is gone."""
+        """Shut a running broker down cleanly; returns when it is gone."""
         self._running.pop(node).stop()
 
     def start(self, node: int = 1) -> None:
-        """Start a killed or stopped broker again, with its data and on its port; returns when it is ready."""
+        """Start a killed or stopped broker again, with its data and its port; returns when it is ready."""
         self._start(self._nodes[node])
 
     def pause(self, node: int = 1) -> None:
-        """Freeze a running broker: its connections stay, nothing answers."""
+        """Freeze a running broker: its connections stay open, nothing answers."""
         self._running[node].signal(signal.SIGSTOP)
 
     def resume(self, node: int = 1) -> None:
-        """Let a frozen broker go on."""
+        """Resume a frozen broker."""
         self._running[node].signal(signal.SIGCONT)
 
     def close(self) -> None:
-        """End all brokers and remove their data; may be repeated."""
+        """End all brokers and remove their data; may be called again."""
         while self._running:
             self._running.popitem()[1].kill()
         shutil.rmtree(self._folder, ignore_errors=True)
@@ -160,7 +160,7 @@ class Kafka:
 
 @contextlib.contextmanager
 def find_or_start(environ: Mapping[str, str]) -> Iterator[Broker]:
-    """Give the broker that `KAFKA_BOOTSTRAP` names, else one that ends with the context."""
+    """Yield the broker that `KAFKA_BOOTSTRAP` names, else one that ends with the context."""
     if bootstrap := environ.get("KAFKA_BOOTSTRAP"):
         client = {"bootstrap.servers": bootstrap}
         _reach(client, bootstrap)

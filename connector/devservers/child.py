@@ -1,8 +1,8 @@
 """Child processes that never outlive their parent, however it ends; and free ports for them.
 
-Between parent and child stands this very file, run as a guard: it holds the read end of a pipe whose write end only
+Between parent and child runs this same file, as a guard: it holds the read end of a pipe whose write end only
 the parent has. When the parent is gone, kill -9 included, the pipe closes and the guard ends the child. Standard
-library only, so that the guard starts at once and needs nothing of the package.
+library only, so that the guard starts at once and needs nothing from the package.
 """
 
 import contextlib
@@ -20,12 +20,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
-# Below every ephemeral range: no outgoing connection takes the port of a stopped server, nor does a reconnecting
-# client meet itself there (a TCP self-connect), before the server is started again.
+# Below every ephemeral range: before a stopped server is started again, no outgoing connection can take its port, and
+# no reconnecting client can meet itself there (a TCP self-connect).
 _PORTS = range(20_000, 32_000)
 
 _DELIVERED = b"."
-_FAREWELL = b"\0"  # to the guard: what follows is an orderly end
+_FAREWELL = b"\0"  # to the guard: what follows is a clean end
 _GRACE = 10.0
 _LOOK = 0.02
 _PR_SET_PDEATHSIG = 1
@@ -35,7 +35,7 @@ class Child:
     """A running command whose output is appended to `log`; it ends at the latest when this process does.
 
     `folder` is where it runs; `scratch` is removed if this process vanishes without `stop`. Raises `OSError` if the
-    command cannot be started at all; one that ends by itself later shows in `running`. Not for several threads at once.
+    command cannot be started at all; if it ends later, `running` shows it. Not for several threads at once.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class Child:
                 bufsize=0,
                 env=env,
                 cwd=folder,
-                # Ctrl-C at the terminal reaches the parent alone, which then stops its children in order.
+                # Ctrl-C at the terminal reaches only the parent, which then stops its children cleanly.
                 start_new_session=True,
             )
         if not self._delivered():
@@ -73,7 +73,7 @@ class Child:
 
     @property
     def running(self) -> bool:
-        """Whether the command has not ended yet."""
+        """Whether the command is still running."""
         return self._guard.poll() is None
 
     def wait(self, timeout: float) -> int | None:
@@ -86,7 +86,7 @@ class Child:
         """Wait until the log holds `text`; False if the command ends first, or `timeout` seconds pass."""
         end = time.monotonic() + timeout
         while time.monotonic() < end:
-            running = self.running  # Read before the log: what an ended command said last still counts.
+            running = self.running  # Read before the log: the last words of an ended command still count.
             if text.encode() in self._log.read_bytes()[self._seen :]:
                 return True
             if not running:
@@ -100,7 +100,7 @@ class Child:
         return "\n".join(logged.splitlines()[-lines:])
 
     def signal(self, number: signal.Signals) -> None:
-        """Deliver a signal to the command and all it started; does nothing once it has ended."""
+        """Deliver a signal to the command and everything it started; does nothing once it has ended."""
         assert self._guard.stdin
         with contextlib.suppress(BrokenPipeError, ValueError):
             self._guard.stdin.write(bytes([number]))
@@ -112,7 +112,7 @@ class Child:
         self.stop()
 
     def stop(self) -> None:
-        """End the command with SIGTERM, after 10 s with SIGKILL; returns when it is gone. May be repeated."""
+        """End the command with SIGTERM, after 10 s with SIGKILL; returns when it is gone. May be called again."""
         assert self._guard.stdin
         assert self._guard.stdout
         with contextlib.suppress(BrokenPipeError, ValueError):
@@ -127,7 +127,7 @@ class Child:
 
 
 def free_ports(count: int) -> list[int]:
-    """Return distinct ports of 127.0.0.1 that nothing listens on at this moment."""
+    """Return distinct ports of 127.0.0.1 that nothing is listening on at the moment."""
     with contextlib.ExitStack() as stack:
         found: list[int] = []
         for port in random.sample(_PORTS, len(_PORTS)):

@@ -1,4 +1,4 @@
-"""Runs Java programs on the Java of the demo extra: never on one of the system, nor with its settings."""
+"""Runs Java programs on the Java of the demo extra: never on the system's, nor with the system's settings."""
 
 import os
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from pathlib import Path
 from connector.devservers import extra
 from connector.devservers.child import Child
 
-# Settings that would reach into the JVM or the servers; the demo's own are all given on the command line.
+# Variables that would affect the JVM or the servers; our settings are all on the command line.
 _FOREIGN = ("JAVA_", "_JAVA_", "JDK_", "CLASSPATH", "KAFKA_", "QUARKUS_", "APICURIO_", "LOG4J_")
 
 _OPTIONS = ("-XX:+UseSerialGC", "-XX:-UsePerfData", "-XX:+ExitOnOutOfMemoryError")

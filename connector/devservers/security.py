@@ -53,7 +53,7 @@ class Security:
 
     @property
     def format(self) -> list[str]:
-        """What formatting a broker's storage needs so that it knows the user."""
+        """The options of the storage tool that make the user known."""
         return ["--add-scram", f"{_MECHANISM}=[name={self.user},password={self.password}]"]
 
     @property
@@ -66,8 +66,8 @@ class Security:
 
     def _keytool(self, *arguments: str) -> None:
         keystore = ["-alias", "broker", "-keystore", str(self._keystore), "-storepass", self.password]
-        # Named as a class, so that no other program than the launcher needs to be in the package.
+        # Named as a class: the package need not contain any program but the launcher.
         tool = ["-m", "java.base/sun.security.tools.keytool.Main", *arguments, *keystore]
         with java.run(tool, log=self.folder / "keytool.log") as child:
             if child.wait(_TIMEOUT) != 0:
-                raise BrokerUnavailable(f"no certificate for the broker could be made:\n{child.tail()}")
+                raise BrokerUnavailable(f"the broker's certificate could not be made:\n{child.tail()}")
