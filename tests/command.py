@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, Self
 
-from connector.commands import simulate
+from connector.config.tables import tables
 from connector.simulator import Simulator
 
 COMMAND = (sys.executable, "-m", "connector.cli")
@@ -171,7 +171,7 @@ def following(
 
     `kafka` and `connection` are further lines of `[kafka]` and of each connection's table. Polls ten times a second.
     """
-    text, environ = simulate.tables({name: simulator.connection(name) for name in names})
+    text, environ = tables({name: simulator.connection(name) for name in names})
     paced = re.sub(r"(?m)^(vendor = .*)$", rf"\1\npoll_interval = 0.1\n{connection}", text)
     workplace = Workplace(folder, environ, prefix)
     workplace.write(f'[kafka]\nbootstrap_servers = "{bootstrap}"\nprefix = "{prefix}"\n{kafka}\n\n{paced}')

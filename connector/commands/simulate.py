@@ -1,14 +1,11 @@
 """The simulator as something to connect to: served until it is ended, with tables ready for a configuration."""
 
-import json
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
-from connector import vendors
+from connector.config.tables import tables
 from connector.errors import ConfigError
 from connector.simulator import Simulator
-
-_PREFIX = "SIMULATED"
 
 
 def serve(host: str, port: int, *, seed: int, entries: int, started: Callable[[Simulator], object]) -> None:
@@ -37,24 +34,3 @@ def instructions(simulator: Simulator) -> str:
     text, environ = tables({vendor: simulator.connection(vendor) for vendor in simulator.vendors})
     exports = "\n".join(f"# export {name}={value}" for name, value in environ.items())
     return f"# simulated CMSs at {simulator.url()} until Ctrl-C; the secrets to export:\n{exports}\n\n{text}"
-
-
-def tables(connections: Mapping[str, Mapping[str, str]]) -> tuple[str, dict[str, str]]:
-    """Return configuration tables for connections by name, and the environment variables their secrets are read from.
-
-    Each connection is what `Simulator.connection` gives.
-    """
-    environ: dict[str, str] = {}
-    lines = []
-    for name, settings in connections.items():
-        fields = vendors.find(settings["vendor"]).settings_type.model_fields
-        lines.append(f"[connections.{name}]")
-        for key, value in settings.items():
-            if key in fields and "SecretStr" in str(fields[key].annotation):
-                variable = f"{_PREFIX}_{name}_{key}".upper().replace("-", "_")
-                environ[variable] = value
-                lines.append(f'{key} = {{ env = "{variable}" }}')
-            else:
-                lines.append(f"{key} = {json.dumps(value)}")
-        lines.append("")
-    return "\n".join(lines), environ

@@ -17,7 +17,7 @@ import msgspec
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
-from connector.commands import simulate
+from connector.config.tables import tables
 from connector.demo.view import View
 from connector.devservers import apicurio, broker
 from connector.devservers.broker import Broker
@@ -78,7 +78,7 @@ class Pipeline(msgspec.Struct, frozen=True):
 
     def tables(self) -> tuple[str, dict[str, str]]:
         """Return the connections' part of the configuration, and those variables."""
-        return simulate.tables({vendor: self.simulator.connection(vendor) for vendor in self.connections})
+        return tables({vendor: self.simulator.connection(vendor) for vendor in self.connections})
 
     def write(self) -> None:
         """Write the configuration and the credentials' file."""

@@ -14,9 +14,10 @@ import msgspec
 
 from connector import wiring
 from connector.clock import SYSTEM
-from connector.commands import simulate, takeover
+from connector.commands import takeover
 from connector.config.load import load
 from connector.config.settings import Config
+from connector.config.tables import tables
 from connector.demo.ledger import Ledger, Received
 from connector.demo.proof import missing
 from connector.devservers.broker import Broker
@@ -135,7 +136,7 @@ class Deployment:
         """Write the configuration file, with the connections of `vendors` alone; return where."""
         lines = ["[kafka]", *_table(self._kafka)]
         for vendor in vendors or self.vendors:
-            table, environ = simulate.tables({vendor: self.simulator.connection(vendor)})
+            table, environ = tables({vendor: self.simulator.connection(vendor)})
             self._environ.update(environ)
             lines += ["", table, *_table({**paged(vendor, _PAGE), **self._connection})]
         path = self._folder / f"contentwire-{len(vendors or self.vendors)}.toml"

@@ -15,8 +15,8 @@ import pytest
 
 from connector import vendors, wiring
 from connector.clock import SYSTEM
-from connector.commands import simulate
 from connector.config.load import load
+from connector.config.tables import tables
 from connector.demo.ledger import Received
 from connector.demo.proof import event_ids, latest_state, sequence, tombstones
 from connector.devservers.broker import Broker
@@ -51,10 +51,10 @@ class Deployment:
     def run(self, kafka: str = "", connection: str = "") -> str:
         """Start a process, let every stream become current, and return the outcome."""
         connections = {name: self.simulator.connection(name) for name in vendors.names()}
-        tables, environ = simulate.tables(connections)
+        connected, environ = tables(connections)
         text = f'[kafka]\nbootstrap_servers = "{self.kafka.bootstrap}"\nprefix = "{self.prefix}"\n'
         text += f'registry = {{ url = "{self._registry}" }}\npartitions = 3\n{kafka}\n'
-        self._path.write_text(text + tables.replace("vendor =", f"{connection}\nvendor ="))
+        self._path.write_text(text + connected.replace("vendor =", f"{connection}\nvendor ="))
         loaded = load(self._path, environ)
         streams = wiring.streams(loaded)
         plans = [stream.spec() for stream in streams]

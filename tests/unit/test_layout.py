@@ -1,6 +1,7 @@
 """The shape of the code: sizes, names, who may use what. The arrows between modules are import-linter's to check."""
 
 import ast
+import re
 import statistics
 import tokenize
 from collections.abc import Iterable, Iterator
@@ -145,6 +146,26 @@ def attributes(path: Path) -> set[str]:
     return {node.attr for node in ast.walk(tree(path)) if isinstance(node, ast.Attribute)}
 
 
+def room(named: str) -> str:
+    """Return the room that a path or a dotted name within the package lies in."""
+    return re.split(r"[./]", named)[0]
+
+
+def rooms_imported(path: Path) -> set[str]:
+    """Return the rooms that a file imports from, its own too, at any depth of the file, also by `import_module`."""
+    found = set()
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.ImportFrom) and node.module == PACKAGE.name:
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and node.module.startswith(f"{PACKAGE.name}."):
+            found.add(room(node.module.removeprefix(f"{PACKAGE.name}.")))
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "import_module":
+            found |= {
+                room(str(each.value)[len(PACKAGE.name) + 1 :]) for each in node.args if isinstance(each, ast.Constant)
+            }
+    return found
+
+
 def functions(path: Path) -> Iterator[tuple[str, int]]:
     """Yield each function of a file with its length in lines, decorators left out."""
     for node in ast.walk(tree(path)):
@@ -180,6 +201,18 @@ def test_the_delivery_path_is_small() -> None:
 def test_the_connector_is_small() -> None:
     """Everything but the simulator and the demo is at most 13,000 lines of code."""
     assert sum(code_lines(path) for path in MODULES if not within(path, LEAVES)) <= 13_000
+
+
+def test_the_house_is_low() -> None:
+    """A folder or a file of the package is a room, and stands above what it imports: at most 22 rooms on 8 floors."""
+    below: dict[str, set[str]] = {room(place(path)): set() for path in MODULES if place(path) != "__init__.py"}
+    for path in MODULES:
+        below.get(room(place(path)), set()).update(below.keys() & rooms_imported(path) - {room(place(path))})
+    floors: dict[str, int] = {}
+    while ready := [name for name in below.keys() - floors.keys() if below[name] <= floors.keys()]:
+        floors |= {name: 1 + max((floors[each] for each in below[name]), default=0) for name in ready}
+    assert floors.keys() == below.keys()
+    assert (len(floors) <= 22, max(floors.values()) <= 8) == (True, True), sorted(floors.items(), key=str)
 
 
 def test_every_module_says_what_lives_in_it() -> None:
