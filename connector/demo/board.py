@@ -1,4 +1,4 @@
-"""What the audience watches: tables that show, whenever they are drawn, how far the events have come."""
+"""What the audience watches: tables that show, whenever they are drawn, how many events have arrived."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,7 +17,7 @@ _LABEL_WIDTH, _COLUMN_WIDTH = 23, 14
 
 
 class SnapshotBoard:
-    """The initial snapshot of each connection: what has arrived of what its CMS holds."""
+    """The initial snapshot of each connection: how much of what its CMS holds has arrived."""
 
     def __init__(self, follower: Follower, holdings: Mapping[str, Sequence[Live]]) -> None:
         self._follower = follower
@@ -58,7 +58,7 @@ def row(title: str, changes: Sequence[Change], holdings: Mapping[str, Sequence[L
 
 
 class StepBoard:
-    """What editors did, line by line, and the events it became: how many, and the freshness of the last."""
+    """What editors did, line by line, and the resulting events: how many, and the freshness of the last."""
 
     def __init__(self, follower: Follower, connections: Sequence[str]) -> None:
         self._follower = follower
@@ -70,7 +70,7 @@ class StepBoard:
         self._rows.append(line)
 
     def remark(self, title: str, cells: Mapping[str, str]) -> None:
-        """Add a line of texts."""
+        """Add a line of text."""
         self._rows.append((title, cells))
 
     def complete(self) -> bool:
@@ -87,7 +87,7 @@ class StepBoard:
         return len(self._follower.arrivals(connection).keys() & line.published[connection].keys())
 
     def progress(self, line: Row, connection: str) -> str:
-        """Return how many of a line's events have arrived, of how many."""
+        """Return how many of a line's events have arrived, out of how many."""
         return f"{self.arrived(line, connection)} of {len(line.published[connection])}"
 
     def __rich__(self) -> Table:

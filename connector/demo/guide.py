@@ -1,4 +1,4 @@
-"""What to try after the demo: with it still running, or from here."""
+"""What to try after the demo: while it is still running, or once it has ended."""
 
 import shutil
 import sys
@@ -39,7 +39,7 @@ def afterwards(view: View) -> None:
 
 
 def _program() -> str:
-    """Return how this very installation's command is called from here."""
+    """Return how to call this installation's command from here."""
     installed = Path(sys.executable).with_name("contentwire")
     found = shutil.which("contentwire")
     if found and Path(found) == installed:

@@ -1,4 +1,4 @@
-"""What a CMS says it did and what Kafka showed of it, in one vocabulary, so that the two can be compared. Pure."""
+"""What a CMS says it did, and what arrived in Kafka, in one vocabulary, so that the two can be compared. Pure."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -13,7 +13,7 @@ Place = tuple[str, str, str]
 
 
 class Identity(NamedTuple):
-    """One change of one key. A removal has no revision: its marker tells none."""
+    """One change of one key. A removal has no revision: its marker carries none."""
 
     entity_type: str
     id: str
@@ -23,7 +23,7 @@ class Identity(NamedTuple):
 
 
 class Received(msgspec.Struct, frozen=True, gc=False):
-    """One record of a changes topic: of an event its decoded value, of a tombstone None; `at`: when it was seen."""
+    """One record of a changes topic. `event`: its decoded value, None for a tombstone; `at`: when it was seen."""
 
     partition: int
     key: EntityKey
@@ -41,9 +41,9 @@ class Received(msgspec.Struct, frozen=True, gc=False):
 
 
 class Account(msgspec.Struct, frozen=True):
-    """What a CMS says of itself: every change that must have arrived, what it delivers now, what was gone before all.
+    """One CMS's own record: every change that must have arrived, what it delivers now, what was gone from the start.
 
-    A snapshot may tell once more what was `gone` before the connector started: it need not.
+    A snapshot may report again what was `gone` before the connector started, but need not.
     """
 
     expected: Counter[Identity]
@@ -101,7 +101,7 @@ def expected(lives: Iterable[Live]) -> list[Identity]:
 
 
 def announced(changes: Iterable[Change], sample: Sequence[Live]) -> list[Identity]:
-    """Return what a CMS tells of `changes`; `sample`, some of what it delivers, shows what its keys are like."""
+    """Return what a CMS reports of `changes`; `sample`, some of what it delivers, shows what its keys look like."""
     kinds = {live.entity_type for live in sample}
     by_locale = any(live.locale != ALL_LOCALES for live in sample)
     return [

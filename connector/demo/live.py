@@ -25,10 +25,10 @@ _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
 
 def main(*, keep: bool = False, entries: int = _ENTRIES, command: Sequence[str] = CONNECTOR) -> int:
-    """Run the demo on this terminal; return 0 if everything held, 1 if not, 130 after Ctrl-C. Nothing stays behind.
+    """Run the demo on this terminal; return 0 if everything held, 1 if not, 130 after Ctrl-C. Nothing is left behind.
 
-    `keep` leaves everything running at the end, until Ctrl-C, which then is no interruption. `command` stands for
-    `contentwire`. Raises `ConnectorError` where something cannot be fetched or started, or stops on the way.
+    `keep` leaves everything running at the end, until Ctrl-C, which then does not count as an interruption. `command`
+    stands for `contentwire`. Raises `ConnectorError` if something cannot be fetched or started, or stops on the way.
     """
     view = View(Console(highlight=False))
     try:
@@ -61,9 +61,9 @@ def _perform(stack: ExitStack, view: View, entries: int, command: Sequence[str],
 
 @contextmanager
 def _farewell(view: View) -> Iterator[None]:
-    """Say what comes next, which takes a moment, and let no further signal disturb it.
+    """Say what comes next, which takes a moment, and let no second signal disturb it.
 
-    Further signals are not rare: a program between the terminal and this one passes Ctrl-C on a second time.
+    Second signals are not rare: a program between the terminal and this one passes Ctrl-C on again.
     """
     try:
         yield
@@ -88,7 +88,7 @@ def _same_signals_afterwards() -> Iterator[None]:
 
 @contextmanager
 def _fetching_shown() -> Iterator[None]:
-    """Show the log lines of downloads where there is no terminal for their progress bar."""
+    """Show the log lines of downloads if there is no terminal for their progress bar."""
     logger, handler = logging.getLogger(devservers.__name__), logging.StreamHandler(sys.stderr)
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)

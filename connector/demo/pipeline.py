@@ -1,4 +1,4 @@
-"""Everything the demo runs: broker, registry, the simulated CMSs, and the connector as a process of its own."""
+"""Everything the demo runs: broker, registry, the simulated CMSs, and the connector in a separate process."""
 
 import contextlib
 import json
@@ -30,14 +30,14 @@ CONNECTOR: Final = (sys.executable, "-m", "connector.cli")
 """The real command line: what is killed is what users run."""
 
 SESSION: Final = 6.0
-"""Seconds after which Kafka gives a silent process's streams away; brokers allow no less by default."""
+"""Seconds after which Kafka reassigns a silent process's streams; brokers allow no less by default."""
 
 _POLL = 1.0
 _TIMEOUT = 15
 
 
 class Pipeline(msgspec.Struct, frozen=True):
-    """Where everything is. Each simulated vendor is a connection of its own name."""
+    """Where everything is. Each simulated vendor is a connection with its name."""
 
     broker: Broker
     registry: str
@@ -68,7 +68,7 @@ class Pipeline(msgspec.Struct, frozen=True):
 
     @property
     def log(self) -> Path:
-        """Where the connector logs."""
+        """The connector's log file."""
         return self.folder / "connector.log"
 
     @property
@@ -96,7 +96,7 @@ class Pipeline(msgspec.Struct, frozen=True):
 def running(folder: Path, environ: Mapping[str, str], entries: int, view: View) -> Iterator[Pipeline]:
     """Find or start the servers and the simulator, and show where they are; they end with the context.
 
-    Raises `ConnectorError` where one cannot be fetched or started.
+    Raises `ConnectorError` if one cannot be fetched or started.
     """
     prefix = f"demo-{uuid.uuid4().hex[:6]}"
     with contextlib.ExitStack() as stack:
@@ -137,7 +137,7 @@ def _registry(environ: Mapping[str, str], view: View, prefix: str) -> Iterator[s
 
 
 def _erase_topics(kafka: Broker, prefix: str) -> None:
-    """Leave nothing in a broker that outlives the demo; what cannot be deleted now does no harm."""
+    """Leave nothing behind in a broker that outlives the demo; what cannot be deleted now does no harm."""
     with contextlib.suppress(KafkaException):
         admin = AdminClient(dict(kafka.client))
         topics = [topic for topic in admin.list_topics(timeout=_TIMEOUT).topics if topic.startswith(f"{prefix}.")]
@@ -146,7 +146,7 @@ def _erase_topics(kafka: Broker, prefix: str) -> None:
 
 
 def _erase_subjects(registry: str, prefix: str) -> None:
-    """Leave nothing in a registry that outlives the demo, as above."""
+    """Leave nothing behind in a registry that outlives the demo, as above."""
     direct = build_opener(ProxyHandler({}))
     with contextlib.suppress(OSError, ConnectorError), contextlib.closing(Registry(registry)) as client:
         for subject in client.subjects():
@@ -169,7 +169,7 @@ def _configuration(pipeline: Pipeline) -> str:
         "partitions = 3",
         "# Small transactions, so that the demo's crash has many to fall between.",
         "commit_items = 10",
-        "# How soon a dead process's streams are given away.",
+        "# How soon a dead process's streams are reassigned.",
         f'client = {{ "session.timeout.ms" = {SESSION * 1000:.0f}, "heartbeat.interval.ms" = 1000 }}',
         "",
         "[server]",

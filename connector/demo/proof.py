@@ -1,4 +1,4 @@
-"""Proves from outside that a changes topic is what a simulated CMS says: for the demo, and for every test. Pure.
+"""Proves from outside that a changes topic is what a simulated CMS says, for the demo, and for every test. Pure.
 
 Uses nothing of the delivery path's logic, nor of `contentwire verify`. Records come in order, partition by partition.
 """
@@ -35,7 +35,7 @@ class State(NamedTuple):
 
 
 def prove(records: Sequence[Received], account: Account) -> tuple[Check, ...]:
-    """Check all records of one changes topic, each partition in its order, against the CMS's own account."""
+    """Check all records of one changes topic, each partition in its order, against the CMS's own record."""
     return (
         latest_state(records, account.truth),
         each_change(records, account),
@@ -46,7 +46,7 @@ def prove(records: Sequence[Received], account: Account) -> tuple[Check, ...]:
 
 
 def latest_state(records: Iterable[Received], truth: Iterable[Live]) -> Check:
-    """Replay the topic as a compacted one is read: the last record of a key stands, and a tombstone removes it."""
+    """Read the topic as if compacted: the last record of a key counts, and a tombstone removes the key."""
     found: dict[Place, State | None] = {}
     partitions: dict[Place, set[int]] = {}
     for record in records:
@@ -55,7 +55,7 @@ def latest_state(records: Iterable[Received], truth: Iterable[Live]) -> Check:
         if record.event is None:
             found.pop(at, None)
         else:
-            # Of a delete without its tombstone something stands: not what the CMS has.
+            # A delete without its tombstone leaves something behind: not what the CMS has.
             found[at] = published(record.event)
     wanted = {place(live): delivered(live) for live in truth}
     absent = object()
@@ -81,7 +81,7 @@ def missing(records: Iterable[Received], account: Account) -> Counter[Identity]:
 
 
 def sequence(records: Iterable[Received]) -> Check:
-    """The numbers are 1 to n, each once, and grow within every partition."""
+    """The numbers are 1 to n, each once, and increase within every partition."""
     by_partition: dict[int, list[int]] = {}
     for record in records:
         if record.event:
@@ -94,7 +94,7 @@ def sequence(records: Iterable[Received]) -> Check:
 
 
 def event_ids(records: Iterable[Received]) -> Check:
-    """No two events have one id."""
+    """No two events have the same id."""
     ids = [record.event["event_id"] for record in records if record.event]
     doubled = len(ids) - len(set(ids))
     text = f"{doubled:,} doubled" if doubled else f"{len(ids):,} ids"
@@ -102,7 +102,7 @@ def event_ids(records: Iterable[Received]) -> Check:
 
 
 def tombstones(records: Sequence[Received]) -> Check:
-    """After each delete, and nowhere else, comes the tombstone of its key."""
+    """Each delete, and nothing else, is followed by the tombstone of its key."""
     followed = deletes = stray = 0
     previous: Received | None = None
     for record in records:

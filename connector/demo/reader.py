@@ -1,4 +1,4 @@
-"""A read_committed consumer of the changes topics, like any downstream one: it follows them, or reads to the end."""
+"""A read_committed consumer of the changes topics, like any downstream one: it follows them, or reads to their end."""
 
 import threading
 import time
@@ -20,7 +20,7 @@ _SILENCE = 20.0
 
 
 class Decoder:
-    """Decodes records by the schemas that the registry has under the ids they carry."""
+    """Decodes records with the schemas that the registry has under their ids."""
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
@@ -66,17 +66,17 @@ class Follower:
         self._thread = threading.Thread(target=self._run, name="demo-consumer")
 
     def start(self) -> None:
-        """Begin to follow."""
+        """Start to follow."""
         self._thread.start()
 
     def stop(self) -> None:
-        """End; returns when it has ended."""
+        """Stop; returns when it has ended."""
         self._stopping.set()
         self._thread.join()
         self._consumer.close()
 
     def arrivals(self, connection: str) -> dict[Identity, Received]:
-        """Return what has arrived so far, each event by what it says happened, at its first arrival."""
+        """Return what has arrived so far: for each identity the event that arrived first."""
         with self._lock:
             return dict(self._arrivals[connection])
 
@@ -98,11 +98,11 @@ class Follower:
                 message = self._consumer.poll(_TURN)
                 if message and _is_record(message):
                     self._note(self._connections[message.topic() or ""], self._decoder.received(message))
-        except Exception as error:  # noqa: BLE001  raised again where it is waited for
+        except Exception as error:  # noqa: BLE001  raised again in `wait`
             self._error = error
 
     def _assign(self) -> None:
-        """Begin to follow the topics that have appeared since."""
+        """Start to follow the topics that have appeared since."""
         if self._missing:
             existing = self._consumer.list_topics(timeout=_SILENCE).topics
             for topic in self._missing & existing.keys():
@@ -147,14 +147,14 @@ def _consumer(client: Mapping[str, str]) -> Consumer:
             "enable.auto.commit": False,
             "enable.partition.eof": True,
             "auto.offset.reset": "earliest",
-            # Freshness is measured here: nothing may wait for company.
+            # Freshness is measured here: no record may wait for others.
             "fetch.wait.max.ms": 50,
         }
     )
 
 
 def _is_record(message: Message) -> bool:
-    """Tell a record from the end of a partition; raises for every other error."""
+    """Return whether a message is a record, not the end of a partition; raises for any other error."""
     error = message.error()
     if error is None:
         return True

@@ -1,4 +1,4 @@
-"""What the demo does to the CMSs, step by step. Every step touches entities that no step before it is waiting for."""
+"""What the demo does to the CMSs, step by step. No step touches entities that an earlier step is waiting for."""
 
 from collections.abc import Callable
 
@@ -9,7 +9,7 @@ from connector.simulator import Simulator
 RELEASE = 50
 
 SLOW = "contentstack"
-"""Whose sync answers slowly at the second release: the crash finds one walk open, whatever the others have done."""
+"""The vendor whose sync is slow at the second release: the crash finds one walk open, whatever the others do."""
 
 
 class Step(msgspec.Struct, frozen=True):

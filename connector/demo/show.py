@@ -1,4 +1,4 @@
-"""The demo's acts: the snapshot, the edits, the crash and the proof, each shown while it happens."""
+"""The demo's acts: the snapshot, the edits, the crash and the proof, each shown as it happens."""
 
 from collections.abc import Callable, Sequence
 from typing import Final, Self
@@ -16,16 +16,16 @@ from connector.simulator import Change, Fault
 
 _PATIENCE: Final = 60.0
 _SLOWNESS: Final = 4.0
-_READING: Final = 0.7  # for people: what has just happened can be read
-_AFTERMATH: Final = 0.5  # for what was committed just before the crash to be seen
-_SETTLING: Final = 2.5  # polls enough for an event that comes a second time
+_READING: Final = 0.7  # so that people can read what has just happened
+_AFTERMATH: Final = 0.5  # so that what was committed just before the crash is seen
+_SETTLING: Final = 2.5  # enough polls for a duplicate event to arrive
 
 
 class Show:
     """Plays on running servers, with the connector as a child process; a context manager that ends the connector.
 
-    The acts are called in their order. They raise `ConnectorError`, with the end of the connector's log, where events
-    do not come.
+    The acts are called in order. They raise `ConnectorError`, with the end of the connector's log, if events do not
+    arrive.
     """
 
     def __init__(self, servers: Pipeline, view: View, command: Sequence[str]) -> None:
@@ -44,7 +44,7 @@ class Show:
     def __enter__(self) -> Self:
         self._connector = self._servers.start(self._command)
         self._follower.start()
-        self._view.fact("Connector", "contentwire run, a process of its own, configured by")
+        self._view.fact("Connector", "contentwire run, in a separate process, configured by")
         self._view.fact("", str(self._servers.config))
         self._view.fact("Topics", f"{self._servers.prefix}.<connection>.changes")
         return self
@@ -55,12 +55,12 @@ class Show:
         self._registry.close()
 
     def snapshot(self) -> None:
-        """Wait for everything that the CMSs hold."""
+        """Wait until everything that the CMSs hold has arrived."""
         self._view.section("Initial snapshot")
         self._view.say("The connector walks the Sync APIs; a read_committed consumer counts events.")
         board = SnapshotBoard(self._follower, self._holdings)
         with self._view.moving(board):
-            self._expect(board.complete, "the snapshot did not become complete")
+            self._expect(board.complete, "the snapshot was not complete")
 
     def edits(self) -> None:
         """Let editors work, one step after another."""
@@ -74,7 +74,7 @@ class Show:
                 self._expect(board.complete, f"not every event arrived after: {step.title}")
 
     def crash(self) -> None:
-        """Kill the connector amid a release, let an editor go on, and start it again."""
+        """Kill the connector during a release, let an editor carry on, and start it again."""
         view, board = self._view, StepBoard(self._follower, self._names)
         view.section("Crash")
         with view.moving(board):
@@ -82,10 +82,12 @@ class Show:
             self._simulator.push_fault(SLOW, Fault("slow", on="cursor", delay=_SLOWNESS))
             release = row(SECOND_RELEASE.title, self._do(SECOND_RELEASE), self._holdings)
             board.add(release)
-            self._expect(lambda: any(board.arrived(release, name) for name in self._names), "no event of it arrived")
+            self._expect(
+                lambda: any(board.arrived(release, name) for name in self._names), "none of its events arrived"
+            )
             self._connector.kill()
             self._simulator.clear_faults(SLOW)
-            view.say("Killed the connector with SIGKILL mid-release; editors go on without it …", "bold red")
+            view.say("Killed the connector with SIGKILL mid-release; editors carry on without it …", "bold red")
             self._follower.wait(lambda: False, _AFTERMATH)
             board.remark("  seen before the crash", {name: board.progress(release, name) for name in self._names})
             board.add(row(UNATTENDED.title, self._do(UNATTENDED), self._holdings))
@@ -94,7 +96,7 @@ class Show:
             self._expect(board.complete, "not every event arrived after the crash")
 
     def proof(self) -> bool:
-        """Read every topic from its start, compare it with the CMS's own account, and return whether all holds."""
+        """Read every topic from its start, compare it with the CMS's own record; return whether everything holds."""
         self._view.section("Proof")
         self._view.say("Each topic, read from its start (read_committed), against what the CMS says.")
         self._follower.wait(lambda: False, _SETTLING)
@@ -107,13 +109,13 @@ class Show:
         return board.holds()
 
     def _do(self, step: Step) -> Sequence[Change]:
-        """Let the step happen; return what the CMS says it changed."""
+        """Do the step; return what the CMS says changed."""
         before = len(self._simulator.changes())
         step.edit(self._simulator)
         return self._simulator.changes()[before:]
 
     def _expect(self, happened: Callable[[], bool], otherwise: str) -> None:
-        """Wait until it has `happened`; raises `ConnectorError` if the connector ends first, or patience does."""
+        """Wait until it has `happened`; raises `ConnectorError` if the connector ends first, or time runs out."""
         self._follower.wait(lambda: happened() or not self._connector.running, _PATIENCE)
         if not happened():
             reason = f"within {_PATIENCE:.0f} s" if self._connector.running else "before the connector ended"

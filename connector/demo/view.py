@@ -1,4 +1,4 @@
-"""How the demo speaks: headings, captions, and tables that stay in motion on a terminal and come once elsewhere."""
+"""How the demo talks: headings, captions, and tables that update live on a terminal and are printed once elsewhere."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -14,18 +14,18 @@ _FRAMES_PER_SECOND = 10
 
 
 class View:
-    """Writes to a console; in motion only where that is a terminal."""
+    """Writes to a console; live only if that is a terminal."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
         self._sections = 0
 
     def title(self, text: str, explanation: str) -> None:
-        """Write what this is."""
+        """Write the title, with an explanation."""
         self._console.print(Text.assemble((text, "bold"), "  ", (explanation, "dim")))
 
     def section(self, text: str) -> None:
-        """Begin a numbered part."""
+        """Begin a numbered section."""
         self._sections += 1
         self._console.print()
         self._console.print(Text.assemble((f"{self._sections}  ", "bold cyan"), (text, "bold")))
@@ -35,13 +35,13 @@ class View:
         self._console.print(Text(" " * _INDENT + text, style), soft_wrap=not self._console.is_terminal)
 
     def fact(self, name: str, value: str) -> None:
-        """Write what something is, in one line that can be copied whole."""
+        """Write a name and its value, on one line that can be copied whole."""
         line = Text.assemble(" " * _INDENT, f"{name:<{_NAME_WIDTH}}", value)
         self._console.print(line, soft_wrap=True)
 
     @contextmanager
     def moving(self, board: RenderableType) -> Iterator[None]:
-        """Draw `board` again and again until the end of the context; where nothing can move, once at its end."""
+        """Redraw `board` until the end of the context; if the console is no terminal, draw it once, at the end."""
         try:
             with Live(_indented(board), console=self._console, refresh_per_second=_FRAMES_PER_SECOND):
                 yield
@@ -64,7 +64,7 @@ class View:
             self.say(f"Something does not hold: see the red cells above ({seconds:.0f} s).", "bold red")
 
     def commands(self, purposes: Mapping[str, str]) -> None:
-        """Write commands to copy, with what each is for; they are never broken into lines."""
+        """Write commands to copy, each with its purpose; they are never wrapped."""
         width = max(map(len, purposes)) + 2
         for command, purpose in purposes.items():
             padded = f"{command:<{width}}" if purpose else command
