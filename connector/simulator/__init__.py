@@ -8,9 +8,9 @@
 | method | what it does |
 |---|---|
 | `serving(host, port)`, `url(vendor)`, `connection(vendor)` | serve HTTP; where; what a configuration table needs |
-| `ids(kind, content_type)`, `truth(vendor)`, `requests(vendor)` | what is live; what is delivered; what was asked |
+| `ids(kind, content_type)`, `truth(vendor)`, `requests(vendor)` | what is live; what is delivered; what was requested |
 | `changes()` | the content's change log |
-| `publish(…)`, `edit(id, …)`, `unpublish(id, locale)`, `delete(id, locale)` | one change; without `locale`, in all |
+| `publish(…)`, `edit(id, …)`, `unpublish(id, locale)`, `delete(id, locale)` | one change; no `locale` means all |
 | `delete_content_type(id)`, `release(count)`, `churn(count)` | many changes |
 | `push_fault(vendor, Fault(…))`, `faults`, `clear_faults` | what goes wrong with the next requests |
 | `on_page(vendor, page, edits)` | change content while a client pages |
@@ -18,10 +18,10 @@
 | `expire_cursors(vendor)`, `swap_environment(seed)`, `skew_clock(seconds)` | what happens to CMSs |
 
 Over HTTP the same methods are `POST /_admin/<method>` with their arguments as one JSON object; the answer is
-`{"result": …}`. There, `push_fault` takes the members of `Fault` beside `vendor`, and `edits` of `on_page` is a list of
-`{"method": …, "arguments": {…}}`. The command line's `simulate` serves it alone.
+`{"result": …}`. There, `push_fault` takes the members of `Fault` and `vendor`, and `edits` of `on_page` is a list of
+`{"method": …, "arguments": {…}}`. `contentwire simulate` serves a simulator and nothing else.
 
-`connection(vendor)` of this package needs no simulator: scope and credentials are the same in all of them.
+This package's `connection(vendor)` needs no simulator: scope and credentials are the same in all of them.
 """
 
 from connector.simulator.app import Simulator

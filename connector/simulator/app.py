@@ -1,4 +1,4 @@
-"""The simulator as its users hold it: the operations, served over HTTP beside the admin API that offers them."""
+"""The simulator as its users see it: the operations, and the vendors and the admin API over HTTP."""
 
 import contextlib
 import gzip
@@ -16,7 +16,7 @@ _COMPRESSED_FROM = 1024
 
 
 class Simulator(Operations):
-    """The operations, and an HTTP server for them and for the vendors; constructed as `Operations` is."""
+    """The operations, and an HTTP server for them and for the vendors; constructed like `Operations`."""
 
     _base_url: str | None = None
 
@@ -31,7 +31,7 @@ class Simulator(Operations):
                 self._base_url = None
 
     def url(self, vendor: str | None = None) -> str:
-        """Return the `base_url` of a vendor, or of the admin API: they share one port; only while serving."""
+        """Return the `base_url` of a vendor, or of the admin API: they share a port. Only while serving."""
         if vendor is not None:
             self._stage(vendor)
         if self._base_url is None:

@@ -1,4 +1,4 @@
-"""Content that looks real, made from a seed: the same arguments always give the same values. Pure."""
+"""Realistic content, made from a seed: the same arguments always give the same values. Pure."""
 
 from base64 import urlsafe_b64encode
 from decimal import Decimal
@@ -113,7 +113,7 @@ def locales_at(index: int) -> tuple[str, ...]:
 
 
 class Content:
-    """What every entity says, by its index and the number of times it was edited."""
+    """The content of every entity, by its index and the number of times it was edited."""
 
     def __init__(self, seed: int) -> None:
         self._seed = seed
@@ -168,13 +168,13 @@ class Content:
         return Link("asset", entity_id(self._seed, "asset", random.randrange(1 + index // 5)))
 
     def _entry(self, target: str, index: int, random: Random) -> Link:
-        """Point to an earlier entry, of the wanted type where there is one."""
+        """Point to an earlier entry, of the wanted type if there is one."""
         wanted = _SHARES.index(target)
         nearest = random.randrange(1 + index // len(_SHARES)) * len(_SHARES) + wanted
         return Link("entry", entity_id(self._seed, "entry", nearest), target)
 
 
-def _plain(field: Field, index: int, random: Random, locale: str) -> Any:  # noqa: PLR0911 - one case a type
+def _plain(field: Field, index: int, random: Random, locale: str) -> Any:  # noqa: PLR0911 - one case per type
     match field.type:
         case "symbol":
             return "article" if field.id == "type" else _phrase(random, locale, 4) + random.choice(_MARKS)

@@ -64,7 +64,7 @@ class Contentful(FrontEnd):
     cursor_params: ClassVar[tuple[str, ...]] = ("sync_token",)
 
     def serve_from(self, store: Store) -> None:
-        """Forget the drafts, too."""
+        """Forget the drafts too."""
         super().serve_from(store)
         self._drafts: set[Key] = set()
 
@@ -91,7 +91,7 @@ class Contentful(FrontEnd):
             raise _refusal(404, "NotFound", "The resource could not be found.")
 
     def cursor(self, request: Request) -> Cursor:
-        """Read `initial` and its parameters, or `sync_token`, which stands alone."""
+        """Read `initial` and its parameters, or `sync_token`, which allows no others."""
         params = {name: value for name, value in request.params.items() if name != "access_token"}
         token = params.pop("sync_token", None)
         if token is None:
@@ -127,7 +127,7 @@ class Contentful(FrontEnd):
         return Cursor(f"{SPACE}/{ENVIRONMENT}", query, initial=True, generation=self.generation)
 
     def accepts(self, cursor: Cursor) -> Callable[[Entry], bool]:
-        """Deletions come in deltas of `all`, and where they are asked for."""
+        """Deletions appear in deltas of `all`, and if they are requested."""
         wanted = cursor.param("type") or "all"
         labels = _TYPES[wanted]
         if wanted == "all" and not cursor.initial:
@@ -136,7 +136,7 @@ class Contentful(FrontEnd):
         return lambda entry: self._label(entry) in labels and content_type in (None, entry.version.content_type)
 
     def _label(self, entry: Entry) -> str:
-        """Of a draft that the Preview API delivers: as if it were published."""
+        """Label a draft that the Preview API delivers as if it were published."""
         return entry.label.removeprefix("Deleted") if self._delivers(entry) else entry.label
 
     def _delivers(self, entry: Entry) -> bool:
@@ -185,13 +185,13 @@ class Contentful(FrontEnd):
         return _encode({name: {at: _native(each) for at, each in by.items()} for name, by in values.items()})
 
     def live(self, entry: Entry) -> Live:
-        """One key an entity, locale `*`."""
+        """One key per entity, with locale `*`."""
         version = entry.version
         content_type = version.content_type if version.kind == "entry" else None
         return Live(version.kind, version.id, "*", content_type, version.revision, iso(entry.at), self._fields(version))
 
     def truth(self) -> list[Live]:
-        """With the drafts that the Preview API delivers."""
+        """Include the drafts that the Preview API delivers."""
         return [self.live(entry) for entry in self.feed.oldest_first() if self._delivers(entry)]
 
     def envelope(self, page: Page, request: Request) -> Response:
@@ -205,7 +205,7 @@ class Contentful(FrontEnd):
         return self._response(200, body)
 
     def item(self, entry: Entry) -> bytes:
-        """Drafts are not kept: they are items of the Preview API alone."""
+        """Do not cache drafts: only the Preview API has them as items."""
         return super().item(entry) if entry.live else self.render(entry)
 
     def other(self, request: Request) -> Response:
@@ -227,7 +227,7 @@ class Contentful(FrontEnd):
         raise _refusal(404, "NotFound", "The resource could not be found.")
 
     def _single(self, kind: str, id: str, request: Request) -> Response:  # noqa: A002 - the vendor's word
-        """With `locale=*` as a sync item; else in one locale, which `sys.locale` names, each field a plain value."""
+        """With `locale=*` like a sync item; else in one locale, which `sys.locale` names, with plain field values."""
         locale = request.params.get("locale", DEFAULT_LOCALE)
         if locale not in ("*", *LOCALES):
             raise _refusal(400, "BadRequest", f"Unknown locale: {locale}")
@@ -248,7 +248,7 @@ class Contentful(FrontEnd):
         return self._response(200, _encode({**body, "items": items[skip : skip + limit]}))
 
     def error(self, status: int, *, told: bool = True) -> Response:
-        """Each status in the vendor's words; 429 tells the wait in `X-Contentful-RateLimit-Reset`."""
+        """Each status in the vendor's words; 429 gives the wait in `X-Contentful-RateLimit-Reset`."""
         if status == 429:  # noqa: PLR2004 - the status code says it best
             response = _error(429, "RateLimitExceeded", "You have exceeded the rate limit of the Organization.")
             told_header = {"X-Contentful-RateLimit-Reset": "1"} if told else {}
@@ -260,7 +260,7 @@ class Contentful(FrontEnd):
         return _refusal(400, "BadRequest", "The sync token you sent is invalid.")
 
     def strange_items(self) -> Mapping[str, bytes]:
-        """An entry without an id, and a type nobody has heard of."""
+        """An entry without an id, and a type that nobody has heard of."""
         return {
             "malformed": b'{"sys":{"type":"Entry","revision":"three"},"fields":[]}',
             "unknown": b'{"sys":{"type":"Hologram","id":"hologram-1","revision":1},"fields":{}}',
@@ -311,12 +311,12 @@ def _locale(code: str) -> dict[str, Any]:
 
 def _sys(label: str, version: Version, *, created_at: int, updated_at: int) -> dict[str, Any]:
     sys: dict[str, Any] = {"space": _link("Space", SPACE), "id": version.id, "type": label}
-    if version.index % 11 != 10:  # noqa: PLR2004 - items of before 2018 have no environment
+    if version.index % 11 != 10:  # noqa: PLR2004 - items from before 2018 have no environment
         sys["environment"] = _link("Environment", ENVIRONMENT)
     return {**sys, "createdAt": iso(created_at), "updatedAt": iso(updated_at), "revision": version.revision}
 
 
-def _native(value: Any) -> Any:  # noqa: PLR0911 - one case a type
+def _native(value: Any) -> Any:  # noqa: PLR0911 - one case per type
     match value:
         case Link():
             return _link("Asset" if value.kind == "asset" else "Entry", value.id)

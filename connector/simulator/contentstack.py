@@ -40,7 +40,7 @@ _TYPES = (
 )
 _FILTERS = ("type", "content_type_uid", "locale", "start_from", "limit")
 _MAX_LIMIT = 100
-# Of a cursor: removals from before this position of the feed are still to be told.
+# In a cursor: removals from before this position of the feed are still to be reported.
 _OLDER = "older"
 _HOUR = 3_600_000
 _USER = "bltsimulateduser01"
@@ -51,12 +51,12 @@ _encode = msgspec.json.Encoder(decimal_format="number").encode
 class Contentstack(FrontEnd):
     """Newest first, one item per entity and locale published to, a cursor bound to stack, environment and branch.
 
-    Quirks: `older_removals`: the first delta after an initial sync also tells removals from before it, of what may be
-    live again. `own_page_size`: `limit` is not honoured.
+    Quirks: `older_removals`: the first delta after an initial sync also reports removals from before it, even of what
+    is live again. `own_page_size`: `limit` is not honoured.
     """
 
     name = "contentstack"
-    # As the vendor's guide warns: who publishes during a walk makes it start over.
+    # As the vendor's guide warns: publishing during a walk makes it start over.
     mode: Mode = "refuse"
     page_size = 100
     known_quirks = frozenset({"older_removals", "own_page_size"})
@@ -76,7 +76,7 @@ class Contentstack(FrontEnd):
         return {"api_key": API_KEY, "environment": ENVIRONMENT, "token": TOKEN}
 
     def authorise(self, request: Request) -> None:
-        """Stack, token and environment fail with codes of their own."""
+        """Stack, token and environment each fail with a different code."""
         if request.headers.get("api_key") != API_KEY:
             message = "The api key is not valid."
             raise _refusal(412, 109, message, api_key="is not valid.")
@@ -90,7 +90,7 @@ class Contentstack(FrontEnd):
             raise _refusal(422, 141, _INVALID, branch="is not valid.")
 
     def cursor(self, request: Request) -> Cursor:
-        """Read `init` and its filters, or one of the tokens; further parameters next to a token do no harm."""
+        """Read `init` and its filters, or one of the tokens; other parameters next to a token do no harm."""
         for name in self.cursor_params:
             if name in request.params:
                 try:
@@ -116,7 +116,7 @@ class Contentstack(FrontEnd):
         return Cursor(f"{API_KEY}/{ENVIRONMENT}/{BRANCH}", query, initial=True, generation=self.generation)
 
     def page(self, cursor: Cursor, request: Request) -> Page:
-        """Count at the start of a walk: every page of it tells the same total."""
+        """Count at the start of a walk: every page of it gives the same total."""
         if cursor.before is None:
             walk = msgspec.structs.replace(cursor, before=len(self.feed))
             matching = filter(self.accepts(cursor), self.entries(walk))
@@ -124,14 +124,14 @@ class Contentstack(FrontEnd):
         return super().page(cursor, request)
 
     def limit(self, cursor: Cursor, request: Request) -> int:
-        """At most 100, by the request or the initial one."""
+        """At most 100, from this request or the initial one."""
         if "own_page_size" in self.quirks:
             return self.page_size
         wanted = request.params.get("limit") or cursor.param("limit") or ""
         return max(1, min(int(wanted), _MAX_LIMIT)) if wanted.isdecimal() else self.page_size
 
     def entries(self, cursor: Cursor) -> Iterator[Entry]:
-        """With what was removed before an initial sync, for the delta that tells it."""
+        """Include what was removed before an initial sync, for the delta that reports it."""
         before = cursor.before or 0
         return self.feed.newest_first(cursor.since, before, removals=int(cursor.param(_OLDER) or 0))
 
@@ -145,7 +145,7 @@ class Contentstack(FrontEnd):
         return super().after_walk(msgspec.structs.replace(cursor, query=query), changed=told)
 
     def accepts(self, cursor: Cursor) -> Callable[[Entry], bool]:
-        """Without `type`, an initial sync brings what is published, and its deltas bring everything."""
+        """Without `type`, an initial sync delivers what is published, and its deltas deliver everything."""
         wanted = cursor.param("type")
         types = set(wanted.split(",")) if wanted else set(_PUBLISHED if cursor.initial else _TYPES)
         content_type, locale = cursor.param("content_type_uid"), cursor.param("locale")
@@ -160,7 +160,7 @@ class Contentstack(FrontEnd):
         )
 
     def expand(self, change: Change) -> None:
-        """Each locale on its own; a deleted content type takes its entries along without a word."""
+        """Each locale separately; a deleted content type takes its entries with it silently."""
         version = change.version
         if version.kind != "content_type":
             label, live = f"{version.kind}_{change.action}", change.action == "published"
@@ -173,7 +173,7 @@ class Contentstack(FrontEnd):
             self.feed.put(Entry((version.kind, version.id), "content_type_deleted", version, change.at, live=False))
 
     def render(self, entry: Entry) -> bytes:
-        """System keys and user fields share one level."""
+        """System keys and user fields are on the same level."""
         event = {"type": entry.label, "event_at": iso(entry.at), "content_type_uid": _content_type_uid(entry.version)}
         return _encode({**event, "data": msgspec.Raw(self._data(entry))})
 
@@ -208,7 +208,7 @@ class Contentstack(FrontEnd):
 
     def _entry(self, version: Version, written: str) -> dict[str, Any]:
         values = self.store.values(version)
-        plain_references = version.index % 5 == 4  # noqa: PLR2004 - stacks of before 2020
+        plain_references = version.index % 5 == 4  # noqa: PLR2004 - stacks from before 2020
         fields = {
             _uid(name): _native(by.get(written, by.get(DEFAULT_LOCALE)), plain=plain_references)
             for name, by in values.items()
@@ -239,7 +239,7 @@ class Contentstack(FrontEnd):
         return _response(200, b'{"items":' + json_array(page.items) + b"," + tail[1:])
 
     def other(self, request: Request) -> Response:
-        """The content types of the stack; one entry or asset, as it is delivered in a locale."""
+        """The content types of the stack; one entry or asset, as delivered in a locale."""
         self.authorise(request)
         match request.path.removeprefix("/v3/").split("/"):
             case ["content_types"]:
@@ -263,7 +263,7 @@ class Contentstack(FrontEnd):
         return _response(200, _encode({"content_types": types[skip : skip + limit], "count": len(types)}))
 
     def error(self, status: int, *, told: bool = True) -> Response:
-        """429 tells the wait in `retry-after`."""
+        """429 gives the wait in `retry-after`."""
         if status == 429:  # noqa: PLR2004 - the status code says it best
             response = _error(429, 429, "You have exceeded the rate limit.", {})
             waiting = {"x-ratelimit-limit": "100", "x-ratelimit-remaining": "0", "retry-after": "1"} if told else {}
@@ -276,7 +276,7 @@ class Contentstack(FrontEnd):
         return _refusal(422, 141, _INVALID, **{name: "is not valid."})
 
     def strange_items(self) -> Mapping[str, bytes]:
-        """An entry without a uid, and a type nobody has heard of."""
+        """An entry without a uid, and a type that nobody has heard of."""
         return {
             "malformed": b'{"type":"entry_published","event_at":"2024-06-10T00:00:00.000Z","data":[]}',
             "unknown": b'{"type":"entry_dreamt","event_at":"2024-06-10T00:00:00.000Z","content_type_uid":"dream",'
@@ -306,7 +306,7 @@ def _content_type_uid(version: Version) -> str:
     return "sys_assets" if version.kind == "asset" else _uid(version.content_type or version.id)
 
 
-def _native(value: Any, *, plain: bool) -> Any:  # noqa: PLR0911 - one case a type
+def _native(value: Any, *, plain: bool) -> Any:  # noqa: PLR0911 - one case per type
     """Render a value; `plain` references are bare uids, as older stacks have them."""
     match value:
         case Link(kind="asset"):

@@ -15,8 +15,8 @@ class Cursor(msgspec.Struct, frozen=True, array_like=True):
     - `scope`: space and environment. `query`: the initial request's parameters, frozen. `generation`: see `expire`.
     - `since`: the feed position that the walk starts from. `initial`: it is an initial sync.
     - `before`: only positions before it are still to come; None starts a walk. `start`: the feed's length at its start.
-    - `delivered`, `total`: items so far, and in all. `ended`: the previous page ended a walk.
-    - `nonce`: tells cursors of one position apart.
+    - `delivered`, `total`: items so far, and altogether. `ended`: the previous page ended a walk.
+    - `nonce`: distinguishes cursors of the same position.
     """
 
     scope: str
@@ -37,11 +37,11 @@ class Cursor(msgspec.Struct, frozen=True, array_like=True):
 
 
 class BadCursorError(ValueError):
-    """The text is no cursor of ours, or no longer one."""
+    """The text is not one of our cursors, or no longer a valid one."""
 
 
 class Seal:
-    """Turns cursors into text and back. Equal cursors give equal text; no text can be made or altered outside."""
+    """Turns cursors into text and back. Equal cursors give equal text; nobody else can make or alter one."""
 
     def __init__(self, secret: str) -> None:
         self._secret = blake2b(secret.encode()).digest()

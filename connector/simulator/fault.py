@@ -1,4 +1,4 @@
-"""Scripted faults: what may go wrong with one request, and in which order it does. Pure."""
+"""Scripted faults: what can go wrong with a request, and in which order. Pure."""
 
 import gzip
 import zlib
@@ -20,20 +20,20 @@ _MEBIBYTE = 1024 * 1024
 
 
 class Fault(msgspec.Struct, frozen=True):
-    """One scripted fault; it strikes `times` matching requests (None: all) after letting `after` of them pass.
+    """One scripted fault; it hits `times` matching requests (None: all) after letting `after` of them pass.
 
     - `on`: `sync` requests (with a cursor or not), those that `start` an initial sync, those with a `cursor`, `probe`s
       (any other endpoint), or `any`.
     - `rate_limited`: 429, with the vendor's waiting time if `told`. `status`: that status, with the vendor's error body
       or `body`.
     - `slow`: answers after `delay` seconds. `hang`: never answers. `reset`: the connection is reset.
-    - `truncated_body`, `truncated_gzip`: half of it. `html`: 200 with a web page. `redirect`: 302 to `to`.
+    - `truncated_body`, `truncated_gzip`: only half of it. `html`: 200 with a web page. `redirect`: 302 to `to`.
     - `gzip_bomb`: `size` bytes in a small compressed body. `oversized_page`: the page padded to `size` bytes, not
       compressed.
     - `refuse_cursor`: the vendor's answer to a bad cursor. `foreign_next_url`: next URLs point to `to`.
     - `malformed_item`, `unknown_item`: inserted into the middle of the page; `item` is verbatim JSON to insert instead.
-    - `duplicate_page`: the items of the previous response again; the right page comes next. `repeat_cursor`: the page
-      continues at itself. `empty_page`: no items, the walk goes on.
+    - `duplicate_page`: the items of the previous response again; the right page comes next. `repeat_cursor`: the page's
+      continuation is the page itself. `empty_page`: no items, and the walk continues.
     """
 
     kind: FaultKind
@@ -49,18 +49,18 @@ class Fault(msgspec.Struct, frozen=True):
     body: str | None = None
 
     def concerns(self, kind: RequestKind) -> bool:
-        """Return whether a request of `kind` is one that this fault waits for."""
+        """Return whether this fault applies to requests of `kind`."""
         return self.on in ("any", kind) or (self.on == "sync" and kind != "probe")
 
 
 class Script:
-    """The faults of one front end, first in, first out: a request meets the first one that strikes."""
+    """The faults of one front end, first in, first out: a request meets the first one that applies."""
 
     def __init__(self) -> None:
         self.waiting: list[Fault] = []
 
     def take(self, kind: RequestKind) -> Fault | None:
-        """Return the fault that strikes a request of `kind`, and count."""
+        """Return the fault that hits this request of `kind`, and count the request."""
         for place, fault in enumerate(self.waiting):
             if not fault.concerns(kind):
                 continue
@@ -75,8 +75,8 @@ class Script:
         return None
 
 
-def instead(fault: Fault, front_end: FrontEnd, request: Request) -> Response | None:  # noqa: PLR0911 - one case a kind
-    """Return the response that `fault` gives without asking the front end for one, or None."""
+def instead(fault: Fault, front_end: FrontEnd, request: Request) -> Response | None:  # noqa: PLR0911 - one case per kind
+    """Return the response that `fault` gives instead of the front end's, or None."""
     match fault.kind:
         case "rate_limited":
             return front_end.error(429, told=fault.told)
@@ -96,7 +96,7 @@ def instead(fault: Fault, front_end: FrontEnd, request: Request) -> Response | N
 
 
 def distorted_page(fault: Fault, page: Page, front_end: FrontEnd, previous: Page | None) -> Page:
-    """Return what `fault` makes of `page`; `previous` is the page served before it."""
+    """Return `page` as `fault` distorts it; `previous` is the page served before it."""
     match fault.kind:
         case "foreign_next_url":
             return msgspec.structs.replace(page, origin=fault.to)
@@ -115,7 +115,7 @@ def distorted_page(fault: Fault, page: Page, front_end: FrontEnd, previous: Page
 
 
 def distorted_response(fault: Fault, response: Response) -> Response:
-    """Return what `fault` makes of `response` on its way."""
+    """Return `response` as `fault` distorts it on its way."""
     match fault.kind:
         case "slow":
             return msgspec.structs.replace(response, delay=fault.delay)
@@ -142,7 +142,7 @@ def _encoded(response: Response, encoding: str, body: bytes) -> Response:
 
 
 def _bomb(body: bytes, size: int) -> bytes:
-    """Compress `body`, padded inside to about `size` bytes, without ever holding them."""
+    """Compress `body`, padded inside to about `size` bytes, without ever holding all of them."""
     compressor = zlib.compressobj(1, wbits=16 + zlib.MAX_WBITS)
     pieces = [compressor.compress(body[:-1])]
     pieces += [compressor.compress(b" " * _MEBIBYTE) for _ in range(size // _MEBIBYTE)]

@@ -1,4 +1,4 @@
-"""A front end's view of the change log: per key the latest state only, in the order of its change. Pure."""
+"""A front end's view of the change log: only the latest state of each key, in order of change. Pure."""
 
 from collections.abc import Iterator
 
@@ -12,7 +12,7 @@ Key = tuple[str, ...]
 class Entry(msgspec.Struct, gc=False):
     """The latest state of one key. `label` is the vendor's item type; `live`: it is delivered, not removed.
 
-    `position` is given by the feed.
+    The feed sets `position`.
     """
 
     key: Key
@@ -25,9 +25,9 @@ class Entry(msgspec.Struct, gc=False):
 
 
 class Feed:
-    """Entries by ever-growing positions; an entry vanishes when its key gets a newer one.
+    """Entries by ever-increasing positions; an entry vanishes when its key gets a newer one.
 
-    What was removed once can still be asked for (`removals`), though it may be live again.
+    Past removals can still be requested (`removals`), even of keys that are live again.
     """
 
     def __init__(self) -> None:
@@ -59,9 +59,9 @@ class Feed:
         return None if position is None else self._entries[position]
 
     def newest_first(self, since: int, before: int, *, removals: int = 0) -> Iterator[Entry]:
-        """Yield the entries from `since` on and before `before`, the newest first.
+        """Yield the entries from `since` up to but excluding `before`, the newest first.
 
-        Before the position `removals` also those that vanished since, if they told a removal.
+        Before the position `removals`, also yield removals that have vanished since.
         """
         for position in range(min(before, len(self._entries)) - 1, since - 1, -1):
             entry = self._entries[position] or (self._removals.get(position) if position < removals else None)

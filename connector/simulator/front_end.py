@@ -24,7 +24,7 @@ _CACHED_ITEMS = 50_000
 class Page(msgspec.Struct, frozen=True):
     """One sync response before it is put into the vendor's envelope.
 
-    `here` is the cursor that this page stands for, `next` its continuation, and `more` says that the walk goes on.
+    `here` is the cursor that this page stands for, `next` its continuation, and `more` says that the walk continues.
     `opens`: this is the first page of a walk. `origin`: scheme and host for next URLs, if not the client's.
     """
 
@@ -43,7 +43,7 @@ class FrontEnd(ABC):
     name: ClassVar[str]
     cursor_params: ClassVar[tuple[str, ...]]
     mode: Mode = "shift"
-    # What the vendor has been seen to do, though its documents do not say so, by the names of switches.
+    # Behaviour that the vendor has shown although its documentation does not mention it, by switch name.
     known_quirks: ClassVar[frozenset[str]] = frozenset()
     page_size: int
 
@@ -54,14 +54,14 @@ class FrontEnd(ABC):
         self.serve_from(store)
 
     def serve_from(self, store: Store) -> None:
-        """Deliver another store's content from now on; positions stay what they are."""
+        """Deliver another store's content from now on; positions keep their meaning."""
         self.store = store
         self.feed = Feed()
         self._read = 0
         self._items: dict[int, bytes] = {}
 
     def follow(self) -> None:
-        """Take in what happened in the store since the last call."""
+        """Take in what has happened in the store since the last call."""
         log = self.store.log
         while self._read < len(log):
             self.expand(log[self._read])
@@ -81,7 +81,7 @@ class FrontEnd(ABC):
     def page(self, cursor: Cursor, request: Request) -> Page:
         """Return the page at `cursor`, newest changes first.
 
-        What changes during the walk moves before its start and is left to the delta that follows it.
+        What changes during the walk moves before its start, and is left to the delta that follows.
         """
         opens = cursor.before is None
         here = msgspec.structs.replace(cursor, start=len(self.feed), before=len(self.feed)) if opens else cursor
@@ -102,7 +102,7 @@ class FrontEnd(ABC):
         )
 
     def entries(self, cursor: Cursor) -> Iterator[Entry]:
-        """Yield what is still to come of a walk, the newest first, before the cursor's filter."""
+        """Yield what is still to come in a walk, the newest first, before the cursor's filter is applied."""
         return self.feed.newest_first(cursor.since, cursor.before or 0)
 
     def after_walk(self, cursor: Cursor, *, changed: bool) -> Cursor:
@@ -130,7 +130,7 @@ class FrontEnd(ABC):
     def open(self, text: str, scope: str) -> Cursor:
         """Return the cursor in `text`; raises `BadCursorError` if it is not one of this scope and generation.
 
-        In the mode `refuse` it also raises for a cursor amid a walk during which something changed.
+        In the mode `refuse` it also raises for a cursor within a walk during which something changed.
         """
         cursor = self._seal.open(text)
         if (cursor.scope, cursor.generation) != (scope, self.generation):
@@ -149,7 +149,7 @@ class FrontEnd(ABC):
 
     @abstractmethod
     def owns(self, path: str) -> bool:
-        """Return whether `path` is of this vendor's API."""
+        """Return whether `path` belongs to this vendor's API."""
 
     @abstractmethod
     def is_sync(self, request: Request) -> bool:
@@ -165,7 +165,7 @@ class FrontEnd(ABC):
 
     @abstractmethod
     def accepts(self, cursor: Cursor) -> Callable[[Entry], bool]:
-        """Return the filter that the cursor's frozen parameters make."""
+        """Return the filter that the cursor's frozen parameters define."""
 
     @abstractmethod
     def expand(self, change: Change) -> None:
@@ -194,7 +194,7 @@ class FrontEnd(ABC):
 
     @abstractmethod
     def error(self, status: int, *, told: bool = True) -> Response:
-        """Return the vendor's answer for a status of trouble (429, 5xx); `told`: with its waiting time."""
+        """Return the vendor's answer for an error status (429, 5xx); `told`: with its waiting time."""
 
     @abstractmethod
     def bad_cursor(self, request: Request) -> RefusalError:
@@ -206,9 +206,9 @@ class FrontEnd(ABC):
 
 
 def connection(vendor: str, base_url: str = "http://127.0.0.1") -> dict[str, str]:
-    """Return what the configuration of a connection holds: vendor, scope, the credentials' texts and `base_url`.
+    """Return what the configuration of a connection contains: vendor, scope, credentials as text and `base_url`.
 
-    All but the last is equal for every simulator. Raises `LookupError` for an unknown vendor.
+    All but the last is the same for every simulator. Raises `LookupError` for an unknown vendor.
     """
     found = find_all()
     if vendor not in found:

@@ -1,4 +1,4 @@
-"""HTTP requests and responses as values, and what the front ends answer with. Pure."""
+"""HTTP requests and responses as values, and what the front ends return. Pure."""
 
 from collections.abc import Iterable, Mapping
 from typing import Literal
@@ -38,7 +38,7 @@ class Response(msgspec.Struct, frozen=True):
 
 
 class RefusalError(Exception):
-    """A request that is answered with an error response."""
+    """The request gets an error response."""
 
     def __init__(self, response: Response) -> None:
         super().__init__(response.status)
@@ -48,7 +48,7 @@ class RefusalError(Exception):
 class Live(msgspec.Struct, frozen=True):
     """The truth about one key that a vendor delivers now, in the vendor's own spelling.
 
-    `fields` is the vendor's JSON, byte for byte as in its sync items, or None where the item has none.
+    `fields` is the vendor's JSON, byte for byte as in its sync items, or None if the item has none.
     """
 
     entity_type: Kind

@@ -19,9 +19,8 @@ _CREATED, _EDITED, _UNPUBLISHED = 0.2, 0.7, 0.85
 class Operations:
     """Three CMSs over one content store. Equal arguments and equal calls give equal bytes (without `wall_clock`).
 
-    `entries` are live at the start, with a fifth as many assets and a few removed ones. `page_sizes` replaces a
-    vendor's default page size. `requests_per_second` answers 429 beyond it. `wall_clock` dates changes with the real
-    time.
+    `entries` are live at the start, with a fifth as many assets and a few removed ones. `page_sizes` replaces vendors'
+    default page sizes. Requests beyond `requests_per_second` get 429. `wall_clock` dates changes with the real time.
     """
 
     def __init__(
@@ -49,7 +48,7 @@ class Operations:
         return tuple(self._stages)
 
     def answer(self, request: Request) -> Response:
-        """Answer one request as the vendor does that its path belongs to; 404 for any other."""
+        """Answer one request as the vendor that its path belongs to; 404 if it belongs to none."""
         with self._lock:
             stage = next((each for each in self._stages.values() if each.front_end.owns(request.path)), None)
             return stage.answer(request) if stage else Response(404, {}, b"")
@@ -57,7 +56,7 @@ class Operations:
     # Content
 
     def ids(self, kind: Kind = "entry", content_type: str | None = None) -> list[str]:
-        """Return the ids of what is live, in the order of the last change."""
+        """Return the ids of what is live, in order of the last change."""
         with self._lock:
             return self._store.ids(kind, content_type)
 
@@ -70,7 +69,7 @@ class Operations:
         fields: Mapping[str, Mapping[str, Any]] | None = None,
         locales: Sequence[str] | None = None,
     ) -> str:
-        """Publish a new entity and return its id; an `id` that exists is published once more, its content unchanged.
+        """Publish a new entity and return its id; an existing `id` is published again, its content unchanged.
 
         `fields` (field -> locale -> value) replace generated ones; a value is JSON-like, or `msgspec.Raw` for
         verbatim JSON.
@@ -103,24 +102,24 @@ class Operations:
             return self._store.remove(id, "deleted", locale=locale).id
 
     def delete_content_type(self, content_type: str) -> str:
-        """Delete a content type with its entries, as each vendor would tell it; return it."""
+        """Delete a content type with its entries, as each vendor would report it; return it."""
         with self._lock:
             return self._store.remove_type(content_type).id
 
     def release(self, count: int) -> list[str]:
-        """Publish new content of `count` entries at one point in time; return their ids."""
+        """Publish new content of `count` entries at the same moment; return their ids."""
         with self._lock:
             chosen = self._store.ids()[:count]
             with self._store.clock.held():
                 return [self._store.edit(each).id for each in chosen]
 
     def churn(self, count: int) -> list[str]:
-        """Do `count` edits of all sorts, chosen by the seed; return the ids concerned."""
+        """Make `count` edits of all kinds, chosen by the seed; return the ids concerned."""
         with self._lock:
             return [self._churn() for _ in range(count)]
 
     def skew_clock(self, seconds: float) -> None:
-        """Date later changes that much later (earlier, if negative) than the clock says."""
+        """Date later changes that much later (or earlier, if negative) than the clock says."""
         with self._lock:
             self._store.clock.skew = round(seconds * 1000)
 
@@ -140,7 +139,7 @@ class Operations:
             self._stage(vendor).front_end.mode = mode
 
     def set_quirks(self, vendor: str, quirks: Sequence[str]) -> None:
-        """Let a vendor do from now on what it has been seen to do; its `known_quirks` say what there is."""
+        """Switch on behaviour that a vendor has shown, and nothing else; `known_quirks` lists what there is."""
         with self._lock:
             front_end = self._stage(vendor).front_end
             if unknown := sorted(set(quirks) - front_end.known_quirks):
@@ -148,7 +147,7 @@ class Operations:
             front_end.quirks = frozenset(quirks)
 
     def expire_cursors(self, vendor: str | None = None) -> None:
-        """Refuse every cursor handed out so far."""
+        """Refuse every cursor issued so far."""
         with self._lock:
             for stage in self._chosen(vendor):
                 stage.front_end.generation += 1
@@ -170,21 +169,21 @@ class Operations:
                 stage.clear()
 
     def on_page(self, vendor: str, page: int, edits: Edits) -> None:
-        """Call `edits` once, after the `page`-th page (from 1) of the next walk was made and before it is sent."""
+        """Call `edits` once, after the `page`-th page (from 1) of the next walk is made and before it is sent."""
         with self._lock:
             self._stage(vendor).on_page(page, edits)
 
     # Looking
 
     def truth(self, vendor: str) -> list[Live]:
-        """Return every key that the vendor delivers now, in the order of its last change."""
+        """Return every key that the vendor delivers now, in order of the last change."""
         with self._lock:
             front_end = self._stage(vendor).front_end
             front_end.follow()
             return front_end.truth()
 
     def changes(self) -> list[Change]:
-        """Return every change of the content so far, the oldest first; vendors tell only the latest of each key."""
+        """Return every change of the content so far, the oldest first; vendors report only the latest of each key."""
         with self._lock:
             return list(self._store.log)
 

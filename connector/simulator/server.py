@@ -1,4 +1,4 @@
-"""The HTTP server: turns connections into requests, and sends responses as their endings want it.
+"""The HTTP server: turns connections into requests, and sends responses as their `ending` says.
 
 It talks to sockets itself because faults need them: half bodies, resets, answers that never come.
 """
@@ -20,7 +20,7 @@ Answer = Callable[[Request], Response]
 
 @contextlib.contextmanager
 def serving(answer: Answer, host: str, port: int) -> Iterator[int]:
-    """Serve `answer` from threads and yield the port (a free one for 0); at the end no thread and no socket is left."""
+    """Serve `answer` from threads and yield the port (a free one for 0); leaves no thread and no socket behind."""
     server = _Server((host, port), answer)
     thread = threading.Thread(target=server.serve_forever, args=(0.02,), name="simulator")
     thread.start()
@@ -69,7 +69,7 @@ class _Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
 
     def handle(self) -> None:
-        # A client that goes away is no fault of ours.
+        # A client that goes away is not our fault.
         with contextlib.suppress(ConnectionError):
             super().handle()
 

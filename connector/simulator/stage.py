@@ -1,4 +1,4 @@
-"""One front end with what is scripted around it: faults, edits between pages, a rate limit, and a log of requests."""
+"""One front end and the script around it: faults, edits between pages, a rate limit, and a log of requests."""
 
 import time
 from collections.abc import Callable
@@ -17,7 +17,7 @@ _CREDENTIAL_HEADERS = ("authorization", "access_token")
 
 
 class LoggedRequest(msgspec.Struct, frozen=True):
-    """One request as it came, without credentials; `authorised` says whether any were sent."""
+    """One request as it arrived, without credentials; `authorised` says whether any were sent."""
 
     vendor: str
     kind: RequestKind
@@ -61,7 +61,7 @@ class Stage:
         self._hooks.clear()
 
     def answer(self, request: Request) -> Response:
-        """Answer as the vendor would, or as the script wants it."""
+        """Answer as the vendor would, or as the script says."""
         self.front_end.follow()
         kind = self.front_end.kind(request)
         fault = self.script.take(kind)

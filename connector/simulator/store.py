@@ -1,4 +1,4 @@
-"""The content store behind all front ends: what is live, and the ordered log of how it became so. No I/O."""
+"""The content store behind all front ends: what is live, and the ordered log of how it got there. No I/O."""
 
 import contextlib
 import time
@@ -19,7 +19,7 @@ _REMOVED_SHARE = 20
 class Version(msgspec.Struct, frozen=True, gc=False):
     """One published state of an entity. Points in time are milliseconds since 1970.
 
-    `written`: the locales that have content. `live`: the locales it is published to; none once it is removed.
+    `written`: the locales that have content. `live`: the locales that it is published to; none once it is removed.
     """
 
     kind: Kind
@@ -36,9 +36,9 @@ class Version(msgspec.Struct, frozen=True, gc=False):
 
 
 class Change(msgspec.Struct, frozen=True, gc=False):
-    """One step of the log: `version` is the state after it, `locales` what it concerned.
+    """One step of the log: `version` is the state after it, `locales` are those it concerned.
 
-    `cascade`: the entries that went with a deleted content type, as they were.
+    `cascade`: the entries that were removed with a content type, as they were before.
     """
 
     at: int
@@ -53,7 +53,7 @@ class UnknownEntityError(LookupError):
 
 
 class Clock:
-    """The CMS's clock in milliseconds. It never runs backwards, unless `skew` makes it.
+    """The CMS's clock in milliseconds. It never runs backwards, unless `skew` makes it do so.
 
     Without `wall`, it advances by a fixed pattern at each tick; with it, ticks are real time.
     """
@@ -71,7 +71,7 @@ class Clock:
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
-        """Give all changes within the block one time."""
+        """Give all changes within the block the same time."""
         self._advance()
         self._held = True
         try:
@@ -110,7 +110,7 @@ class Store:
         ]
 
     def values(self, version: Version) -> Values:
-        """Return what `version` says: its generated fields, each replaced by its override."""
+        """Return the content of `version`: its generated fields, replaced by their overrides."""
         if version.kind == "asset":
             values = self.content.asset(version.index, version.edit, version.written)
         else:
@@ -160,7 +160,7 @@ class Store:
         locales: Iterable[str] | None = None,
         same: bool = False,
     ) -> Version:
-        """Publish `id` once more, in `locales` (default: those it is live in): new content, or the `same`."""
+        """Publish `id` again, in `locales` (default: those it is live in), with new content or the `same`."""
         old = self.known(id)
         at = self.clock.tick()
         concerned = old.live or LOCALES if locales is None else _checked(locales)
@@ -197,7 +197,7 @@ class Store:
         return version
 
     def remove_type(self, content_type: str) -> Version:
-        """Delete a content type, and with it its live entries."""
+        """Delete a content type together with its live entries."""
         old = self.known(content_type)
         cascade = tuple(each for each in self.versions.values() if each.kind == "entry" and each.content_type == old.id)
         at = self.clock.tick()
@@ -216,7 +216,7 @@ class Store:
             raise UnknownEntityError(f"no entity {id}") from None
 
     def _append(self, action: Action, version: Version, locales: tuple[str, ...], at: int) -> Version:
-        # Re-inserting keeps `versions` in the order of the last change.
+        # Re-inserting keeps `versions` in order of the last change.
         self.versions.pop(version.id, None)
         self.versions[version.id] = version
         self.log.append(Change(at, action, version, locales))
@@ -229,7 +229,7 @@ class Store:
             self.create("asset", None)
         removed = entries // _REMOVED_SHARE + 2
         for start in range(0, entries + removed, 3):
-            # Bulk releases give many entities one time.
+            # Bulk releases give many entities the same time.
             with self.clock.held():
                 for index in range(start, min(start + 3, entries + removed)):
                     self.create("entry", type_at(index))
@@ -239,7 +239,7 @@ class Store:
 
 
 def _written(live: Iterable[str], candidates: Iterable[str]) -> tuple[str, ...]:
-    """Return what is written of what is live, with the default locale where another one falls back to it."""
+    """Return which live locales are written, plus the default locale if another one falls back to it."""
     wanted = set(live) & set(candidates)
     if wanted != set(live):
         wanted.add(DEFAULT_LOCALE)

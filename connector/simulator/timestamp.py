@@ -1,4 +1,4 @@
-"""Milliseconds since 1970 as the text that CMSs write. Pure."""
+"""Milliseconds since 1970, as CMSs write them. Pure."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -11,6 +11,6 @@ def iso(milliseconds: int) -> str:
 
 
 def milliseconds(text: str) -> int:
-    """Return the time in ISO 8601 `text`, UTC where it does not say; raises `ValueError`."""
+    """Return the time in ISO 8601 `text`, UTC if it does not say; raises `ValueError`."""
     moment = datetime.fromisoformat(text)
     return ((moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - _EPOCH) // timedelta(milliseconds=1)

@@ -1,4 +1,4 @@
-"""The content's values as no vendor writes them; each front end renders them in its own JSON. Pure."""
+"""The content's values in no vendor's form; each front end renders them in its own JSON. Pure."""
 
 from decimal import Decimal
 from typing import Any, Literal

@@ -37,7 +37,7 @@ _TYPES: dict[str, tuple[str, ...]] = {
     "DeletedContent": ("DeletedContent",),
     "DeletedMedia": ("DeletedMedia",),
 }
-# Of a cursor: the initial sync is over.
+# In a cursor: the initial sync is over.
 _DELTA = "delta"
 _LABELS = {"entry": "Content", "asset": "Media", "content_type": "ContentType"}
 _KINDS = {"contents": "entry", "medias": "asset", "content-types": "content_type"}
@@ -55,11 +55,11 @@ _encode = msgspec.json.Encoder(decimal_format="number").encode
 class Weegloo(FrontEnd):
     """One kind of cursor for pages and deltas, schemas and deletion markers in the stream.
 
-    The order of items is not documented. Oldest first makes every page's cursor a place to start a delta from, which
-    is documented.
+    The order of items is not documented. Oldest first lets a delta start from any page's cursor, which is
+    documented.
 
-    Quirks: the document says that `type=Content` and `type=Media` select in an initial sync; `wide_deltas`: their
-    deltas bring markers too, of whatever kind; `narrow_deltas`: their deltas bring that one type alone.
+    Quirks: the documentation says that `type=Content` and `type=Media` select in an initial sync; `wide_deltas`: their
+    deltas include markers too, of any kind; `narrow_deltas`: their deltas include only that type.
     """
 
     name = "weegloo"
@@ -81,7 +81,7 @@ class Weegloo(FrontEnd):
         return {"space": SPACE, "token": TOKEN}
 
     def authorise(self, request: Request) -> None:
-        """401 for a wrong token, 404 for another space, and 406 for who accepts only plain JSON."""
+        """401 for a wrong token, 404 for another space, and 406 if only plain JSON is accepted."""
         if request.bearer != TOKEN:
             raise _refusal(401, "Unauthorized", "Authentication is required.")
         if request.path.split("/")[3] != SPACE:
@@ -124,7 +124,7 @@ class Weegloo(FrontEnd):
                 since=entries[-1].position + 1 if entries else here.since,
                 initial=False,
                 ended=not entries,
-                # An empty page brings a new URL, too.
+                # An empty page has a new URL too.
                 nonce=here.nonce + 1,
             ),
             more=bool(entries),
@@ -133,7 +133,7 @@ class Weegloo(FrontEnd):
         )
 
     def amid_walk(self, cursor: Cursor) -> bool:
-        """A walk goes on until an empty page."""
+        """A walk continues until an empty page."""
         return not cursor.initial and not cursor.ended
 
     def limit(self, cursor: Cursor, request: Request) -> int:  # noqa: ARG002 - no parameter is documented
@@ -141,7 +141,7 @@ class Weegloo(FrontEnd):
         return self.page_size
 
     def accepts(self, cursor: Cursor) -> Callable[[Entry], bool]:
-        """The same in an initial sync and its deltas, but by switch."""
+        """The same in an initial sync and its deltas, unless switched."""
         wanted = cursor.param("type") or "All"
         labels = _TYPES[wanted]
         if wanted in _LIVE and cursor.param(_DELTA):
@@ -153,7 +153,7 @@ class Weegloo(FrontEnd):
         return lambda entry: entry.label in labels and content_type in (None, entry.version.content_type)
 
     def expand(self, change: Change) -> None:
-        """A content type has no deletion marker; those of its contents precede its disappearance."""
+        """A content type has no deletion marker; the markers of its contents precede its disappearance."""
         for version in (*change.cascade, change.version):
             key, label = (version.kind, version.id), _LABELS[version.kind]
             live = bool(version.live) and version is change.version
@@ -163,7 +163,7 @@ class Weegloo(FrontEnd):
                 self.feed.put(Entry(key, label if live else f"Deleted{label}", version, change.at, live))
 
     def render(self, entry: Entry) -> bytes:
-        """The documentation promises of a marker no more than id and type: some carry no more."""
+        """The documentation promises only id and type for a marker: some carry nothing else."""
         version = entry.version
         sys: dict[str, Any] = {"id": version.id, "type": entry.label, "space": _refer("Space", SPACE)}
         if not entry.live:
@@ -192,7 +192,7 @@ class Weegloo(FrontEnd):
         )
 
     def live(self, entry: Entry) -> Live:
-        """One key an entity, locale `*`; content types are entities, too."""
+        """One key per entity, with locale `*`; content types are entities too."""
         version = entry.version
         content_type = version.content_type if version.kind == "entry" else None
         return Live(version.kind, version.id, "*", content_type, version.revision, iso(entry.at), self._fields(version))
@@ -232,7 +232,7 @@ class Weegloo(FrontEnd):
         return _refusal(422, "Unprocessable", "The sync-token is not valid.")
 
     def strange_items(self) -> Mapping[str, bytes]:
-        """A content without an id, and a type nobody has heard of."""
+        """A content without an id, and a type that nobody has heard of."""
         return {
             "malformed": b'{"sys":{"type":"Content","revision":"three"},"fields":[]}',
             "unknown": b'{"sys":{"type":"Hologram","id":"hologram-1"},"fields":{}}',
@@ -253,7 +253,7 @@ def _refer(target_type: str, id: str) -> dict[str, Any]:  # noqa: A002 - the ven
     return {"sys": {"id": id, "type": "Refer", "targetType": target_type}}
 
 
-def _native(value: Any) -> Any:  # noqa: PLR0911 - one case a type
+def _native(value: Any) -> Any:  # noqa: PLR0911 - one case per type
     match value:
         case Link():
             return _refer("Media" if value.kind == "asset" else "Content", value.id)
