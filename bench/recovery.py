@@ -9,6 +9,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, TopicPartiti
 from figure import Figure
 from process import alone, peak_megabytes
 
+from connector.clock import SYSTEM
 from connector.events import codec
 from connector.events.index import Index, IndexEntry
 from connector.events.record import Batch, Tally
@@ -90,7 +91,7 @@ def _ended(consumer: Consumer) -> bool:
 
 def _store(bootstrap: str, prefix: str) -> KafkaStore:
     settings = stream.config(bootstrap, prefix, _NO_CMS)
-    return KafkaStore(settings.kafka.properties(), stream.layout(settings))
+    return KafkaStore(settings.kafka.properties(), stream.layout(settings), clock=SYSTEM)
 
 
 def _record(number: int) -> tuple[bytes, bytes]:

@@ -18,6 +18,7 @@ from figure import Figure
 from page_server import PER_PAGE, serve
 from process import alone, peak_megabytes
 
+from connector.clock import SYSTEM
 from connector.config.settings import Config
 from connector.events.index import Index
 from connector.events.record import Batch
@@ -72,7 +73,7 @@ class _Keep(KafkaStore):
     """Keeps batches instead of committing them."""
 
     def __init__(self, *args: Any) -> None:
-        super().__init__(*args)
+        super().__init__(*args, clock=SYSTEM)
         self.batches: list[Batch] = []
 
     def recover(self, _index: Index) -> None:
@@ -86,7 +87,7 @@ class _Keep(KafkaStore):
 def _batches(settings: Config) -> list[Batch]:
     """Return what the connector commits; the topics exist then."""
     client, layout = settings.kafka.properties(), stream.layout(settings)
-    Topics(client).ensure(layout.state_spec())
+    Topics(client, SYSTEM).ensure(layout.state_spec())
     keep = _Keep(client, layout)
     stream.follow(settings, keep).runner.pass_once()
     return keep.batches

@@ -55,15 +55,15 @@ def refused(error: ConfigError) -> list[Finding]:
 def examine(config: Config) -> Iterator[Finding]:
     """Yield a finding for everything that a run needs, as soon as it is known."""
     yield Finding("configuration", "ok", f"valid; it follows {', '.join(config.connections)}")
-    cluster = Cluster(config.kafka.properties())
+    streams = wiring.streams(config)
+    cluster = streams[0].cluster
     broker = _finding("broker", lambda: f"{len(cluster.topics())} topics at {config.kafka.bootstrap_servers}")
     yield broker
     if broker.verdict == "ok":
         yield _finding("machine", lambda: check_access.of_machine(config, cluster))
-        yield _finding("rights", lambda: check_access.of_process(config))
-        handed_on = _finding("webhooks", lambda: check_access.of_handover(config))
+        yield _finding("rights", lambda: check_access.of_process(streams[0]))
+        handed_on = _finding("webhooks", lambda: check_access.of_handover(streams[0]))
         yield handed_on if handed_on.verdict == "ok" else _poorer(handed_on)
-    streams = wiring.streams(config)
     registry, answers = streams[0].registry, True
     if registry:
         found = _finding("registry", lambda: f"{len(registry.subjects())} subjects in the schema registry")
@@ -158,7 +158,7 @@ def _topics(stream: ConfiguredStream, cluster: Cluster) -> Generator[Finding, No
     changed = checkpoint is not None and checkpoint.fingerprint != stream.fingerprint
     checkpoint = checkpoint.restarted_for(stream.fingerprint) if checkpoint and changed else checkpoint
     published = stream.published_at(checkpoint)
-    at = Topics(stream.client)
+    at = Topics(stream.client, stream.clock)
     yield _finding(about, lambda: _inspect(at, layout, names, checkpoint))
     yield from unknown(at, layout, names.keys() - (checkpoint.progress.topics.keys() if checkpoint else set()))
     if existing := layout.changes_among(names):

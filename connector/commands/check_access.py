@@ -14,19 +14,19 @@ from connector.wiring import ConfiguredStream
 _SAMPLE = {"entity_type": "entry", "locale": "all"}
 
 
-def of_process(config: Config) -> str:
-    """Return what a process of this configuration may do. Raises `BrokerFatal`, naming each right that is missing."""
-    rights = Rights(config.kafka.properties())
-    joined = group(config.kafka.prefix)
+def of_process(stream: ConfiguredStream) -> str:
+    """Return what a process that follows the stream may do. Raises `BrokerFatal`, naming each missing right."""
+    rights = _rights(stream)
+    joined = group(stream.layout.prefix)
     named = (state_topic.GROUP, reader.GROUP, connectivity.GROUP)
     check([*rights.to_join(joined), *(lack for each in named for lack in rights.to_name(each))])
     return f"may join the group {joined}"
 
 
-def of_handover(config: Config) -> str:
+def of_handover(stream: ConfiguredStream) -> str:
     """Return whether webhook calls can be handed on; raises as `of_process` does. A run does without, if need be."""
-    spec = webhook_relay.spec(config.kafka.prefix, config.kafka.replication_factor)
-    check(Rights(config.kafka.properties()).on_topics([spec]))
+    spec = webhook_relay.spec(stream.layout.prefix, stream.layout.replication_factor)
+    check(_rights(stream).on_topics([spec]))
     return f"webhook calls can be handed on by {spec.name}"
 
 
@@ -35,7 +35,7 @@ def of_stream(stream: ConfiguredStream, cluster: Cluster) -> str:
 
     The transactional id is tried only while nobody follows the stream.
     """
-    layout, rights = stream.layout, Rights(stream.client)
+    layout, rights = stream.layout, _rights(stream)
     present = cluster.topics()
     specs = [layout.state_spec(), layout.letters_spec()]
     sample = layout.topic.format(prefix=layout.prefix, connection=stream.name, **_SAMPLE)
@@ -68,6 +68,10 @@ def of_machine(config: Config, cluster: Cluster) -> str:
     except OSError as error:
         raise LocalTrouble.of(error, "a temporary file") from error
     return f"{wanted} open files and {threads} threads are enough, and {folder} has {free >> 20} MiB free"
+
+
+def _rights(stream: ConfiguredStream) -> Rights:
+    return Rights(stream.client, clock=stream.clock)
 
 
 def _followed(cluster: Cluster, layout: Layout) -> bool:

@@ -11,7 +11,7 @@ from connector.errors import BrokerFatal, ConfigError
 from connector.events.owner_report import OwnerReport
 from connector.events.state_record import flat
 from connector.kafka import peers
-from connector.kafka.cluster import Cluster, Member
+from connector.kafka.cluster import Member
 from connector.kafka.layout import group
 from connector.model.checkpoint import Checkpoint
 from connector.stream.status import HALTED
@@ -62,11 +62,12 @@ class Stream(msgspec.Struct, frozen=True):
 
 def streams(config: Config) -> Iterator[Stream]:
     """Yield every configured stream; raises `BrokerUnavailable` or `BrokerFatal`."""
-    cluster = Cluster(config.kafka.properties())
+    configured = wiring.streams(config)
+    cluster = configured[0].cluster
     topics = cluster.topics()
     members = cluster.members(group(config.kafka.prefix))
     owners = {topic: member for member, topics in members for topic in topics}
-    for stream in wiring.streams(config):
+    for stream in configured:
         topic, vendor = stream.layout.state_topic, stream.connection.vendor
         owner = owners.get(topic)
         try:
@@ -80,11 +81,12 @@ def streams(config: Config) -> Iterator[Stream]:
 
 def warnings(config: Config) -> Iterator[tuple[str, str]]:
     """Yield a message and a hint for each running process that follows something else than this configuration says."""
+    configured = wiring.streams(config)
     try:
-        signature = wiring.signature(wiring.streams(config))
+        signature = wiring.signature(configured)
     except ConfigError:
         return  # a secret that says which stack is meant is not at hand here: nothing can be compared
-    members = Cluster(config.kafka.properties()).members(group(config.kafka.prefix))
+    members = configured[0].cluster.members(group(config.kafka.prefix))
     for member in peers.differing([member for member, _ in members], signature):
         yield f"{member.client_id} at {member.host} follows another configuration than this one", peers.HINT
 

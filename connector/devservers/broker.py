@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from connector.clock import SYSTEM
 from connector.devservers import apicurio, java
 from connector.devservers.artifacts import Library
 from connector.devservers.child import Child, free_ports
@@ -172,7 +173,7 @@ def find_or_start(environ: Mapping[str, str]) -> Iterator[Broker]:
 
 def _reach(client: Mapping[str, str], bootstrap: str) -> None:
     try:
-        Cluster({**client, "log_level": "0"}).topics()
+        Cluster({**client, "log_level": "0"}, clock=SYSTEM).topics()
     except BrokerUnavailable as error:
         raise BrokerUnavailable(f"{error}", hint=f"KAFKA_BOOTSTRAP is {bootstrap}: correct or unset it") from error
 

@@ -8,7 +8,7 @@ from confluent_kafka import ConsumerGroupState, IsolationLevel, KafkaError, Kafk
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._listoffsets import OffsetSpec
 
-from connector.clock import SYSTEM, Clock
+from connector.clock import Clock
 from connector.errors import BrokerUnavailable, ForeignRecord, StateTooNew
 from connector.events.index import Index
 from connector.events.owner_report import REPORT_KEY, OwnerReport, decode_report
@@ -39,7 +39,7 @@ class Member(msgspec.Struct, frozen=True):
 class Cluster:
     """Every method raises `BrokerUnavailable` after `timeout` seconds at most, or `BrokerFatal` if it is refused."""
 
-    def __init__(self, client: Settings, *, timeout: float = 5.0, clock: Clock = SYSTEM) -> None:
+    def __init__(self, client: Settings, *, clock: Clock, timeout: float = 5.0) -> None:
         self._client = client
         self._clock = clock
         self._timeout = timeout

@@ -8,7 +8,7 @@ from typing import Any, Final
 import msgspec
 from confluent_kafka import OFFSET_END, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from connector.clock import SYSTEM, Clock
+from connector.clock import Clock
 from connector.errors import BrokerUnavailable
 from connector.kafka.client import Settings, create, unavailable
 from connector.kafka.cluster import Cluster
@@ -42,10 +42,10 @@ def records(  # noqa: PLR0913  what readers choose
     client: Settings,
     pattern: re.Pattern[str],
     *,
+    clock: Clock,
     from_beginning: bool,
     until_end: bool,
     go_on: Mapping[Place, int] = _NOWHERE,
-    clock: Clock = SYSTEM,
 ) -> Generator[Consumed, None, None]:
     """Yield the committed records of every topic whose whole name matches `pattern`, in order within a partition.
 

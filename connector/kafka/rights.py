@@ -13,7 +13,7 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._acl import AclOperation
 from confluent_kafka.cimpl import NewTopic
 
-from connector.clock import SYSTEM, Clock
+from connector.clock import Clock
 from connector.errors import BrokerFatal, BrokerUnavailable
 from connector.kafka.client import Settings, cause, create, unavailable
 from connector.kafka.cluster import described
@@ -38,7 +38,7 @@ class Lack(msgspec.Struct, frozen=True, order=True):
 class Rights:
     """Asks the brokers. Every method raises `BrokerUnavailable`, or `BrokerFatal` for what they refuse otherwise."""
 
-    def __init__(self, client: Settings, *, timeout: float = 10.0, clock: Clock = SYSTEM) -> None:
+    def __init__(self, client: Settings, *, clock: Clock, timeout: float = 10.0) -> None:
         self._client = client
         self._clock = clock
         self._timeout = timeout

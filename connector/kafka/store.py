@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from msgspec.structs import replace
 
-from connector.clock import SYSTEM, Clock
+from connector.clock import Clock
 from connector.errors import Superseded, TopicMismatch, UnknownOutcome
 from connector.events.index import Index
 from connector.events.owner_report import REPORT_KEY, OwnerReport, decode_report, encode_report
@@ -41,9 +41,9 @@ class KafkaStore:
         layout: Layout,
         registry: Registry | None = None,
         *,
+        clock: Clock,
         producer: ProducerFactory = REAL_PRODUCER,
         verify_every: float = 120.0,
-        clock: Clock = SYSTEM,
     ) -> None:
         self._client = client
         self._layout = layout

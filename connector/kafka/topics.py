@@ -12,7 +12,7 @@ from confluent_kafka.admin._listoffsets import OffsetSpec
 from confluent_kafka.admin._resource import ResourceType
 from confluent_kafka.cimpl import NewTopic
 
-from connector.clock import SYSTEM, Clock
+from connector.clock import Clock
 from connector.errors import BrokerUnavailable, KeySchemaChanged, TopicMismatch
 from connector.kafka.client import Settings, cause, create, unavailable
 from connector.kafka.layout import TopicSpec
@@ -44,7 +44,7 @@ def check_key_schema(recorded: KeySchemaId, now: KeySchemaId, connection: str) -
 class Topics:
     """Manages topics on one cluster. Raises `BrokerUnavailable`, `BrokerFatal` or `TopicMismatch`."""
 
-    def __init__(self, client: Settings, clock: Clock = SYSTEM) -> None:
+    def __init__(self, client: Settings, clock: Clock) -> None:
         self._client = client
         self._clock = clock
         self._admin = create(AdminClient, client)

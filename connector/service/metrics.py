@@ -191,9 +191,9 @@ class Metrics:
         """Observe how long a committed transaction took."""
         self._transaction.labels(connection).observe(seconds)
 
-    def page(self, connection: str, items: int, size: int, seconds: float) -> None:
-        """Count a page of `items` items in `size` bytes that took `seconds`; it has just come."""
-        self._last_poll.labels(connection).set_to_current_time()
+    def page(self, connection: str, items: int, size: int, seconds: float, at: float) -> None:
+        """Count a page of `items` items in `size` bytes that took `seconds` and came at the time `at`."""
+        self._last_poll.labels(connection).set(at)
         self._pages.labels(connection).inc()
         self._items.labels(connection).inc(items)
         self._bytes.labels(connection).inc(size)

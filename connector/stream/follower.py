@@ -3,7 +3,6 @@
 import math
 import threading
 from contextlib import suppress
-from functools import partial
 from typing import Final, Literal
 
 from connector import logs
@@ -130,8 +129,7 @@ class Follower:
     def _open(self) -> None:
         """Build the stream's parts, with secrets as they are now."""
         self.plan.refresh()
-        observed = partial(self._metrics.page, self.plan.connection)
-        self._parts = self.plan.open(self._stop, Hooks(observed, self._committed))
+        self._parts = self.plan.open(self._stop, Hooks(self._observed, self._committed))
         self._waiting.parts = self._parts
         self._standing.of(self._parts)
         self._runner = Runner(self._parts.source, self._parts.publisher, self.plan.bounds, self._clock)
@@ -366,6 +364,9 @@ class Follower:
         self._halted = self._recovered = False
         if self._standing.status.state != "running":
             self._standing.tell("running")
+
+    def _observed(self, items: int, size: int, seconds: float) -> None:
+        self._metrics.page(self.plan.connection, items, size, seconds, self._clock.wall())
 
     def _committed(self, batch: Batch, seconds: float) -> None:
         """Note a commit: where a pass has led to it, there was progress, which resets the pauses."""

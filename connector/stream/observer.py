@@ -13,8 +13,8 @@ class Observer(Protocol):
         """Count what a batch held that was committed at `at` in a transaction of `seconds`."""
         ...
 
-    def page(self, connection: str, items: int, size: int, seconds: float) -> None:
-        """Count a page of `items` items in `size` bytes that took `seconds`; it has just come."""
+    def page(self, connection: str, items: int, size: int, seconds: float, at: float) -> None:
+        """Count a page of `items` items in `size` bytes that took `seconds` and came at the time `at`."""
         ...
 
     def failed(self, connection: str, error: ConnectorError) -> None:

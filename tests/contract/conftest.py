@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 import pytest
 
 from connector import vendors
+from connector.clock import SYSTEM
 from connector.demo.proof import event_ids
 from connector.events.record import Record
 from connector.kafka.layout import Layout
@@ -81,7 +82,7 @@ def subject(request: pytest.FixtureRequest, simulator: Simulator, name: str, pre
         return Subject(simulator, name, following, lambda: store.records)
     client = request.getfixturevalue("kafka").client
     layout = Layout(prefix=prefix, connection=CONNECTION, partitions=3)
-    following = Following(simulator, name, lambda: KafkaStore(client, layout), page_size=PAGE)
+    following = Following(simulator, name, lambda: KafkaStore(client, layout, clock=SYSTEM), page_size=PAGE)
 
     def records() -> list[Consumed]:
         return [*consume(client, f"{prefix}.{CONNECTION}.changes"), *consume(client, layout.letters_topic)]

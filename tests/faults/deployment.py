@@ -198,7 +198,7 @@ class Deployment:
 
     def phases(self) -> dict[str, str | None]:
         """Return the committed phase of every stream."""
-        cluster = Cluster(self.client)
+        cluster = Cluster(self.client, clock=SYSTEM)
         found = {vendor: cluster.last_checkpoint(f"{self.prefix}.{vendor}.state", vendor) for vendor in self.vendors}
         return {vendor: checkpoint.position.phase if checkpoint else None for vendor, checkpoint in found.items()}
 

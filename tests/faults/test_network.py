@@ -105,7 +105,7 @@ def test_transaction_without_a_broker_is_given_up_in_time(
 ) -> None:
     """Nothing gets through from a request on: the outcome is unknown, and known to be so soon after the timeout."""
     layout = Layout(prefix=prefix, connection="any")
-    Topics(own_broker.client).ensure(layout.state_spec())
+    Topics(own_broker.client, SYSTEM).ensure(layout.state_spec())
     client = {"bootstrap.servers": proxy.bootstrap}
     transactions = Transactions(client, prefix, timeout=5, max_message_bytes=1_000_000, clock=SYSTEM)
     transactions.fence(30)

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from connector.clock import SYSTEM
 from connector.devservers.broker import Kafka
 from connector.kafka.cluster import Cluster
 from connector.simulator import Simulator
@@ -58,7 +59,7 @@ class Quiet:
     """Whether every stream is current, and none has committed anything, reports included, for three seconds."""
 
     def __init__(self, broker: Kafka, prefix: str, ports: list[int]) -> None:
-        self._cluster = Cluster(broker.client)
+        self._cluster = Cluster(broker.client, clock=SYSTEM)
         self._topics = [f"{prefix}.{vendor}.state" for vendor in VENDORS]
         self._ports = ports
         self._ends: list[int] = []

@@ -39,7 +39,7 @@ class Process:
         now = time.time()
         self.metrics.states({"blog": "running"})
         self.metrics.committed("blog", now)
-        self.metrics.page("blog", 1, 1, 0.1)
+        self.metrics.page("blog", 1, 1, 0.1, now)
         self.metrics.lags({"blog": 1.0})
 
     def lose_a_line(self) -> None:

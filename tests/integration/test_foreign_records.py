@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from confluent_kafka import Message, Producer
 
+from connector.clock import SYSTEM
 from connector.devservers.broker import Broker
 from connector.errors import ForeignRecord
 from connector.events import codec
@@ -199,9 +200,11 @@ def test_a_running_stream_whose_state_others_write_stops_by_name_and_goes_on(
 
 def test_what_others_write_just_before_a_commit_is_noticed(kafka: Broker, layout: Layout, simulator: Simulator) -> None:
     """The state topic has grown beyond what its owner wrote, though the owner's own record is the last one."""
-    following = Following(simulator, "contentful", lambda: KafkaStore(kafka.client, layout), page_size=100)
+    following = Following(
+        simulator, "contentful", lambda: KafkaStore(kafka.client, layout, clock=SYSTEM), page_size=100
+    )
     following.become_current()
-    store = KafkaStore(kafka.client, layout)
+    store = KafkaStore(kafka.client, layout, clock=SYSTEM)
     try:
         assert store.recover(Index())
         assert not store.superseded()

@@ -5,6 +5,7 @@ from functools import partial
 import msgspec
 import pytest
 
+from connector.clock import SYSTEM
 from connector.commands import takeover
 from connector.devservers.broker import Broker
 from connector.events.policy import Policy
@@ -23,7 +24,7 @@ PATIENT = msgspec.structs.replace(QUICK, try_again=600.0, report_after=600.0)
 @pytest.fixture
 def following(simulator: Simulator, kafka: Broker, layout: Layout) -> Following:
     """Give a stream that stops at an item that it does not understand."""
-    made = Following(simulator, NAME, lambda: KafkaStore(kafka.client, layout), page_size=100)
+    made = Following(simulator, NAME, lambda: KafkaStore(kafka.client, layout, clock=SYSTEM), page_size=100)
     made.policy = Policy(malformed="stop")
     return made
 

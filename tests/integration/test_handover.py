@@ -16,7 +16,7 @@ def test_what_one_process_writes_every_other_hears(kafka: Broker, prefix: str) -
     """Those who listen are in no group and leave no offset behind, and stop within seconds."""
     client = dict(kafka.client)
     spec = webhook_relay.spec(prefix, 1)
-    Topics(client).ensure(spec)
+    Topics(client, SYSTEM).ensure(spec)
     heard = [(threading.Event(), list[bytes]()) for _ in range(2)]
 
     def listen(event: threading.Event, values: list[bytes]) -> Link:

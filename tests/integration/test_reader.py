@@ -8,6 +8,7 @@ from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
+from connector.clock import SYSTEM
 from connector.devservers.broker import Broker
 from connector.events.state_record import CHECKPOINT_KEY, encode_checkpoint
 from connector.kafka.cluster import Cluster
@@ -49,7 +50,7 @@ def test_aborted_records_are_never_shown(kafka: Broker, admin: AdminClient, prod
     producer.begin_transaction()
     producer.produce(topic, b"3", b"k")
     producer.flush(10)
-    found = records(kafka.client, re.compile(re.escape(topic)), from_beginning=True, until_end=True)
+    found = records(kafka.client, re.compile(re.escape(topic)), clock=SYSTEM, from_beginning=True, until_end=True)
     assert [record.value for record in found] == [b"1", None]
 
 
@@ -59,7 +60,9 @@ def test_a_topic_that_appears_later_is_followed(kafka: Broker, admin: AdminClien
     first = _create(admin, f"{prefix}.a")
     producer.produce(first, b"1", b"k")
     producer.flush(10)
-    following = records(kafka.client, re.compile(f"{prefix}\\.[ab]"), from_beginning=True, until_end=False)
+    following = records(
+        kafka.client, re.compile(f"{prefix}\\.[ab]"), clock=SYSTEM, from_beginning=True, until_end=False
+    )
     assert next(following).value == b"1"
     second = _create(admin, f"{prefix}.b")
     producer.produce(second, b"2", b"k")
@@ -73,7 +76,7 @@ def test_the_last_checkpoint_is_found_behind_any_number_of_records(
 ) -> None:
     """Neither a long aborted transaction after it nor an open one hides it; without any there is none."""
     topic = _create(admin, f"{prefix}.state")
-    cluster = Cluster(kafka.client)
+    cluster = Cluster(kafka.client, clock=SYSTEM)
     assert cluster.last_checkpoint(topic, "blog") is None
     wanted = checkpoint(cursor="c", sequence=9)
     producer.begin_transaction()

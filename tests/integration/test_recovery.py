@@ -114,7 +114,7 @@ def test_transaction_that_does_not_end_is_named(deployment: Deployment) -> None:
         deployment.follow()
         opened = open_transaction(deployment, VENDORS[0])
         topic = f"{deployment.prefix}.{VENDORS[0]}.state"
-        end = Topics(deployment.client).end(topic, 30)
+        end = Topics(deployment.client, SYSTEM).end(topic, 30)
         with pytest.raises(BrokerUnavailable, match=topic) as raised:
             state_topic.read(deployment.client, topic, range(end), lambda *_: None, 0.5, clock=SYSTEM)
         assert "kafka-transactions" in raised.value.hint

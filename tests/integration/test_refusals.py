@@ -7,6 +7,7 @@ import pytest
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient
 
+from connector.clock import SYSTEM
 from connector.devservers.broker import Broker
 from connector.kafka.layout import Layout
 from connector.kafka.store import KafkaStore
@@ -63,7 +64,10 @@ def test_a_clock_that_is_ahead_is_told_and_passes(kafka: Broker, layout: Layout,
     """Kafka refuses what is an hour ahead: the hint names the clock; once it is right, the stream goes on."""
     producers: list[type[Producer]] = [Ahead]
     following = Following(
-        simulator, "contentful", lambda: KafkaStore(kafka.client, layout, producer=producers[-1]), page_size=100
+        simulator,
+        "contentful",
+        lambda: KafkaStore(kafka.client, layout, producer=producers[-1], clock=SYSTEM),
+        page_size=100,
     )
     with following.once(give_up_after=2) as follower:
         assert follower.join(30)

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from connector import wiring
+from connector.clock import SYSTEM
 from connector.config.load import load
 from connector.devservers.broker import Broker
 from connector.events import codec
@@ -37,7 +38,7 @@ def following(simulator: Simulator, kafka: Broker, layout: Layout, scripted: Scr
     """Give a stream whose ids are compared often."""
 
     def opened() -> KafkaStore:
-        return KafkaStore(kafka.client, layout, Registry(scripted.url), verify_every=0.05)
+        return KafkaStore(kafka.client, layout, Registry(scripted.url), verify_every=0.05, clock=SYSTEM)
 
     return Following(simulator, NAME, opened, page_size=100)
 
@@ -67,7 +68,7 @@ def test_a_wiped_registry_is_told_to_who_asks_from_elsewhere(
     kafka: Broker, layout: Layout, following: Following, scripted: ScriptedRegistry
 ) -> None:
     """The owner's last word is in the state topic, though nothing else of the stream may be written."""
-    cluster = Cluster(kafka.client)
+    cluster = Cluster(kafka.client, clock=SYSTEM)
 
     def said() -> OwnerReport:
         return cluster.last_report(layout.state_topic, layout.connection) or OwnerReport()
@@ -144,7 +145,9 @@ def test_nothing_is_registered_for_a_new_topic_in_a_wiped_registry(
     for each in simulator.ids("asset"):
         simulator.delete(each)
     routed = msgspec.structs.replace(layout, topic="{prefix}.{connection}.{entity_type}.{locale}")
-    following = Following(simulator, NAME, lambda: KafkaStore(kafka.client, routed, Registry(scripted.url)))
+    following = Following(
+        simulator, NAME, lambda: KafkaStore(kafka.client, routed, Registry(scripted.url), clock=SYSTEM)
+    )
     with following.running() as follower:
         eventually(lambda: follower.status.phase == "streaming")
         scripted.registered()
@@ -203,9 +206,9 @@ def test_the_changes_topic_is_there_from_the_start(kafka: Broker, layout: Layout
     with Simulator(entries=1).serving() as simulator:
         for each in simulator.ids():
             simulator.delete(each)
-        following = Following(simulator, NAME, lambda: KafkaStore(kafka.client, layout), page_size=100)
+        following = Following(simulator, NAME, lambda: KafkaStore(kafka.client, layout, clock=SYSTEM), page_size=100)
         following.become_current()
-        store = KafkaStore(kafka.client, layout)
+        store = KafkaStore(kafka.client, layout, clock=SYSTEM)
         assert store._topics.find(f"{layout.transactional_id}.changes")
         store.close()
 

@@ -8,6 +8,7 @@ import pytest
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient
 
+from connector.clock import SYSTEM
 from connector.commands import check, takeover
 from connector.commands.takeover import Edit
 from connector.devservers.broker import Broker
@@ -50,7 +51,7 @@ def elsewhere(simulator: Simulator, kafka: Broker, layout: Layout) -> Following:
 
 def followed(simulator: Simulator, kafka: Broker, layout: Layout, topics: str = "topic") -> Following:
     """Return a stream with these topics, in small pages."""
-    following = Following(simulator, NAME, lambda: KafkaStore(kafka.client, layout), page_size=2)
+    following = Following(simulator, NAME, lambda: KafkaStore(kafka.client, layout, clock=SYSTEM), page_size=2)
     following.fingerprint = f"scope.{topics}"
     return following
 
@@ -105,7 +106,7 @@ def test_a_topic_recreated_under_an_idle_owner_is_noticed(
 ) -> None:
     """Between two looks it is gone and there again, just as it was but for what was in it."""
     following.become_current()
-    store = KafkaStore(kafka.client, layout)
+    store = KafkaStore(kafka.client, layout, clock=SYSTEM)
     try:
         found = store.recover(Index())
         assert found
@@ -277,7 +278,7 @@ def test_a_wider_dead_letters_topic_is_nobodys_business(
 
 def test_a_stale_owner_is_fenced_rather_than_misled(kafka: Broker, following: Following, layout: Layout) -> None:
     """What it does not know of the topics, another owner has written meanwhile."""
-    stale = KafkaStore(kafka.client, layout)
+    stale = KafkaStore(kafka.client, layout, clock=SYSTEM)
     try:
         assert stale.recover(Index()) is None
         following.become_current()
@@ -321,7 +322,7 @@ def test_check_warns_of_what_only_looks_like_a_changes_topic(
     producer = Producer(dict(kafka.client))
     producer.produce(foreign, b"x")
     assert producer.flush(10) == 0
-    (finding,) = check.unknown(Topics(kafka.client), by_locale, [foreign])
+    (finding,) = check.unknown(Topics(kafka.client, SYSTEM), by_locale, [foreign])
     assert (finding.verdict, foreign in finding.message) == ("warning", True)
     followed(simulator, kafka, by_locale).become_current()
 

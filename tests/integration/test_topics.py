@@ -7,6 +7,7 @@ from confluent_kafka.admin._config import AlterConfigOpType, ConfigEntry, Config
 from confluent_kafka.admin._resource import ResourceType
 from confluent_kafka.cimpl import NewPartitions
 
+from connector.clock import SYSTEM
 from connector.devservers.broker import Broker
 from connector.errors import RegistryChanged, StateTooNew, TopicMismatch
 from connector.events.index import Index
@@ -28,7 +29,7 @@ NAME = "contentful"
 @pytest.fixture
 def following(simulator: Simulator, kafka: Broker, layout: Layout) -> Following:
     """Give a stream without a registry."""
-    return Following(simulator, NAME, lambda: KafkaStore(kafka.client, layout), page_size=100)
+    return Following(simulator, NAME, lambda: KafkaStore(kafka.client, layout, clock=SYSTEM), page_size=100)
 
 
 def settings(admin: AdminClient, topic: str) -> dict[str, str]:
@@ -64,7 +65,7 @@ def test_an_operators_settings_are_kept(kafka: Broker, admin: AdminClient, prefi
     """`topic_config` is applied to a new changes topic, over the defaults."""
     layout = Layout(prefix=prefix, connection=CONNECTION, topic_config={"delete.retention.ms": "1234567"})
     with Simulator(entries=1).serving() as simulator:
-        Following(simulator, NAME, lambda: KafkaStore(kafka.client, layout)).become_current()
+        Following(simulator, NAME, lambda: KafkaStore(kafka.client, layout, clock=SYSTEM)).become_current()
     assert settings(admin, f"{prefix}.{CONNECTION}.changes")["delete.retention.ms"] == "1234567"
 
 
@@ -118,7 +119,9 @@ def test_keys_under_another_framing_are_refused(
 ) -> None:
     """A registry that was not there before would move every key: named, with both ids and the way out."""
     following.become_current()
-    framed = Following(simulator, NAME, lambda: KafkaStore(kafka.client, layout, Registry(registry)), page_size=100)
+    framed = Following(
+        simulator, NAME, lambda: KafkaStore(kafka.client, layout, Registry(registry), clock=SYSTEM), page_size=100
+    )
     told = refusal(framed)
     assert "written as single-object" in told
     assert "confluent" in told
@@ -129,11 +132,11 @@ def test_keys_under_another_schema_id_are_refused(
     simulator: Simulator, kafka: Broker, registry: str, layout: Layout
 ) -> None:
     """A registry that lost its ids would give another one: nothing is registered, and a restored one heals it."""
-    store = KafkaStore(kafka.client, layout, Registry(registry))
+    store = KafkaStore(kafka.client, layout, Registry(registry), clock=SYSTEM)
     Following(simulator, NAME, lambda: store, page_size=100).become_current()
-    following = Following(simulator, NAME, lambda: KafkaStore(kafka.client, layout, Registry(registry)))
+    following = Following(simulator, NAME, lambda: KafkaStore(kafka.client, layout, Registry(registry), clock=SYSTEM))
     following.checkpoint(key_schema_id={"framing": "confluent", "id": "987654"})
-    store = KafkaStore(kafka.client, layout, Registry(registry))
+    store = KafkaStore(kafka.client, layout, Registry(registry), clock=SYSTEM)
     found = store.recover(Index())
     assert found
     with pytest.raises(RegistryChanged, match="nothing under the id 987654"):
@@ -148,7 +151,7 @@ def test_a_newer_state_record_is_refused(kafka: Broker, following: Following, la
     producer = Producer(dict(kafka.client))
     producer.produce(layout.state_topic, b"\x04whatever comes next", key)
     assert producer.flush(10) == 0
-    store = KafkaStore(kafka.client, layout)
+    store = KafkaStore(kafka.client, layout, clock=SYSTEM)
     with pytest.raises(StateTooNew, match="newer version"):
         store.recover(Index())
     store.close()
@@ -172,7 +175,7 @@ def test_aborted_state_is_never_believed(kafka: Broker, following: Following, la
 def test_another_writer_is_noticed(kafka: Broker, simulator: Simulator, following: Following, layout: Layout) -> None:
     """An operator's command has committed: the owner sees it without trying to commit itself."""
     following.become_current()
-    store = KafkaStore(kafka.client, layout)
+    store = KafkaStore(kafka.client, layout, clock=SYSTEM)
     assert store.recover(Index())
     assert not store.superseded()
     following.checkpoint(request='{"paused":true}')
@@ -190,7 +193,7 @@ def test_what_is_recovered_is_what_was_committed(
 ) -> None:
     """Checkpoint and index come back whole, from the start and from the last offset alike."""
     following.become_current()
-    index, again = Index(), KafkaStore(kafka.client, layout)
+    index, again = Index(), KafkaStore(kafka.client, layout, clock=SYSTEM)
     first = again.recover(index)
     assert first == following.checkpoint()
     assert len(index) == len(simulator.truth(NAME))
@@ -199,7 +202,7 @@ def test_what_is_recovered_is_what_was_committed(
     second = again.recover(index)
     again.close()
     fresh = Index()
-    store = KafkaStore(kafka.client, layout)
+    store = KafkaStore(kafka.client, layout, clock=SYSTEM)
     assert store.recover(fresh) == second
     store.close()
     assert dict(fresh.entries()) == dict(index.entries())
@@ -218,7 +221,7 @@ def test_a_state_topic_that_was_recreated_is_noticed(
 ) -> None:
     """A process that has read further than the topic now reaches stops by name: it must not begin anew by itself."""
     following.become_current()
-    store, index = KafkaStore(kafka.client, layout), Index()
+    store, index = KafkaStore(kafka.client, layout, clock=SYSTEM), Index()
     try:
         assert store.recover(index)
         assert not store.topics_changed()

@@ -262,6 +262,19 @@ def test_time_and_chance_are_parameters() -> None:
     assert {name for name, found in asked.items() if found} == CLOCKS.keys()
 
 
+def test_the_machines_clock_is_chosen_outside() -> None:
+    """The command line and the wiring hand it in; nothing below them can take it by itself, past a test's own."""
+    naming = {
+        place(path)
+        for path in MODULES
+        if not within(path, LEAVES)
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.ImportFrom) and node.module == "connector.clock"
+        if {alias.name for alias in node.names} & {"SYSTEM", "SystemClock"}
+    }
+    assert naming == {"cli/setup.py", "wiring.py"}
+
+
 def test_the_environment_is_read_by_the_command_line_alone() -> None:
     """Nothing below the command line looks at environment variables; the demo's child processes inherit them."""
     readers = [

@@ -13,16 +13,19 @@ from connector.stream.status import STATES
 
 DOCUMENTATION = Path(__file__).parents[2] / "docs" / "metrics.md"
 
+AT = 1_750_000_000.0
+
 Calls = list[tuple[Callable[[Metrics], None], str, dict[str, str], float]]
 CALLS: Calls = [
     (lambda m: m.events("blog", "u", 3), "contentwire_events_total", {"op": "u"}, 3),
     (lambda m: m.dead_letters("blog", "ItemBad", 2), "contentwire_dead_letters_total", {"error": "ItemBad"}, 2),
     (lambda m: m.retries("blog", "SourceUnavailable"), "contentwire_retries_total", {"error": "SourceUnavailable"}, 1),
     (lambda m: m.transactions("blog", "aborted"), "contentwire_transactions_total", {"outcome": "aborted"}, 1),
-    (lambda m: m.page("blog", 7, 900, 0.3), "contentwire_pages_total", {}, 1),
-    (lambda m: m.page("blog", 7, 900, 0.3), "contentwire_page_items_total", {}, 7),
-    (lambda m: m.page("blog", 7, 900, 0.3), "contentwire_page_bytes_total", {}, 900),
-    (lambda m: m.page("blog", 7, 900, 0.3), "contentwire_page_seconds_sum", {}, 0.3),
+    (lambda m: m.page("blog", 7, 900, 0.3, AT), "contentwire_pages_total", {}, 1),
+    (lambda m: m.page("blog", 7, 900, 0.3, AT), "contentwire_page_items_total", {}, 7),
+    (lambda m: m.page("blog", 7, 900, 0.3, AT), "contentwire_page_bytes_total", {}, 900),
+    (lambda m: m.page("blog", 7, 900, 0.3, AT), "contentwire_page_seconds_sum", {}, 0.3),
+    (lambda m: m.page("blog", 7, 900, 0.3, AT), "contentwire_last_poll_success_timestamp_seconds", {}, AT),
     (lambda m: m.stale("blog", 4), "contentwire_stale_changes_total", {}, 4),
     (lambda m: m.locale_mismatch("blog"), "contentwire_locale_mismatches_total", {}, 1),
     (lambda m: m.walk_restarts("blog"), "contentwire_walk_restarts_total", {}, 1),
