@@ -124,12 +124,12 @@ class Publisher:
         self.report = msgspec.structs.replace(self.report, dead_letters=letters)
         return self._checkpoint
 
-    def tell(self, state: str, error: str, hint: str, since: int) -> None:
-        """Take down what the owner says of the stream: the next transaction carries it."""
+    def set_state(self, state: str, error: str, hint: str, since: int) -> None:
+        """Set what the owner says of the stream: the next transaction carries it."""
         self.report = msgspec.structs.replace(self.report, state=state, error=error, hint=hint, since=since)
 
-    def say(self) -> None:
-        """Commit what the owner says in a transaction of its own, unless a former one has told that state already.
+    def commit_report(self) -> None:
+        """Commit what the owner says in a transaction of its own, unless the last one said the same.
 
         Raises what `publish` raises; then `recover`.
         """

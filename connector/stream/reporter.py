@@ -12,16 +12,16 @@ from connector.errors import (
     WalkStarved,
 )
 from connector.model.checkpoint import Checkpoint
-from connector.stream.spec import Parts, Plan
+from connector.stream.followed import FollowedStream
 from connector.stream.status import StreamState, StreamStatus
 
 
-class Standing:
+class Reporter:
     """The status of one owned stream. `status` answers from any thread; the follower's thread alone calls the rest."""
 
-    def __init__(self, plan: Plan) -> None:
-        self._plan = plan
-        self._parts: Parts | None = None
+    def __init__(self, stream: FollowedStream) -> None:
+        self._stream = stream
+        self._plan = plan = stream.plan
         self._status = StreamStatus(
             connection=plan.connection,
             vendor=plan.vendor.name,
@@ -33,7 +33,7 @@ class Standing:
     @property
     def status(self) -> StreamStatus:
         """What is known of the stream now; a request that takes too long shows before it has failed."""
-        status, parts = self._status, self._parts
+        status, parts = self._status, self._stream.parts
         since = parts.source.waiting_since if parts else None
         taken = 0.0 if since is None else self._plan.clock.monotonic() - since
         if status.state != "running" or taken < self._plan.pace.overdue:
@@ -46,25 +46,20 @@ class Standing:
             hint="it will be given up in time and tried again: check the network and the vendor's status page",
         )
 
-    def of(self, parts: Parts | None) -> None:
-        """Speak for these parts from now on."""
-        self._parts = parts
-
-    def tell(self, state: StreamState, error: str = "", hint: str = "") -> None:
+    def set_state(self, state: StreamState, error: str = "", hint: str = "") -> None:
         """Say in which state the stream is; the next transaction carries it into the state topic."""
         error, hint = self._plan.mask(error), self._plan.mask(hint)
         since_ms = self._status.since_ms if state == self._status.state else now_ms(self._plan.clock)
         self._status = msgspec.structs.replace(self._status, state=state, error=error, hint=hint, since_ms=since_ms)
-        if self._parts:
-            publisher = self._parts.publisher
-            publisher.tell(state, error, hint, since_ms)
+        if self._stream.parts:
+            publisher = self._stream.publisher
+            publisher.set_state(state, error, hint, since_ms)
             if publisher.ready:
                 self.note(publisher.checkpoint)
 
     def note(self, checkpoint: Checkpoint, freshness: float | None = None) -> None:
         """Say how far the stream is."""
-        assert self._parts
-        publisher, position = self._parts.publisher, checkpoint.position
+        publisher, position = self._stream.publisher, checkpoint.position
         self._status = msgspec.structs.replace(
             self._status,
             phase=position.phase,

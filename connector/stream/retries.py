@@ -6,7 +6,7 @@ from connector.clock import Clock
 from connector.errors import ConnectorError, WalkStarved
 from connector.stream.spec import Pace
 
-_LONGEST_TOLD: Final = 86_400.0  # however long a header says to wait
+_LONGEST_RETRY_AFTER: Final = 86_400.0  # however long a header says to wait
 _DOUBLINGS: Final = 30
 _WALK_ATTEMPTS: Final = 5
 _REFUSALS: Final = 3  # vendors refuse good cursors now and then; a snapshot is too dear for one refusal
@@ -48,11 +48,11 @@ class Retries:
         self._troubled_at = self._doubted_at = None
         return lasted
 
-    def pause(self, told: float | None) -> float:
-        """Return how long to wait after one more failure: as long as told, else full jitter below a growing cap."""
+    def pause(self, retry_after: float | None) -> float:
+        """Return how long to wait after one more failure: as long as asked, else full jitter below a growing cap."""
         cap = min(self._pace.longest_pause, self._pace.first_pause * 2.0**self._failures)
         self._failures = min(self._failures + 1, _DOUBLINGS)
-        return self._clock.jitter(cap) if told is None else min(told, _LONGEST_TOLD)
+        return self._clock.jitter(cap) if retry_after is None else min(retry_after, _LONGEST_RETRY_AFTER)
 
     def doubtful(self, seconds: float) -> bool:
         """Return whether a refusal is still to be doubted: for `seconds` from the first one on."""
@@ -62,7 +62,7 @@ class Retries:
         return now - self._doubted_at < seconds
 
     def doubt_again(self) -> None:
-        """Begin to doubt anew: an operator, or time, may have mended what was refused."""
+        """Doubt from the start again: an operator, or time, may have repaired what was refused."""
         self._doubted_at = None
         self._failures = 0
 
@@ -76,7 +76,7 @@ class Retries:
             )
 
     def walk_worked(self) -> None:
-        """Begin to count walks anew."""
+        """Count walks from zero again."""
         self._walks = 0
 
     def count_refusal(self, error: ConnectorError) -> None:
@@ -89,10 +89,10 @@ class Retries:
             )
 
     @property
-    def refusal_is_doubted(self) -> bool:
+    def should_retry_cursor(self) -> bool:
         """Whether a refused cursor shall be tried again before a new snapshot is taken."""
         return self._refusals < _REFUSALS
 
     def cursor_worked(self) -> None:
-        """Begin to count refused cursors anew."""
+        """Count refused cursors from zero again."""
         self._refusals = 0

@@ -4,20 +4,21 @@ import threading
 from contextlib import suppress
 
 from connector.errors import ConnectorError, Superseded
+from connector.stream.followed import FollowedStream
+from connector.stream.publisher import Publisher
 from connector.stream.reconcile import long_dead
 from connector.stream.schedule import Schedule
-from connector.stream.spec import Parts, Plan
 
 
 class Waiting:
     """The waits of one stream's thread; `stop` ends each of them at once."""
 
-    def __init__(self, plan: Plan, schedule: Schedule, stop: threading.Event) -> None:
-        self.parts: Parts | None = None
-        self._plan = plan
-        self._clock = plan.clock
+    def __init__(self, stream: FollowedStream, schedule: Schedule) -> None:
+        self._stream = stream
+        self._plan = stream.plan
+        self._clock = stream.plan.clock
         self._schedule = schedule
-        self._stop = stop
+        self._stop = stream.stop
         self._try_now = threading.Event()
         self._looked_at = self._clock.monotonic()
 
@@ -45,7 +46,7 @@ class Waiting:
         while not self._stop.is_set():
             # Before the first wait: a command may have come while the error was on its way.
             with suppress(ConnectorError, OSError):
-                if self.parts and self.parts.publisher.superseded():
+                if self._stream.parts and self._stream.publisher.superseded():
                     break
             if due is not None and self._clock.monotonic() >= due:
                 break
@@ -63,20 +64,21 @@ class Waiting:
         self._schedule.woken.set()
 
     def _attend(self) -> None:
-        if self._stop.is_set() or not (self.parts and self.parts.publisher.ready):
+        if self._stop.is_set() or not self._stream.ready:
             return
-        self._look(self.parts)
-        checkpoint = self.parts.publisher.checkpoint
+        publisher = self._stream.publisher
+        self._check_ownership(publisher)
+        checkpoint = publisher.checkpoint
         if checkpoint.committed_at and self._clock.wall() - checkpoint.committed_at / 1000 >= self._plan.heartbeat:
-            forget = long_dead(self.parts.publisher.index, self._clock.wall())
-            self.parts.publisher.commit_checkpoint(checkpoint, forget=forget)
+            forget = long_dead(publisher.index, self._clock.wall())
+            publisher.commit_checkpoint(checkpoint, forget=forget)
 
-    def _look(self, parts: Parts) -> None:
+    def _check_ownership(self, publisher: Publisher) -> None:
         """Notice a command, which has committed, or a topic that changed: an idle stream would find out much later."""
         if self._clock.monotonic() - self._looked_at < self._plan.pace.look_again:
             return
         self._looked_at = self._clock.monotonic()
-        if parts.publisher.topics_changed():
+        if publisher.topics_changed():
             raise Superseded("a topic is not what it was: it will be verified")
-        if parts.publisher.superseded():
+        if publisher.superseded():
             raise Superseded("an operator's command, or another owner, has taken the stream over")

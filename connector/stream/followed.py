@@ -1,0 +1,39 @@
+"""What those share that follow one stream: its plan, its parts while they are open, and whether it is to stop."""
+
+import threading
+
+from connector.stream.publisher import Publisher
+from connector.stream.spec import Hooks, Parts, Plan
+
+
+class FollowedStream:
+    """One owned stream. The thread that follows it opens and closes its parts; any thread may look at `parts`."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.stop = threading.Event()
+        self.parts: Parts | None = None
+
+    @property
+    def publisher(self) -> Publisher:
+        """The publisher; the parts MUST be open."""
+        assert self.parts
+        return self.parts.publisher
+
+    @property
+    def ready(self) -> bool:
+        """Whether there is a publisher that may commit."""
+        return self.parts is not None and self.parts.publisher.ready
+
+    def open(self, hooks: Hooks) -> Parts:
+        """Build the parts, with secrets as they are now."""
+        self.plan.refresh()
+        self.parts = self.plan.open(self.stop, hooks)
+        return self.parts
+
+    def close(self) -> None:
+        """Let go of the parts, if they are open."""
+        parts, self.parts = self.parts, None
+        if parts:
+            parts.publisher.close()
+            parts.source.close()
