@@ -99,8 +99,9 @@ def connected(name: str) -> Vendor:
 @functools.cache
 def envelope(name: str) -> dict[str, Any]:
     """Return what stands around the items of a page, as the vendor's simulator has it."""
-    response = Loopback(Simulator(entries=1)).handle_request(connected(name).request(POSITIONS[0]))
-    return {member: value for member, value in json.loads(response.read()).items() if member != "items"}
+    with httpx.Client(transport=Loopback(Simulator(entries=1))) as client:
+        response = client.send(connected(name).request(POSITIONS[0]))
+    return {member: value for member, value in response.json().items() if member != "items"}
 
 
 def outcome(name: str, response: httpx.Response, after: Position) -> SyncPage | None:
