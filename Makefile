@@ -4,7 +4,7 @@ UV := .bootstrap/bin/uv
 RUN := $(UV) run --frozen --all-extras
 
 .DEFAULT_GOAL := help
-.PHONY: help setup format check wheel audit test test-unit faults soak demo bench
+.PHONY: help setup format check wheel audit coverage test test-unit faults soak demo bench
 
 help:  ## Show this help.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,6 +41,10 @@ test: setup  ## Run every test, on a real Kafka and a real registry.
 
 test-unit: setup  ## Run the tests that need no broker.
 	@$(RUN) pytest -n 2 -m 'not kafka and not faults' tests/unit tests/contract tests/property tests/integration
+
+coverage: setup  ## Run every test and measure the branches that they take; fails below the bound in pyproject.toml.
+	@$(RUN) coverage erase
+	@$(RUN) pytest -n 3 --dist worksteal --cov --cov-report= && $(RUN) coverage report
 
 faults: setup  ## Run the long fault matrix as well: every kill point, brokers that die, partitions.
 	@$(RUN) pytest -m faults tests/faults
