@@ -10,7 +10,7 @@ from connector.commands.foreign_records import Found
 from connector.commands.status import Stream
 from connector.events.owner_report import OwnerReport
 from connector.events.state_record import requested
-from connector.kafka.foreign_records import remedy, told
+from connector.kafka.foreign_records import listing, remedy
 from connector.kafka.published import Entry
 from connector.verify.proof import COUNTS, Difference, Report
 
@@ -128,7 +128,7 @@ def _remarks(connection: str, proof: Report) -> list[str]:
     if aside := proof.unreadable + proof.set_aside:
         remarks.append(f"{aside} items are dead letters instead: contentwire dead-letters {connection}")
     if proof.foreign:
-        remarks.append(f"{len(proof.foreign)} records are not contentwire's: {told(proof.foreign)}")
+        remarks.append(f"{len(proof.foreign)} records are not contentwire's: {listing(proof.foreign)}")
         remarks.append(f"  -> {remedy(connection)}")
     if found:
         remarks.append(f"  -> if the stream is running and current: {' '.join(proof.command(connection))}")

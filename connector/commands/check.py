@@ -11,7 +11,7 @@ from connector.commands import check_access, check_cms, check_settings, schemas
 from connector.config.settings import Config
 from connector.errors import ConfigError, ConnectorError, ForeignRecord, TopicMismatch, Unreachable
 from connector.kafka.cluster import Cluster
-from connector.kafka.foreign_records import remedy, told
+from connector.kafka.foreign_records import listing, remedy
 from connector.kafka.layout import Layout
 from connector.kafka.published import PublishedRecords
 from connector.kafka.topics import Topics
@@ -193,7 +193,7 @@ def _differing(topics: Topics, of: str, names: Iterable[str], wanted: Mapping[st
 def _records(connection: str, published: PublishedRecords) -> str:
     if found := published.foreign(newest=_NEWEST):
         raise ForeignRecord(
-            f"contentwire did not write what stands in the changes topics: {told(found)}", hint=remedy(connection)
+            f"contentwire did not write what stands in the changes topics: {listing(found)}", hint=remedy(connection)
         )
     return f"the newest {_NEWEST} of each partition are contentwire's"
 

@@ -186,9 +186,9 @@ def _before(event: Event) -> dict[str, Any]:
 
 
 def _rfc3339(event: Event) -> str:
-    told = event.change.changed_at
-    if told and told.micros is not None and _RFC3339_MILLIS.fullmatch(told.text):
-        return told.text
+    written = event.change.changed_at
+    if written and written.micros is not None and _RFC3339_MILLIS.fullmatch(written.text):
+        return written.text
     try:
         moment = datetime.fromtimestamp(source_ms(event) / 1000, UTC)
     except (ValueError, OverflowError, OSError):

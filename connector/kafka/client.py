@@ -166,8 +166,8 @@ def construct(make: Callable[..., T], client: Settings, **options: Any) -> T:
 def check_machine(error: KafkaException) -> None:
     """Raise `LocalTrouble` where a client could not be made because this machine has no thread or file for it."""
     if cause(error).code() == KafkaError._CRIT_SYS_RESOURCE:
-        told = f"this machine refuses a Kafka client: {describe(cause(error))}"
-        raise LocalTrouble(told, hint=hint(cause(error))) from error
+        message = f"this machine refuses a Kafka client: {describe(cause(error))}"
+        raise LocalTrouble(message, hint=hint(cause(error))) from error
 
 
 def cause(error: KafkaException | SystemError) -> KafkaError:
@@ -204,11 +204,11 @@ def refused(error: KafkaError) -> bool:
 def unavailable(doing: str, error: KafkaException | KafkaError) -> ConnectorError:
     """Return what an error outside a transaction means: a refusal for good, or a broker that does not serve us now."""
     inner = cause(error) if isinstance(error, KafkaException) else error
-    told = f"{doing}: {describe(inner)}"
+    what = f"{doing}: {describe(inner)}"
     if refused(inner):
-        return BrokerFatal(f"Kafka refused while {told}", hint=hint(inner))
+        return BrokerFatal(f"Kafka refused while {what}", hint=hint(inner))
     how = "did not answer" if inner.code() in _SILENCE else "could not serve us"
-    return BrokerUnavailable(f"Kafka {how} while {told}", hint=hint(inner))
+    return BrokerUnavailable(f"Kafka {how} while {what}", hint=hint(inner))
 
 
 def explained(doing: str, error: KafkaException, seen: Sequence[KafkaError]) -> ConnectorError:

@@ -207,8 +207,8 @@ def described(admin: AdminClient, group: str, timeout: float, clock: Clock, *, a
                 raise
             clock.wait(_LOOK_AGAIN)
         except TimeoutError as error:
-            told = f"Kafka did not answer within {2 * timeout:.0f} s while asking for the group {group}"
-            raise BrokerUnavailable(told) from error
+            message = f"Kafka did not answer within {2 * timeout:.0f} s while asking for the group {group}"
+            raise BrokerUnavailable(message) from error
 
 
 def _members(found: Any) -> list[tuple[Member, frozenset[str]]]:

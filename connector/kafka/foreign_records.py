@@ -34,7 +34,7 @@ class Foreign(msgspec.Struct, frozen=True):
         return f"{self.topic} partition {self.partition} offset {self.offset}: {self.why}"
 
 
-def told(found: Collection[Foreign]) -> str:
+def listing(found: Collection[Foreign]) -> str:
     """Return the first few of them, and how many more there are, as one line."""
     first = [str(each) for each in sorted(found, key=lambda each: (each.topic, each.partition, each.offset))]
     more = f"; and {len(first) - _SHOWN} more" if len(first) > _SHOWN else ""
@@ -110,7 +110,7 @@ class StateJudge:
         """Raise `ForeignRecord` if there is any that does harm: what is known of the stream cannot be relied on."""
         if self._found:
             raise ForeignRecord(
-                f"the state of {self._connection} holds what contentwire did not write: {told(self.foreign)}",
+                f"the state of {self._connection} holds what contentwire did not write: {listing(self.foreign)}",
                 hint=remedy(self._connection),
             )
 

@@ -24,5 +24,5 @@ def client_id(signature: str) -> str:
 
 def differing(members: Collection[Member], signature: str) -> list[Member]:
     """Return the members that tell another signature; who tells none, because an operator named it, is not judged."""
-    told = [(member, _OURS.fullmatch(member.client_id)) for member in members]
-    return [member for member, ours in told if ours and ours[1] != signature]
+    named = [(member, _OURS.fullmatch(member.client_id)) for member in members]
+    return [member for member, ours in named if ours and ours[1] != signature]

@@ -18,7 +18,7 @@ GROUP: Final = "contentwire-reader"
 
 _TURN: Final = 0.5
 _LOOK_AGAIN: Final = 2.0  # seconds between looks for new topics
-_PATIENCE: Final = 30.0
+_LONGEST_SILENCE: Final = 30.0  # seconds before the end is reached
 _TIMEOUT: Final = 10.0
 # A number, not the client's name for it, which costs it half a second; where it is gone, "earliest" leads on.
 _BEGINNING: Final = 0
@@ -125,9 +125,9 @@ def _follow(
                 unfinished.discard((message.topic(), message.partition()))
             elif not error.retriable():
                 raise KafkaException(error)
-        elif until_end and now - heard_at > _PATIENCE:
+        elif until_end and now - heard_at > _LONGEST_SILENCE:
             raise BrokerUnavailable(
-                f"Kafka gave nothing for {_PATIENCE:.0f} s, before the end of {len(unfinished)} partitions"
+                f"Kafka gave nothing for {_LONGEST_SILENCE:.0f} s, before the end of {len(unfinished)} partitions"
             )
         if not until_end and now - looked_at > _LOOK_AGAIN:
             known |= _assign(consumer, pattern, known, _BEGINNING)

@@ -129,7 +129,7 @@ class Registry:
         try:
             return (self._send(method, path, body),)
         except _Absent as absent:
-            if not absent.told:
+            if not absent.by_registry:
                 # A gateway's page tells nothing of what is behind it: a registry lists its subjects.
                 self.subjects()
             return None
@@ -167,15 +167,15 @@ class Registry:
             raise _NoRegistry("JSON", self._named) from error
 
     def _refusal(self, status: int, content: bytes, path: str, registering: str) -> ConnectorError:
-        code, told = _error(content)
-        said = f"the schema registry at {self._named} answered HTTP {status}{told} to {path}"
+        code, message = _error(content)
+        said = f"the schema registry at {self._named} answered HTTP {status}{message} to {path}"
         if status >= _SERVER_ERROR or status in _PASSING:
             return RegistryUnavailable(said, hint="it is tried again; look at the registry if it lasts")
         absent = status == httpx.codes.NOT_FOUND
         if registering and (status in _UNAUTHORIZED or code in _DENIED or (absent and code)):
             return BrokerFatal(f"{said}: the schema may not be registered", hint=_ADMINISTRATOR)
-        if absent and " denied " not in told:
-            return _Absent(said, told=code in _NOT_FOUND)
+        if absent and " denied " not in message:
+            return _Absent(said, by_registry=code in _NOT_FOUND)
         if absent or status in _UNAUTHORIZED or code in _DENIED:
             return BrokerFatal(f"{said}: it refuses this account", hint="check user and password of [kafka] registry")
         if status == _INCOMPATIBLE:
@@ -187,11 +187,11 @@ class Registry:
 
 
 class _Absent(BrokerFatal):
-    """A 404: what was asked for is not there, as a registry has `told`; else the URL may be none of a registry's."""
+    """A 404: what was asked for is not there, if it is a registry that says so; else the URL may be none of one."""
 
-    def __init__(self, message: str, *, told: bool) -> None:
+    def __init__(self, message: str, *, by_registry: bool) -> None:
         super().__init__(message, hint=_BASE_URL)
-        self.told = told
+        self.by_registry = by_registry
 
 
 class _NoRegistry(RegistryUnavailable):

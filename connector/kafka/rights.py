@@ -124,8 +124,8 @@ class Rights:
 
 def check(lacks: Iterable[Lack]) -> None:
     """Raise `BrokerFatal` if a right is missing; it names every one."""
-    if told := ", ".join(str(lack) for lack in sorted(lacks)):
-        raise BrokerFatal(f"this account lacks {told}", hint=f"grant it; {_HINT}")
+    if missing := ", ".join(str(lack) for lack in sorted(lacks)):
+        raise BrokerFatal(f"this account lacks {missing}", hint=f"grant it; {_HINT}")
 
 
 def _lacking(resource: str, needed: set[AclOperation], granted: Iterable[AclOperation] | None) -> list[Lack]:

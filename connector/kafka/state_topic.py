@@ -22,7 +22,7 @@ GROUP: Final = "contentwire-state"
 """Named by the client without joining it: nothing is ever committed there."""
 
 _CHUNK: Final = 10_000
-_PATIENCE: Final = 0.05  # seconds that a chunk waits to become full
+_CHUNK_WAIT: Final = 0.05  # seconds that a chunk waits to become full
 _PARTITION: Final = 0
 # Brokers that lost every replica of a partition at once can leave one: they decided it, and told the partition nothing.
 _HANGING: Final = (
@@ -53,7 +53,7 @@ def read(  # noqa: PLR0913  what is read, what takes it, and how long it may las
         position = span.start
         heard_at = clock.monotonic()
         while position < span.stop:
-            messages = consumer.consume(_CHUNK, _PATIENCE)
+            messages = consumer.consume(_CHUNK, _CHUNK_WAIT)
             if messages:
                 heard_at = clock.monotonic()
             elif clock.monotonic() - heard_at > timeout:

@@ -198,8 +198,8 @@ class KafkaStore:
                 return
             index.apply(key, value)
 
-        patience = max(deadline - self._clock.monotonic(), 1.0)
-        position = state_topic.read(self._client, topic, range(self._position, end), apply, patience, clock=self._clock)
+        timeout = max(deadline - self._clock.monotonic(), 1.0)
+        position = state_topic.read(self._client, topic, range(self._position, end), apply, timeout, clock=self._clock)
         self._foreign = judge.foreign
         judge.check()
         self._position = position

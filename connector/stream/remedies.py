@@ -89,7 +89,7 @@ class Remedies:
         return ""
 
     def _retry(self, error: ConnectorError) -> Outcome:
-        if self._single.once and self._retries.since_well > self._single.give_up_after:
+        if self._single.once and self._retries.since_worked > self._single.give_up_after:
             self._journal.show(error)
             return "unreachable"
         self._pause(error, state_of(error))
@@ -176,5 +176,5 @@ class Remedies:
         retry_after = error.retry_after if isinstance(error, Unreachable) else None
         seconds = min(self._retries.pause(retry_after), longest)
         if self._single.once:
-            seconds = min(seconds, max(self._single.give_up_after - self._retries.since_well, 0.0) + _BEYOND)
+            seconds = min(seconds, max(self._single.give_up_after - self._retries.since_worked, 0.0) + _BEYOND)
         self._waiting.out(seconds)

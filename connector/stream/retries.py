@@ -1,4 +1,4 @@
-"""What went wrong since a stream was last well: how often, for how long, and how long to wait now. Never waits."""
+"""What went wrong since a stream last worked: how often, for how long, and how long to wait now. Never waits."""
 
 from typing import Final
 
@@ -16,7 +16,7 @@ class Retries:
     """Counts for one stream. Points in time are on the monotonic clock."""
 
     def __init__(self, pace: Pace, clock: Clock) -> None:
-        self._well_at = clock.monotonic()
+        self._worked_at = clock.monotonic()
         self._pace = pace
         self._clock = clock
         self._walks = 0
@@ -26,9 +26,9 @@ class Retries:
         self._doubted_at: float | None = None
 
     @property
-    def since_well(self) -> float:
+    def since_worked(self) -> float:
         """How many seconds ago something worked last."""
-        return self._clock.monotonic() - self._well_at
+        return self._clock.monotonic() - self._worked_at
 
     @property
     def lasting(self) -> float:
@@ -43,7 +43,7 @@ class Retries:
     def reset(self) -> float:
         """Note that something works again; return for how many seconds nothing did."""
         lasted = self.lasting
-        self._well_at = self._clock.monotonic()
+        self._worked_at = self._clock.monotonic()
         self._failures = 0
         self._troubled_at = self._doubted_at = None
         return lasted

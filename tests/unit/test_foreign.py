@@ -9,7 +9,7 @@ from connector.events import codec
 from connector.events.index import IndexEntry, decode_entry
 from connector.events.owner_report import REPORT_KEY, OwnerReport, encode_report
 from connector.events.state_record import CHECKPOINT_KEY, encode_checkpoint, flat
-from connector.kafka.foreign_records import Foreign, StateJudge, told
+from connector.kafka.foreign_records import Foreign, StateJudge, listing
 from connector.kafka.layout import partitioned
 from connector.model.change import EntityKey
 from tests.values import checkpoint
@@ -139,7 +139,9 @@ def test_bytes_of_no_schema_are_a_value_error(value: bytes) -> None:
 def test_many_are_told_as_a_few() -> None:
     """One line, the first places in order, and how many more."""
     found = [Foreign("t", 0, offset, b"k", "x") for offset in (9, 1, 5, 7)]
-    assert told(found) == "t partition 0 offset 1: x; t partition 0 offset 5: x; t partition 0 offset 7: x; and 1 more"
+    assert (
+        listing(found) == "t partition 0 offset 1: x; t partition 0 offset 5: x; t partition 0 offset 7: x; and 1 more"
+    )
 
 
 @pytest.mark.parametrize(
