@@ -3,7 +3,7 @@
 import httpx
 
 from connector.clock import SYSTEM, Clock
-from connector.simulator import Request, Simulator
+from connector.simulator import Request, Response, Simulator
 
 
 class Loopback(httpx.BaseTransport):
@@ -24,11 +24,14 @@ class Loopback(httpx.BaseTransport):
                 origin=f"{request.url.scheme}://{request.url.netloc.decode()}",
             )
         )
-        if answer.ending == "hang" or answer.delay >= request.extensions["timeout"]["read"]:
-            self._clock.wait(request.extensions["timeout"]["read"])
-            raise httpx.ReadTimeout("the read operation timed out")
-        if answer.delay:
-            self._clock.wait(answer.delay)
+        if answer.ending == "hang" or answer.delay:
+            self._delay(answer, request.extensions["timeout"]["read"])
         if answer.ending != "complete":
             raise httpx.ReadError(answer.ending)
         return httpx.Response(answer.status, headers=dict(answer.headers), stream=httpx.ByteStream(answer.body))
+
+    def _delay(self, answer: Response, patience: float) -> None:
+        hangs = answer.ending == "hang" or answer.delay >= patience
+        self._clock.wait(patience if hangs else answer.delay)
+        if hangs:
+            raise httpx.ReadTimeout("the read operation timed out")
