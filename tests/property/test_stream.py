@@ -25,15 +25,13 @@ from connector.stream.runner import Bounds
 from connector.testing import Fault as CommitFault
 from connector.testing import MemoryStore, fail_after_commit, fail_before_commit
 from tests.cms import connect, contiguous, rows, truth
-from tests.following import PATIENCE, Following
-from tests.loopback import Loopback
 from tests.published import Seen, latest, seen
+from tests.story import HOME, HOUR, Told
 
 PAGE_FAULTS = ("status", "reset", "truncated_body", "html", "duplicate_page", "malformed_item", "repeat_cursor")
 NOT_COMMITTED: tuple[type[ConnectorError], ...] = (TransactionAborted, UnknownOutcome, Fenced, BrokerUnavailable)
 COMMITTED: tuple[type[ConnectorError], ...] = (UnknownOutcome, Fenced)
 Wanted = Callable[[EntityKey, str | None], bool]
-URL = "http://127.0.0.1"
 INDEX = st.integers(0, 50)
 
 
@@ -46,8 +44,7 @@ class StreamMachine(RuleBasedStateMachine):
         super().__init__()
         self.simulator = Simulator(seed=1, entries=5)
         self.store = MemoryStore(connection="blog")
-        self.following = Following(self.simulator, self.name, lambda: self.store, base_url=URL)
-        self.following.transport = Loopback(self.simulator)
+        self.following = Told(self.simulator, self.name, lambda: self.store)
         self.follower: Follower | None = None
         self.bounds = Bounds(items=3, interval=0.0, max_delete_share=1.0)
         self.wanted: Wanted = lambda _key, _type: True
@@ -147,7 +144,7 @@ class StreamMachine(RuleBasedStateMachine):
     def resize(self, size: int) -> None:
         """Change the page size."""
         self.simulator._stage(self.name).front_end.page_size = size
-        self.following.vendor = connect(self.simulator, self.name, page_size=size, base_url=URL)
+        self.following.vendor = connect(self.simulator, self.name, page_size=size, base_url=HOME)
 
     @rule(items=st.integers(1, 9))
     def rebound(self, items: int) -> None:
@@ -202,9 +199,8 @@ class StreamMachine(RuleBasedStateMachine):
 
     def _run(self) -> Follower:
         plan = self.following.plan(bounds=self.bounds)
-        self.follower = Follower(plan, self.following.metrics, once=True, give_up_after=PATIENCE)
-        self.follower.start()
-        assert self.follower.join(PATIENCE), self.follower.status
+        self.follower = Follower(plan, self.following.metrics, once=True, give_up_after=HOUR)
+        self.follower.run()
         states = {"running", "recovering", "retrying", "disconnected", "walk_starved"}
         assert self.follower.status.state in states, self.follower.status
         return self.follower
