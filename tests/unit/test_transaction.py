@@ -65,6 +65,34 @@ def failed(*codes: int) -> ConnectorError:
     return caught.value
 
 
+class FullProducer(FailingProducer):
+    """A producer whose queue is full, and stays so for as long as it is served."""
+
+    def __init__(self, clock: ManualClock) -> None:
+        super().__init__([])
+        self._clock = clock
+
+    def produce(self, *_: Any, on_delivery: Callable[[KafkaError | None, Any], None], headers: Any) -> None:
+        """Take nothing."""
+        raise BufferError
+
+    def poll(self, timeout: float) -> int:
+        """Serve for so long."""
+        self._clock.wait(timeout)
+        return 0
+
+
+def test_a_queue_that_does_not_drain_is_waited_for_as_long_as_a_transaction_may_last() -> None:
+    """Nothing of it is visible then, and it is tried again."""
+    clock = ManualClock()
+    transactions = Transactions(
+        {}, "t", timeout=20, max_message_bytes=1000, clock=clock, producer=lambda *_args, **_kwargs: FullProducer(clock)
+    )
+    with pytest.raises(TransactionAborted, match="does not drain"):
+        transactions.commit([], "s", [(b"k", b"v")])
+    assert 20 < clock.monotonic() < 21
+
+
 @pytest.mark.parametrize("codes", [(TOO_LARGE, PURGED), (PURGED, TOO_LARGE), (PURGED, PURGED, TOO_LARGE)])
 def test_a_refusal_for_good_is_told_from_what_it_drags_along(codes: tuple[int, ...]) -> None:
     """The records behind a refused one are purged, and may be reported first: trying again would refuse for ever."""
