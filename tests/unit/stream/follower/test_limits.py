@@ -10,7 +10,7 @@ from tests.cms import assert_right
 from tests.following import PATIENCE
 from tests.published import events
 from tests.story import DAY, Steps, Told
-from tests.unit.follower.conftest import NAME
+from tests.unit.stream.follower.conftest import NAME
 
 
 def waiting(seconds: float) -> httpx.MockTransport:

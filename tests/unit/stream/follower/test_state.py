@@ -18,7 +18,7 @@ from connector.testing import MemoryStore
 from tests.cms import assert_right, requests
 from tests.published import events, letters, ops
 from tests.story import DAY, HOME, HOUR, Steps, Told
-from tests.unit.follower.conftest import NAME
+from tests.unit.stream.follower.conftest import NAME
 
 CAREFUL: dict[str, Any] = {"bounds": Bounds(max_delete_share=0.2)}
 

@@ -23,7 +23,7 @@ from tests.unit.vendors import contentful_answers as contentful
 from tests.unit.vendors import contentstack_answers as contentstack
 from tests.values import amended, page_of
 
-DOCUMENT = (Path(__file__).parents[2] / "docs" / "message-contract.md").read_text(encoding="utf-8")
+DOCUMENT = (Path(__file__).parents[3] / "docs" / "message-contract.md").read_text(encoding="utf-8")
 NOW_MS = 1_750_000_000_123
 
 SPACE = {"sys": {"type": "Link", "linkType": "Space", "id": "cfexampleapi"}}

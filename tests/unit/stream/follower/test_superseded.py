@@ -8,7 +8,7 @@ from connector.simulator import Simulator
 from connector.stream.follower import Follower
 from connector.testing import MemoryStore
 from tests.story import Steps, Told
-from tests.unit.follower.conftest import NAME
+from tests.unit.stream.follower.conftest import NAME
 
 
 class Overtaken(MemoryStore):

@@ -13,7 +13,7 @@ from connector.testing import MemoryStore, fail_after_commit, fail_before_commit
 from tests.cms import assert_right, rows, truth
 from tests.published import events, latest, ops, seen
 from tests.story import Steps, Told
-from tests.unit.follower.conftest import NAME
+from tests.unit.stream.follower.conftest import NAME
 
 TOO_BIG = '{"sys":{"type":"Error","id":"BadRequest"},"message":"Response size too big. Maximum 7340032B."}'
 

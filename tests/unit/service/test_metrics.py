@@ -11,7 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from connector.service.metrics import CONTENT_TYPE, Metrics
 from connector.stream.status import STATES
 
-DOCUMENTATION = Path(__file__).parents[2] / "docs" / "metrics.md"
+DOCUMENTATION = Path(__file__).parents[3] / "docs" / "metrics.md"
 
 AT = 1_750_000_000.0
 

@@ -14,7 +14,7 @@ from connector.testing import MemoryStore, fail_before_commit
 from tests.cms import assert_right
 from tests.loopback import Loopback
 from tests.story import Steps, Told
-from tests.unit.follower.conftest import NAME
+from tests.unit.stream.follower.conftest import NAME
 
 
 @pytest.mark.parametrize("status", [401, 403, 404])

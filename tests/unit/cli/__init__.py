@@ -1,0 +1,1 @@
+"""Unit tests of `connector/cli/`: the command line."""

@@ -1,0 +1,1 @@
+"""Unit tests of `connector/cms/`: the CMS side, without a server."""

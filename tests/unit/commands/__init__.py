@@ -1,0 +1,1 @@
+"""Unit tests of `connector/commands/`: operators' commands."""

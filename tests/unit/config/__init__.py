@@ -1,0 +1,1 @@
+"""Unit tests of `connector/config/`: the configuration."""

@@ -1,0 +1,1 @@
+"""Unit tests of `connector/events/`: what becomes of a page."""

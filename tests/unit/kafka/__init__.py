@@ -1,0 +1,1 @@
+"""Unit tests of `connector/kafka/`: the Kafka side, without a broker."""

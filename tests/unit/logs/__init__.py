@@ -1,0 +1,1 @@
+"""Unit tests of `connector/logs/`: log lines."""

@@ -1,0 +1,1 @@
+"""Unit tests of `connector/model/`: the values that travel."""

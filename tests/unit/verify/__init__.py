@@ -1,0 +1,1 @@
+"""Unit tests of `connector/verify/`: the proof against the CMS."""
