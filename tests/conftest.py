@@ -10,12 +10,17 @@ from contextlib import AbstractContextManager, ExitStack
 from typing import TypeVar
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from connector.devservers import apicurio, broker
 from connector.devservers.broker import Broker
 from connector.errors import ConnectorError
 
 T = TypeVar("T")
+
+# How long an example takes, or its making, says something of the machine and nothing of the code.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
+settings.load_profile("untimed")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

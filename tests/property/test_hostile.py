@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connector.clock import SYSTEM
@@ -87,7 +87,7 @@ def test_any_bytes_are_a_configuration_or_refused(path: Path, content: bytes) ->
     refused_or_loaded(path, content)
 
 
-@settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=200)
 @given(kafka=TABLES, connections=st.dictionaries(TEXTS | st.just("blog"), TABLES, max_size=2), server=TABLES | TEXTS)
 def test_any_tables_are_a_configuration_or_refused(
     path: Path, kafka: dict[str, Any], connections: dict[str, Any], server: Any

@@ -251,7 +251,6 @@ def _own(key: EntityKey) -> str | None:
 PROFILE = settings(
     max_examples=160,
     stateful_step_count=40,
-    deadline=None,
     report_multiple_bugs=False,
     suppress_health_check=list(HealthCheck),
 )
