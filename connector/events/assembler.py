@@ -1,6 +1,6 @@
 """Pages become the records of one transaction: events, tombstones, dead letters, index records and the checkpoint.
 
-Pure but for the index it stages into and the clock it is given. Where events go is handed in with each page.
+Does no I/O but by what it is given: the index it stages into, the clock, and the destinations of events.
 """
 
 import json
@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from connector.errors import EventTooLarge, ItemRefused, MalformedItem
 from connector.events import codec, content_digest, envelope
-from connector.events.destination import Routes, place
+from connector.events.destination import Destinations
 from connector.events.envelope import Event, Origin, Provenance
 from connector.events.expansion import expand
 from connector.events.index import Index, IndexEntry
@@ -44,25 +44,24 @@ class Assembler(msgspec.Struct, frozen=True):
     locate: Callable[[EntityKey, str | None], str]
 
     def batches(
-        self, pages: Iterable[tuple[SyncPage, Routes]], index: Index, checkpoint: Checkpoint
+        self, pages: Iterable[SyncPage], index: Index, checkpoint: Checkpoint, destinations: Destinations
     ) -> Iterator[Batch]:
         """Yield the batches that publish `pages` after `checkpoint`: one, unless expansions exceed the commit bounds.
 
-        Each page comes with a route to every place that `destination.unopened` names for it. Of several batches only
-        the last moves the cursor. The caller MUST commit each one, and then the index, before it takes the next one.
-        Raises `ItemRefused` under the policy `stop`.
+        Of several batches only the last moves the cursor. The caller MUST commit each one, and then the index, before
+        it takes the next one. Raises `ItemRefused` under the policy `stop`, and what opening a destination raises.
         """
-        builder = BatchBuilder(self, index, checkpoint)
-        for page, routes in pages:
+        builder = BatchBuilder(self, index, checkpoint, destinations)
+        for page in pages:
             for letter in page.dead_letters:
                 builder.add_dead_letter(letter, page.position)
             for change in page.changes:
                 for expanded, origin, cause in expand(change, index, builder.position.phase):
-                    builder.add(expanded, origin, cause, routes)
+                    builder.add(expanded, origin, cause)
                     if builder.full:
                         batch = builder.finish(builder.position.opened())
                         yield batch
-                        builder = BatchBuilder(self, index, batch.checkpoint.at(builder.position))
+                        builder = BatchBuilder(self, index, batch.checkpoint.at(builder.position), destinations)
             builder.move_to(page.position)
         yield builder.finish(builder.position)
 
@@ -70,7 +69,8 @@ class Assembler(msgspec.Struct, frozen=True):
 class BatchBuilder:
     """One batch in the making. Index changes are staged, so that later changes of the batch see earlier ones."""
 
-    def __init__(self, assembler: Assembler, index: Index, checkpoint: Checkpoint) -> None:
+    def __init__(self, assembler: Assembler, index: Index, checkpoint: Checkpoint, destinations: Destinations) -> None:
+        self._destinations = destinations
         self._start = checkpoint
         self._progress = checkpoint.progress
         self._sequence = checkpoint.progress.sequence
@@ -106,7 +106,7 @@ class BatchBuilder:
         state = [*self._index.staged.items(), (CHECKPOINT_KEY, encode_checkpoint(final))]
         return Batch(self._records, state, final, self._tally, self._letters)
 
-    def add(self, change: Change, origin: Origin, cause: str, routes: Routes) -> None:
+    def add(self, change: Change, origin: Origin, cause: str) -> None:
         """Publish one change of one key, or leave it out; note in the index what becomes of it."""
         body = codec.encode_key(change.key)
         known = self._index.get(body)
@@ -119,7 +119,7 @@ class BatchBuilder:
             updates = verdict.left_out == "unseen_delete"
         else:
             event = self._event(verdict.change, case, cause)
-            updates = self._publish(event, body, routes[place(change.key)])
+            updates = self._publish(event, body, self._destinations.of(change.key))
         if updates:
             self._update_index(body, verdict.change, case)
         elif known and verdict.left_out != "filtered":

@@ -19,6 +19,7 @@ _NO_TOPIC_IDS = b"\0"
 _REPLACEABLE, _FORMER = "", "-"
 # Stands in the request, where releases look for it that know no second walk of their own.
 _SECOND_WALK = "second_look"
+_WALKED = "reconciling", "streaming"
 
 
 class _Record(msgspec.Struct, kw_only=True):
@@ -104,8 +105,8 @@ def _checkpoint(found: _Record) -> Checkpoint:
             page=found.page,
             epoch=found.epoch,
             walk_open=found.walk_open,
-            # Before what is no object is refused below.
-            second_walk=isinstance(asked, dict) and _SECOND_WALK in asked,
+            # Earlier releases keep the mark until the snapshot ends. What is no object is refused below.
+            second_walk=isinstance(asked, dict) and _SECOND_WALK in asked and found.phase not in _WALKED,
             identity=found.identity,
             page_size=found.page_size,
         ),

@@ -6,6 +6,7 @@ from typing import Final
 import msgspec
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
+from connector.errors import LocalTrouble
 from connector.kafka.client import Settings, create
 from connector.kafka.layout import TopicSpec
 
@@ -52,7 +53,7 @@ class Handover:
             return False
         try:
             return self._send(msgspec.json.encode(call))
-        except (KafkaException, BufferError):
+        except (KafkaException, BufferError, LocalTrouble):
             return False
         finally:
             self._room.release()

@@ -53,8 +53,12 @@ class Follower:
 
     def start(self) -> None:
         """Begin to follow. Raises `LocalTrouble` where there is no thread to be had: then it counts as ended."""
-        with starting_threads():
-            self._thread.start()
+        try:
+            with starting_threads():
+                self._thread.start()
+        except LocalTrouble as error:
+            self._journal.show(error, "stopped")
+            raise
 
     def stop(self) -> None:
         """Ask it to end at the next boundary: what is committed stays, what is not will be read again."""

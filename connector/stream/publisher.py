@@ -1,14 +1,13 @@
 """Publishes the pages of one stream: assembles batches, has each committed, and only then believes it."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
 import msgspec
 
 from connector.clock import Clock
-from connector.errors import MalformedItem
 from connector.events.assembler import Assembler
-from connector.events.destination import Place, Routes, unopened
+from connector.events.destination import Destinations
 from connector.events.index import Index
 from connector.events.owner_report import REPORT_KEY, OwnerReport, encode_report
 from connector.events.record import Batch, Route, Tally, addressed
@@ -145,8 +144,10 @@ class Publisher:
         Nothing is committed for pages that change nothing while streaming: the advanced checkpoint waits for the next
         transaction. After a raise only `recover` knows what was committed.
         """
+        # A topic that was recreated is noticed when it is opened again: no route outlives its pages here.
+        destinations = Destinations(self._store.route)
         try:
-            for batch in self._assembler.batches(self._routed(pages), self.index, self.checkpoint):
+            for batch in self._assembler.batches(pages, self.index, self.checkpoint, destinations):
                 moved = batch.checkpoint
                 if self._worth_committing(batch):
                     self._commit(addressed(batch, self._store.letters_route()) if batch.letters else batch)
@@ -192,17 +193,6 @@ class Publisher:
         """Let go of the store; `recover` opens it again."""
         self._checkpoint = None
         self._store.close()
-
-    def _routed(self, pages: Iterable[SyncPage]) -> Iterator[tuple[SyncPage, Routes]]:
-        """Yield each page with the routes that its events may take: opened before any of its items is judged."""
-        routes: dict[Place, Route | MalformedItem] = {}
-        for page in pages:
-            for place, key in unopened(page, self.index, self._assembler.policy, routes).items():
-                try:
-                    routes[place] = self._store.route(key)
-                except MalformedItem as error:
-                    routes[place] = error
-            yield page, routes
 
     def _worth_committing(self, batch: Batch) -> bool:
         before, after = self.checkpoint.position, batch.checkpoint.position

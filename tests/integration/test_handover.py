@@ -2,6 +2,7 @@
 
 import threading
 
+import pytest
 from confluent_kafka import Consumer, TopicPartition
 
 from connector.clock import SYSTEM
@@ -45,3 +46,13 @@ def test_what_one_process_writes_every_other_hears(kafka: Broker, prefix: str) -
     (committed,) = consumer.committed([TopicPartition(spec.name, 0)], timeout=10)
     consumer.close()
     assert committed.offset < 0
+
+
+def test_a_call_for_which_there_is_no_thread_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its sender is told so, and may send the very same call again; a traceback would count it as taken."""
+
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    assert not Handover({"bootstrap.servers": "127.0.0.1:1"}, "wake-ups").send(Call("blog"))

@@ -59,6 +59,9 @@ def test_a_stream_without_a_thread_is_started_again(monkeypatch: pytest.MonkeyPa
             patched.setattr(threading.Thread, "start", refuse)
             process.assigned(frozenset(process._by_topic))
             assert process.dead() == ["blog"]
+            (status,) = process.status()
+            assert (status.state, status.error) == ("stopped", "this machine refuses something: a further thread")
+            assert "ulimit -u" in status.hint
 
         def revived() -> bool:
             process._revive()

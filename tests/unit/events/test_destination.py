@@ -1,4 +1,4 @@
-"""Which ways are opened before a page is judged: those that its events may take, and no other."""
+"""Which topics are opened: those that events are published to, and no other."""
 
 import pytest
 
@@ -115,3 +115,19 @@ def test_the_topic_of_dead_letters_comes_with_the_first() -> None:
     assert store.letters_opened == 0
     Stream(store=store).publish(DeadLetter(b"{}", "odd"))
     assert store.letters_opened == 1
+
+
+def test_no_topic_is_created_for_what_turns_out_to_be_stale() -> None:
+    """A removal that is left out is known all the same, and what is older than it is published nowhere."""
+    store, records = publishing(
+        removed("e1", 10, locale="de"), published("e1", 5, locale="de"), policy=Policy(unseen_deletes="suppress")
+    )
+    assert (store.opened, records) == ([], [])
+
+
+def test_what_only_an_earlier_item_of_the_page_tells_the_type_of_is_published() -> None:
+    """Its topic is opened, though the item alone would fit no filter."""
+    page = removed("e1", 1, content_type="post"), published("e1", 2, content_type=None)
+    policy = Policy(content_types=frozenset({"post"}), unseen_deletes="suppress")
+    store, records = publishing(*page, policy=policy)
+    assert (store.opened, ops(records)) == (["entry.*"], [("c", "e1")])

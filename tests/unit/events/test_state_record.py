@@ -91,6 +91,13 @@ def test_a_second_walk_is_told_in_the_request() -> None:
     assert amended(walked) == walked
 
 
+def test_a_second_walk_that_an_earlier_release_has_finished_is_over() -> None:
+    """It keeps its mark until the snapshot ends; then the request is fulfilled, the mark with it."""
+    before = amended(STREAMING, phase="reconciling", request='{"second_look":true}')
+    assert not before.position.second_walk
+    assert flat(before.snapshot_finished())["request"] is None
+
+
 def test_a_second_walk_ends_in_a_reconciliation() -> None:
     """What two walks have not met is gone; a third one would begin from nothing."""
     first = Position(cursor="c", phase="catching_up", epoch=2, identity="e1", page_size=7)
