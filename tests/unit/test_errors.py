@@ -6,7 +6,17 @@ import re
 import pytest
 
 from connector import errors
-from connector.errors import ConnectorError
+from connector.errors import (
+    BrokerUnavailable,
+    ConfigError,
+    ConnectorError,
+    InternalFailure,
+    LocalTrouble,
+    RegistryUnavailable,
+    SourceRejected,
+    SourceUnavailable,
+    TopicMismatch,
+)
 
 CLASSES = [each for _, each in inspect.getmembers(errors, inspect.isclass) if issubclass(each, ConnectorError)]
 
@@ -63,3 +73,22 @@ def test_a_message_and_a_hint_are_all_there_is(error: type[ConnectorError]) -> N
     assert str(error("what happened")) == "what happened"
     assert error("what happened").hint == ""
     assert error("what happened", hint="what next").hint == "what next"
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (ConfigError("x"), 2),
+        (BrokerUnavailable("x"), 3),
+        (RegistryUnavailable("x"), 3),
+        (SourceUnavailable("x"), 3),
+        (SourceRejected("x"), 1),
+        (TopicMismatch("x"), 1),
+        (ConnectorError("x"), 1),
+        (LocalTrouble("x"), 3),
+        (InternalFailure("x"), 4),
+    ],
+)
+def test_an_exit_code_says_who_has_to_act(error: ConnectorError, code: int) -> None:
+    """2: correct the configuration; 3: wait or look at the environment; 4: report it; 1: anything else."""
+    assert error.exit_code == code

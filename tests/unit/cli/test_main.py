@@ -1,4 +1,4 @@
-"""The command line as it is made: commands and options, exit codes, and what an error may show."""
+"""The command line as it is made: commands and options, and what an error may show."""
 
 from pathlib import Path
 
@@ -6,18 +6,9 @@ import pytest
 
 from connector.cli import cli, failed
 from connector.cli.session import Session
-from connector.commands.check import Finding, verdict
 from connector.config.load import write_sample
 from connector.errors import (
-    BrokerUnavailable,
-    ConfigError,
     ConnectorError,
-    InternalFailure,
-    LocalTrouble,
-    RegistryUnavailable,
-    SourceRejected,
-    SourceUnavailable,
-    TopicMismatch,
 )
 
 CONTRACT = {
@@ -52,32 +43,6 @@ def test_the_commands_and_their_options_are_a_contract(name: str) -> None:
         command = found
     assert {option.name for option in command.params} >= CONTRACT[name]
     assert command.help
-
-
-@pytest.mark.parametrize(
-    ("error", "code"),
-    [
-        (ConfigError("x"), 2),
-        (BrokerUnavailable("x"), 3),
-        (RegistryUnavailable("x"), 3),
-        (SourceUnavailable("x"), 3),
-        (SourceRejected("x"), 1),
-        (TopicMismatch("x"), 1),
-        (ConnectorError("x"), 1),
-        (LocalTrouble("x"), 3),
-        (InternalFailure("x"), 4),
-    ],
-)
-def test_an_exit_code_says_who_has_to_act(error: ConnectorError, code: int) -> None:
-    """2: correct the configuration; 3: wait or look at the environment; 4: report it; 1: anything else."""
-    assert error.exit_code == code
-
-
-def test_what_has_to_be_corrected_comes_before_what_may_pass_by_itself() -> None:
-    """An examination ends with 2 before 1 before 3, and warnings fail nothing."""
-    findings = [Finding("a", "failed", "", exit_code=code) for code in (3, 1, 2)]
-    assert [verdict(findings[:count]) for count in (0, 1, 2, 3)] == [0, 3, 1, 2]
-    assert verdict([Finding("a", "warning", "")]) == 0
 
 
 def test_no_message_shows_a_secret(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

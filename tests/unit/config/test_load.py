@@ -1,127 +1,84 @@
-"""Reading a TOML file: what editors write is read, what is broken is named, and secrets stay secret."""
+"""A file as a whole: its tables belong together, every problem is told at once, and the sample can be used."""
 
+import re
+import tomllib
 from pathlib import Path
 
-import pytest
-from pydantic import BaseModel, SecretStr
+import trustme
 
-from connector.config import reading
-from connector.config.reading import Reading
-from connector.errors import ConfigError
-
-
-class Inner(BaseModel):
-    """A nested table."""
-
-    password: SecretStr | None = None
+from connector import vendors
+from connector.config import load as loader
+from connector.config.settings import Connection, KafkaConfig
+from tests.unit.config.acme import BLOG, KAFKA, Load, Problems
 
 
-class Outer(BaseModel):
-    """A table."""
-
-    token: SecretStr
-    size: int = 1
-    inner: Inner | None = None
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        (b"[kafka\n", "(at line 1, column 7)"),
-        (b"\n\nx = [1,\n", "not valid TOML"),
-        (b"x = " + b"[" * 20_000, "nested too deeply"),
-        (b"x = " + b"1" * 9_000, "not valid TOML"),
-        (b"[kafka]\nprefix = 'caf\xe9'\n", "not UTF-8 (at line 2)"),
-        ("[kafka]".encode("utf-16"), "not UTF-8 (at line 1)"),
-        (b"#" * (1024 * 1024 + 1), "larger than 1048576 bytes"),
-        (b"x = 1\x00", "not valid TOML"),
-    ],
-)
-def test_a_file_that_is_not_toml_says_where(tmp_path: Path, text: bytes, message: str) -> None:
-    """A broken file is refused with its path and, where there is one, the line."""
-    path = tmp_path / "contentwire.toml"
-    path.write_bytes(text)
-    with pytest.raises(ConfigError) as caught:
-        reading.parse(path)
-    assert str(caught.value).startswith(f"{path}: ")
-    assert message in str(caught.value)
+def test_vendor_keys_and_common_keys_share_one_table(load: Load) -> None:
+    """A connection's table holds the vendor's keys and the common ones side by side."""
+    blog = load(KAFKA + BLOG + 'page_size = 10\nlocales = ["en", "de", "en"]\nentity_types = ["entry"]\n')
+    assert blog.connections["blog"].settings.page_size == 10
+    assert blog.connections["blog"].locales == ("de", "en")
+    assert blog.connections["blog"].entity_types == ("entry",)
 
 
-def test_a_file_that_cannot_be_read_says_why(tmp_path: Path) -> None:
-    """A missing file and a directory are told apart, and the command that writes a sample is named."""
-    with pytest.raises(ConfigError, match="No such file") as caught:
-        reading.parse(tmp_path / "none.toml")
-    assert "contentwire init" in caught.value.hint
-    with pytest.raises(ConfigError, match="Is a directory"):
-        reading.parse(tmp_path)
+def test_no_vendor_claims_a_common_key() -> None:
+    """A key means one thing: no vendor's settings repeat a key that every connection has."""
+    for name in vendors.names():
+        assert not vendors.find(name).settings_type.model_fields.keys() & Connection.model_fields.keys()
 
 
-def test_tabs_line_ends_and_a_byte_order_mark_are_read(tmp_path: Path) -> None:
-    """What editors on any system write is accepted."""
-    path = tmp_path / "contentwire.toml"
-    path.write_bytes("\ufeff[kafka]\r\n\tprefix\t=\t'x'\r\n".encode())
-    assert reading.parse(path) == {"kafka": {"prefix": "x"}}
+def test_every_problem_is_reported_at_once_with_its_path(problems: Problems) -> None:
+    """One run of the command shows everything there is to correct."""
+    text = (
+        '[kafka]\npartitions = 0\n[connections.blog]\nvendor = "acme"\ntoken = { env = "NOPE" }\npage_size = "9"\n'
+        '[connections.Shop]\nvendor = "acne"\npoll_interval = -1\n[server]\nlisten = "here"\n'
+    )
+    assert {line.split(": ")[0] for line in problems(text)} == {
+        "kafka.bootstrap_servers",
+        "kafka.partitions",
+        "connections.blog.token",
+        "connections.blog.space",
+        "connections.blog.page_size",
+        "connections.Shop",
+        "connections.Shop.vendor",
+        "connections.Shop.poll_interval",
+        "server.listen",
+    }
 
 
-@pytest.mark.parametrize(
-    ("value", "problem"),
-    [
-        ("tok-literal", "a secret is never written into the file; write { env ="),
-        ({"env": "UNSET"}, "the environment variable UNSET is not set"),
-        ({"env": "EMPTY"}, "the environment variable EMPTY is empty"),
-        ({"env": "SHORT"}, "the secret has fewer than 4 characters: it could not be hidden in any text"),
-        ({"env": "MULTI"}, "the secret must be one line of printable ASCII"),
-        ({"env": "A", "file": "b"}, "must be { env ="),
-        ({"env": 1}, "must be { env ="),
-        ({}, "must be { env ="),
-        ([1], "must be { env ="),
-        ({"file": "missing"}, "cannot be read: No such file or directory"),
-        ({"file": "."}, "cannot be read: Is a directory"),
-        ({"file": "a\0b"}, "cannot be read: embedded null byte"),
-        ({"file": "empty"}, "is empty"),
-        ({"file": "huge"}, "is larger than 65536 bytes"),
-        ({"file": "binary"}, "is not UTF-8"),
-    ],
-)
-def test_a_secret_that_cannot_be_fetched_is_one_problem(tmp_path: Path, value: object, problem: str) -> None:
-    """A bad reference gives one line with its path; what was written or found never appears in it."""
-    (tmp_path / "empty").write_text("\n")
-    (tmp_path / "huge").write_text("x" * 65_537)
-    (tmp_path / "binary").write_bytes(b"\xff\xfe-literal")
-    reading = Reading(tmp_path, {"EMPTY": "", "SHORT": "abc", "MULTI": "one\ntwo-literal"})
-    assert reading.model(Outer, {"token": value}, "top") is None
-    (line,) = reading.problems
-    assert line.startswith("top.token: ")
-    assert problem in line
-    assert "literal" not in line
+SAMPLE_ENVIRON = dict.fromkeys(re.findall(r'env = "(\w+)"', loader.sample()), "secret-value")
 
 
-def test_a_secret_file_is_found_beside_the_configuration(tmp_path: Path) -> None:
-    """A relative path starts at the folder; the newline at its end is no part of the secret."""
-    (tmp_path / "token").write_bytes(b"from-a-file\r\n")
-    outer = Reading(tmp_path, {}).model(Outer, {"token": {"file": "token"}}, "top")
-    assert outer is not None
-    assert outer.token.get_secret_value() == "from-a-file"
+def test_the_sample_is_valid(load: Load) -> None:
+    """What `init` writes can be used as it stands, given the one token it names."""
+    loaded = load(loader.sample(), {"CONTENTFUL_TOKEN": "secret-value"})
+    assert list(loaded.connections) == ["blog"]
+    assert loaded.server is not None
 
 
-def test_nested_tables_are_read_by_the_same_rules(tmp_path: Path) -> None:
-    """A nested table's secrets are fetched, and its unknown keys are named with the nearest one."""
-    reading = Reading(tmp_path, {"P": "pass"})
-    outer = reading.model(Outer, {"token": {"env": "P"}, "inner": {"password": {"env": "P"}}}, "top")
-    assert outer is not None
-    assert outer.inner == Inner(password=SecretStr("pass"))
-    assert reading.model(Outer, {"token": {"env": "P"}, "inner": {"pasword": "hunter2"}}, "top") is None
-    assert reading.problems == ["top.inner.pasword: unknown key; did you mean password?"]
+def test_every_commented_line_of_the_sample_is_valid(load: Load, tmp_path: Path) -> None:
+    """Taking the comment mark off any of the sample's lines gives a valid configuration."""
+    (tmp_path / "ca.pem").write_bytes(trustme.CA().cert_pem.bytes())
+    sample = loader.sample().splitlines()
+    commented = [line for line in sample if line.startswith("#") and line[1:2].isalpha()]
+    assert len(commented) > 20
+    tables = [index for index, line in enumerate(sample) if line.startswith("#[")]
+    settings = [index for index, line in enumerate(sample) if line in commented and index < tables[0]]
+    for index in settings:
+        load("\n".join([*sample[:index], sample[index][1:], *sample[index + 1 :]]), SAMPLE_ENVIRON)
+    with_vendors = [line.removeprefix("#") if index >= tables[0] else line for index, line in enumerate(sample)]
+    prose = [line for line in with_vendors if not line.startswith(" ")]
+    followed = load("\n".join(prose), SAMPLE_ENVIRON).connections.values()
+    assert {"acme", *(each.vendor for each in followed)} == set(vendors.names())
 
 
-def test_all_problems_of_a_table_are_told(tmp_path: Path) -> None:
-    """Reading goes on after a problem; nothing hides behind another."""
-    reading = Reading(tmp_path, {})
-    assert reading.model(Outer, {"size": [], "token": "x", "zzz": 1, "inner": 5}, "top") is None
-    assert {line.split(":")[0] for line in reading.problems} == {"top.size", "top.token", "top.zzz", "top.inner"}
-
-
-def test_a_path_quotes_the_keys_that_toml_would_quote() -> None:
-    """A path can be found again in the file by searching for its last part."""
-    assert reading.join("kafka.client", "sasl.password") == 'kafka.client."sasl.password"'
-    assert reading.join("connections.my-blog", "locales", 0) == "connections.my-blog.locales[0]"
+def test_the_sample_shows_the_real_defaults() -> None:
+    """A commented line of a key that has a plain default shows that default."""
+    text = loader.sample()
+    kafka, _, connection = text.partition("[connections.blog]")
+    blog = vendors.find("contentful").settings_type.model_fields | Connection.model_fields
+    for part, fields in ((kafka, KafkaConfig.model_fields), (connection.partition("#[")[0], blog)):
+        lines = [line[1:] for line in part.splitlines() if line.startswith("#") and line[1:2].isalpha()]
+        shown = {key: value for line in lines for key, value in tomllib.loads(line).items()}
+        plain = {key: fields[key].default for key in shown if isinstance(fields[key].default, str | int | float)}
+        assert len(plain) >= 8
+        assert {key: shown[key] for key in plain} == plain

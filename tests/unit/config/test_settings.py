@@ -1,79 +1,11 @@
-"""The configuration: what a good file gives, and what each mistake an operator can make says."""
+"""The settings: what a good file gives, and what each mistake an operator can make says."""
 
 import base64
-import re
-import sys
-import tomllib
-from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
-import trustme
 from pydantic import SecretStr
 
-from connector import vendors
-from connector.config import load as loader
-from connector.config.settings import Config, Connection, KafkaConfig
-from connector.errors import ConfigError
-
-ACME = '''
-"""A fourth vendor: one new file."""
-from pydantic import SecretStr
-from connector.cms.vendor import Settings
-
-class AcmeSettings(Settings):
-    space: str
-    api_key: SecretStr | None = None
-
-class Acme:
-    name = "acme"
-    settings_type = AcmeSettings
-    localized = True
-    entity_types = frozenset(("entry", "asset"))
-
-VENDOR = Acme
-'''
-KAFKA = '[kafka]\nbootstrap_servers = "localhost:9092"\n'
-BLOG = '[connections.blog]\nvendor = "acme"\nspace = "s1"\ntoken = { env = "TOKEN" }\n'
-ENVIRON = {"TOKEN": "tok-1234-secret", "KAFKA_PASSWORD": "pa$$ word"}
-
-Load = Callable[..., Config]
-Problems = Callable[[str], tuple[str, ...]]
-
-
-@pytest.fixture(autouse=True)
-def _acme(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Install a vendor called acme the way a fourth vendor would come: as one more module."""
-    folder = tmp_path / "vendors"
-    folder.mkdir()
-    (folder / "acme.py").write_text(ACME)
-    monkeypatch.setattr(vendors, "__path__", [*vendors.__path__, str(folder)])
-    yield
-    sys.modules.pop("connector.vendors.acme", None)
-
-
-@pytest.fixture
-def load(tmp_path: Path) -> Load:
-    """Load a text or bytes as a configuration file."""
-
-    def run(text: str | bytes, environ: dict[str, str] = ENVIRON) -> Config:
-        path = tmp_path / "contentwire.toml"
-        path.write_bytes(text.encode() if isinstance(text, str) else text)
-        return loader.load(path, environ)
-
-    return run
-
-
-@pytest.fixture
-def problems(load: Load) -> Problems:
-    """Return the problems of a text that cannot be used."""
-
-    def run(text: str) -> tuple[str, ...]:
-        with pytest.raises(ConfigError) as caught:
-            load(text)
-        return caught.value.problems
-
-    return run
+from tests.unit.config.acme import BLOG, ENVIRON, KAFKA, Load, Problems
 
 
 def test_a_minimal_file_gives_the_documented_defaults(load: Load) -> None:
@@ -91,39 +23,6 @@ def test_a_minimal_file_gives_the_documented_defaults(load: Load) -> None:
     assert (blog.content_types, blog.entity_types, blog.locales) == (None, None, None)
     assert blog.settings.token.get_secret_value() == "tok-1234-secret"
     assert loaded.server is None
-
-
-def test_vendor_keys_and_common_keys_share_one_table(load: Load) -> None:
-    """A connection's table holds the vendor's keys and the common ones side by side."""
-    blog = load(KAFKA + BLOG + 'page_size = 10\nlocales = ["en", "de", "en"]\nentity_types = ["entry"]\n')
-    assert blog.connections["blog"].settings.page_size == 10
-    assert blog.connections["blog"].locales == ("de", "en")
-    assert blog.connections["blog"].entity_types == ("entry",)
-
-
-def test_no_vendor_claims_a_common_key() -> None:
-    """A key means one thing: no vendor's settings repeat a key that every connection has."""
-    for name in vendors.names():
-        assert not vendors.find(name).settings_type.model_fields.keys() & Connection.model_fields.keys()
-
-
-def test_every_problem_is_reported_at_once_with_its_path(problems: Problems) -> None:
-    """One run of the command shows everything there is to correct."""
-    text = (
-        '[kafka]\npartitions = 0\n[connections.blog]\nvendor = "acme"\ntoken = { env = "NOPE" }\npage_size = "9"\n'
-        '[connections.Shop]\nvendor = "acne"\npoll_interval = -1\n[server]\nlisten = "here"\n'
-    )
-    assert {line.split(": ")[0] for line in problems(text)} == {
-        "kafka.bootstrap_servers",
-        "kafka.partitions",
-        "connections.blog.token",
-        "connections.blog.space",
-        "connections.blog.page_size",
-        "connections.Shop",
-        "connections.Shop.vendor",
-        "connections.Shop.poll_interval",
-        "server.listen",
-    }
 
 
 @pytest.mark.parametrize(
@@ -279,35 +178,6 @@ def test_a_client_setting_that_delivery_rests_on_is_refused_with_the_reason(prob
 
 
 @pytest.mark.parametrize(
-    ("topic", "problem"),
-    [
-        ("cms.changes", "must contain {connection} between dots"),
-        ("{prefix}-{connection}-{locale}", "must contain {connection} between dots"),
-        ("{prefix}.{connection}.{content_type}", "{content_type} cannot route"),
-        ("{prefix}.{connection}.{}", "{} cannot route"),
-        ("{prefix}.{connection!r}", "{connectionr} cannot route"),
-        ("{prefix}.{connection.name}", "{connection.name} cannot route"),
-        ("{prefix}.{connection", "is not a template"),
-        ("{prefix}.{connection}.a b", "must consist of the characters"),
-        ("{prefix}.{connection}.state", "which contentwire reserves for itself"),
-        ("{prefix}.{connection}.dead-letters", "which contentwire reserves for itself"),
-        ("{prefix}.{connection}." + "x" * 240, "longer than 249 characters"),
-    ],
-)
-def test_a_topic_template_that_would_mix_streams_is_refused(problems: Problems, topic: str, problem: str) -> None:
-    """No template may route by what a delete does not know, or lead two kinds of records into one topic."""
-    (line,) = problems(f'{KAFKA}topic = "{topic}"\n{BLOG}')
-    assert line.startswith("kafka.topic: ")
-    assert problem in line
-
-
-def test_a_connection_called_like_a_topic_ending_is_caught(problems: Problems) -> None:
-    """A template may be harmless for one name and lead into the state topic for another."""
-    text = KAFKA + 'topic = "{prefix}.state.{connection}"\n' + BLOG.replace("blog", "state")
-    assert ["reserves for itself" in line for line in problems(text)] == [True]
-
-
-@pytest.mark.parametrize(
     ("listen", "host", "port"), [("127.0.0.1:0", "127.0.0.1", 0), ("[::1]:9464", "::1", 9464), ("web:80", "web", 80)]
 )
 def test_the_listening_address_is_split(load: Load, listen: str, host: str, port: int) -> None:
@@ -333,42 +203,3 @@ def test_a_loaded_configuration_cannot_be_changed(load: Load) -> None:
         loaded.connections["new"] = loaded.connections["blog"]  # type: ignore[index]
     with pytest.raises(TypeError):
         loaded.kafka.client["acks"] = "0"  # type: ignore[index]
-
-
-SAMPLE_ENVIRON = dict.fromkeys(re.findall(r'env = "(\w+)"', loader.sample()), "secret-value")
-
-
-def test_the_sample_is_valid(load: Load) -> None:
-    """What `init` writes can be used as it stands, given the one token it names."""
-    loaded = load(loader.sample(), {"CONTENTFUL_TOKEN": "secret-value"})
-    assert list(loaded.connections) == ["blog"]
-    assert loaded.server is not None
-
-
-def test_every_commented_line_of_the_sample_is_valid(load: Load, tmp_path: Path) -> None:
-    """Taking the comment mark off any of the sample's lines gives a valid configuration."""
-    (tmp_path / "ca.pem").write_bytes(trustme.CA().cert_pem.bytes())
-    sample = loader.sample().splitlines()
-    commented = [line for line in sample if line.startswith("#") and line[1:2].isalpha()]
-    assert len(commented) > 20
-    tables = [index for index, line in enumerate(sample) if line.startswith("#[")]
-    settings = [index for index, line in enumerate(sample) if line in commented and index < tables[0]]
-    for index in settings:
-        load("\n".join([*sample[:index], sample[index][1:], *sample[index + 1 :]]), SAMPLE_ENVIRON)
-    with_vendors = [line.removeprefix("#") if index >= tables[0] else line for index, line in enumerate(sample)]
-    prose = [line for line in with_vendors if not line.startswith(" ")]
-    followed = load("\n".join(prose), SAMPLE_ENVIRON).connections.values()
-    assert {"acme", *(each.vendor for each in followed)} == set(vendors.names())
-
-
-def test_the_sample_shows_the_real_defaults() -> None:
-    """A commented line of a key that has a plain default shows that default."""
-    text = loader.sample()
-    kafka, _, connection = text.partition("[connections.blog]")
-    blog = vendors.find("contentful").settings_type.model_fields | Connection.model_fields
-    for part, fields in ((kafka, KafkaConfig.model_fields), (connection.partition("#[")[0], blog)):
-        lines = [line[1:] for line in part.splitlines() if line.startswith("#") and line[1:2].isalpha()]
-        shown = {key: value for line in lines for key, value in tomllib.loads(line).items()}
-        plain = {key: fields[key].default for key in shown if isinstance(fields[key].default, str | int | float)}
-        assert len(plain) >= 8
-        assert {key: shown[key] for key in plain} == plain

@@ -1,9 +1,8 @@
-"""The values: keys without empty parts, checkpoints that advance and restart as the phases want it."""
+"""Checkpoints: they advance and restart as the phases want it."""
 
 import msgspec
 import pytest
 
-from connector.model.change import EntityKey
 from connector.model.checkpoint import Checkpoint, KeySchemaId, KnownTopic, Phase, Position, Progress, Request
 
 BEFORE = Position(cursor="c1", phase="streaming", page=2, epoch=3, walk_open=True, identity="uuid", page_size=50)
@@ -14,15 +13,6 @@ STREAMING = Checkpoint(
     progress=Progress(sequence=9, key_schema_id=KeySchemaId("confluent", "7"), topics={"t": KnownTopic(6)}),
     request=Request(paused=True),
 )
-
-
-@pytest.mark.parametrize("place", range(4))
-def test_no_part_of_a_key_is_empty(place: int) -> None:
-    """An empty part could make two entities one."""
-    parts = ["blog", "entry", "e1", "*"]
-    parts[place] = ""
-    with pytest.raises(ValueError, match="no empty part"):
-        EntityKey(*parts)
 
 
 def test_values_are_immutable() -> None:

@@ -1,81 +1,17 @@
-"""Both sides of a proof, and their comparison, without a broker."""
+"""The comparison of both sides of a proof, and what is reported of it, without a broker."""
 
 import json
 from collections.abc import Callable
-from typing import Any
 
 import msgspec
 import pytest
 
-from connector.errors import SourceRejected
-from connector.events import canonical_json
-from connector.events.policy import Policy, wanted
-from connector.kafka.published import Entry
-from connector.kafka.reader import Consumed
-from connector.model.change import Change
 from connector.model.checkpoint import Position
-from connector.simulator import Fault, Simulator
 from connector.testing import ManualClock
-from connector.vendors import names
 from connector.verify.proof import Comparison, Report
-from connector.verify.sides import Delivered, Published, Trace
-from tests.cms import truth
-from tests.story import source_of
-from tests.values import clock, clock_ms, entry_key, page, published, removed, removed_type
-
-VENDORS = names()
-EVERYTHING = Policy()
-Reading = Callable[..., Delivered]
-RECORD = Consumed("t", 2, 7, 1_750_000_000_000, b"", b"")
-
-
-def quiet(_what: str, _count: int) -> None:
-    """Show no progress."""
-
-
-@pytest.fixture
-def simulator() -> Simulator:
-    """Give a simulator with small pages."""
-    return Simulator(entries=30, page_sizes=dict.fromkeys(VENDORS, 7))
-
-
-@pytest.fixture
-def delivered(simulator: Simulator) -> Reading:
-    """Make the CMS's side of a vendor's proof, not read yet."""
-
-    def make(vendor: str, policy: Policy = EVERYTHING) -> Delivered:
-        source = source_of(simulator, vendor, page_size=7)
-        return Delivered(source, policy, Position(page_size=7), ManualClock(), quiet)
-
-    return make
-
-
-def given(*items: Change) -> Delivered:
-    """Return the CMS's side as if it had delivered these items, in this order."""
-    nowhere: Any = None  # nothing is fetched
-    side = Delivered(nowhere, EVERYTHING, Position(), ManualClock(), quiet)
-    side._take(page(*items, after=Position()))
-    return side
-
-
-def entry(change: Change, *, flat: bool = False, **members: Any) -> Entry:
-    """Return the record that a consumer holds of a change; of a removal its tombstone."""
-    key = msgspec.structs.asdict(change.key)
-    if change.change_type != "published":
-        return Entry(RECORD, key, None)
-    fields = None if change.fields is None else change.fields.decode()
-    entity = {"revision": change.revision, "fields": fields, "meta": "{}", **members}
-    ts_ms = clock_ms(change.revision or 0)
-    if flat:
-        return Entry(RECORD, key, {"op": "u", **entity, "source_ts_ms": ts_ms, "table": "post"})
-    return Entry(RECORD, key, {"op": "c", "after": entity, "source": {"ts_ms": ts_ms, "table": "post"}})
-
-
-def held(*entries: Entry) -> Published:
-    """Return the topic's side with these records."""
-    side = Published((), quiet)
-    side.take(entries)
-    return side
+from connector.verify.sides import Delivered, Published
+from tests.unit.verify.given import entry, given, held
+from tests.values import clock, entry_key, page, published, removed
 
 
 def compared(ours: Delivered, theirs: Published, *, deep: bool = False) -> list[tuple[str, str]]:
@@ -83,109 +19,6 @@ def compared(ours: Delivered, theirs: Published, *, deep: bool = False) -> list[
     comparison = Comparison(ours, theirs, ManualClock(), shallow=not deep)
     comparison.look_at_all()
     return sorted((each.kind, each.key.id) for each in comparison.differences.values())
-
-
-def assert_delivers_the_truth(side: Delivered, simulator: Simulator, vendor: str) -> None:
-    """Check keys, tables, revisions, clocks and content against the simulator's own account."""
-    expected = truth(simulator, vendor, lambda key, kind: wanted(side._policy, key, kind))
-    assert side.traces.keys() == expected.keys()
-    for key, (_, revision, ms, fields) in expected.items():
-        trace = side.traces[key]
-        assert (trace.revision, (trace.clock or 0) // 1000, trace.content) == (
-            revision,
-            ms,
-            canonical_json.digest(fields),
-        )
-
-
-@pytest.mark.parametrize("vendor", VENDORS)
-def test_a_read_gives_what_the_cms_delivers(delivered: Reading, simulator: Simulator, vendor: str) -> None:
-    """A first read and a later one, after changes of every kind, each give the present content."""
-    side = delivered(vendor)
-    side.read()
-    assert_delivers_the_truth(side, simulator, vendor)
-    simulator.churn(20)
-    side.read()
-    assert_delivers_the_truth(side, simulator, vendor)
-
-
-def test_a_removed_type_is_read_as_the_api_tells_it(delivered: Reading, simulator: Simulator) -> None:
-    """One item that stands for many entities, in the middle of a walk."""
-    side = delivered("contentstack")
-    side.read()
-    simulator.delete_content_type("author")
-    side.read()
-    assert_delivers_the_truth(side, simulator, "contentstack")
-
-
-@pytest.mark.parametrize("vendor", VENDORS)
-@pytest.mark.parametrize("mode", ["shift", "refuse"])
-def test_content_may_change_while_it_is_read(delivered: Reading, simulator: Simulator, vendor: str, mode: Any) -> None:
-    """Items that move between pages, or a CMS that refuses the next page then, do not spoil the read."""
-    simulator.set_mode(vendor, mode)
-    simulator.on_page(vendor, 2, lambda: simulator.churn(10))
-    side = delivered(vendor)
-    side.read()
-    assert_delivers_the_truth(side, simulator, vendor)
-
-
-@pytest.mark.parametrize("vendor", VENDORS)
-@pytest.mark.parametrize("fault", [Fault("status", on="cursor"), Fault("repeat_cursor", on="cursor", after=1)])
-def test_a_read_survives_what_a_cms_does_now_and_then(
-    delivered: Reading, simulator: Simulator, vendor: str, fault: Fault
-) -> None:
-    """A failed request is repeated, a broken walk begins anew."""
-    simulator.push_fault(vendor, fault)
-    side = delivered(vendor)
-    side.read()
-    assert_delivers_the_truth(side, simulator, vendor)
-
-
-def test_a_read_ends_where_the_cms_refuses_for_good(delivered: Reading, simulator: Simulator) -> None:
-    """Wrong credentials are told, not tried again."""
-    simulator.push_fault("contentful", Fault("status", status=403, times=None))
-    with pytest.raises(SourceRejected):
-        delivered("contentful").read()
-
-
-@pytest.mark.parametrize("vendor", VENDORS)
-def test_filters_apply_as_in_the_stream(delivered: Reading, simulator: Simulator, vendor: str) -> None:
-    """What the operator excludes is no difference."""
-    side = delivered(vendor, Policy(entity_types=frozenset({"entry"}), content_types=frozenset({"author"})))
-    side.read()
-    assert side.traces
-    assert_delivers_the_truth(side, simulator, vendor)
-
-
-def test_an_older_repetition_never_wins() -> None:
-    """Neither over a newer state nor over a removal; equal clocks let the later item win."""
-    assert given(published(second=2, revision=5), published(second=1)).traces[entry_key()].revision == 5
-    assert given(removed(second=2), published(second=1)).traces == {}
-    assert given(published(second=2), removed(second=1)).traces.keys() == {entry_key()}
-    assert given(removed(second=1), published(second=1)).traces.keys() == {entry_key()}
-
-
-def test_a_higher_revision_with_an_older_clock_wins_as_in_the_stream() -> None:
-    """Between published states only: against a removal the clock decides."""
-    older_clock = published(revision=3, changed_at=clock(1))
-    assert given(published(second=2, revision=2), older_clock).traces[entry_key()].revision == 3
-    assert given(older_clock, published(second=2, revision=2)).traces[entry_key()].revision == 2
-    assert given(removed(second=2), older_clock).traces == {}
-
-
-def test_an_entity_that_leaves_the_filter_is_gone() -> None:
-    """Published under another content type it is no longer wanted, though it was."""
-    side = given(published("e1"))
-    side._policy = Policy(content_types=frozenset({"post"}))
-    side._take(page(published("e1", 2, content_type="page"), after=Position()))
-    assert side.traces == {}
-
-
-def test_a_removed_type_takes_its_entries_along() -> None:
-    """But none that is newer than the removal, and none of another type."""
-    other = published("e3", content_type="page")
-    side = given(published("e1"), published("e2", 9), other, removed_type("post", 5))
-    assert side.traces.keys() == {entry_key("e2"), entry_key("e3")}
 
 
 def test_each_kind_of_difference_is_found() -> None:
@@ -263,28 +96,6 @@ def test_a_reference_stands_for_the_very_item_it_names() -> None:
         assert compared(given(change), held(entry(change, fields=None, meta=meta)), deep=True) == found
 
 
-def test_what_nobody_can_read_is_not_gone(delivered: Reading, simulator: Simulator) -> None:
-    """A key whose present item is malformed is counted, and is no extra one."""
-    simulator.push_fault("contentful", Fault("malformed_item", item='{"sys": {"id": "bad1", "type": "Gadget"}}'))
-    side = delivered("contentful")
-    side.read()
-    assert side.unreadable == {"bad1"}
-    comparison = Comparison(side, held(entry(published("bad1"))), ManualClock(), shallow=True)
-    comparison.look([entry_key("bad1")])
-    assert comparison.differences == {}
-
-
-def test_what_became_readable_again_is_compared_again(delivered: Reading, simulator: Simulator) -> None:
-    """An item that a later delta delivers whole is no longer excused."""
-    one = simulator.ids()[0]
-    simulator.push_fault("contentful", Fault("malformed_item", item=json.dumps({"sys": {"id": one, "type": "Gadget"}})))
-    side = delivered("contentful")
-    side.read()
-    simulator.edit(one)
-    side.read()
-    assert side.unreadable == set()
-
-
 def test_an_item_among_the_dead_letters_is_set_aside() -> None:
     """A key whose present item was too large is known to be absent; one with another item is still a difference."""
     ours = given(published("e1"), published("e2"))
@@ -357,11 +168,3 @@ def test_a_report_counts_by_table() -> None:
     facts = report.facts(1)
     assert (facts["proven"], facts["unreadable"], facts["set_aside"], len(facts["differences"])) == (False, 1, 2, 1)
     assert Report({"page": 4}, (), unreadable=1).proven
-
-
-def test_only_digests_are_kept() -> None:
-    """However large a document, what is remembered of it is small."""
-    side = given(published("e1", fields=b'{"title":"%s"}' % (b"x" * 1_000_000)))
-    trace = side.traces[entry_key()]
-    assert isinstance(trace, Trace)
-    assert len(msgspec.json.encode(trace)) < 300
