@@ -1,8 +1,8 @@
 """A supervisor as the operators' port sees it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
-from connector.cms.webhook import Handled
+from connector.cms.webhook import Handled, WebhookCall
 from connector.stream.status import StreamStatus
 
 
@@ -13,7 +13,7 @@ class Streams:
         self.streams: list[StreamStatus] = []
         self.turned = 0.0
         self.ended: list[str] = []
-        self.calls: list[tuple[str, Mapping[str, str], str, Sequence[str], bytes]] = []
+        self.calls: list[tuple[str, Sequence[WebhookCall]]] = []
 
     def status(self) -> Sequence[StreamStatus]:
         """Return the test's streams."""
@@ -27,14 +27,12 @@ class Streams:
         """Return the test's ended threads."""
         return self.ended
 
-    def wake(
-        self, connection: str, headers: Mapping[str, str], method: str, paths: Sequence[str], body: bytes
-    ) -> Handled | None:
+    def wake(self, connection: str, calls: Sequence[WebhookCall]) -> Handled:
         """Accept calls to blog that carry the right secret."""
-        self.calls.append((connection, headers, method, paths, body))
+        self.calls.append((connection, calls))
         if connection != "blog":
-            return None
-        return Handled("accepted" if headers.get("x-secret") == "right" else "wrong")
+            return Handled("unknown")
+        return Handled("accepted" if calls[0].headers.get("x-secret") == "right" else "wrong")
 
 
 def stream(**facts: object) -> StreamStatus:

@@ -13,7 +13,7 @@ import httpx
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from connector.cms import outbound
-from connector.cms.webhook import Refused, WakeUp
+from connector.cms.webhook import Refused, WakeUp, WebhookCall
 from connector.errors import SourceUnavailable
 from connector.model.change import EntityKey, EntityType
 from connector.model.checkpoint import Position
@@ -166,10 +166,10 @@ class Vendor(Protocol):
         """Return each kind of change that a setting makes the API withhold (deletes above all)."""
         ...
 
-    def wake_up(self, headers: Mapping[str, str], method: str, path: str, body: bytes, now: float) -> WakeUp | Refused:
+    def wake_up(self, call: WebhookCall, now: float) -> WakeUp | Refused:
         """Return what a webhook call announces, or why it is not authentic; never raises on any call.
 
-        `path` is the request target as it was received, with its query; `now` is in seconds since 1970.
+        `now` is in seconds since 1970.
         """
         ...
 

@@ -23,6 +23,15 @@ class Secret(Protocol):
         ...
 
 
+class WebhookCall(msgspec.Struct, frozen=True):
+    """A call as whoever made it knows it: header names in lower case; `path` is the request target with its query."""
+
+    headers: Mapping[str, str]
+    method: str
+    path: str
+    body: bytes
+
+
 class WakeUp(msgspec.Struct, frozen=True):
     """What an authentic webhook call announces: the entity's id where the body tells it, else None.
 
@@ -57,16 +66,19 @@ def by_secret(headers: Mapping[str, str], secret: Secret | None) -> Refused | No
 
 
 class Handled(msgspec.Struct, frozen=True):
-    """What became of a call: `accepted`, `repeated`, `handed_on` to the stream's owner, `undelivered`, or refused."""
+    """What became of a call: `accepted`, `repeated`, `handed_on` to the stream's owner, `undelivered`, or refused.
 
-    outcome: Literal["accepted", "repeated", "handed_on", "undelivered"] | Reason
+    `unknown`: it is for a connection that there is not.
+    """
+
+    outcome: Literal["accepted", "repeated", "handed_on", "undelivered", "unknown"] | Reason
 
     @property
     def status(self) -> int:
         """The HTTP status to answer with."""
-        if self.outcome == "undelivered":
-            return 503
-        return 202 if self.outcome in ("accepted", "repeated", "handed_on") else 401
+        if self.outcome in ("accepted", "repeated", "handed_on"):
+            return 202
+        return {"undelivered": 503, "unknown": 404}.get(self.outcome, 401)
 
 
 def shares_secret(headers: Mapping[str, str], secret: Secret | None) -> bool:

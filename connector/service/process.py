@@ -9,7 +9,7 @@ from typing import Final, Protocol
 
 from connector import __version__, limits, logs, wiring
 from connector.clock import Clock
-from connector.cms.webhook import Handled
+from connector.cms.webhook import Handled, WebhookCall
 from connector.config.settings import Config
 from connector.errors import ConfigError, ConnectorError, InternalFailure, StreamStopped, Unreachable, starting_threads
 from connector.kafka import peers, webhook_relay
@@ -103,11 +103,9 @@ class Service:
         """Return the connections whose thread has ended and waits to be started again."""
         return self._supervisor.dead()
 
-    def wake(
-        self, connection: str, headers: Mapping[str, str], method: str, paths: Sequence[str], body: bytes
-    ) -> Handled | None:
-        """Wake the poller of `connection`; None if there is no such connection."""
-        return self._supervisor.wake(connection, headers, method, paths, body)
+    def wake(self, connection: str, calls: Sequence[WebhookCall]) -> Handled:
+        """Wake the poller of `connection`."""
+        return self._supervisor.wake(connection, calls)
 
     def unfinished(self) -> list[StreamStatus]:
         """Return the streams that were not current when the run ended, each with its error."""

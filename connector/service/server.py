@@ -2,7 +2,7 @@
 
 import json
 import socket
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Protocol, Self
@@ -15,7 +15,7 @@ from werkzeug.wrappers import Request, Response
 
 from connector import logs
 from connector.clock import Clock
-from connector.cms.webhook import Handled
+from connector.cms.webhook import Handled, WebhookCall
 from connector.config.site import Site
 from connector.errors import ConfigError
 from connector.service.listener import Listener
@@ -60,13 +60,10 @@ class StatusSource(Protocol):
         """Return the connections whose thread has ended and waits to be started again."""
         ...
 
-    def wake(
-        self, connection: str, headers: Mapping[str, str], method: str, paths: Sequence[str], body: bytes
-    ) -> Handled | None:
-        """Wake the poller of `connection`; None if there is no such connection.
+    def wake(self, connection: str, calls: Sequence[WebhookCall]) -> Handled:
+        """Wake the poller of `connection`.
 
-        Header names are in lower case; `paths` are the target as it was sent, with its query, and as it may have been
-        before a gateway changed it.
+        `calls` are one call: as it came in, and as it may have been before a gateway changed its path.
         """
         ...
 
@@ -194,8 +191,10 @@ class _Application:
         headers = {name.lower(): value for name, value in request.headers.items()}
         path = str(request.environ.get("REQUEST_URI") or request.full_path)
         paths = [path, *([self._site.public_path + path] if self._site.public_path else [])]
-        handled = self._source.wake(connection, headers, request.method, paths, request.get_data())
-        if handled is None:
+        body = request.get_data()
+        calls = [WebhookCall(headers, request.method, path, body) for path in paths]
+        handled = self._source.wake(connection, calls)
+        if handled.outcome == "unknown":
             raise NotFound
         accepted = handled.status < _REFUSED
         return _json({"accepted": accepted, "outcome": handled.outcome}, handled.status)

@@ -11,7 +11,7 @@ import msgspec
 
 from connector import logs
 from connector.clock import Clock, now_ms
-from connector.cms.webhook import Handled, Refused, WakeUp
+from connector.cms.webhook import Handled, Refused, WakeUp, WebhookCall
 from connector.errors import BrokerFatal, ConnectorError, InternalFailure, LocalTrouble
 from connector.kafka import webhook_relay
 from connector.kafka.client import Settings
@@ -165,19 +165,20 @@ class Supervisor:
         """Return how long ago the supervisor's loop last turned."""
         return self._clock.monotonic() - self._turned_at
 
-    def wake(
-        self, connection: str, headers: Mapping[str, str], method: str, paths: Sequence[str], body: bytes
-    ) -> Handled | None:
-        """Wake the poller of `connection`, wherever it is; None if there is no such connection.
+    def wake(self, connection: str, calls: Sequence[WebhookCall]) -> Handled:
+        """Wake the poller of `connection`, wherever it is.
 
-        `paths`: the request target as whoever signed the call may have known it; one that fits is enough.
+        `calls` are one call, as whoever signed it may have known it; one that is authentic is enough.
         """
         plan = self._plans.get(connection)
         if plan is None:
-            return None
-        found = [plan.vendor.wake_up(headers, method, path, body, self._clock.wall()) for path in paths]
-        call = next((each for each in found if isinstance(each, WakeUp)), None)
-        handled = self._refuse(connection, found[0], paths) if call is None else self._pass_on(connection, call)
+            return Handled("unknown")
+        found = [plan.vendor.wake_up(call, self._clock.wall()) for call in calls]
+        authentic = next((each for each in found if isinstance(each, WakeUp)), None)
+        if authentic:
+            handled = self._pass_on(connection, authentic)
+        else:
+            handled = self._refuse(connection, found[0], [call.path for call in calls])
         self._metrics.webhook(connection, handled.outcome)
         return handled
 

@@ -17,7 +17,7 @@ from pydantic import Field, field_validator
 from connector.cms import item
 from connector.cms.refusal import looks_like_a_page, meaning, named, seconds
 from connector.cms.vendor import Remark, Settings, continuation
-from connector.cms.webhook import Refused, WakeUp, announced, by_secret
+from connector.cms.webhook import Refused, WakeUp, WebhookCall, announced, by_secret
 from connector.errors import (
     CheckpointRejected,
     ConfigError,
@@ -217,15 +217,15 @@ class Contentful:
             found.append(Remark("preview", "one initial sync, and no change and no delete after it", hint))
         return tuple(found)
 
-    def wake_up(self, headers: Mapping[str, str], method: str, path: str, body: bytes, now: float) -> WakeUp | Refused:
+    def wake_up(self, call: WebhookCall, now: float) -> WakeUp | Refused:
         """Return what a call announces, if Contentful signed it or it carries the shared secret."""
-        told = announced(body, ("sys", "id"))
-        refused = by_secret(headers, self._settings.webhook_secret)
+        told = announced(call.body, ("sys", "id"))
+        refused = by_secret(call.headers, self._settings.webhook_secret)
         if refused is None:
             return WakeUp(id=told)
         if refused.reason == "unconfigured":
             return refused
-        signed = self._signed(headers, method, path, body, now)
+        signed = self._signed(call, now)
         if isinstance(signed, Refused):
             return refused if signed.reason == "unsigned" else signed
         return WakeUp(id=told, once=signed)
@@ -299,21 +299,21 @@ class Contentful:
             marker=raw,
         )
 
-    def _signed(self, headers: Mapping[str, str], method: str, path: str, body: bytes, now: float) -> str | Refused:
+    def _signed(self, call: WebhookCall, now: float) -> str | Refused:
         """Return Contentful's signature of this call, if made with our secret in the last 30 seconds.
 
         https://www.contentful.com/developers/docs/webhooks/request-verification/
         """
         secret = self._settings.webhook_secret.get_secret_value() if self._settings.webhook_secret else ""
-        given = {name.lower(): value.strip() for name, value in headers.items()}
+        given = {name.lower(): value.strip() for name, value in call.headers.items()}
         names = sorted(given.get("x-contentful-signed-headers", "").lower().split(","))
         signed_at = seconds(given.get("x-contentful-timestamp"))
         signature = given.get("x-contentful-signature", "")
         if not signature or signed_at is None or "x-contentful-timestamp" not in names:
             return Refused("unsigned")
         signed = ";".join(f"{name}:{given.get(name, '')}" for name in names)
-        for spelt in (path, *_as_signed(path)):
-            text = f"{method.upper()}\n{spelt}\n{signed}\n".encode("utf-8", "surrogatepass") + body
+        for spelt in (call.path, *_as_signed(call.path)):
+            text = f"{call.method.upper()}\n{spelt}\n{signed}\n".encode("utf-8", "surrogatepass") + call.body
             expected = hmac.new(secret.encode("utf-8", "surrogatepass"), text, hashlib.sha256).hexdigest()
             if hmac.compare_digest(expected.encode(), signature.encode("utf-8", "surrogatepass")):
                 off = now - signed_at / 1000

@@ -15,7 +15,7 @@ from pydantic import Field, SecretStr, field_validator
 from connector.cms import item
 from connector.cms.refusal import meaning, moment, seconds
 from connector.cms.vendor import Remark, Settings
-from connector.cms.webhook import Refused, WakeUp, announced, by_secret
+from connector.cms.webhook import Refused, WakeUp, WebhookCall, announced, by_secret
 from connector.errors import CheckpointRejected, ConnectorError, MalformedItem, SourceRejected, SourceUnavailable
 from connector.model import rawjson
 from connector.model.change import ALL_LOCALES, Change, ChangeType, EntityKey, EntityType, Scope
@@ -232,12 +232,14 @@ class Contentstack:
             found.append("start_from: nothing that was last published before that date")
         return tuple(Remark("api_filter", what) for what in found)
 
-    def wake_up(self, headers: Mapping[str, str], method: str, path: str, body: bytes, now: float) -> WakeUp | Refused:
+    def wake_up(self, call: WebhookCall, now: float) -> WakeUp | Refused:
         """Return what a call with the shared secret announces. Contentstack's own signature is not checked."""
-        del method, path, now
-        if refused := by_secret(headers, self._settings.webhook_secret):
+        del now
+        if refused := by_secret(call.headers, self._settings.webhook_secret):
             return refused
-        return WakeUp(id=announced(body, *(("data", module, "uid") for module in ("entry", "asset", "content_type"))))
+        return WakeUp(
+            id=announced(call.body, *(("data", module, "uid") for module in ("entry", "asset", "content_type")))
+        )
 
     def _get(self, what: str, parameters: Mapping[str, str]) -> httpx.Request:
         headers = {

@@ -16,7 +16,7 @@ from pydantic import Field, field_validator
 from connector.cms import item
 from connector.cms.refusal import looks_like_a_page, meaning, named, wait
 from connector.cms.vendor import Remark, Settings, continuation
-from connector.cms.webhook import Refused, WakeUp, announced, by_secret
+from connector.cms.webhook import Refused, WakeUp, WebhookCall, announced, by_secret
 from connector.errors import (
     CheckpointRejected,
     ConfigError,
@@ -185,12 +185,12 @@ class Weegloo:
             found.append(Remark("api_filter", "content-type: no content of another content type"))
         return tuple(found)
 
-    def wake_up(self, headers: Mapping[str, str], method: str, path: str, body: bytes, now: float) -> WakeUp | Refused:
+    def wake_up(self, call: WebhookCall, now: float) -> WakeUp | Refused:
         """Return what a call with the shared secret announces; Weegloo signs none."""
-        del method, path, now
-        if refused := by_secret(headers, self._settings.webhook_secret):
+        del now
+        if refused := by_secret(call.headers, self._settings.webhook_secret):
             return refused
-        return WakeUp(id=announced(body, ("sys", "id")))
+        return WakeUp(id=announced(call.body, ("sys", "id")))
 
     def _get(self, what: str, parameters: Mapping[str, str]) -> httpx.Request:
         # The API answers 406 to the media type application/json.

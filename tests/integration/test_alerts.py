@@ -3,7 +3,7 @@
 import re
 import subprocess
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from connector.clock import SYSTEM
-from connector.cms.webhook import Handled
+from connector.cms.webhook import Handled, WebhookCall
 from connector.config.site import Site
 from connector.service.metrics import CONTENT_TYPE, Metrics
 from connector.service.server import Server
@@ -62,11 +62,9 @@ class Process:
         """Return nothing."""
         return []
 
-    def wake(
-        self, connection: str, headers: Mapping[str, str], method: str, paths: object, body: bytes
-    ) -> Handled | None:
+    def wake(self, connection: str, calls: Sequence[WebhookCall]) -> Handled:
         """Refuse."""
-        return None
+        return Handled("unknown")
 
 
 TROUBLES: dict[str, Callable[[Process], None]] = {

@@ -5,7 +5,7 @@ import socket
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 
 import httpx
@@ -13,7 +13,7 @@ import pytest
 
 from connector import limits
 from connector.clock import SYSTEM
-from connector.cms.webhook import Handled
+from connector.cms.webhook import Handled, WebhookCall
 from connector.config.site import Site
 from connector.service import listener
 from connector.service.server import Server
@@ -40,12 +40,10 @@ class Idle:
         """Return nothing."""
         return ()
 
-    def wake(
-        self, connection: str, headers: Mapping[str, str], method: str, paths: Sequence[str], body: bytes
-    ) -> Handled | None:
+    def wake(self, connection: str, calls: Sequence[WebhookCall]) -> Handled:
         """Hang until the test goes on."""
         self.go_on.wait(30)
-        return None
+        return Handled("unknown")
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from connector.clock import SYSTEM
 from connector.cms.source import Source
 from connector.cms.vendor import Vendor
-from connector.cms.webhook import WakeUp
+from connector.cms.webhook import WakeUp, WebhookCall
 from connector.config.load import load, sample
 from connector.errors import ConfigError, ConnectorError
 from connector.model import rawjson
@@ -116,7 +116,7 @@ BODIES = st.binary(max_size=100) | VALUES.map(lambda value: json.dumps(value).en
 @given(name=st.sampled_from(names()), body=BODIES, path=TEXTS)
 def test_any_webhook_body_wakes(name: str, body: bytes, path: str) -> None:
     """An authentic call with any body wakes; what it announces is a text that logs can carry, or nothing."""
-    woken = waker(name).wake_up({"X-Contentwire-Secret": "s3cret"}, "POST", path, body, 0.0)
+    woken = waker(name).wake_up(WebhookCall({"X-Contentwire-Secret": "s3cret"}, "POST", path, body), 0.0)
     assert isinstance(woken, WakeUp)
     assert woken.id is None or woken.id.encode()
 
@@ -135,7 +135,7 @@ def test_any_webhook_body_wakes(name: str, body: bytes, path: str) -> None:
 )
 def test_a_hostile_webhook_body_wakes_and_announces_nothing(name: str, body: bytes) -> None:
     """Depth bombs, NUL, lone surrogates and endless numbers are neither an error nor an id."""
-    woken = waker(name).wake_up({"X-Contentwire-Secret": "s3cret"}, "POST", "/", body, 0.0)
+    woken = waker(name).wake_up(WebhookCall({"X-Contentwire-Secret": "s3cret"}, "POST", "/", body), 0.0)
     assert isinstance(woken, WakeUp)
     assert woken.id is None
 

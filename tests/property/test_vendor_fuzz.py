@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from connector import vendors
 from connector.cms.vendor import Vendor
-from connector.cms.webhook import WakeUp
+from connector.cms.webhook import WakeUp, WebhookCall
 from connector.errors import CheckpointRejected, ForeignUrl, SourceRejected, SourceUnavailable
 from connector.model.checkpoint import Position
 from connector.model.page import SyncPage
@@ -188,5 +188,5 @@ def test_a_bomb_costs_its_page_at_most(name: str, bomb: bytes) -> None:
 )
 def test_any_webhook_call_wakes_or_does_not(name: str, headers: dict[str, str], body: bytes, path: str) -> None:
     """No call raises, and only one with the secret in its header is authentic."""
-    woken = vendor(name, webhook_secret="secret").wake_up(headers, "POST", path, body, 0.0)
+    woken = vendor(name, webhook_secret="secret").wake_up(WebhookCall(headers, "POST", path, body), 0.0)
     assert isinstance(woken, WakeUp) == (headers.get("X-Contentwire-Secret") == "secret")

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from connector import logs
+from connector.cms.webhook import WebhookCall
 from connector.kafka import webhook_relay
 from connector.kafka.webhook_relay import Call
 from connector.service.metrics import Metrics
@@ -41,29 +42,31 @@ def signed(path: str, body: bytes = b"{}", at: float = NOW) -> dict[str, str]:
     return headers | {"x-contentful-signature": hmac.new(SECRET.encode(), text, hashlib.sha256).hexdigest()}
 
 
+def calls(headers: dict[str, str], *paths: str) -> list[WebhookCall]:
+    """Return a call as it came in, and as it may have been."""
+    return [WebhookCall(headers, "POST", path, b"{}") for path in paths or ("/webhooks/blog",)]
+
+
 def test_a_signed_call_is_accepted_once() -> None:
     """Whoever has seen it cannot use it again; a call with a shared secret has nothing unique in it."""
     process = supervisor()
-    headers, paths = signed("/webhooks/blog"), ["/webhooks/blog"]
-    outcomes = [process.wake("blog", headers, "POST", paths, b"{}") for _ in range(3)]
-    assert [each and (each.outcome, each.status) for each in outcomes] == [
+    once = calls(signed("/webhooks/blog"))
+    outcomes = [process.wake("blog", once) for _ in range(3)]
+    assert [(each.outcome, each.status) for each in outcomes] == [
         ("accepted", 202),
         ("repeated", 202),
         ("repeated", 202),
     ]
-    shared = {"X-Contentwire-Secret": SECRET}
-    assert [str(process.wake("blog", shared, "POST", paths, b"{}")) for _ in range(2)] == [
-        "Handled(outcome='accepted')"
-    ] * 2
-    assert process.wake("other", shared, "POST", paths, b"{}") is None
+    shared = calls({"X-Contentwire-Secret": SECRET})
+    assert [process.wake("blog", shared).outcome for _ in range(2)] == ["accepted", "accepted"]
+    unknown = process.wake("other", shared)
+    assert (unknown.outcome, unknown.status) == ("unknown", 404)
 
 
 def test_a_path_that_a_gateway_has_cut_is_still_the_signed_one() -> None:
     """The public path is tried beside the one that came in."""
     headers = signed("/cms/webhooks/blog?a=b")
-    paths = ["/webhooks/blog?a=b", "/cms/webhooks/blog?a=b"]
-    handled = supervisor().wake("blog", headers, "POST", paths, b"{}")
-    assert handled
+    handled = supervisor().wake("blog", calls(headers, "/webhooks/blog?a=b", "/cms/webhooks/blog?a=b"))
     assert handled.outcome == "accepted"
 
 
@@ -81,8 +84,8 @@ def test_a_refused_call_leaves_a_trace(headers: dict[str, str], reason: str, tol
     stream = io.StringIO()
     logs.configure(stream, json=True, level="info", secrets=[SECRET])
     process = supervisor()
-    handled = [process.wake("blog", headers, "POST", ["/webhooks/blog"], b"{}") for _ in range(50)]
-    assert {each and (each.outcome, each.status) for each in handled} == {(reason, 401)}
+    handled = [process.wake("blog", calls(headers)) for _ in range(50)]
+    assert {(each.outcome, each.status) for each in handled} == {(reason, 401)}
     labels = {"connection": "blog", "outcome": reason}
     assert process._metrics.registry.get_sample_value("contentwire_webhooks_total", labels) == 50
     (line,) = [json.loads(line) for line in stream.getvalue().splitlines()]

@@ -194,7 +194,7 @@ def woken(
 ) -> webhook.WakeUp | webhook.Refused:
     """Return what a call to the webhook wakes."""
     vendor = contentful(webhook_secret=SecretStr(secret) if secret is not None else None)
-    return vendor.wake_up(headers, "POST", path, body, NOW)
+    return vendor.wake_up(webhook.WebhookCall(headers, "POST", path, body), NOW)
 
 
 def test_a_signed_call_wakes() -> None:

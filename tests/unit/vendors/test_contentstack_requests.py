@@ -149,7 +149,9 @@ def test_losses_name_what_a_filter_withholds(api_filter: dict[str, str], lost: l
 def test_a_call_with_the_secret_wakes(body: bytes, found: str | None) -> None:
     """The secret header makes a call authentic; the body tells the id if it can."""
     vendor = contentstack(webhook_secret=SecretStr("s3cret"))
-    assert vendor.wake_up({"x-contentwire-SECRET": "s3cret"}, "POST", "/", body, 0.0) == webhook.WakeUp(id=found)
+    assert vendor.wake_up(
+        webhook.WebhookCall({"x-contentwire-SECRET": "s3cret"}, "POST", "/", body), 0.0
+    ) == webhook.WakeUp(id=found)
 
 
 @pytest.mark.parametrize("headers", [{}, {"X-Contentwire-Secret": "other"}, {"X-Contentwire-Secret": ""}])
@@ -158,4 +160,4 @@ def test_any_other_call_does_not_wake(headers: dict[str, str], secret: str | Non
     """A wrong secret, none in the call or none configured: nothing is authentic."""
     vendor = contentstack(webhook_secret=SecretStr(secret) if secret is not None else None)
     reason: webhook.Reason = "unconfigured" if not secret else "wrong" if headers else "unsigned"
-    assert vendor.wake_up(headers, "POST", "/", b"{}", 0.0) == webhook.Refused(reason)
+    assert vendor.wake_up(webhook.WebhookCall(headers, "POST", "/", b"{}"), 0.0) == webhook.Refused(reason)

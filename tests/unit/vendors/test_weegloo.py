@@ -313,6 +313,6 @@ def test_only_the_shared_secret_wakes(secret: str | None, given: str | None) -> 
     """Nothing is authentic without a configured secret; with it, the body tells the id if it can."""
     vendor = weegloo(webhook_secret=SecretStr(secret) if secret is not None else None)
     headers = {"X-Contentwire-Secret": given} if given is not None else {}
-    woken = vendor.wake_up(headers, "POST", "/", b'{"sys":{"id":"c1"}}', 0.0)
+    woken = vendor.wake_up(webhook.WebhookCall(headers, "POST", "/", b'{"sys":{"id":"c1"}}'), 0.0)
     reason: webhook.Reason = "unconfigured" if not secret else "unsigned" if given is None else "wrong"
     assert woken == (webhook.WakeUp(id="c1") if secret == given == "s3cret" else webhook.Refused(reason))
