@@ -35,16 +35,17 @@ audit: setup  ## Look the locked dependencies up among known vulnerabilities; ne
 	@$(UV) export --quiet --frozen --all-extras --no-dev --no-emit-project | $(UV) tool run pip-audit --no-deps --disable-pip --requirement /dev/stdin
 
 test: setup  ## Run every test, on a real Kafka and a real registry.
-	@# Three workers on two cores: half of the time, brokers and processes are waited for.
-	@# What fails beside another worker is run once more, alone: a defect fails again, a starved machine does not.
-	@$(RUN) pytest -n 3 --dist worksteal || $(RUN) pytest --last-failed --last-failed-no-failures none
+	@# Three workers on two cores: half of the time, brokers and processes are waited for. Every test runs once.
+	@$(RUN) pytest -n 3 --dist worksteal -m 'not faults and not alone'
+	@$(RUN) pytest -m 'alone and not faults'
 
 test-unit: setup  ## Run the tests that need no broker.
 	@$(RUN) pytest -n 2 -m 'not kafka and not faults' tests/unit tests/contract tests/property tests/integration
 
 coverage: setup  ## Run every test and measure the branches that they take; fails below the bound in pyproject.toml.
 	@$(RUN) coverage erase
-	@$(RUN) pytest -n 3 --dist worksteal --cov --cov-report= && $(RUN) coverage report
+	@$(RUN) pytest -n 3 --dist worksteal -m 'not faults and not alone' --cov --cov-report=
+	@$(RUN) pytest -m 'alone and not faults' --cov --cov-append --cov-report=term:skip-covered
 
 faults: setup  ## Run the long fault matrix as well: every kill point, brokers that die, partitions.
 	@$(RUN) pytest -m faults tests/faults

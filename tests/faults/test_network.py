@@ -99,6 +99,7 @@ def test_commit_request_held_past_the_timeout_is_refused_later(proxied: Deploy, 
         deployment.prove()
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("api", [Api.END_TXN, pytest.param(Api.PRODUCE, marks=pytest.mark.faults)])
 def test_transaction_without_a_broker_is_given_up_in_time(
     own_broker: Broker, proxy: Proxy, prefix: str, api: Api

@@ -98,6 +98,7 @@ def workplaces(folder: Path, simulator: Simulator, broker: Kafka, prefix: str) -
     return made
 
 
+@pytest.mark.alone
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize(
     ("seconds", "times"),

@@ -148,6 +148,7 @@ def test_a_second_signal_ends_at_once_and_safely(workplace_of: WorkplaceOf, simu
     assert _live(entries) == _truth(simulator, "contentful")
 
 
+@pytest.mark.alone
 def test_a_signal_while_the_broker_is_awaited_ends_at_once(workplace_of: WorkplaceOf) -> None:
     """Nothing has begun that would have to be finished."""
     workplace = workplace_of("contentful")

@@ -53,6 +53,7 @@ def slow_body(connection: socket.socket) -> None:
 PEERS = [early_hints, slow_head, slow_body, silence]
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("peer", PEERS)
 def test_a_peer_that_never_ends_is_given_up_in_time(peer: Callable[[socket.socket], None]) -> None:
     """The time of the whole exchange counts, however often the peer sends something: source and registry alike."""
@@ -115,6 +116,7 @@ def walk(source: Source) -> None:
         list(source.walk(START))
 
 
+@pytest.mark.alone
 def test_a_walk_that_was_left_gets_no_more_time_by_the_next_one() -> None:
     """Each request has its own end: asking again does not prolong what hangs."""
     answer = threading.Event()
@@ -149,6 +151,7 @@ def test_a_walk_that_was_left_gets_no_more_time_by_the_next_one() -> None:
         assert ended[0] - begun < 1.5
 
 
+@pytest.mark.alone
 def test_a_handshake_that_never_ends_is_given_up_in_time() -> None:
     """TLS is part of the exchange."""
     with serving(silence) as port, httpx.Client(transport=Transport(0.3)) as client:

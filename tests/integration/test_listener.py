@@ -119,6 +119,7 @@ def test_a_client_has_a_bounded_number_of_connections(connect: Connect, server: 
     assert held[-1].recv(12) == b"HTTP/1.0 200"
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("trickle", [False, True])
 def test_a_request_has_to_end_in_time(
     connect: Connect,

@@ -45,6 +45,7 @@ def looking() -> list[threading.Thread]:
     return [thread for thread in threading.enumerate() if thread.name == "look-up"]
 
 
+@pytest.mark.alone
 def test_a_resolver_that_hangs_is_given_up_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """However often it is tried: one look-up of a host hangs, not one for each try; once it answers, all is well."""
     going, before = threading.Event(), len(looking())
@@ -90,6 +91,7 @@ def test_an_address_that_cannot_be_reached_leaves_time_for_the_next(monkeypatch:
         assert client.get(f"http://cms.example:{port}/").text == "hi"
 
 
+@pytest.mark.alone
 def test_addresses_that_all_fail_end_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """Many addresses are no more time than one."""
     found_at(monkeypatch, *["127.0.0.3"] * 20)

@@ -172,6 +172,7 @@ def slow_handshake(connection: socket.socket) -> None:
     endless(connection, b"\0")
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("scheme", ["http", "https"])
 @pytest.mark.parametrize("hanging", [silence, slow_refusal, slow_handshake])
 def test_a_proxy_that_hangs_is_given_up_in_time(
