@@ -1,12 +1,15 @@
-"""Frames of Kafka's protocol, as far as a fault has to read or to write them: a Produce request, and its refusal.
+"""Frames of Kafka's protocol, as far as faults have to read or to write them, since no client does it for them.
 
-Versions 9 to 12 of Produce are understood (https://kafka.apache.org/protocol.html#The_Messages_Produce).
+A Produce request and its refusal, of versions 9 to 12 (https://kafka.apache.org/protocol.html#The_Messages_Produce);
+the states of transactions (https://kafka.apache.org/protocol.html#The_Messages_ListTransactions).
 """
 
+import socket
 import struct
 from typing import NamedTuple
 
 _FLEXIBLE = range(9, 13)
+_LIST_TRANSACTIONS = 66
 _NO_TAGS = b"\x00"
 _NOTHING = -1
 
@@ -43,6 +46,36 @@ class Produce(NamedTuple):
         body += b"\x01" + b"\x00" + _NO_TAGS  # no records are named, and no message is given
         body += _NO_TAGS + struct.pack(">i", 0) + _NO_TAGS  # no throttling
         return struct.pack(">i", len(body)) + body
+
+
+def transactions(bootstrap: str) -> dict[str, str]:
+    """Return how the transactions stand whose coordinator the broker is, by transactional id."""
+    host, _, port = bootstrap.rpartition(":")
+    header = struct.pack(">hhih", _LIST_TRANSACTIONS, 0, 0, _NOTHING) + _NO_TAGS
+    request = header + b"\x01" + b"\x01" + _NO_TAGS  # of whatever state and producer
+    with socket.create_connection((host, int(port)), timeout=10) as broker:
+        broker.sendall(struct.pack(">i", len(request)) + request)
+        reader = _Reader(received(broker))
+    reader.take(">ii")
+    reader.skip_tags()
+    _, error = reader.take(">ih")
+    assert not error, f"error {error}"
+    for _ in range(reader.varint() - 1):
+        reader.string()  # a state that is unknown
+    found = {}
+    for _ in range(reader.varint() - 1):
+        name = reader.string()
+        reader.take(">q")
+        found[name] = reader.string()
+        reader.skip_tags()
+    return found
+
+
+def received(end: socket.socket) -> bytes:
+    """Return the next frame with its length, or nothing once the connection is closed."""
+    head = _exactly(end, 4)
+    body = _exactly(end, struct.unpack(">i", head)[0]) if head else b""
+    return head + body if body else b""
 
 
 class _Reader:
@@ -86,3 +119,16 @@ def _varint(value: int) -> bytes:
         encoded += bytes([value & 0x7F | 0x80])
         value >>= 7
     return encoded + bytes([value])
+
+
+def _exactly(end: socket.socket, count: int) -> bytes:
+    received = bytearray()
+    while len(received) < count:
+        try:
+            chunk = end.recv(count - len(received))
+        except OSError:
+            return b""
+        if not chunk:
+            return b""
+        received += chunk
+    return bytes(received)

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from enum import IntEnum
 from typing import NamedTuple, Self
 
-from tests.faults.frames import Produce
+from tests.faults.frames import Produce, received
 
 _HOST = "127.0.0.1"
 _ADVERTISED = b"\x00\x09127.0.0.1", b"\x0a127.0.0.1"  # as a string, and as a compact string
@@ -166,7 +166,7 @@ class _Link:
         _close(self._broker)
 
     def _requests(self) -> None:
-        while frame := _frame(self._client):
+        while frame := received(self._client):
             api, _, correlation = struct.unpack_from(">hhi", frame, 4)
             if api == Api.PRODUCE and self._proxy.refuses(self, frame):
                 continue
@@ -184,7 +184,7 @@ class _Link:
             self.close()
 
     def _responses(self) -> None:
-        while frame := _frame(self._broker):
+        while frame := received(self._broker):
             (correlation,) = struct.unpack_from(">i", frame, 4)
             api = self._apis.pop(correlation, None)
             trap = self._traps.pop(correlation, None)
@@ -311,26 +311,6 @@ class Proxy:
             with self._lock:
                 self._links.append(link)
             link.start()
-
-
-def _frame(end: socket.socket) -> bytes:
-    """Return the next frame with its length, or nothing once the connection is closed."""
-    head = _exactly(end, 4)
-    body = _exactly(end, struct.unpack(">i", head)[0]) if head else b""
-    return head + body if body else b""
-
-
-def _exactly(end: socket.socket, count: int) -> bytes:
-    received = bytearray()
-    while len(received) < count:
-        try:
-            chunk = end.recv(count - len(received))
-        except OSError:
-            return b""
-        if not chunk:
-            return b""
-        received += chunk
-    return bytes(received)
 
 
 def _send(end: socket.socket, frame: bytes) -> bool:
