@@ -56,26 +56,36 @@ class Steps:
         self._gone_on = threading.Event()
         self._file = Path(orders.steps).open("a", buffering=1)  # noqa: SIM115  open until the process dies
 
-    def take(self, stream: str, what: str, prepare: Callable[[], object] = lambda: None) -> None:
-        """Take one step; `prepare` is called first if it is the ordered one."""
+    def take(self, stream: str, what: str, prepare: Callable[[], object] = lambda: None) -> int:
+        """Take one step, and return its number; `prepare` is called first if it is the ordered one."""
         with self._lock:
             self._counts[stream, what] += 1
-            step = f"{what}:{self._counts[stream, what]}"
-            self._file.write(f"{stream} {step}\n")
+            number = self._counts[stream, what]
+        step = f"{what}:{number}"
+        self._write(stream, step)
         if self._orders.at.get(stream) == step:
             prepare()
             self._arrive(stream)
+        return number
 
     def around(self, stream: str, what: str, call: Callable[P, R]) -> Callable[P, R]:
-        """Return `call` with a step before and after it."""
+        """Return `call` with a step before and after it; one that raises has the number of the step before it."""
 
         def stepped(*args: P.args, **kwargs: P.kwargs) -> R:
-            self.take(stream, f"{what}.before")
-            result = call(*args, **kwargs)
+            number = self.take(stream, f"{what}.before")
+            try:
+                result = call(*args, **kwargs)
+            except Exception:
+                self._write(stream, f"{what}.refused:{number}")
+                raise
             self.take(stream, f"{what}.after")
             return result
 
         return stepped
+
+    def _write(self, stream: str, step: str) -> None:
+        with self._lock:
+            self._file.write(f"{stream} {step}\n")
 
     def _arrive(self, stream: str) -> None:
         with self._lock:

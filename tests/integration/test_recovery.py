@@ -67,9 +67,9 @@ def test_zombie_is_fenced_and_its_transaction_leaves_no_trace(deployment: Deploy
         zombie.signal(signal.SIGCONT)
         zombie.finish()
         deployment.prove()
-        for steps in (zombie.steps[vendor] for vendor in VENDORS):
-            asked, done = (sum(step.startswith(what) for step in steps) for what in ("commit.before", "commit.after"))
-            assert asked == done + 1, "the zombie's commit was not refused"
+        for vendor in VENDORS:
+            # The very one: until the zombie knows that it was replaced, more of its commits may be refused.
+            assert "commit.refused:1" in zombie.steps[vendor], "the zombie's commit was not refused"
 
 
 def test_commit_of_a_zombie_just_before_the_fence_is_read_back(kafka: Broker, prefix: str, tmp_path: Path) -> None:
