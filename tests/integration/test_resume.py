@@ -1,22 +1,26 @@
 """`resume` at work: it waits for what the stream's owner says to it, by the order of the log and not by clocks."""
 
 import json
+import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import certifi
 import pytest
 
+from connector.commands import status, takeover
+from connector.config.load import load
 from tests.cms import eventually
 from tests.command import COMMAND, Workplace
 from tests.scripted import ITEM, ONCE, Place, case, revisions, served
 
 
 @contextmanager
-def running(workplace: Workplace, *, ahead: int = 0) -> Iterator[None]:
+def running(workplace: Workplace, *, ahead: int = 0) -> Iterator["subprocess.Popen[bytes]"]:
     """Run the connector, on a machine whose clock is so many seconds ahead of ours."""
     clock = f"import time; ns, s = time.time_ns, time.time; time.time_ns = lambda: ns() + {ahead} * 10**9; "
     program = f"{clock}time.time = lambda: s() + {ahead}; import sys; sys.argv[0] = 'contentwire'; "
@@ -24,8 +28,9 @@ def running(workplace: Workplace, *, ahead: int = 0) -> Iterator[None]:
     with (workplace.folder / "run.log").open("w") as log:
         child = subprocess.Popen(command, cwd=workplace.folder, env=workplace._environ(), stderr=log)
     try:
-        yield
+        yield child
     finally:
+        child.send_signal(signal.SIGCONT)
         child.terminate()
         child.wait(30)
 
@@ -50,9 +55,21 @@ def state(workplace: Workplace) -> str:
 def test_an_owner_with_another_clock_is_heard(place: Place, ahead: int) -> None:
     """What it said before the command counts for nothing, what it says after does, whatever its clock shows."""
     with served(case(ITEM)) as cms:
-        workplace = place(cms)
-        with running(workplace, ahead=ahead):
+        # Frozen for a while, the owner stays the owner.
+        workplace = place(cms, tables='client = { "session.timeout.ms" = "45000" }')
+        config = load(workplace.path, workplace.environ)
+        followed = config.connections["blog"]
+        with running(workplace, ahead=ahead) as owner:
             eventually(lambda: state(workplace) == "running", within=40)
+            before = status.state_end(config, followed)
+            assert workplace.run("pause", "blog").code == 0
+            eventually(lambda: reported(workplace) == "paused", within=30)
+            owner.send_signal(signal.SIGSTOP)
+            command = takeover.take_over(config, followed, takeover.resume)
+            heard = partial(status.outcome, config, followed, before, command.committed_at)
+            assert heard(timeout=1).kind == "unanswered"
+            owner.send_signal(signal.SIGCONT)
+            assert "blog: running, says" in heard(timeout=30).message
             assert workplace.run("pause", "blog").code == 0
             eventually(lambda: reported(workplace) == "paused", within=30)
             ended = workplace.run("resume", "blog", "--timeout", "30")
