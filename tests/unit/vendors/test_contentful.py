@@ -299,25 +299,6 @@ def test_a_web_page_in_place_of_the_api_is_named(status: int) -> None:
         assert "blocked" not in str(refused)
 
 
-@pytest.mark.parametrize(
-    ("headers", "seconds"),
-    [
-        ({"Retry-After": "7"}, 7),
-        ({"Retry-After": "Wed, 01 May 2024 10:00:30 GMT", "Date": "Wed, 01 May 2024 10:00:00 GMT"}, 30),
-        ({"Retry-After": "Wed, 01 May 2024 09:00:00 GMT", "Date": "Wed, 01 May 2024 10:00:00 GMT"}, 1),
-        ({"Retry-After": "soon"}, None),
-        ({"Retry-After": "-1"}, None),
-        ({"Retry-After": "1e99"}, 86_400),
-        ({}, None),
-    ],
-)
-def test_a_told_wait_is_read_in_either_form(headers: dict[str, str], seconds: float | None) -> None:
-    """Seconds, or a date that the answer's own clock makes relative; nonsense tells nothing."""
-    refused = raised(httpx.Response(503, headers=headers), START)
-    assert isinstance(refused, SourceUnavailable)
-    assert refused.retry_after == seconds
-
-
 @pytest.mark.parametrize("status", [401, 403])
 def test_refused_credentials_stop_the_stream_in_a_delta_too(status: int) -> None:
     """401 and 403 are about the credential, never about the cursor; the hint says what to check."""

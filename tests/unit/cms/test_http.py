@@ -1,0 +1,80 @@
+"""Whose certificates are believed, and what is advised where a request fails. The exchange itself is integration."""
+
+import errno
+import os
+import ssl
+from pathlib import Path
+
+import httpx
+import pytest
+import trustme
+
+from connector.cms.http import advice, certificates
+from connector.cms.outbound import Outbound
+from connector.errors import ConfigError
+
+
+@pytest.fixture(name="authority")
+def _authority(tmp_path: Path) -> Path:
+    """Give a file with the certificate of an authority."""
+    path = tmp_path / "ca.pem"
+    path.write_bytes(trustme.CA().cert_pem.bytes())
+    return path
+
+
+def test_only_the_named_authority_is_believed(authority: Path) -> None:
+    """Not the usual ones beside it; by the setting, or by the environment's variable."""
+    for context in (certificates(authority, Outbound()), certificates(None, Outbound(ca_file=str(authority)))):
+        assert context.cert_store_stats()["x509_ca"] == 1
+        assert context.verify_mode is ssl.CERT_REQUIRED
+        assert context.check_hostname
+
+
+def test_the_setting_comes_before_the_environment(authority: Path, tmp_path: Path) -> None:
+    """What the environment says is then not even looked at."""
+    gone = str(tmp_path / "gone")
+    assert certificates(authority, Outbound(ca_file=gone, ca_folders=gone)).cert_store_stats()["x509_ca"] == 1
+
+
+def test_the_usual_authorities_are_believed_where_nothing_is_named(tmp_path: Path) -> None:
+    """A folder of the environment takes their place."""
+    assert certificates(None, Outbound()).cert_store_stats()["x509_ca"] > 10
+    assert certificates(None, Outbound(ca_folders=str(tmp_path))).cert_store_stats()["x509_ca"] == 0
+
+
+@pytest.mark.parametrize(
+    ("named", "outbound", "begins"),
+    [
+        ("gone.pem", {}, "ca: "),
+        (".", {}, "ca: "),
+        ("empty.pem", {}, "ca: "),
+        (None, {"ca_file": "gone.pem"}, "SSL_CERT_FILE: "),
+        (None, {"ca_file": "empty.pem"}, "SSL_CERT_FILE: "),
+        (None, {"ca_folders": f".{os.pathsep}gone"}, "SSL_CERT_DIR: "),
+    ],
+)
+def test_certificates_that_cannot_be_read_are_a_mistake_of_the_setting(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, named: str | None, outbound: dict[str, str], begins: str
+) -> None:
+    """The error begins with the setting or variable, and the hint says what to name there."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty.pem").touch()
+    with pytest.raises(ConfigError) as caught:
+        certificates(Path(named) if named else None, Outbound(**outbound))
+    assert str(caught.value).startswith(begins)
+    assert "PEM certificates" in caught.value.hint
+
+
+def caused(error: BaseException, cause: BaseException) -> BaseException:
+    """Return an error with a cause."""
+    error.__cause__ = cause
+    return error
+
+
+def test_a_failed_request_is_told_by_what_made_it_fail() -> None:
+    """A proxy, or a certificate somewhere beneath the error; else what its caller knows."""
+    assert "proxy" in advice(httpx.ProxyError("407"), "otherwise")
+    below = caused(OSError(errno.EPROTO, "handshake"), ssl.SSLCertVerificationError(1, "self-signed"))
+    assert "SSL_CERT_FILE" in advice(caused(httpx.ConnectError("no"), below), "otherwise")
+    assert advice(httpx.ConnectError("no"), "otherwise") == "otherwise"
+    assert advice(caused(httpx.ConnectError("no"), ssl.SSLError(1, "version")), "otherwise") == "otherwise"

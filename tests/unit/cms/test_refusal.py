@@ -1,0 +1,179 @@
+"""What an answer other than 200 means: whether it is waited for, believed at once, and what may be behind it."""
+
+from typing import Any
+
+import httpx
+import pytest
+
+from connector.cms.refusal import looks_like_a_page, meaning, moment, named, seconds, wait
+from connector.errors import ConnectorError, SourceRejected, SourceUnavailable
+
+TOLD = "Acme answered"
+HINTS = {400: "check api_filter", 401: "check token", 404: "check space"}
+DATE = "Wed, 01 May 2024 10:00:00 GMT"
+
+
+def refusal(status: int, content: bytes = b"{}", **headers: str) -> ConnectorError:
+    """Return what an answer means to a vendor with hints of its own."""
+    given = {name.replace("_", "-"): value for name, value in headers.items()}
+    return meaning(httpx.Response(status, content=content, headers=given), TOLD, HINTS)
+
+
+@pytest.mark.parametrize(("status", "hint"), [(400, "check api_filter"), (401, "check token"), (404, "check space")])
+def test_a_refusal_is_told_with_the_vendors_own_hint(status: int, hint: str) -> None:
+    """What is wrong with credentials, scope or parameters only the vendor knows."""
+    error = refusal(status)
+    assert isinstance(error, SourceRejected)
+    assert (str(error), error.hint) == (TOLD, hint)
+
+
+@pytest.mark.parametrize("status", [403, 422])
+def test_a_refusal_without_a_hint_is_one_all_the_same(status: int) -> None:
+    """A vendor need not have something to say of every status."""
+    error = refusal(status)
+    assert isinstance(error, SourceRejected)
+    assert error.hint == ""
+
+
+@pytest.mark.parametrize("status", [300, 301, 302, 307, 399])
+def test_a_redirect_is_refused_and_said_not_to_be_followed(status: int) -> None:
+    """The credential goes to no other place; the setting that names the place is to be corrected."""
+    error = refusal(status, location="https://login.example/")
+    assert isinstance(error, SourceRejected)
+    assert str(error) == f"{TOLD}, a redirect; it was not followed"
+    assert "base_url" in error.hint
+    assert "login.example" not in f"{error}{error.hint}"
+
+
+@pytest.mark.parametrize("status", [201, 204, 402, 405, 408, 409, 418, 425, 429, 500, 502, 503, 504, 599])
+def test_anything_else_may_pass(status: int) -> None:
+    """It is tried again, and the hint says whether an operator has to do something."""
+    error = refusal(status)
+    assert isinstance(error, SourceUnavailable)
+    assert error.hint
+
+
+def test_a_hint_fits_what_was_answered() -> None:
+    """A limit is about the pace, a server error about the vendor, and what no API answers about what is between."""
+    assert "poll_interval" in refusal(429).hint
+    assert "vendor's status page" in refusal(500).hint
+    assert refusal(599).hint == refusal(500).hint
+    assert "proxy or gateway" in refusal(418).hint
+
+
+@pytest.mark.parametrize("status", [400, 422])
+def test_a_web_page_in_place_of_a_refusal_may_pass(status: int) -> None:
+    """No API of ours answers so: a gateway has, and it says nothing of our parameters."""
+    error = refusal(status, b"<!DOCTYPE html>")
+    assert isinstance(error, SourceUnavailable)
+    assert "the body is a web page" in error.hint
+
+
+@pytest.mark.parametrize("status", [401, 403, 503])
+def test_a_web_page_is_named_before_the_usual_hint(status: int) -> None:
+    """Whatever the status, who has answered comes first."""
+    page = refusal(status, content_type="text/html; charset=utf-8").hint
+    assert page.startswith("the body is a web page")
+    assert page.endswith(refusal(status).hint)
+
+
+@pytest.mark.parametrize(
+    ("content", "kind", "is_page"),
+    [
+        (b"", "TEXT/HTML", True),
+        (b" \n<!DocType HTML>", "", True),
+        (b"<HTML>", "application/json", True),
+        (b'{"html": "<html>"}', "application/json", False),
+        (b"", "", False),
+        (b" " * 100 + b"<html>", "", False),
+    ],
+)
+def test_a_page_is_known_by_its_type_or_its_beginning(content: bytes, kind: str, *, is_page: bool) -> None:
+    """In any spelling; a web page within an API's JSON is none."""
+    response = httpx.Response(500, content=content, headers={"content-type": kind} if kind else {})
+    assert looks_like_a_page(response) is is_page
+
+
+@pytest.mark.parametrize(
+    ("headers", "expected"),
+    [
+        ({"Retry-After": "7"}, 7),
+        ({"Retry-After": "0"}, 0),
+        ({"Retry-After": "Wed, 01 May 2024 10:00:30 GMT", "Date": DATE}, 30),
+        ({"Retry-After": "Wed, 01 May 2024 09:00:00 GMT", "Date": DATE}, 1),
+        ({"Retry-After": "Fri, 03 May 2024 10:00:00 GMT", "Date": DATE}, 86_400),
+        ({"Retry-After": "Wed, 01 May 2024 10:00:30 GMT"}, None),
+        ({"Retry-After": "soon", "Date": DATE}, None),
+        ({"Retry-After": "-1"}, None),
+        ({"Retry-After": "1e99"}, 86_400),
+        ({}, None),
+    ],
+)
+def test_a_told_wait_is_read_in_either_form(headers: dict[str, str], expected: float | None) -> None:
+    """Seconds, or a date that the answer's own clock makes relative, a day at most; nonsense tells nothing."""
+    assert wait(httpx.Headers(headers)) == expected
+    error = meaning(httpx.Response(503, headers=headers), TOLD, HINTS)
+    assert isinstance(error, SourceUnavailable)
+    assert error.retry_after == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("0", 0), ("1.5", 1.5), (" 3 ", 3), ("-0.1", None), ("nan", None), ("inf", None), ("1 s", None), ("", None)],
+)
+def test_seconds_are_a_number_that_can_be_waited(text: str, expected: float | None) -> None:
+    """Not below zero, and with an end."""
+    assert seconds(text) == expected
+    assert seconds(None) is None
+
+
+def test_an_http_date_is_read_and_nothing_else() -> None:
+    """Seconds since 1970; what is no date raises nothing."""
+    assert moment("Thu, 01 Jan 1970 00:01:00 GMT") == 60
+    assert [moment(text) for text in ("", "now", "Thu, 99 Jan 1970 00:01:00 GMT")] == [None] * 3
+
+
+PARAMETERS = ("type", "content_type", "content_type_uid", "locale", "limit")
+
+
+@pytest.mark.parametrize(
+    ("body", "parameter"),
+    [
+        ({"errors": {"locale": ["is not valid."]}}, "locale"),
+        ({"errors": [{"field": "limit"}]}, "limit"),
+        ({"errors": {"path": "query/limit"}}, "limit"),
+        ({"details": {"errors": [{"path": ["query", "type"]}]}}, "type"),
+        ({"details": {"errors": [{"name": "unknownContentType"}]}}, "content_type"),
+        ({"message": "The content type query is invalid."}, "content_type"),
+        ({"error_message": "'locale' is unknown."}, "locale"),
+        ({"reason": "limit must be below 1000"}, "limit"),
+        ({"errors": {"content_type_uid": []}}, "content_type_uid"),
+        ({"errors": {"locale": []}, "message": "limit is wrong"}, "locale"),
+    ],
+)
+def test_the_parameter_that_is_complained_of_is_named(body: dict[str, Any], parameter: str) -> None:
+    """By its name in a structured part, then by a sentence; a name within a longer one is the longer one."""
+    assert named(httpx.Response(400, json=body), PARAMETERS) == parameter
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        [],
+        {"sys": {"type": "Error"}},
+        {"message": "The type of a field does not fit."},
+        {"message": "The content type is gone.", "errors": []},
+        {"errors": [{"value": "locale"}]},
+        {"errors": {"mylocale": []}},
+    ],
+)
+def test_no_parameter_is_blamed_for_a_word(body: Any) -> None:
+    """An error body holds common words; one of them alone is no complaint."""
+    assert named(httpx.Response(400, json=body), ("type", "locale")) is None
+
+
+@pytest.mark.parametrize("content", [b"", b"<html>", b"{", b'{"errors":{"locale":[]}, "x":"' + b"x" * 65_536 + b'"}'])
+def test_a_body_that_is_no_short_json_names_nothing(content: bytes) -> None:
+    """Nor does it raise anything: an error body comes from anybody."""
+    assert named(httpx.Response(400, content=content), PARAMETERS) is None

@@ -1,0 +1,114 @@
+"""What vendors share: where requests may go, settings that do nothing, and the cursor in a URL."""
+
+import pytest
+from pydantic import SecretStr, ValidationError
+
+from connector.cms.vendor import Remark, Settings, continuation
+from connector.errors import SourceUnavailable
+
+
+def settings(base_url: str | None = None, **more: object) -> Settings:
+    """Return the settings of a vendor without settings of its own."""
+    return Settings.model_validate({"token": SecretStr("tok-secret"), "base_url": base_url, **more})
+
+
+@pytest.mark.parametrize(
+    ("written", "used"),
+    [
+        ("https://cms.example", "https://cms.example"),
+        ("https://cms.example/", "https://cms.example"),
+        ("https://cms.example:8443/gate/way//", "https://cms.example:8443/gate/way"),
+        ("HTTPS://cms.example", "https://cms.example"),
+        ("http://127.0.0.1:8080", "http://127.0.0.1:8080"),
+        ("http://[::1]:1", "http://[::1]:1"),
+        ("http://localhost", "http://localhost"),
+        (None, None),
+    ],
+)
+def test_a_base_url_is_scheme_host_and_the_path_of_a_gateway(written: str | None, used: str | None) -> None:
+    """A vendor's own path follows it, so no slash stands at its end."""
+    assert settings(written).base_url == used
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "cms.example",
+        "ftp://cms.example",
+        "https://",
+        "https://cms.example?x=1",
+        "https://cms.example#x",
+        "https://user:pass@cms.example",
+        "https://cms.example:port",
+        "",
+    ],
+)
+def test_a_base_url_of_anything_else_is_refused(written: str) -> None:
+    """No part of it may carry a credential, or be lost when a path is appended."""
+    with pytest.raises(ValidationError, match="base_url must be") as caught:
+        settings(written)
+    assert "pass" not in caught.value.errors()[0]["msg"]
+
+
+@pytest.mark.parametrize("host", ["cms.example", "127.evil.example", "10.0.0.1", "localhost.example", "[fd00::1]"])
+def test_a_token_travels_unencrypted_on_loopback_alone(host: str) -> None:
+    """Elsewhere an operator has to allow it."""
+    with pytest.raises(ValidationError, match="would send the token unencrypted"):
+        settings(f"http://{host}")
+    assert settings(f"http://{host}", allow_http=True).base_url == f"http://{host}"
+
+
+def test_a_setting_without_effect_is_remarked_on() -> None:
+    """`allow_http` where https is used anyway, and a region beside the URL that decides."""
+
+    class Regional(Settings):
+        region: str = "eu"
+
+    secret = SecretStr("tok-secret")
+    plain = Regional(token=secret, base_url="http://cms.example", allow_http=True)
+    assert list(plain.unused()) == []
+    both = Regional(token=secret, base_url="https://cms.example", allow_http=True, region="us")
+    assert [remark.setting for remark in both.unused()] == ["region", "allow_http"]
+    assert [remark.setting for remark in Regional(token=secret, region="us").unused()] == []
+
+
+def test_a_remark_is_about_lost_deletes_unless_it_says_otherwise() -> None:
+    """The usual remedy is told without being repeated by every vendor."""
+    assert "every delete" in Remark("api_filter", "withholds deletes").hint
+
+
+def test_settings_show_no_token() -> None:
+    """Wherever they are printed."""
+    assert "tok-secret" not in repr(settings()) + str(settings())
+
+
+@pytest.mark.parametrize(
+    ("url", "cursor"),
+    [
+        ("https://cms.example/sync?sync_token=w5ZGw6JFwqZmVcKsE8Kow4", "w5ZGw6JFwqZmVcKsE8Kow4"),
+        ("http://behind.internal/other?a=1&sync_token=x%2By&b=2", "x+y"),
+        ("?sync_token=t", "t"),
+    ],
+)
+def test_the_cursor_alone_is_taken_from_a_next_url(url: str, cursor: str) -> None:
+    """Whatever host or path it names: no request ever goes there."""
+    assert continuation(url, "sync_token") == cursor
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "https://cms.example/sync",
+        "https://cms.example/sync?sync_token=",
+        "https://cms.example/sync?sync_token=a&sync_token=b",
+        "https://cms.example/sync?SYNC_TOKEN=a",
+        "https://cms.example/sync?sync_token=%ff",
+        "https://[cms.example/sync?sync_token=a",
+    ],
+)
+def test_a_next_url_without_one_usable_cursor_may_be_another_next_time(url: str) -> None:
+    """Something in between has changed it: no cursor is guessed, and none is shown."""
+    with pytest.raises(SourceUnavailable, match="next URL") as caught:
+        continuation(url, "sync_token")
+    assert "cms.example" not in str(caught.value)
