@@ -14,6 +14,7 @@ import pytest
 
 from connector.commands import status, takeover
 from connector.config.load import load
+from connector.wiring import ConfiguredStream
 from tests.cms import eventually
 from tests.command import COMMAND, Workplace
 from tests.scripted import ITEM, ONCE, Place, case, revisions, served
@@ -57,16 +58,15 @@ def test_an_owner_with_another_clock_is_heard(place: Place, ahead: int) -> None:
     with served(case(ITEM)) as cms:
         # Frozen for a while, the owner stays the owner.
         workplace = place(cms, tables='client = { "session.timeout.ms" = "45000" }')
-        config = load(workplace.path, workplace.environ)
-        followed = config.connections["blog"]
+        stream = ConfiguredStream(load(workplace.path, workplace.environ), "blog")
         with running(workplace, ahead=ahead) as owner:
             eventually(lambda: state(workplace) == "running", within=40)
-            before = status.state_end(config, followed)
+            before = status.state_end(stream)
             assert workplace.run("pause", "blog").code == 0
             eventually(lambda: reported(workplace) == "paused", within=30)
             owner.send_signal(signal.SIGSTOP)
-            command = takeover.take_over(config, followed, takeover.resume)
-            heard = partial(status.outcome, config, followed, before, command.committed_at)
+            command = takeover.take_over(stream, takeover.resume)
+            heard = partial(status.outcome, stream, before, command.committed_at)
             assert heard(timeout=1).kind == "unanswered"
             owner.send_signal(signal.SIGCONT)
             assert "blog: running, says" in heard(timeout=30).message

@@ -4,6 +4,7 @@ import errno
 import os
 import ssl
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -24,7 +25,7 @@ def _authority(tmp_path: Path) -> Path:
 
 def test_only_the_named_authority_is_believed(authority: Path) -> None:
     """Not the usual ones beside it; by the setting, or by the environment's variable."""
-    for context in (certificates(authority, Outbound()), certificates(None, Outbound(ca_file=str(authority)))):
+    for context in (certificates(authority, Outbound()), certificates(None, Outbound(ca_file=authority))):
         assert context.cert_store_stats()["x509_ca"] == 1
         assert context.verify_mode is ssl.CERT_REQUIRED
         assert context.check_hostname
@@ -32,8 +33,8 @@ def test_only_the_named_authority_is_believed(authority: Path) -> None:
 
 def test_the_setting_comes_before_the_environment(authority: Path, tmp_path: Path) -> None:
     """What the environment says is then not even looked at."""
-    gone = str(tmp_path / "gone")
-    assert certificates(authority, Outbound(ca_file=gone, ca_folders=gone)).cert_store_stats()["x509_ca"] == 1
+    gone = tmp_path / "gone"
+    assert certificates(authority, Outbound(ca_file=gone, ca_folders=str(gone))).cert_store_stats()["x509_ca"] == 1
 
 
 def test_the_usual_authorities_are_believed_where_nothing_is_named(tmp_path: Path) -> None:
@@ -48,13 +49,13 @@ def test_the_usual_authorities_are_believed_where_nothing_is_named(tmp_path: Pat
         ("gone.pem", {}, "ca: "),
         (".", {}, "ca: "),
         ("empty.pem", {}, "ca: "),
-        (None, {"ca_file": "gone.pem"}, "SSL_CERT_FILE: "),
-        (None, {"ca_file": "empty.pem"}, "SSL_CERT_FILE: "),
+        (None, {"ca_file": Path("gone.pem")}, "SSL_CERT_FILE: "),
+        (None, {"ca_file": Path("empty.pem")}, "SSL_CERT_FILE: "),
         (None, {"ca_folders": f".{os.pathsep}gone"}, "SSL_CERT_DIR: "),
     ],
 )
 def test_certificates_that_cannot_be_read_are_a_mistake_of_the_setting(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, named: str | None, outbound: dict[str, str], begins: str
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, named: str | None, outbound: dict[str, Any], begins: str
 ) -> None:
     """The error begins with the setting or variable, and the hint says what to name there."""
     monkeypatch.chdir(tmp_path)
