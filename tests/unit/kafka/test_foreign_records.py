@@ -10,7 +10,6 @@ from connector.events.index import IndexEntry, decode_entry
 from connector.events.owner_report import REPORT_KEY, OwnerReport, encode_report
 from connector.events.state_record import CHECKPOINT_KEY, encode_checkpoint, flat
 from connector.kafka.foreign_records import Foreign, StateJudge, listing
-from connector.kafka.layout import partitioned
 from connector.model.change import EntityKey
 from tests.values import checkpoint
 
@@ -142,12 +141,3 @@ def test_many_are_told_as_a_few() -> None:
     assert (
         listing(found) == "t partition 0 offset 1: x; t partition 0 offset 5: x; t partition 0 offset 7: x; and 1 more"
     )
-
-
-@pytest.mark.parametrize(
-    ("key", "murmur2"),
-    [(b"21", -973932308), (b"foobar", -790332482), (b"a-little-bit-long-string", -985981536), (b"abc", 479470107)],
-)
-def test_a_key_belongs_to_the_partition_that_kafka_gives_it(key: bytes, murmur2: int) -> None:
-    """By the values that Kafka's own tests have for its hash."""
-    assert [partitioned(key, count) for count in (1, 7, 1000)] == [murmur2 % 2**31 % count for count in (1, 7, 1000)]

@@ -1,0 +1,162 @@
+"""The ids that records carry: had from a registry once, compared with it now and then, never replaced in silence."""
+
+import pytest
+
+from connector.errors import ConnectorError, KeySchemaChanged, RegistryChanged, RegistryUnavailable
+from connector.events import codec
+from connector.kafka.schema_ids import Schemas, check_recorded
+from connector.model.checkpoint import KeySchemaId
+from connector.testing import ManualClock
+from tests.schemaregistry import ScriptedRegistry
+
+EVERY = 120.0
+NOTHING_YET = KeySchemaId("", "")
+OURS = codec.single_object("key").schema_id
+
+
+class Opened:
+    """A stream's schemas, with a registry that does as it is told."""
+
+    def __init__(self) -> None:
+        self.registry = ScriptedRegistry()
+        self.clock = ManualClock()
+        self.schemas = Schemas(self.registry.client(), "blog", verify_every=EVERY, clock=self.clock)
+
+    def framing(self, recorded: KeySchemaId | None = None) -> codec.Framing:
+        """Return the framing of keys."""
+        return self.schemas.framing("t-key", "key", recorded)
+
+    def unreachable(self) -> None:
+        """Let the next request have no answer of a registry's, nor its repetitions."""
+        self.registry.answers = [(503, b"", {})] * 10
+
+
+@pytest.fixture
+def opened() -> Opened:
+    """Return a stream with an empty registry."""
+    return Opened()
+
+
+def test_without_a_registry_keys_are_single_objects() -> None:
+    """Then there is nothing to compare either."""
+    schemas = Schemas(None, "blog", verify_every=0.0, clock=ManualClock())
+    assert schemas.framing("t-key", "key", None) == codec.single_object("key")
+    schemas.verify()
+
+
+def test_a_schema_is_registered_once(opened: Opened) -> None:
+    """An outage of the registry stops nothing that is known."""
+    framing = opened.framing()
+    assert framing == codec.confluent(int(framing.schema_id.id))
+    assert opened.registry.registered() == ["t-key"]
+    assert opened.framing() == framing
+    assert opened.registry.requests == []
+
+
+def test_ids_in_use_are_compared_now_and_then(opened: Opened) -> None:
+    """Not before so many seconds have passed since the last time."""
+    opened.framing()
+    opened.registry.wipe()
+    opened.clock.wait(EVERY - 1)
+    opened.schemas.verify()
+    opened.clock.wait(1)
+    with pytest.raises(RegistryChanged):
+        opened.schemas.verify()
+
+
+def test_a_wiped_registry_is_asked_at_once_until_it_is_restored(opened: Opened) -> None:
+    """Nothing may be published meanwhile, and the stream goes on without anybody's doing."""
+    opened.framing()
+    kept = opened.registry.wipe()
+    opened.clock.wait(EVERY)
+    for _ in range(2):
+        with pytest.raises(RegistryChanged, match="nothing under the id 1"):
+            opened.schemas.verify()
+    opened.registry.restore(kept)
+    opened.schemas.verify()
+
+
+def test_an_id_that_means_another_schema_is_a_changed_registry(opened: Opened) -> None:
+    """It was exchanged for one that has given the id to somebody else."""
+    opened.framing()
+    opened.registry.schemas[1] = '"string"'
+    opened.clock.wait(EVERY)
+    with pytest.raises(RegistryChanged, match="another schema under the id 1"):
+        opened.schemas.verify()
+
+
+def test_a_silent_registry_changes_nothing(opened: Opened) -> None:
+    """Neither does it stop a stream, nor does it say that a wiped one has been restored."""
+    opened.framing()
+    opened.clock.wait(EVERY)
+    opened.unreachable()
+    opened.schemas.verify()
+    opened.registry.answers = []
+    opened.registry.wipe()
+    opened.clock.wait(EVERY)
+    with pytest.raises(RegistryChanged):
+        opened.schemas.verify()
+    opened.unreachable()
+    with pytest.raises(RegistryUnavailable):
+        opened.schemas.verify()
+
+
+def test_nothing_is_registered_in_a_registry_that_has_changed(opened: Opened) -> None:
+    """It would get in the way of a restored one: what is in use is compared before."""
+    opened.framing()
+    opened.registry.wipe()
+    opened.registry.requests.clear()
+    with pytest.raises(RegistryChanged):
+        opened.schemas.framing("t-value", "envelope", None)
+    assert opened.registry.registered() == []
+
+
+def test_the_recorded_key_schema_comes_first(opened: Opened) -> None:
+    """A new process with another registry registers nothing, and asks again later."""
+    opened.registry.schemas, opened.registry.subjects = {1: codec.text("key")}, {"t-key": [1]}
+    with pytest.raises(RegistryChanged):
+        opened.framing(KeySchemaId("confluent", "7"))
+    assert opened.registry.registered() == []
+    opened.registry.schemas[7] = codec.text("key")
+    assert opened.framing(KeySchemaId("confluent", "7")).schema_id.framing == "confluent"
+
+
+@pytest.mark.parametrize("recorded", [NOTHING_YET, OURS])
+def test_keys_without_a_registry_stay_what_they_were(recorded: KeySchemaId) -> None:
+    """Or become it: none were written yet."""
+    check_recorded(None, recorded, "blog")
+
+
+@pytest.mark.parametrize("recorded", [KeySchemaId("confluent", "1"), KeySchemaId("single-object", "0000000000000000")])
+def test_a_registry_cannot_be_left_out_afterwards(recorded: KeySchemaId) -> None:
+    """The same entity would land on another partition; nor can the schema of keys be another one."""
+    with pytest.raises(KeySchemaChanged):
+        check_recorded(None, recorded, "blog")
+
+
+@pytest.mark.parametrize(
+    ("recorded", "error"),
+    [
+        (OURS, KeySchemaChanged),
+        (KeySchemaId("confluent", "2"), RegistryChanged),
+        (KeySchemaId("confluent", "3"), RegistryChanged),
+        (KeySchemaId("confluent", "-1"), RegistryChanged),
+        (KeySchemaId("confluent", "x"), RegistryChanged),
+        (KeySchemaId("confluent", "1" * 11), RegistryChanged),
+    ],
+)
+def test_a_registry_must_have_the_recorded_schema(
+    opened: Opened, recorded: KeySchemaId, error: type[ConnectorError]
+) -> None:
+    """Under its id, and as the schema of keys: not another's (2), none (3), and no id that no registry can give."""
+    opened.registry.schemas = {1: codec.text("key"), 2: codec.text("flat")}
+    with pytest.raises(error):
+        check_recorded(opened.registry.client(), recorded, "blog")
+
+
+@pytest.mark.parametrize("recorded", [NOTHING_YET, KeySchemaId("confluent", "1")])
+def test_the_recorded_schema_is_accepted_where_it_is(opened: Opened, recorded: KeySchemaId) -> None:
+    """And nothing is registered by looking."""
+    opened.registry.schemas = {1: codec.text("key")}
+    check_recorded(opened.registry.client(), recorded, "blog")
+    assert opened.registry.registered() == []
