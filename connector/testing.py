@@ -32,7 +32,7 @@ class ManualClock:
     def __init__(self, wall: float = 1_750_000_000.0) -> None:
         self._wall = wall
         self._passed = 0.0
-        self._plans: list[tuple[float, int, Callable[[], object]]] = []
+        self._specs: list[tuple[float, int, Callable[[], object]]] = []
         self._number = count()
 
     def monotonic(self) -> float:
@@ -52,10 +52,10 @@ class ManualClock:
             raise OverflowError("timeout value is too large")
         end = self._passed + seconds
         while not (event and event.is_set()):
-            if not self._plans or self._plans[0][0] > end:
+            if not self._specs or self._specs[0][0] > end:
                 self._passed = max(self._passed, end)
                 return False
-            at, _, action = heapq.heappop(self._plans)
+            at, _, action = heapq.heappop(self._specs)
             self._passed = max(self._passed, at)
             action()
         return True
@@ -65,8 +65,8 @@ class ManualClock:
         return longest
 
     def after(self, seconds: float, action: Callable[[], object]) -> None:
-        """Plan what happens in the wait that so many seconds from now fall into."""
-        heapq.heappush(self._plans, (self._passed + seconds, next(self._number), action))
+        """StreamSpec what happens in the wait that so many seconds from now fall into."""
+        heapq.heappush(self._specs, (self._passed + seconds, next(self._number), action))
 
 
 def in_turn(found: Iterator[T], stop: threading.Event, done: Callable[[], None]) -> Generator[T]:

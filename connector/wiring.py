@@ -31,7 +31,7 @@ from connector.model.change import EntityKey
 from connector.model.checkpoint import Checkpoint
 from connector.stream.publisher import Publisher
 from connector.stream.runner import Bounds
-from connector.stream.spec import Hooks, Parts, Plan
+from connector.stream.spec import Hooks, Parts, StreamSpec
 from connector.vendors import find
 
 T = TypeVar("T")
@@ -191,7 +191,7 @@ class ConfiguredStream:
         mask: Mask | None = None,
         producer: ProducerFactory = REAL_PRODUCER,
         transport: Transport | None = None,
-    ) -> Plan:
+    ) -> StreamSpec:
         """Return what following the stream takes, for the process that calls itself `owner`; `mask` learns its secrets.
 
         `producer` and `transport` are the seams where tests inject faults. Raises what `vendor` raises.
@@ -213,7 +213,7 @@ class ConfiguredStream:
             mask.learn(self.config.secrets())
             return changed
 
-        return Plan(
+        return StreamSpec(
             connection=self.name,
             vendor=self.vendor,
             clock=self.clock,

@@ -20,7 +20,7 @@ from connector.simulator import Simulator
 from connector.stream.follower import Follower
 from connector.stream.publisher import Publisher, Store
 from connector.stream.runner import Bounds
-from connector.stream.spec import Hooks, Pace, Parts, Plan
+from connector.stream.spec import Hooks, Pace, Parts, StreamSpec
 from tests.cms import connect
 from tests.values import CONNECTION, amended
 
@@ -60,7 +60,7 @@ class Following:
         self.fingerprint = "scope.topic"
         self.transport: Transport | None = None
         self._opened = opened
-        self._plan = Plan(
+        self._spec = StreamSpec(
             connection=CONNECTION,
             vendor=self.vendor,
             clock=clock,
@@ -73,9 +73,9 @@ class Following:
             pace=pace,
         )
 
-    def plan(self, **changes: Any) -> Plan:
-        """Return the plan, with changes."""
-        return msgspec.structs.replace(self._plan, **{"fingerprint": self.fingerprint, **changes})
+    def spec(self, **changes: Any) -> StreamSpec:
+        """Return the spec, with changes."""
+        return msgspec.structs.replace(self._spec, **{"fingerprint": self.fingerprint, **changes})
 
     def parts(self, stop: threading.Event, hooks: Hooks) -> Parts:
         """Return a source and a publisher, as wiring would."""
@@ -113,7 +113,7 @@ class Following:
 
     def catch_up(self, **changes: Any) -> Follower:
         """Start a new follower, let it become current or fail to, and return it: each call is a restart."""
-        follower = Follower(self.plan(**changes), self.metrics, once=True, give_up_after=PATIENCE)
+        follower = Follower(self.spec(**changes), self.metrics, once=True, give_up_after=PATIENCE)
         follower.run()
         return follower
 
@@ -128,11 +128,11 @@ class Following:
 
     def once(self, *, give_up_after: float) -> AbstractContextManager[Follower]:
         """Make one pass in the background; it MUST stop in time at the end of the block."""
-        return self._started(Follower(self.plan(), self.metrics, once=True, give_up_after=give_up_after))
+        return self._started(Follower(self.spec(), self.metrics, once=True, give_up_after=give_up_after))
 
     def running(self, **changes: Any) -> AbstractContextManager[Follower]:
         """Follow in the background until the end of the block; it MUST then stop in time."""
-        return self._started(Follower(self.plan(**changes), self.metrics))
+        return self._started(Follower(self.spec(**changes), self.metrics))
 
     @contextmanager
     def _started(self, follower: Follower) -> Iterator[Follower]:

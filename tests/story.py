@@ -98,7 +98,7 @@ class Told(Following):
 
     def tell(self, story: Story, **changes: Any) -> Follower:
         """Follow until the story has been told to its end."""
-        follower = Follower(self.plan(**changes), self.metrics)
+        follower = Follower(self.spec(**changes), self.metrics)
         self.narrator.begin(story(follower), follower.stop)
         follower.run()
         self.narrator.end()

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import Final
 
 from connector.cli.terminal import moment, plain, table
-from connector.commands.dead_letters import Outcome, Stays
+from connector.commands.dead_letters import Replayed, Stays
 from connector.commands.foreign_records import Found
 from connector.commands.status import Stream
 from connector.events.owner_report import OwnerReport
@@ -54,7 +54,7 @@ def letters(found: Iterable[Entry]) -> str:
     return table(_LETTER, map(_letter, found))
 
 
-def replayed(connection: str, outcome: Outcome, limit: int | None) -> str:
+def replayed(connection: str, outcome: Replayed, limit: int | None) -> str:
     """Return the outcome for dead letters that were read again, with at most `limit` of those that stay."""
     counts = f"{outcome.letters} letters read again, {outcome.published} events published"
     remark = f"{counts}, {len(outcome.stays)} letters stay; what was already published or superseded was left out"

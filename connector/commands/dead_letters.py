@@ -33,7 +33,7 @@ class Stays(msgspec.Struct, frozen=True):
     why: str
 
 
-class Outcome(msgspec.Struct, frozen=True):
+class Replayed(msgspec.Struct, frozen=True):
     """What became of `letters`: `published` events, and what stays; the rest had been published or overtaken before."""
 
     letters: int
@@ -41,7 +41,7 @@ class Outcome(msgspec.Struct, frozen=True):
     stays: tuple[Stays, ...] = ()
 
 
-def replay(stream: ConfiguredStream, entries: Iterable[Entry]) -> Outcome:
+def replay(stream: ConfiguredStream, entries: Iterable[Entry]) -> Replayed:
     """Publish what can be read by now of these dead letters; works on a running stream.
 
     Raises what `ConfiguredStream.owning` raises, and `ConnectorError` during a snapshot, which reads every item again
@@ -49,13 +49,13 @@ def replay(stream: ConfiguredStream, entries: Iterable[Entry]) -> Outcome:
     """
     letters = [entry.value for entry in entries if entry.value]
     if not letters:
-        return Outcome(0, 0)
+        return Replayed(0, 0)
     # What is still too large must not become another letter.
     strict = stream.having(oversized="stop") if stream.connection.oversized == "dead-letter" else stream
     return strict.owning(partial(_publish, letters, strict.vendor, strict.fingerprint, strict.clock.wall()))
 
 
-def _publish(letters: list[Letter], vendor: Vendor, fingerprint: str, now: float, publisher: Publisher) -> Outcome:
+def _publish(letters: list[Letter], vendor: Vendor, fingerprint: str, now: float, publisher: Publisher) -> Replayed:
     checkpoint = publisher.checkpoint
     if checkpoint.fingerprint != fingerprint or checkpoint.position.phase != "streaming":
         raise ConnectorError(
@@ -73,7 +73,7 @@ def _publish(letters: list[Letter], vendor: Vendor, fingerprint: str, now: float
             else:
                 readable.append((letter, change))
     stays += _commit(readable, publisher)
-    return Outcome(len(letters), publisher.checkpoint.progress.sequence - checkpoint.progress.sequence, tuple(stays))
+    return Replayed(len(letters), publisher.checkpoint.progress.sequence - checkpoint.progress.sequence, tuple(stays))
 
 
 def _commit(readable: Sequence[tuple[Letter, Change]], publisher: Publisher) -> list[Stays]:

@@ -91,7 +91,7 @@ def warnings(config: Config) -> Iterator[tuple[str, str]]:
         yield f"{member.client_id} at {member.host} follows another configuration than this one", peers.HINT
 
 
-class Outcome(msgspec.Struct, frozen=True):
+class Answer(msgspec.Struct, frozen=True):
     """What became of a stream that was asked to go on: it works, it has stopped, or nobody has said either yet."""
 
     kind: Literal["running", "stopped", "unanswered", "unowned"]
@@ -105,22 +105,22 @@ def state_end(stream: ConfiguredStream) -> int:
     return stream.cluster.end(topic) if topic in stream.cluster.topics() else 0
 
 
-def outcome(stream: ConfiguredStream, start: int, committed_at: int, timeout: float) -> Outcome:
+def outcome(stream: ConfiguredStream, start: int, committed_at: int, timeout: float) -> Answer:
     """Wait for what the stream's owner says to a command: until it works or stops, for `timeout` seconds at most.
 
     The command has committed a checkpoint at `committed_at`; the state ended at `start` before that.
     """
     cluster, topic = stream.cluster, stream.layout.state_topic
     if not cluster.owned(group(stream.layout.prefix), topic):
-        return Outcome("unowned", f"{stream.name}: no process follows it now; the next contentwire run will")
+        return Answer("unowned", f"{stream.name}: no process follows it now; the next contentwire run will")
     ends_at = stream.clock.monotonic() + timeout
     said: OwnerReport | None = None
     while stream.clock.monotonic() < ends_at:
         said = cluster.report_behind(topic, stream.name, start, committed_at)
         if said and said.state in ("running", "paused", "finished"):
-            return Outcome("running", f"{stream.name}: {said.state}, says {said.owner}")
+            return Answer("running", f"{stream.name}: {said.state}, says {said.owner}")
         if said and said.state in HALTED:
-            return Outcome("stopped", f"{stream.name}: {said.state}: {said.error}", said.hint)
+            return Answer("stopped", f"{stream.name}: {said.state}: {said.error}", said.hint)
         stream.clock.wait(_LOOK_AGAIN)
     heard = said if said and said.error else OwnerReport(error="its owner has said nothing yet", hint=_SILENT)
-    return Outcome("unanswered", f"{stream.name}: not running after {timeout:.0f} s: {heard.error}", heard.hint)
+    return Answer("unanswered", f"{stream.name}: not running after {timeout:.0f} s: {heard.error}", heard.hint)

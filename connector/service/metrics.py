@@ -15,9 +15,9 @@ from connector.stream.status import STATES, StreamState
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 
-Outcome = Literal["committed", "aborted", "unknown", "fenced"]
+TransactionOutcome = Literal["committed", "aborted", "unknown", "fenced"]
 
-_OUTCOMES: Final[dict[str, Outcome]] = {
+_OUTCOMES: Final[dict[str, TransactionOutcome]] = {
     "TransactionAborted": "aborted",
     "UnknownOutcome": "unknown",
     "Fenced": "fenced",
@@ -129,7 +129,7 @@ class Metrics:
             (self._dead_letters, _DEAD_LETTERS),
             (self._retries, _RETRIES),
             (self._poll_failures, _POLL_FAILURES),
-            (self._transactions, get_args(Outcome)),
+            (self._transactions, get_args(TransactionOutcome)),
             (self._webhooks, _WEBHOOKS),
         )
         unlabelled = (self._pages, self._items, self._bytes, self._stale, self._locale_mismatches, self._walk_restarts)
@@ -183,7 +183,7 @@ class Metrics:
         """Count a retry, by the class name of the error before it."""
         self._retries.labels(connection, error).inc()
 
-    def transactions(self, connection: str, outcome: Outcome) -> None:
+    def transactions(self, connection: str, outcome: TransactionOutcome) -> None:
         """Count a transaction."""
         self._transactions.labels(connection, outcome).inc()
 

@@ -17,10 +17,10 @@ from connector.kafka.cluster import Cluster
 from connector.logs import Mask
 from connector.service.metrics import CONTENT_TYPE, Metrics
 from connector.service.server import Server
-from connector.service.supervisor import Outcome, Supervisor
+from connector.service.supervisor import RunOutcome, Supervisor
 from connector.stream.status import StreamStatus
 
-_EXIT_CODES: Final[Mapping[Outcome, int]] = {
+_EXIT_CODES: Final[Mapping[RunOutcome, int]] = {
     "current": 0,
     "stopped": StreamStopped.exit_code,
     "unreachable": Unreachable.exit_code,
@@ -75,7 +75,7 @@ class Service:
         self._begun = False
         self._received = 0
         self._received_at = 0.0
-        self._outcome: Outcome = "interrupted"
+        self._outcome: RunOutcome = "interrupted"
         self._error: Exception | None = None
 
     def _supervise(self, config: Config) -> Supervisor:
@@ -84,9 +84,9 @@ class Service:
         self._client = {"client.id": name, **config.kafka.properties()}
         owner = self._client["client.id"]
         mask = self._session.mask
-        plans = [stream.spec(owner=owner, mask=mask) for stream in self._streams]
+        specs = [stream.spec(owner=owner, mask=mask) for stream in self._streams]
         supervisor = Supervisor(
-            plans, self._client, config.kafka.prefix, self._metrics, clock=self._clock, once=self._once, mask=mask
+            specs, self._client, config.kafka.prefix, self._metrics, clock=self._clock, once=self._once, mask=mask
         )
         supervisor.give_up_after = self._give_up_after
         return supervisor

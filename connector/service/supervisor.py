@@ -23,11 +23,11 @@ from connector.kafka.webhook_relay import Handover
 from connector.service.metrics import Metrics
 from connector.service.webhook_calls import Calls
 from connector.stream.follower import Follower
-from connector.stream.spec import Plan
+from connector.stream.spec import StreamSpec
 from connector.stream.status import HALTED, StreamState, StreamStatus
 
 _ANOTHERS: Final = "another process owns the stream", "contentwire status says which: stop it, or let it do the work"
-Outcome = Literal["current", "stopped", "unreachable", "interrupted"]
+RunOutcome = Literal["current", "stopped", "unreachable", "interrupted"]
 
 _TURN: Final = 0.2
 _HANDOVER: Final = 4.5  # a rebalance waits at most five seconds for us, and never for HTTP
@@ -36,11 +36,11 @@ _LONGEST_PAUSE: Final = 300.0  # before a stream whose thread has ended is start
 
 
 class Supervisor:
-    """Follows the streams of `plans` that this process owns. `run` blocks; the other methods answer from any thread."""
+    """Follows the streams of `specs` that this process owns. `run` blocks; the other methods answer from any thread."""
 
     def __init__(  # noqa: PLR0913  what is beyond the streams are keywords with defaults
         self,
-        plans: Iterable[Plan],
+        specs: Iterable[StreamSpec],
         client: Settings,
         prefix: str,
         metrics: Metrics,
@@ -51,8 +51,8 @@ class Supervisor:
     ) -> None:
         self._mask = mask
         self._clock = clock
-        self._plans: Mapping[str, Plan] = {plan.connection: plan for plan in plans}
-        self._by_topic = {plan.state_topic: plan for plan in self._plans.values()}
+        self._specs: Mapping[str, StreamSpec] = {spec.connection: spec for spec in specs}
+        self._by_topic = {spec.state_topic: spec for spec in self._specs.values()}
         self._client = client
         self._group = group(prefix)
         self._metrics = metrics
@@ -72,18 +72,18 @@ class Supervisor:
         self.concluded: Sequence[StreamStatus] = ()
         self._waiting: StreamState = "connecting"
         self._waiting_since_ms = now_ms(self._clock)
-        metrics.born(self._plans)
+        metrics.born(self._specs)
 
-    def run(self, specs: Iterable[TopicSpec], wake_ups: TopicSpec | None = None) -> Outcome:
+    def run(self, state_topics: Iterable[TopicSpec], wake_ups: TopicSpec | None = None) -> RunOutcome:
         """Follow until `stop`, or with `once` until every stream is current or cannot become so.
 
-        `specs` are the state topics: they MUST exist before the group is joined. `wake_ups` is the topic by which
+        `state_topics` MUST exist before the group is joined. `wake_ups` is the topic by which
         webhook calls are handed on; where it cannot be had, none are. Raises `BrokerUnavailable` or
         `BrokerFatal` if the group cannot be joined.
         """
         topics = Topics(self._client, self._clock)
-        for spec in specs:
-            topics.ensure(spec)
+        for state_topic in state_topics:
+            topics.ensure(state_topic)
         self._waiting, self._waiting_since_ms = "standby", now_ms(self._clock)
         membership = Membership(
             self._client, self._group, self._by_topic, self, clock=self._clock, failed=self._membership_failed
@@ -118,9 +118,9 @@ class Supervisor:
     def assigned(self, topics: frozenset[str]) -> None:
         """Begin to follow; the fence of each stream sees to a former owner that has not noticed yet."""
         for topic in sorted(topics & self._by_topic.keys()):
-            plan = self._by_topic[topic]
-            self._log.info("stream assigned", connection=plan.connection)
-            self._follow(plan)
+            spec = self._by_topic[topic]
+            self._log.info("stream assigned", connection=spec.connection)
+            self._follow(spec)
 
     def revoked(self, topics: frozenset[str], *, lost: bool) -> None:
         """Stop following; a stream that was lost is not waited for: its next owner has fenced us."""
@@ -142,14 +142,14 @@ class Supervisor:
         with self._lock:
             followers = dict(self._followers)
         return [
-            self._as_linked(self._as_followed(followers[name]) if name in followers else self._standby(plan))
-            for name, plan in self._plans.items()
+            self._as_linked(self._as_followed(followers[name]) if name in followers else self._standby(spec))
+            for name, spec in self._specs.items()
         ]
 
     def lags(self) -> Mapping[str, float]:
         """Return how many seconds ago each stream of this process was current last, by connection."""
         now = self._clock.wall()
-        return {follower.plan.connection: now - follower.current_at for follower in self._owned()}
+        return {follower.spec.connection: now - follower.current_at for follower in self._owned()}
 
     def dead(self) -> Sequence[str]:
         """Return the connections whose thread has ended and waits to be started again."""
@@ -170,10 +170,10 @@ class Supervisor:
 
         `calls` are one call, as whoever signed it may have known it; one that is authentic is enough.
         """
-        plan = self._plans.get(connection)
-        if plan is None:
+        spec = self._specs.get(connection)
+        if spec is None:
             return Handled("unknown")
-        found = [plan.vendor.wake_up(call, self._clock.wall()) for call in calls]
+        found = [spec.vendor.wake_up(call, self._clock.wall()) for call in calls]
         authentic = next((each for each in found if isinstance(each, WakeUp)), None)
         if authentic:
             handled = self._pass_on(connection, authentic)
@@ -231,9 +231,9 @@ class Supervisor:
         self._handover = Handover(self._client, wake_ups.name)
         return wake_ups.name
 
-    def _standby(self, plan: Plan) -> StreamStatus:
+    def _standby(self, spec: StreamSpec) -> StreamStatus:
         error, hint = _ANOTHERS if self._gave_up else ("", "")
-        name, vendor = plan.connection, plan.vendor.name
+        name, vendor = spec.connection, spec.vendor.name
         return StreamStatus(
             connection=name,
             vendor=vendor,
@@ -261,19 +261,19 @@ class Supervisor:
         told = self._mask(str(error))
         return msgspec.structs.replace(status, state="disconnected", since_ms=since_ms, error=told, hint=error.hint)
 
-    def _follow(self, plan: Plan, instead_of: Follower | None = None) -> None:
+    def _follow(self, spec: StreamSpec, instead_of: Follower | None = None) -> None:
         """Start to follow a stream; instead of a follower that has ended, if the stream is still this process's."""
-        follower = Follower(plan, self._metrics, once=self._once, give_up_after=self.give_up_after)
+        follower = Follower(spec, self._metrics, once=self._once, give_up_after=self.give_up_after)
         with self._lock:
-            if instead_of and self._followers.get(plan.connection) is not instead_of:
+            if instead_of and self._followers.get(spec.connection) is not instead_of:
                 return
-            self._followers[plan.connection] = follower
+            self._followers[spec.connection] = follower
             try:
                 # Nobody may look before its thread is alive: it would pass for one that has ended.
                 follower.start()
             except LocalTrouble as error:
                 self._log.error(
-                    "a stream cannot be started", connection=plan.connection, message=str(error), hint=error.hint
+                    "a stream cannot be started", connection=spec.connection, message=str(error), hint=error.hint
                 )
 
     def _wait(self, membership: Membership, link: Link) -> None:
@@ -290,7 +290,7 @@ class Supervisor:
         """Start streams again whose thread has ended, each after a pause that grows while that goes on."""
         now = self._clock.monotonic()
         for follower in [each for each in self._owned() if each.ended]:
-            name = follower.plan.connection
+            name = follower.spec.connection
             revival = self._revivals.setdefault(name, _Revival())
             if revival.due is None:
                 pause = revival.ended(now)
@@ -298,7 +298,7 @@ class Supervisor:
             elif now >= revival.due:
                 revival.due = None
                 self._metrics.restarted(name)
-                self._follow(follower.plan, instead_of=follower)
+                self._follow(follower.spec, instead_of=follower)
 
     def _owned(self) -> list[Follower]:
         with self._lock:
@@ -309,14 +309,14 @@ class Supervisor:
             return False
         with self._lock:
             working = [follower for follower in self._followers.values() if not follower.outcome]
-            missing = len(self._plans) - len(self._followers)
+            missing = len(self._specs) - len(self._followers)
         if working or not missing:
             self._waited_since = self._clock.monotonic()
         # Streams that others own may yet come to us, but not for ever.
         self._gave_up = missing > 0 and self._clock.monotonic() - self._waited_since > self.give_up_after
         return not working and (not missing or self._gave_up)
 
-    def _outcome(self) -> Outcome:
+    def _outcome(self) -> RunOutcome:
         outcomes = {follower.outcome for follower in self._owned()}
         if not self._once or not self._all_done():
             return "interrupted"
@@ -345,7 +345,7 @@ class Supervisor:
             if not follower.join(max(deadline - self._clock.monotonic(), 0.0)):
                 self._log.info(
                     "a stream is left in the middle of its work: its next owner fences it, and nothing is lost",
-                    connection=follower.plan.connection,
+                    connection=follower.spec.connection,
                 )
 
 

@@ -1,16 +1,16 @@
-"""What those share that follow one stream: its plan, its parts while they are open, and whether it is to stop."""
+"""What those share that follow one stream: its spec, its parts while they are open, and whether it is to stop."""
 
 import threading
 
 from connector.stream.publisher import Publisher
-from connector.stream.spec import Hooks, Parts, Plan
+from connector.stream.spec import Hooks, Parts, StreamSpec
 
 
 class FollowedStream:
     """One owned stream. The thread that follows it opens and closes its parts; any thread may look at `parts`."""
 
-    def __init__(self, plan: Plan) -> None:
-        self.plan = plan
+    def __init__(self, spec: StreamSpec) -> None:
+        self.spec = spec
         self.stop = threading.Event()
         self.parts: Parts | None = None
 
@@ -27,8 +27,8 @@ class FollowedStream:
 
     def open(self, hooks: Hooks) -> Parts:
         """Build the parts, with secrets as they are now."""
-        self.plan.refresh()
-        self.parts = self.plan.open(self.stop, hooks)
+        self.spec.refresh()
+        self.parts = self.spec.open(self.stop, hooks)
         return self.parts
 
     def close(self) -> None:

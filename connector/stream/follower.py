@@ -8,11 +8,11 @@ from connector.events.record import Batch
 from connector.stream.followed import FollowedStream
 from connector.stream.journal import Journal
 from connector.stream.observer import Observer
-from connector.stream.remedies import Outcome, Remedies, SinglePass
+from connector.stream.remedies import PassOutcome, Remedies, SinglePass
 from connector.stream.retries import Retries
 from connector.stream.runner import Runner
 from connector.stream.schedule import Schedule
-from connector.stream.spec import Hooks, Plan
+from connector.stream.spec import Hooks, StreamSpec
 from connector.stream.status import StreamState, StreamStatus
 from connector.stream.waiting import Waiting
 
@@ -24,18 +24,18 @@ class Follower:
     by `stop` alone: whoever started it MUST start another one where `ended` says that it has ended by itself.
     """
 
-    def __init__(self, plan: Plan, observer: Observer, *, once: bool = False, give_up_after: float = 0.0) -> None:
-        self.plan = plan
-        self.outcome: Outcome = ""
-        self.current_at = plan.clock.wall()
+    def __init__(self, spec: StreamSpec, observer: Observer, *, once: bool = False, give_up_after: float = 0.0) -> None:
+        self.spec = spec
+        self.outcome: PassOutcome = ""
+        self.current_at = spec.clock.wall()
         self._once = once
-        self._stream = FollowedStream(plan)
-        self._schedule = Schedule(plan.pace, plan.clock)
+        self._stream = FollowedStream(spec)
+        self._schedule = Schedule(spec.pace, spec.clock)
         self._waiting = Waiting(self._stream, self._schedule)
-        retries = Retries(plan.pace, plan.clock)
+        retries = Retries(spec.pace, spec.clock)
         self._journal = Journal(self._stream, retries, observer)
         self._remedies = Remedies(self._stream, retries, self._waiting, self._journal, SinglePass(once, give_up_after))
-        self._thread = threading.Thread(target=self.run, name=f"stream-{plan.connection}", daemon=True)
+        self._thread = threading.Thread(target=self.run, name=f"stream-{spec.connection}", daemon=True)
 
     @property
     def status(self) -> StreamStatus:
@@ -109,7 +109,7 @@ class Follower:
 
     def _open(self) -> None:
         source, publisher = self._stream.open(Hooks(self._journal.page, self._committed))
-        self._runner = Runner(source, publisher, self.plan.bounds, self.plan.clock)
+        self._runner = Runner(source, publisher, self.spec.bounds, self.spec.clock)
 
     def _recover(self) -> None:
         publisher = self._stream.publisher
@@ -119,10 +119,10 @@ class Follower:
         if self._stopping:
             return
         position = checkpoint.position
-        if checkpoint.fingerprint != self.plan.fingerprint:
-            start = checkpoint.restarted_for(self.plan.fingerprint)
+        if checkpoint.fingerprint != self.spec.fingerprint:
+            start = checkpoint.restarted_for(self.spec.fingerprint)
             self._remedies.begin_snapshot("the configuration changed what is followed", start)
-        elif position.cursor is None and self.plan.snapshot_mode == "never" and position.phase == "snapshot":
+        elif position.cursor is None and self.spec.snapshot_mode == "never" and position.phase == "snapshot":
             raise StreamStopped(
                 'snapshot_mode = "never", and there is no cursor to go on from',
                 hint="import one: contentwire checkpoints import, or choose another snapshot_mode",
@@ -133,19 +133,19 @@ class Follower:
     def _work(self) -> None:
         checkpoint = self._stream.publisher.checkpoint
         if checkpoint.request.paused:
-            hint = f"contentwire resume {self.plan.connection}"
+            hint = f"contentwire resume {self.spec.connection}"
             self._rest("paused", "stopped", "an operator has paused the stream", hint)
-        elif self.plan.snapshot_mode == "initial_only" and checkpoint.position.phase == "streaming":
+        elif self.spec.snapshot_mode == "initial_only" and checkpoint.position.phase == "streaming":
             self._rest("finished", "current")
         else:
             self._pass(cursor_used=checkpoint.position.phase != "snapshot")
 
-    def _rest(self, state: StreamState, outcome: Outcome, why: str = "", hint: str = "") -> None:
+    def _rest(self, state: StreamState, outcome: PassOutcome, why: str = "", hint: str = "") -> None:
         """Do nothing for a while, as is asked for."""
         self._journal.rest(state, why, hint)
         self.outcome = outcome if self._once else ""
         self._stream.publisher.commit_report()
-        self._waiting.until_due(self.plan.pace.look_again)
+        self._waiting.until_due(self.spec.pace.look_again)
 
     def _pass(self, *, cursor_used: bool) -> None:
         self._journal.begin("running")
@@ -156,12 +156,12 @@ class Follower:
         self._journal.passed(cursor_worked=cursor_used)
         if not current:
             return
-        self.current_at = self.plan.clock.wall()
+        self.current_at = self.spec.clock.wall()
         self._stream.publisher.commit_report()
         if self._once:
             self.outcome = "current"
         else:
-            self._waiting.until_due(self.plan.poll_interval)
+            self._waiting.until_due(self.spec.poll_interval)
 
     def _committed(self, batch: Batch, seconds: float) -> None:
         self._schedule.published(lambda: {decode_key(body).id for body, _ in batch.state[:-1]})

@@ -35,7 +35,7 @@ class Journal:
         self._stream = stream
         self._retries = retries
         self._observer = observer
-        self._connection = stream.plan.connection
+        self._connection = stream.spec.connection
         self._log = logs.get("stream").bind(connection=self._connection)
         self._logged = ""
         self._recovered = self._passing = False
@@ -61,7 +61,7 @@ class Journal:
 
     def page(self, items: int, size: int, seconds: float) -> None:
         """Count a page that has just come. Safe from any thread."""
-        self._observer.page(self._connection, items, size, seconds, self._stream.plan.clock.wall())
+        self._observer.page(self._connection, items, size, seconds, self._stream.spec.clock.wall())
 
     @contextmanager
     def passing(self) -> Iterator[None]:
@@ -83,7 +83,7 @@ class Journal:
 
     def committed(self, batch: Batch, seconds: float) -> None:
         """Note a commit: where a pass has led to it, there was progress, which resets the pauses."""
-        connection, now, tally = self._connection, self._stream.plan.clock.wall(), batch.tally
+        connection, now, tally = self._connection, self._stream.spec.clock.wall(), batch.tally
         self._observer.batch(connection, tally, seconds, now)
         self._observer.index_size(connection, len(self._stream.publisher.index))
         self._log.info("committed", events=tally.ops.total(), sequence=batch.checkpoint.progress.sequence)

@@ -23,7 +23,7 @@ from connector.stream.retries import Retries
 from connector.stream.status import StreamState
 from connector.stream.waiting import Waiting
 
-Outcome = Literal["", "current", "stopped", "unreachable"]
+PassOutcome = Literal["", "current", "stopped", "unreachable"]
 """How a single pass has ended; empty where it has not."""
 
 _BEYOND: Final = 0.1  # seconds, so that the last try is later than the limit
@@ -43,14 +43,14 @@ class Remedies:
         self, stream: FollowedStream, retries: Retries, waiting: Waiting, journal: Journal, single: SinglePass
     ) -> None:
         self._stream = stream
-        self._plan = stream.plan
-        self._pace = stream.plan.pace
+        self._spec = stream.spec
+        self._pace = stream.spec.pace
         self._retries = retries
         self._waiting = waiting
         self._journal = journal
         self._single = single
 
-    def handle(self, error: ConnectorError) -> Outcome:
+    def handle(self, error: ConnectorError) -> PassOutcome:
         """Do what an error's remedy says, and wait as long as that takes; return whether, and how, that ends a pass."""
         self._journal.trouble(error)
         try:
@@ -64,7 +64,7 @@ class Remedies:
 
     def begin_snapshot(self, why: str, start: Checkpoint) -> None:
         """Commit the start of a snapshot; raises `StreamStopped` where the operator forbids it."""
-        if self._plan.snapshot_mode == "never":
+        if self._spec.snapshot_mode == "never":
             raise StreamStopped(
                 f'a new snapshot is needed ({why}), and snapshot_mode = "never" forbids it',
                 hint="import a cursor: contentwire checkpoints import, or choose another snapshot_mode",
@@ -72,7 +72,7 @@ class Remedies:
         self._journal.new_snapshot(why, start.position.epoch)
         self._stream.publisher.commit_checkpoint(start)
 
-    def _remedied(self, error: ConnectorError) -> Outcome:
+    def _remedied(self, error: ConnectorError) -> PassOutcome:
         match error.remedy:
             case "retry":
                 return self._retry(error)
@@ -88,14 +88,14 @@ class Remedies:
                 return self._stop(error)
         return ""
 
-    def _retry(self, error: ConnectorError) -> Outcome:
+    def _retry(self, error: ConnectorError) -> PassOutcome:
         if self._single.once and self._retries.since_worked > self._single.give_up_after:
             self._journal.show(error)
             return "unreachable"
         self._pause(error, state_of(error))
         return ""
 
-    def _recover(self, error: ConnectorError) -> Outcome:
+    def _recover(self, error: ConnectorError) -> PassOutcome:
         """Close what is known: the next turn reads the state back."""
         lasting = self._retries.lasting >= self._pace.report_after
         if isinstance(error, RegistryChanged) and lasting and not self._journal.halted:  # it is never ready meanwhile
@@ -107,23 +107,23 @@ class Remedies:
 
     def _doubt(self, error: ConnectorError) -> None:
         """Ask again for a while before a refusal is believed: keys take effect late, firewalls and edges err."""
-        if self._plan.refresh():
+        if self._spec.refresh():
             self._journal.secrets_changed()
             return
         pace, briefly = self._pace, self._single.once or self._journal.halted
         if not self._retries.doubtful(pace.doubt_briefly if briefly else pace.doubt):
-            raise SourceRejected(str(error), hint="; ".join(filter(None, (error.hint, self._plan.secrets_from))))
+            raise SourceRejected(str(error), hint="; ".join(filter(None, (error.hint, self._spec.secrets_from))))
         self._pause(error, "retrying", longest=pace.doubt_pause)
 
     def _snapshot_again(self, error: ConnectorError) -> None:
         checkpoint = self._stream.publisher.checkpoint
         page_size = None
         if isinstance(error, PageTooLarge):
-            page_size = (checkpoint.position.page_size or self._plan.page_size) * 2 // 3
+            page_size = (checkpoint.position.page_size or self._spec.page_size) * 2 // 3
             if page_size < 1:
                 raise StreamStopped("even one item exceeds the API's response limit", hint=error.hint) from error
         elif isinstance(error, EnvironmentChanged):
-            self.begin_snapshot(str(error), checkpoint.restarted_for(self._plan.fingerprint))
+            self.begin_snapshot(str(error), checkpoint.restarted_for(self._spec.fingerprint))
             return
         elif checkpoint.position.phase == "snapshot":
             self._count_walk(error)
@@ -145,7 +145,7 @@ class Remedies:
         self._retries.count_walk(error)
         self._pause(error, "retrying")
 
-    def _stop(self, error: ConnectorError) -> Outcome:
+    def _stop(self, error: ConnectorError) -> PassOutcome:
         """Stop until something changes: a command commits to the state, somebody asks for another try, or time passes.
 
         A stopped stream tries again by itself every few minutes: what was refused may be granted by then. Until it

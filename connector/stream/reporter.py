@@ -21,13 +21,13 @@ class Reporter:
 
     def __init__(self, stream: FollowedStream) -> None:
         self._stream = stream
-        self._plan = plan = stream.plan
+        self._spec = spec = stream.spec
         self._status = StreamStatus(
-            connection=plan.connection,
-            vendor=plan.vendor.name,
+            connection=spec.connection,
+            vendor=spec.vendor.name,
             state="recovering",
             owned=True,
-            since_ms=now_ms(plan.clock),
+            since_ms=now_ms(spec.clock),
         )
 
     @property
@@ -35,21 +35,21 @@ class Reporter:
         """What is known of the stream now; a request that takes too long shows before it has failed."""
         status, parts = self._status, self._stream.parts
         since = parts.source.waiting_since if parts else None
-        taken = 0.0 if since is None else self._plan.clock.monotonic() - since
-        if status.state != "running" or taken < self._plan.pace.overdue:
+        taken = 0.0 if since is None else self._spec.clock.monotonic() - since
+        if status.state != "running" or taken < self._spec.pace.overdue:
             return status
         return msgspec.structs.replace(
             status,
             state="retrying",
-            since_ms=now_ms(self._plan.clock) - round(taken * 1000),
-            error=f"a request to {self._plan.vendor.base_url} is overdue",
+            since_ms=now_ms(self._spec.clock) - round(taken * 1000),
+            error=f"a request to {self._spec.vendor.base_url} is overdue",
             hint="it will be given up in time and tried again: check the network and the vendor's status page",
         )
 
     def set_state(self, state: StreamState, error: str = "", hint: str = "") -> None:
         """Say in which state the stream is; the next transaction carries it into the state topic."""
-        error, hint = self._plan.mask(error), self._plan.mask(hint)
-        since_ms = self._status.since_ms if state == self._status.state else now_ms(self._plan.clock)
+        error, hint = self._spec.mask(error), self._spec.mask(hint)
+        since_ms = self._status.since_ms if state == self._status.state else now_ms(self._spec.clock)
         self._status = msgspec.structs.replace(self._status, state=state, error=error, hint=hint, since_ms=since_ms)
         if self._stream.parts:
             publisher = self._stream.publisher

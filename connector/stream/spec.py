@@ -61,7 +61,7 @@ def _nothing() -> bool:
     return False
 
 
-class Plan(msgspec.Struct, frozen=True, kw_only=True):
+class StreamSpec(msgspec.Struct, frozen=True, kw_only=True):
     """What following a stream takes. `open` builds its parts; `page_size` is what is asked for at first.
 
     `open(stop, hooks)` returns a source that stops at `stop` and a publisher; both report to `hooks`.

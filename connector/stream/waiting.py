@@ -15,8 +15,8 @@ class Waiting:
 
     def __init__(self, stream: FollowedStream, schedule: Schedule) -> None:
         self._stream = stream
-        self._plan = stream.plan
-        self._clock = stream.plan.clock
+        self._spec = stream.spec
+        self._clock = stream.spec.clock
         self._schedule = schedule
         self._stop = stream.stop
         self._try_now = threading.Event()
@@ -29,7 +29,7 @@ class Waiting:
         """
         due = self._clock.monotonic() + seconds
         while not self._stop.is_set() and (left := self._schedule.next_poll(due) - self._clock.monotonic()) > 0:
-            self._clock.wait(min(left, self._plan.pace.look_again), self._schedule.woken)
+            self._clock.wait(min(left, self._spec.pace.look_again), self._schedule.woken)
             self._schedule.woken.clear()
             self._attend()
 
@@ -37,7 +37,7 @@ class Waiting:
         """Wait so long, whoever calls; raises as `until_due` does."""
         due = self._clock.monotonic() + seconds
         while not self._stop.is_set() and (left := due - self._clock.monotonic()) > 0:
-            self._clock.wait(min(left, self._plan.pace.look_again), self._stop)
+            self._clock.wait(min(left, self._spec.pace.look_again), self._stop)
             self._attend()
 
     def until_changed(self, seconds: float | None) -> None:
@@ -50,7 +50,7 @@ class Waiting:
                     break
             if due is not None and self._clock.monotonic() >= due:
                 break
-            if self._clock.wait(self._plan.pace.look_again, self._try_now):
+            if self._clock.wait(self._spec.pace.look_again, self._try_now):
                 break
         self._try_now.clear()
 
@@ -69,13 +69,13 @@ class Waiting:
         publisher = self._stream.publisher
         self._check_ownership(publisher)
         checkpoint = publisher.checkpoint
-        if checkpoint.committed_at and self._clock.wall() - checkpoint.committed_at / 1000 >= self._plan.heartbeat:
+        if checkpoint.committed_at and self._clock.wall() - checkpoint.committed_at / 1000 >= self._spec.heartbeat:
             forget = long_dead(publisher.index, self._clock.wall())
             publisher.commit_checkpoint(checkpoint, forget=forget)
 
     def _check_ownership(self, publisher: Publisher) -> None:
         """Notice a command, which has committed, or a topic that changed: an idle stream would find out much later."""
-        if self._clock.monotonic() - self._looked_at < self._plan.pace.look_again:
+        if self._clock.monotonic() - self._looked_at < self._spec.pace.look_again:
             return
         self._looked_at = self._clock.monotonic()
         if publisher.topics_changed():

@@ -26,7 +26,7 @@ from connector.kafka import state_topic
 from connector.kafka.client import Settings
 from connector.service.metrics import Metrics
 from connector.service.supervisor import Supervisor
-from connector.stream.spec import Plan
+from connector.stream.spec import StreamSpec
 from connector.wiring import ConfiguredStream
 
 P = ParamSpec("P")
@@ -165,8 +165,8 @@ class SteppingSupervisor(Supervisor):
         self.steps.around(PROCESS, "revoked", super().revoked)(topics, lost=lost)
 
 
-def plan(stream: ConfiguredStream, steps: Steps) -> Plan:
-    """Return the plan of a stream, its seams wrapped."""
+def spec(stream: ConfiguredStream, steps: Steps) -> StreamSpec:
+    """Return the spec of a stream, its seams wrapped."""
 
     def producer(*args: Any, **kwargs: Any) -> SteppingProducer:
         return SteppingProducer(steps, stream.name, Producer(*args, **kwargs))
@@ -193,9 +193,9 @@ def main(arguments: Sequence[str]) -> int:
     steps = Steps(orders)
     streams = wiring.streams(config)
     step_around_the_read(streams, steps)
-    plans = [plan(stream, steps) for stream in streams]
+    specs = [spec(stream, steps) for stream in streams]
     supervisor = SteppingSupervisor(
-        plans, config.kafka.properties(), config.kafka.prefix, Metrics(), clock=SYSTEM, once=orders.once
+        specs, config.kafka.properties(), config.kafka.prefix, Metrics(), clock=SYSTEM, once=orders.once
     )
     supervisor.steps = steps
     signal.signal(signal.SIGTERM, lambda *_: supervisor.stop())

@@ -25,7 +25,7 @@ from connector.devservers.child import Child
 from connector.kafka.cluster import Cluster
 from connector.kafka.transaction import REAL_PRODUCER, ProducerFactory
 from connector.service.metrics import Metrics
-from connector.service.supervisor import Outcome, Supervisor
+from connector.service.supervisor import RunOutcome, Supervisor
 from connector.simulator import Simulator
 from connector.stream.spec import Pace
 from connector.vendors import names
@@ -160,12 +160,12 @@ class Deployment:
         """Follow every stream in this process until it is current."""
         assert self.try_to_follow(producer=producer) == "current"
 
-    def try_to_follow(self, *, producer: ProducerFactory = REAL_PRODUCER) -> Outcome:
+    def try_to_follow(self, *, producer: ProducerFactory = REAL_PRODUCER) -> RunOutcome:
         """Follow every stream in this process until it is current or cannot become so."""
         config = self.config()
         streams = wiring.streams(config)
-        plans = [msgspec.structs.replace(each.spec(producer=producer), pace=_PACE) for each in streams]
-        supervisor = Supervisor(plans, config.kafka.properties(), self.prefix, Metrics(), clock=SYSTEM, once=True)
+        specs = [msgspec.structs.replace(each.spec(producer=producer), pace=_PACE) for each in streams]
+        supervisor = Supervisor(specs, config.kafka.properties(), self.prefix, Metrics(), clock=SYSTEM, once=True)
         supervisor.give_up_after = _PATIENCE
         return supervisor.run([stream.layout.state_spec() for stream in streams])
 

@@ -57,9 +57,9 @@ class Deployment:
         self._path.write_text(text + connected.replace("vendor =", f"{connection}\nvendor ="))
         loaded = load(self._path, environ)
         streams = wiring.streams(loaded)
-        plans = [stream.spec() for stream in streams]
+        specs = [stream.spec() for stream in streams]
         supervisor = Supervisor(
-            plans, loaded.kafka.properties(), loaded.kafka.prefix, Metrics(), clock=SYSTEM, once=True
+            specs, loaded.kafka.properties(), loaded.kafka.prefix, Metrics(), clock=SYSTEM, once=True
         )
         return supervisor.run([stream.layout.state_spec() for stream in streams])
 

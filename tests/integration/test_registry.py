@@ -194,7 +194,7 @@ def test_a_pass_ends_where_the_registry_stays_wiped(following: Following, script
     """`run --until-caught-up` has a time-out for this, too."""
     following.become_current()
     scripted.wipe()
-    follower = Follower(following.plan(), following.metrics, once=True, give_up_after=0.3)
+    follower = Follower(following.spec(), following.metrics, once=True, give_up_after=0.3)
     follower.start()
     assert follower.join(20)
     assert follower.outcome == "unreachable"

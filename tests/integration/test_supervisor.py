@@ -26,7 +26,7 @@ def test_a_stream_whose_thread_has_ended_is_started_again() -> None:
                 raise failures.pop()
             return following.parts(stop, hooks)
 
-        process = Supervisor([following.plan(open=opened)], {}, "contentwire", Metrics(), clock=SYSTEM)
+        process = Supervisor([following.spec(open=opened)], {}, "contentwire", Metrics(), clock=SYSTEM)
         process.assigned(frozenset({"state"}))
         eventually(process.dead)
         process._revive()
@@ -53,8 +53,8 @@ def test_a_stream_without_a_thread_is_started_again(monkeypatch: pytest.MonkeyPa
         raise RuntimeError("can't start new thread")
 
     with Simulator(entries=1).serving() as simulator:
-        plan = Following(simulator, "contentful", MemoryStore).plan()
-        process = Supervisor([plan], {}, "contentwire", Metrics(), clock=SYSTEM)
+        spec = Following(simulator, "contentful", MemoryStore).spec()
+        process = Supervisor([spec], {}, "contentwire", Metrics(), clock=SYSTEM)
         with monkeypatch.context() as patched:
             patched.setattr(threading.Thread, "start", refuse)
             process.assigned(frozenset(process._by_topic))
@@ -75,8 +75,8 @@ def test_a_stream_that_is_just_being_started_has_not_ended(monkeypatch: pytest.M
     """Whoever looks before its thread is alive is not told that it has ended: it would be started a second time."""
     start, seen = threading.Thread.start, list[Sequence[str]]()
     with Simulator(entries=1).serving() as simulator:
-        plan = Following(simulator, "contentful", MemoryStore).plan()
-        process = Supervisor([plan], {}, "contentwire", Metrics(), clock=SYSTEM)
+        spec = Following(simulator, "contentful", MemoryStore).spec()
+        process = Supervisor([spec], {}, "contentwire", Metrics(), clock=SYSTEM)
 
         def looked_at(thread: threading.Thread) -> None:
             if thread.name.startswith("stream-"):

@@ -198,8 +198,8 @@ class StreamMachine(RuleBasedStateMachine):
                 self.simulator.publish("author")
 
     def _run(self) -> Follower:
-        plan = self.following.plan(bounds=self.bounds)
-        self.follower = Follower(plan, self.following.metrics, once=True, give_up_after=HOUR)
+        spec = self.following.spec(bounds=self.bounds)
+        self.follower = Follower(spec, self.following.metrics, once=True, give_up_after=HOUR)
         self.follower.run()
         states = {"running", "recovering", "retrying", "disconnected", "walk_starved"}
         assert self.follower.status.state in states, self.follower.status

@@ -9,7 +9,7 @@ from pydantic import SecretStr
 
 from connector import vendors
 from connector.commands import dead_letters
-from connector.commands.dead_letters import Outcome
+from connector.commands.dead_letters import Replayed
 from connector.errors import ConnectorError
 from connector.events.policy import Policy
 from tests.memory import NOW_MS, Stream
@@ -34,12 +34,12 @@ def letter(raw: bytes, **members: Any) -> dict[str, Any]:
     return {"raw": raw, **told, "epoch": 1, "ts_ms": NOW_MS, **members}
 
 
-def replayed(stream: Stream, *letters: Mapping[str, Any]) -> Outcome:
+def replayed(stream: Stream, *letters: Mapping[str, Any]) -> Replayed:
     """Replay letters into a stream."""
     return dead_letters._publish([dict(each) for each in letters], VENDOR, "f", NOW_MS / 1000, stream.publisher)
 
 
-def reasons(outcome: Outcome) -> list[str]:
+def reasons(outcome: Replayed) -> list[str]:
     """Return why letters stay."""
     return [stays.why for stays in outcome.stays]
 
@@ -49,11 +49,11 @@ def test_a_letter_that_can_be_read_by_now_is_published_once() -> None:
     stream = Stream()
     stream.publish(published("e9"))
     outcome = replayed(stream, letter(item("e1", 5)))
-    assert outcome == Outcome(1, 1)
+    assert outcome == Replayed(1, 1)
     assert ops(stream.store.records)[1:] == [("c", "e1")]
     assert (stream.checkpoint.progress.sequence, stream.checkpoint.position.cursor) == (2, "next")
-    assert replayed(stream, letter(item("e1", 5))) == Outcome(1, 0)
-    assert replayed(stream.restarted(), letter(item("e1", 5))) == Outcome(1, 0)
+    assert replayed(stream, letter(item("e1", 5))) == Replayed(1, 0)
+    assert replayed(stream.restarted(), letter(item("e1", 5))) == Replayed(1, 0)
 
 
 def test_an_older_letter_never_overwrites_what_is_newer() -> None:
@@ -61,7 +61,7 @@ def test_an_older_letter_never_overwrites_what_is_newer() -> None:
     stream = Stream()
     stream.publish(published("e1", 9), removed("e2", 9))
     stale = [letter(item("e1", 5)), letter(item("e2", 5))]
-    assert replayed(stream, *stale, letter(item("e3", 7)), letter(item("e3", 6, title="old"))) == Outcome(4, 1)
+    assert replayed(stream, *stale, letter(item("e3", 7)), letter(item("e3", 6, title="old"))) == Replayed(4, 1)
     assert {key.id: event["source"]["revision"] for key, event in latest(seen(stream.store.records)).items()} == {
         "e1": 9,
         "e3": 7,
@@ -73,7 +73,7 @@ def test_a_removal_is_replayed_as_well() -> None:
     stream = Stream()
     stream.publish(published("e1", 1))
     gone = letter(item("e1", 5, kind="DeletedEntry"))
-    assert replayed(stream, gone, gone) == Outcome(2, 1)
+    assert replayed(stream, gone, gone) == Replayed(2, 1)
     assert ops(stream.store.records)[1:] == [("d", "e1"), ("tombstone", "e1")]
 
 
@@ -119,8 +119,8 @@ def test_an_item_without_a_clock_is_published_where_nothing_is_known() -> None:
     """And only once."""
     stream = Stream()
     stream.publish(published("e9"))
-    assert replayed(stream, letter(item("new", None))) == Outcome(1, 1)
-    assert replayed(stream, letter(item("new", None))) == Outcome(1, 0)
+    assert replayed(stream, letter(item("new", None))) == Replayed(1, 1)
+    assert replayed(stream, letter(item("new", None))) == Replayed(1, 0)
 
 
 @pytest.mark.parametrize("changes", [{"phase": "snapshot"}, {"phase": "reconciling"}, {"fingerprint": "other"}])

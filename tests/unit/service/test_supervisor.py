@@ -24,8 +24,8 @@ SECRET, NOW = "s" * 64, 1_750_000_000.0
 
 def supervisor() -> Supervisor:
     """Return a process with one stream, which it does not own, and a webhook secret."""
-    plan = Told(Simulator(entries=1), "contentful", MemoryStore, webhook_secret=SECRET).plan()
-    return Supervisor([plan], {}, "contentwire", Metrics(), clock=ManualClock(NOW))
+    spec = Told(Simulator(entries=1), "contentful", MemoryStore, webhook_secret=SECRET).spec()
+    return Supervisor([spec], {}, "contentwire", Metrics(), clock=ManualClock(NOW))
 
 
 def test_before_kafka_has_answered_nobody_is_said_to_own_a_stream() -> None:

@@ -27,7 +27,7 @@ def test_stream_lost_during_recovery_is_not_worked_on() -> None:
     """Neither a request nor a commit comes from a follower that was stopped while it recovered."""
     simulator, store = Simulator(entries=3), SlowStore(connection="blog")
     following = Told(simulator, NAME, lambda: store)
-    follower = Follower(following.plan(), following.metrics)
+    follower = Follower(following.spec(), following.metrics)
     store.meanwhile = follower.stop
     follower.run()
     assert (simulator.requests(NAME), store.transactions) == ([], [])

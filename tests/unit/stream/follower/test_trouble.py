@@ -79,7 +79,7 @@ def test_a_retry_waits_as_long_as_told(simulator: Simulator) -> None:
 def test_who_wants_one_pass_is_told_when_the_cms_stays_away(simulator: Simulator, following: Told) -> None:
     """After the time it was given, the outcome is `unreachable`, with the reason."""
     simulator.push_fault(NAME, Fault("status", times=None))
-    follower = Follower(following.plan(), following.metrics, once=True, give_up_after=0.0)
+    follower = Follower(following.spec(), following.metrics, once=True, give_up_after=0.0)
     follower.run()
     assert (follower.outcome, follower.status.state) == ("unreachable", "retrying")
     assert "503" in follower.status.error
