@@ -33,8 +33,8 @@ _REDIRECT: Final = "correct base_url or region; a redirect can also be the login
 _HTML: Final = "the body is a web page, not the API's: a firewall, proxy or gateway in between may have answered"
 
 
-def meaning(response: httpx.Response, told: str, hints: Mapping[int, str]) -> ConnectorError:
-    """Return the error that a status other than 200 stands for; `told` says who answered what.
+def meaning(response: httpx.Response, message: str, hints: Mapping[int, str]) -> ConnectorError:
+    """Return the error that a status other than 200 stands for; `message` says who answered what.
 
     `hints` are the vendor's own, by status: what is likely wrong with credentials and scope. What a vendor means by a
     body (a bad cursor, a page too large, a refused parameter) is for it to know before.
@@ -44,19 +44,19 @@ def meaning(response: httpx.Response, told: str, hints: Mapping[int, str]) -> Co
     if status in _DOUBTED or HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
         hint = hints.get(status, _REDIRECT if status < HTTPStatus.BAD_REQUEST else "")
         redirect = ", a redirect; it was not followed" if status < HTTPStatus.BAD_REQUEST else ""
-        return SourceRejected(told + redirect, hint=f"{_HTML}; {hint}" if page else hint)
+        return SourceRejected(message + redirect, hint=f"{_HTML}; {hint}" if page else hint)
     if status in (HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY) and not page:
-        return SourceRejected(told, hint=hints.get(status, ""))
+        return SourceRejected(message, hint=hints.get(status, ""))
     hint = _HINTS.get(status, _SERVER if status >= HTTPStatus.INTERNAL_SERVER_ERROR else _UNUSUAL)
-    return SourceUnavailable(told, hint=f"{_HTML}; {hint}" if page else hint, retry_after=wait(response.headers))
+    return SourceUnavailable(message, hint=f"{_HTML}; {hint}" if page else hint, retry_after=wait(response.headers))
 
 
 def wait(headers: Mapping[str, str]) -> float | None:
-    """Return the seconds that `Retry-After` asks to wait: told as such, or as a date, which `Date` makes relative."""
-    told = headers.get("retry-after", "")
-    if (found := seconds(told)) is not None:
+    """Return the seconds that `Retry-After` asks to wait: given as such, or as a date, which `Date` makes relative."""
+    retry_after = headers.get("retry-after", "")
+    if (found := seconds(retry_after)) is not None:
         return min(found, _LONGEST_WAIT)
-    then, now = moment(told), moment(headers.get("date", ""))
+    then, now = moment(retry_after), moment(headers.get("date", ""))
     return None if then is None or now is None else min(max(then - now, 1.0), _LONGEST_WAIT)
 
 
@@ -109,8 +109,8 @@ def _spoken_of(name: str, said: str) -> bool:
     if "_" in name or "-" in name:
         return re.search(rf"\b{word}\b", said, re.IGNORECASE) is not None
     # A common word has to be spoken of as a parameter.
-    told = rf"(?<!content[-_ ])\b{word}\b(?:=| parameter| is\b| must\b)|parameter:? {word}\b|[\"'`]{word}[\"'`]"
-    return re.search(told, said, re.IGNORECASE) is not None
+    pattern = rf"(?<!content[-_ ])\b{word}\b(?:=| parameter| is\b| must\b)|parameter:? {word}\b|[\"'`]{word}[\"'`]"
+    return re.search(pattern, said, re.IGNORECASE) is not None
 
 
 def _letters(text: str) -> str:

@@ -110,7 +110,7 @@ class Source:
         """Return if credentials and scope are right; else raise why not."""
         response = self.send(self.vendor.probe())
         with self._answered():
-            self.vendor.probed(response)
+            self.vendor.check_probe(response)
 
     def send(self, request: httpx.Request) -> httpx.Response:
         """Return the completely read response.

@@ -158,11 +158,11 @@ class Vendor(Protocol):
         """Return a cheap request that succeeds exactly when credentials and scope are right."""
         ...
 
-    def probed(self, response: httpx.Response) -> None:
+    def check_probe(self, response: httpx.Response) -> None:
         """Return if the probe succeeded; else raise as `frame` does."""
         ...
 
-    def losses(self) -> tuple[Remark, ...]:
+    def filter_gaps(self) -> tuple[Remark, ...]:
         """Return each kind of change that a setting makes the API withhold (deletes above all)."""
         ...
 

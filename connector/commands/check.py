@@ -80,13 +80,13 @@ def examine(config: Config) -> Iterator[Finding]:
 def _stream(stream: ConfiguredStream, cluster: Cluster | None, *, registry_answers: bool) -> Iterator[Finding]:
     name = stream.name
     try:
-        losses = stream.vendor.losses()
+        gaps = stream.vendor.filter_gaps()
     except ConfigError as error:
         yield failure(name, error)
         return
     accepted = _finding(f"{name}: credentials", lambda: check_cms.probe(stream))
     yield accepted
-    yield from remarked(name, [*losses, *check_settings.of_stream(stream)])
+    yield from remarked(name, [*gaps, *check_settings.of_stream(stream)])
     if accepted.verdict == "ok" and stream.connection.snapshot_mode != "never" and check_cms.concerns(stream):
         yield from _first_page(stream)
     published: PublishedRecords | None = None

@@ -28,7 +28,7 @@ _EXIT_CODES: Final[Mapping[RunOutcome, int]] = {
 }
 _BY_SIGNAL: Final = 128
 _FAREWELL: Final = 9.5  # seconds from a signal to the end, whatever still works: nothing open is ever visible
-_PATIENCE: Final = 15.0
+_CONNECT_TIMEOUT: Final = 15.0
 _TURN: Final = 0.1
 
 
@@ -70,7 +70,7 @@ class Service:
         self._reload_due = threading.Event()
         self._server: Server | None = None
         self._log = logs.get("service")
-        self._patience = give_up_after if once else _PATIENCE
+        self._patience = give_up_after if once else _CONNECT_TIMEOUT
         self._supervisor = self._supervise(self._config)
         self._begun = False
         self._received = 0
@@ -122,8 +122,8 @@ class Service:
         work = threading.Thread(target=self._work, name="supervisor", daemon=True)
         self._open_port()
         for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, self._heed)
-        signal.signal(signal.SIGHUP, self._heed if self._hangs_up else lambda *_: self._reload_due.set())
+            signal.signal(number, self._handle_signal)
+        signal.signal(signal.SIGHUP, self._handle_signal if self._hangs_up else lambda *_: self._reload_due.set())
         # What is loaded by now lives as long as the process: the collector need not look at it with every batch.
         gc.freeze()
         self._log.info(
@@ -212,7 +212,7 @@ class Service:
             )
             self._supervisor.stop()
 
-    def _heed(self, number: int, _frame: object) -> None:
+    def _handle_signal(self, number: int, _frame: object) -> None:
         if self._received:
             # Safe at any instruction: an open transaction is never visible, and the next owner's fence aborts it.
             os._exit(_BY_SIGNAL + number)

@@ -200,7 +200,7 @@ class Supervisor:
 
     def _refuse(self, connection: str, refused: WakeUp | Refused, paths: Sequence[str]) -> Handled:
         assert isinstance(refused, Refused)
-        if self._calls.tell(connection, refused.reason):
+        if self._calls.is_news(connection, refused.reason):
             facts = {"seconds_off": round(refused.seconds_off)} if refused.reason == "expired" else {}
             self._log.warning(
                 "a webhook call was refused",

@@ -35,7 +35,7 @@ class Calls:
         with self._lock:
             self._seen.pop(once or "", None)
 
-    def tell(self, connection: str, reason: str) -> bool:
+    def is_news(self, connection: str, reason: str) -> bool:
         """Return whether a refusal is worth a line: one a minute for each connection and reason."""
         now = self._clock.monotonic()
         with self._lock:

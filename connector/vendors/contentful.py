@@ -197,11 +197,11 @@ class Contentful:
         """Return a request for one content type."""
         return self._get("content_types", {"limit": "1"})
 
-    def probed(self, response: httpx.Response) -> None:
+    def check_probe(self, response: httpx.Response) -> None:
         """Return if credentials, space and environment are right; else raise as `frame` does."""
         self._refuse(response, token=False)
 
-    def losses(self) -> tuple[Remark, ...]:
+    def filter_gaps(self) -> tuple[Remark, ...]:
         """Return what the filter, or the Preview API, withholds."""
         kind = self._settings.api_filter.get("type", "all")
         found = []
@@ -219,16 +219,16 @@ class Contentful:
 
     def wake_up(self, call: WebhookCall, now: float) -> WakeUp | Refused:
         """Return what a call announces, if Contentful signed it or it carries the shared secret."""
-        told = announced(call.body, ("sys", "id"))
+        entity_id = announced(call.body, ("sys", "id"))
         refused = by_secret(call.headers, self._settings.webhook_secret)
         if refused is None:
-            return WakeUp(id=told)
+            return WakeUp(id=entity_id)
         if refused.reason == "unconfigured":
             return refused
         signed = self._signed(call, now)
         if isinstance(signed, Refused):
             return refused if signed.reason == "unsigned" else signed
-        return WakeUp(id=told, once=signed)
+        return WakeUp(id=entity_id, once=signed)
 
     def _get(self, what: str, parameters: Mapping[str, str]) -> httpx.Request:
         path = f"/spaces/{self._settings.space}/environments/{self._settings.environment}/{what}"
@@ -241,21 +241,21 @@ class Contentful:
         if status == httpx.codes.OK:
             return
         where = f"space {self._settings.space}, environment {self._settings.environment}"
-        told = f"Contentful answered {status}{_code(response.content)} for {where}"
-        refused = meaning(response, told, _HINTS)
+        message = f"Contentful answered {status}{_code(response.content)} for {where}"
+        refused = meaning(response, message, _HINTS)
         if status == httpx.codes.TOO_MANY_REQUESTS and isinstance(refused, SourceUnavailable):
             reset = seconds(response.headers.get("X-Contentful-RateLimit-Reset"))
             refused.retry_after = refused.retry_after or (_RATE_WAIT if reset is None else reset)
         if isinstance(refused, SourceUnavailable) and status != httpx.codes.GONE:
             raise refused
         if status == httpx.codes.BAD_REQUEST and _TOO_LARGE.search(response.content):
-            raise PageTooLarge(f"{told}: the page exceeds the API's size limit", hint="use a smaller page_size")
+            raise PageTooLarge(f"{message}: the page exceeds the API's size limit", hint="use a smaller page_size")
         if token and status in (400, 404, 410, 422) and not looks_like_a_page(response):
             # No answer to a bad token is documented, and revoked access looks the same.
-            raise CheckpointRejected(f"{told} to a sync token", doubtful=True)
+            raise CheckpointRejected(f"{message} to a sync token", doubtful=True)
         if status in (400, 422) and not token and (parameter := named(response, {*self._settings.api_filter, "limit"})):
             setting = "page_size" if parameter == "limit" else f"api_filter.{parameter}"
-            raise SourceRejected(f"{told}: it refuses {setting}", hint=f"correct {setting} of this connection")
+            raise SourceRejected(f"{message}: it refuses {setting}", hint=f"correct {setting} of this connection")
         raise refused
 
     def _change(self, raw: bytes) -> Change:

@@ -214,11 +214,11 @@ class Contentstack:
         """Return a request for one content type of the environment."""
         return self._get("content_types", {"environment": self._settings.environment, "limit": "1"})
 
-    def probed(self, response: httpx.Response) -> None:
+    def check_probe(self, response: httpx.Response) -> None:
         """Return if stack, environment, branch and token are right; else raise as `frame` does."""
         self._refuse(response, token=False)
 
-    def losses(self) -> tuple[Remark, ...]:
+    def filter_gaps(self) -> tuple[Remark, ...]:
         """Return what the filter withholds, for the life of the token it made."""
         api_filter = self._settings.api_filter
         found = []
@@ -269,21 +269,21 @@ class Contentstack:
         """Raise what an error body means: the same code stands for bad tokens, parameters and credentials."""
         code, fields = _error(response.content)
         where = f"for environment {self._settings.environment}"
-        told = f"Contentstack answered {response.status_code} (error_code {code}) {where}"
+        message = f"Contentstack answered {response.status_code} (error_code {code}) {where}"
         tokens = fields & {"sync_token", "pagination_token"}
         if token and code == _INVALID_PARAMETERS and tokens:
-            raise CheckpointRejected(f"{told}: the {min(tokens)} is not valid")
+            raise CheckpointRejected(f"{message}: the {min(tokens)} is not valid")
         if code == _UNKNOWN_CONTENT_TYPE:
             fields |= {"content_type_uid"}
         if not token and (named := sorted(fields & {*self._settings.api_filter})):
             raise SourceRejected(
-                f"{told}: it refuses api_filter.{named[0]}", hint=f"correct api_filter.{named[0]} of this connection"
+                f"{message}: it refuses api_filter.{named[0]}", hint=f"correct api_filter.{named[0]} of this connection"
             )
         if named := sorted(_SETTINGS[field] for field in fields & _SETTINGS.keys()):
-            raise SourceRejected(f"{told}: it refuses {', '.join(named)}", hint=f"check {', '.join(named)}")
+            raise SourceRejected(f"{message}: it refuses {', '.join(named)}", hint=f"check {', '.join(named)}")
         if isinstance(otherwise, SourceUnavailable):
             raise otherwise
-        raise SourceRejected(told, hint=otherwise.hint if otherwise else _HINTS[httpx.codes.UNPROCESSABLE_ENTITY])
+        raise SourceRejected(message, hint=otherwise.hint if otherwise else _HINTS[httpx.codes.UNPROCESSABLE_ENTITY])
 
     def _change(self, raw: bytes) -> Change:
         parts = rawjson.members(raw)

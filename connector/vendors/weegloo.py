@@ -169,11 +169,11 @@ class Weegloo:
         """Return a request for the space's content types."""
         return self._get("content-types", {})
 
-    def probed(self, response: httpx.Response) -> None:
+    def check_probe(self, response: httpx.Response) -> None:
         """Return if space and token are right; else raise as `frame` does."""
         self._refuse(response, token=False)
 
-    def losses(self) -> tuple[Remark, ...]:
+    def filter_gaps(self) -> tuple[Remark, ...]:
         """Return what the filter withholds."""
         kind = self._settings.api_filter.get("type", "All")
         found = []
@@ -204,11 +204,11 @@ class Weegloo:
         if status == httpx.codes.OK:
             return
         code = _code(response.content)
-        told = f"Weegloo answered {status}{f' ({code})' if code else ''} for space {self._settings.space}"
-        refused = meaning(response, told, _HINTS)
+        message = f"Weegloo answered {status}{f' ({code})' if code else ''} for space {self._settings.space}"
+        refused = meaning(response, message, _HINTS)
         if status == httpx.codes.TOO_MANY_REQUESTS and code.startswith(_QUOTA):
             raise QuotaExhausted(
-                f"{told}: the plan's quota is used up",
+                f"{message}: the plan's quota is used up",
                 hint="wait until the quota renews, or raise it in Weegloo; a longer poll_interval uses less",
                 retry_after=min(max(wait(response.headers) or 0.0, _QUOTA_WAIT), _LONGEST_WAIT),
             )
@@ -216,10 +216,10 @@ class Weegloo:
             raise refused
         if token and status in (400, 404, 410, 422) and not looks_like_a_page(response):
             # No answer to a bad token is documented, and a lost role looks the same.
-            raise CheckpointRejected(f"{told} to a sync token", doubtful=True)
+            raise CheckpointRejected(f"{message} to a sync token", doubtful=True)
         if status in (400, 422) and not token and (parameter := named(response, self._settings.api_filter)):
             parameter = f"api_filter.{parameter}"
-            raise SourceRejected(f"{told}: it refuses {parameter}", hint=f"correct {parameter} of this connection")
+            raise SourceRejected(f"{message}: it refuses {parameter}", hint=f"correct {parameter} of this connection")
         raise refused
 
     def _change(self, raw: bytes) -> Change:

@@ -29,7 +29,7 @@ _BY_NAME: Final = 10  # entities that a command names one by one
 _MANY: Final = 20  # deletes that reconciliation may hold back
 _MARGIN: Final = 5.0  # seconds that a walk may take beyond the poll interval
 _LOOKS: Final = 10  # within that time
-_STORM: Final = 4  # times that time is waited for a key that does not come to rest
+_MOST_WAITS: Final = 4  # times that time is waited for a key that does not come to rest
 
 
 class Difference(msgspec.Struct, frozen=True):
@@ -110,7 +110,7 @@ class Comparison:
         self._clock = clock
         self._shallow = shallow
 
-    def look(
+    def compare(
         self, keys: Collection[EntityKey], former: Mapping[EntityKey, Trace | None] = MappingProxyType({})
     ) -> None:
         """Compare these keys: each is then counted as equal, or among the differences, or on neither side.
@@ -126,9 +126,9 @@ class Comparison:
                 self.differences.pop(key, None)
                 self.equal.update([ours.table] if ours else [])
 
-    def look_at_all(self) -> None:
+    def compare_all(self) -> None:
         """Compare every key of either side."""
-        self.look(self._delivered.traces.keys() | self._published.traces.keys())
+        self.compare(self._delivered.traces.keys() | self._published.traces.keys())
 
     def settle(self, patience: float) -> Iterator[float]:
         """Look again at what differs, each time after the caller has read on; yield the seconds that this may last.
@@ -137,7 +137,7 @@ class Comparison:
         What never comes to rest is given up in the end.
         """
         since = {key: (self._delivered.traces.get(key), self._clock.monotonic()) for key in self.differences}
-        given_up_at = self._clock.monotonic() + _STORM * patience
+        given_up_at = self._clock.monotonic() + _MOST_WAITS * patience
         while since:
             left = min(max(at for _, at in since.values()) + patience, given_up_at) - self._clock.monotonic()
             if left <= 0:
@@ -145,7 +145,7 @@ class Comparison:
             self._clock.wait(min(patience / _LOOKS, left))
             former = {key: self._published.traces.get(key) for key in since}
             yield left
-            self.look(since.keys(), former)
+            self.compare(since.keys(), former)
             since = {key: self._moved(key, *since[key]) for key in self.differences}
 
     def set_aside(self, items: Collection[bytes]) -> int:
@@ -197,7 +197,7 @@ def verify(stream: ConfiguredStream, *, shallow: bool, progress: Progress) -> Re
     try:
         delivered.read()
         published.take(records.events(published.go_on))
-        comparison.look_at_all()
+        comparison.compare_all()
         aside = comparison.set_aside(_letters(records)) if comparison.differences else 0
         for left in comparison.settle(stream.connection.poll_interval + _MARGIN):
             what = f"waiting up to {left:.0f} s for the stream's next walk, keys that differ"

@@ -137,11 +137,11 @@ def test_the_probe_asks_for_one_content_type() -> None:
     request = contentful().probe()
     assert request.url == "https://cdn.contentful.com/spaces/cfexampleapi/environments/master/content_types?limit=1"
     assert request.headers["Authorization"] == "Bearer b4c0n73n7fu1"
-    contentful().probed(httpx.Response(200))
+    contentful().check_probe(httpx.Response(200))
     with pytest.raises(SourceRejected):
-        contentful().probed(error(404, "NotFound"))
+        contentful().check_probe(error(404, "NotFound"))
     with pytest.raises(SourceUnavailable):
-        contentful().probed(httpx.Response(503))
+        contentful().check_probe(httpx.Response(503))
 
 
 @pytest.mark.parametrize(
@@ -157,7 +157,7 @@ def test_the_probe_asks_for_one_content_type() -> None:
 )
 def test_losses_name_what_a_filter_withholds(settings: dict[str, Any], lost: list[str]) -> None:
     """An unfiltered stream loses nothing; each filter says which deletes it costs."""
-    found = contentful(**settings).losses()
+    found = contentful(**settings).filter_gaps()
     assert len(found) == len(lost)
     assert all(part in loss.what for part, loss in zip(lost, found, strict=True))
 

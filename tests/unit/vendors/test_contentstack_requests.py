@@ -112,11 +112,11 @@ def test_the_probe_asks_for_one_content_type() -> None:
     """It tells credentials and scope apart from a bad cursor: success returns, an error is never about the cursor."""
     request = contentstack().probe()
     assert request.url == "https://cdn.contentstack.io/v3/content_types?environment=production&limit=1"
-    contentstack().probed(httpx.Response(200))
+    contentstack().check_probe(httpx.Response(200))
     with pytest.raises(SourceRejected):
-        contentstack().probed(error(422, 141, {"sync_token": ["is not valid."]}))
+        contentstack().check_probe(error(422, 141, {"sync_token": ["is not valid."]}))
     with pytest.raises(SourceUnavailable):
-        contentstack().probed(httpx.Response(500))
+        contentstack().check_probe(httpx.Response(500))
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,7 @@ def test_the_probe_asks_for_one_content_type() -> None:
 )
 def test_losses_name_what_a_filter_withholds(api_filter: dict[str, str], lost: list[str]) -> None:
     """An unfiltered stream loses nothing; each filter says what it costs, for the life of its token."""
-    found = contentstack(api_filter=api_filter).losses()
+    found = contentstack(api_filter=api_filter).filter_gaps()
     assert len(found) == len(lost)
     assert all(part in loss.what for part, loss in zip(lost, found, strict=True))
 

@@ -286,9 +286,9 @@ def test_any_other_429_is_a_burst(headers: dict[str, str], wait: float | None) -
 def test_the_probe_asks_for_content_types() -> None:
     """It tells credentials and space apart from a bad cursor."""
     assert weegloo().probe().url == "https://cda.weegloo.com/v1/spaces/tcq4V2Xb/content-types"
-    weegloo().probed(httpx.Response(200))
+    weegloo().check_probe(httpx.Response(200))
     with pytest.raises(SourceRejected):
-        weegloo().probed(error(404, "WGL404001"))
+        weegloo().check_probe(error(404, "WGL404001"))
 
 
 @pytest.mark.parametrize(
@@ -302,7 +302,7 @@ def test_the_probe_asks_for_content_types() -> None:
 )
 def test_losses_name_what_a_filter_withholds(api_filter: dict[str, str], lost: list[str]) -> None:
     """An unfiltered stream loses nothing; each filter says which deletes it costs."""
-    found = weegloo(api_filter=api_filter).losses()
+    found = weegloo(api_filter=api_filter).filter_gaps()
     assert len(found) == len(lost)
     assert all(part in loss.what for part, loss in zip(lost, found, strict=True))
 

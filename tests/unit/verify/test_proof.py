@@ -17,7 +17,7 @@ from tests.values import clock, entry_key, page, published, removed
 def compared(ours: Delivered, theirs: Published, *, deep: bool = False) -> list[tuple[str, str]]:
     """Return the differences: kind and id."""
     comparison = Comparison(ours, theirs, ManualClock(), shallow=not deep)
-    comparison.look_at_all()
+    comparison.compare_all()
     return sorted((each.kind, each.key.id) for each in comparison.differences.values())
 
 
@@ -27,7 +27,7 @@ def test_each_kind_of_difference_is_found() -> None:
     theirs = held(entry(published("same")), entry(published("stale", 1)), entry(published("extra")))
     assert compared(ours, theirs) == [("extra", "extra"), ("missing", "missing"), ("stale", "stale")]
     comparison = Comparison(ours, theirs, ManualClock(), shallow=True)
-    comparison.look_at_all()
+    comparison.compare_all()
     assert dict(comparison.equal) == {"post": 1}
 
 
@@ -50,7 +50,7 @@ def test_what_came_back_older_than_its_removal_needs_everything_again(*, flat: b
     cases = [((live, delete, tombstone), 3, True), ((live, delete), 5, False), ((tombstone,), 3, True), ((), 3, False)]
     for records, second, older in cases:
         comparison = Comparison(given(published("e1", second)), held(*records), ManualClock(), shallow=False)
-        comparison.look_at_all()
+        comparison.compare_all()
         (found,) = comparison.differences.values()
         assert (found.kind, found.older) == ("missing", older)
         asked = Report({}, (found,)).command("blog")[3:]
@@ -100,7 +100,7 @@ def test_an_item_among_the_dead_letters_is_set_aside() -> None:
     """A key whose present item was too large is known to be absent; one with another item is still a difference."""
     ours = given(published("e1"), published("e2"))
     comparison = Comparison(ours, held(), ManualClock(), shallow=True)
-    comparison.look_at_all()
+    comparison.compare_all()
     assert comparison.set_aside({published("e1").digest}) == 1
     assert [key.id for key in comparison.differences] == ["e2"]
 
@@ -109,17 +109,17 @@ def test_another_look_resolves_and_counts() -> None:
     """A key that agrees by now is equal, one that left both sides is neither; nothing is counted twice."""
     ours, theirs = given(published("e1"), published("e2")), held()
     comparison = Comparison(ours, theirs, ManualClock(), shallow=True)
-    comparison.look_at_all()
+    comparison.compare_all()
     theirs.take([entry(published("e1"))])
     ours.traces.pop(entry_key("e2"))
-    comparison.look(list(comparison.differences))
+    comparison.compare(list(comparison.differences))
     assert (comparison.differences, dict(comparison.equal)) == ({}, {"post": 1})
     assert theirs.go_on == {("t", 2): 8}
 
 
 def looks(comparison: Comparison, patience: float, read_on: Callable[[], object] = lambda: None) -> int:
     """Return how often the differences are looked at again, each time after `read_on`."""
-    comparison.look_at_all()
+    comparison.compare_all()
     return len([read_on() for _ in comparison.settle(patience)])
 
 
@@ -151,9 +151,9 @@ def test_a_topic_that_goes_on_is_compared_as_it_was_before_the_cms_was_read() ->
     before = dict(theirs.traces)
     theirs.take([entry(published("e1", 3, fields=b'{"title":"newer"}'))])
     comparison = Comparison(ours, theirs, ManualClock(), shallow=True)
-    comparison.look([entry_key()])
+    comparison.compare([entry_key()])
     assert list(comparison.differences) == [entry_key()]
-    comparison.look([entry_key()], before)
+    comparison.compare([entry_key()], before)
     assert comparison.differences == {}
 
 
@@ -162,7 +162,7 @@ def test_a_report_counts_by_table() -> None:
     comparison = Comparison(
         given(published("e1")), held(entry(published("e2")), entry(published("e3"))), ManualClock(), shallow=True
     )
-    comparison.look_at_all()
+    comparison.compare_all()
     report = Report({"page": 4}, tuple(comparison.differences.values()), unreadable=1, set_aside=2)
     assert report.counts() == [("page", 4, 0, 0, 0), ("post", 0, 1, 0, 2)]
     facts = report.facts(1)

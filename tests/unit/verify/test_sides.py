@@ -152,7 +152,7 @@ def test_what_nobody_can_read_is_not_gone(delivered: Reading, simulator: Simulat
     side.read()
     assert side.unreadable == {"bad1"}
     comparison = Comparison(side, held(entry(published("bad1"))), ManualClock(), shallow=True)
-    comparison.look([entry_key("bad1")])
+    comparison.compare([entry_key("bad1")])
     assert comparison.differences == {}
 
 
