@@ -4,7 +4,6 @@ import errno
 import os
 import ssl
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
@@ -34,7 +33,7 @@ def test_only_the_named_authority_is_believed(authority: Path) -> None:
 def test_the_setting_comes_before_the_environment(authority: Path, tmp_path: Path) -> None:
     """What the environment says is then not even looked at."""
     gone = tmp_path / "gone"
-    assert certificates(authority, Outbound(ca_file=gone, ca_folders=str(gone))).cert_store_stats()["x509_ca"] == 1
+    assert certificates(authority, Outbound(ca_file=gone)).cert_store_stats()["x509_ca"] == 1
 
 
 def test_the_usual_authorities_are_believed_where_nothing_is_named(tmp_path: Path) -> None:
@@ -46,22 +45,22 @@ def test_the_usual_authorities_are_believed_where_nothing_is_named(tmp_path: Pat
 @pytest.mark.parametrize(
     ("named", "outbound", "begins"),
     [
-        ("gone.pem", {}, "ca: "),
-        (".", {}, "ca: "),
-        ("empty.pem", {}, "ca: "),
-        (None, {"ca_file": Path("gone.pem")}, "SSL_CERT_FILE: "),
-        (None, {"ca_file": Path("empty.pem")}, "SSL_CERT_FILE: "),
-        (None, {"ca_folders": f".{os.pathsep}gone"}, "SSL_CERT_DIR: "),
+        ("gone.pem", Outbound(), "ca: "),
+        (".", Outbound(), "ca: "),
+        ("empty.pem", Outbound(), "ca: "),
+        (None, Outbound(ca_file=Path("gone.pem")), "SSL_CERT_FILE: "),
+        (None, Outbound(ca_file=Path("empty.pem")), "SSL_CERT_FILE: "),
+        (None, Outbound(ca_folders=f".{os.pathsep}gone"), "SSL_CERT_DIR: "),
     ],
 )
 def test_certificates_that_cannot_be_read_are_a_mistake_of_the_setting(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, named: str | None, outbound: dict[str, Any], begins: str
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, named: str | None, outbound: Outbound, begins: str
 ) -> None:
     """The error begins with the setting or variable, and the hint says what to name there."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "empty.pem").touch()
     with pytest.raises(ConfigError) as caught:
-        certificates(Path(named) if named else None, Outbound(**outbound))
+        certificates(Path(named) if named else None, outbound)
     assert str(caught.value).startswith(begins)
     assert "PEM certificates" in caught.value.hint
 

@@ -4,11 +4,13 @@ import re
 import tomllib
 from pathlib import Path
 
+import pytest
 import trustme
 
 from connector import vendors
 from connector.config import load as loader
 from connector.config.settings import Connection, KafkaConfig
+from connector.errors import ConfigError
 from tests.unit.config.acme import BLOG, KAFKA, Load, Problems
 
 
@@ -82,3 +84,63 @@ def test_the_sample_shows_the_real_defaults() -> None:
         plain = {key: fields[key].default for key in shown if isinstance(fields[key].default, str | int | float)}
         assert len(plain) >= 8
         assert {key: shown[key] for key in plain} == plain
+
+
+def test_secrets_of_what_is_not_contacted_may_be_missing(tmp_path: Path, load: Load) -> None:
+    """A command that asks no CMS needs no token of it; one that does is told which is not there."""
+    path = tmp_path / "contentwire.toml"
+    registry = 'registry = { url = "http://localhost:1", user = "u", password = { env = "R" } }\n'
+    path.write_text(f"{KAFKA}{registry}{BLOG}{BLOG.replace('blog', 'shop').replace('TOKEN', 'OTHER')}")
+    loaded = loader.load(path, {"TOKEN": "tok-1234-secret"}, cms=("blog",), registry=False)
+    assert list(loaded.connections) == ["blog", "shop"]
+    assert loaded.secrets() == {"tok-1234-secret"}
+    with pytest.raises(ConfigError) as caught:
+        loader.load(path, {}, cms=("blog",), registry=True)
+    assert {problem.split(": ")[0] for problem in caught.value.problems} == {
+        "connections.blog.token",
+        "kafka.registry.password",
+    }
+
+
+def test_a_setting_that_the_vendor_can_only_ignore_is_a_problem(problems: Problems) -> None:
+    """Types of which the vendor tells nothing leave nothing to publish: it says so before anything runs."""
+    (line,) = problems(KAFKA + BLOG + 'entity_types = ["content_type"]\n')
+    assert line == "connections.blog.entity_types: leaves nothing to publish: acme reports only asset, entry"
+
+
+def test_who_cannot_choose_locales_is_told(tmp_path: Path) -> None:
+    """Where one item carries every locale, a filter would filter nothing."""
+    path = tmp_path / "contentwire.toml"
+    path.write_text(
+        f'{KAFKA}[connections.blog]\nvendor = "contentful"\nspace = "s"\ntoken = {{ env = "T" }}\nlocales = ["en"]\n'
+    )
+    with pytest.raises(ConfigError) as caught:
+        loader.load(path, {"T": "tok-1234-secret"})
+    (line,) = caught.value.problems
+    assert line.startswith("connections.blog.locales: has no effect: one item of contentful carries every locale")
+
+
+def test_one_problem_is_the_message_and_several_are_counted(tmp_path: Path) -> None:
+    """The file is named either way, and what to correct: the file, or a variable of the environment."""
+    path = tmp_path / "contentwire.toml"
+    path.write_text(KAFKA)
+    with pytest.raises(ConfigError, match=r"contentwire\.toml: connections: write a table") as caught:
+        loader.load(path, {})
+    assert caught.value.hint == "correct the file"
+    path.write_text(f"{KAFKA}partitions = 0\n")
+    with pytest.raises(ConfigError, match=r"contentwire\.toml: 2 problems$"):
+        loader.load(path, {})
+
+
+def test_a_sample_overwrites_nothing_unless_it_may(tmp_path: Path) -> None:
+    """What stands there stays as it is; with `overwrite` it is the sample."""
+    path = tmp_path / "contentwire.toml"
+    path.write_text("mine")
+    with pytest.raises(ConfigError, match="already exists") as caught:
+        loader.write_sample(path, overwrite=False)
+    assert "--force" in caught.value.hint
+    assert path.read_text() == "mine"
+    loader.write_sample(path, overwrite=True)
+    assert path.read_text() == loader.sample()
+    with pytest.raises(ConfigError, match="cannot be written: No such file"):
+        loader.write_sample(tmp_path / "gone" / "x.toml", overwrite=True)

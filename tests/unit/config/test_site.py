@@ -27,3 +27,16 @@ from connector.config.site import Site
 def test_only_known_names_are_answered(host: str, *, answered: bool) -> None:
     """A name that was pointed at this address reads nothing; addresses, localhost and configured names do."""
     assert Site("127.0.0.1", 1, frozenset({"Metrics.example.com"})).answers_to(host) is answered
+
+
+def test_the_name_that_is_listened_on_is_answered() -> None:
+    """However it is written: names have no case."""
+    site = Site("CMS.internal", 9464)
+    assert site.answers_to("cms.INTERNAL:9464")
+    assert not site.answers_to("internal:9464")
+
+
+@pytest.mark.parametrize("header", [None, ""])
+def test_a_request_without_a_host_is_answered(header: str | None) -> None:
+    """No browser sends one, so no name was repointed."""
+    assert Site("127.0.0.1", 1).answers_to(header)

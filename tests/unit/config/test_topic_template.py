@@ -2,6 +2,7 @@
 
 import pytest
 
+from connector.config.topic_template import checked, collisions
 from tests.unit.config.acme import BLOG, KAFKA, Problems
 
 
@@ -32,3 +33,36 @@ def test_a_connection_called_like_a_topic_ending_is_caught(problems: Problems) -
     """A template may be harmless for one name and lead into the state topic for another."""
     text = KAFKA + 'topic = "{prefix}.state.{connection}"\n' + BLOG.replace("blog", "state")
     assert ["reserves for itself" in line for line in problems(text)] == [True]
+
+
+@pytest.mark.parametrize(
+    "topic",
+    [
+        "{prefix}.{connection}.changes",
+        "{connection}",
+        "cms-{prefix}.{connection}.{entity_type}_{locale}",
+        "{connection}.{connection}",
+    ],
+)
+def test_a_template_that_tells_connections_apart_is_returned_as_it_is(topic: str) -> None:
+    """With or without the other parts, which all depend on the key alone."""
+    assert checked(topic) == topic
+
+
+def test_names_that_lead_to_topics_of_their_own_collide_in_nothing() -> None:
+    """Neither with each other nor with what contentwire writes beside them."""
+    assert list(collisions("{prefix}.{connection}.changes", "cw", ("blog", "shop"))) == []
+
+
+def test_a_topic_that_all_processes_share_is_reserved_too() -> None:
+    """Webhook calls are handed on by it; the sentence names the connection and the topic."""
+    assert list(collisions("cw.{connection}", "cw", ("wake-ups",))) == [
+        "the changes topic of wake-ups would be cw.wake-ups, which contentwire reserves for itself"
+    ]
+
+
+@pytest.mark.parametrize(("end", "long"), [("x" * 232, True), ("x" * 231, False)])
+def test_the_longest_name_of_an_entity_type_counts(end: str, *, long: bool) -> None:
+    """A topic must be legal for every key: 249 characters at most, of which `blog.content_type.` takes 18."""
+    topic = f"{{connection}}.{{entity_type}}.{end}"
+    assert bool(list(collisions(topic, "cw", ("blog",)))) is long
