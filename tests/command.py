@@ -145,7 +145,8 @@ class Workplace:
                 return checkpoint
 
     def _environ(self) -> dict[str, str]:
-        inherited = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+        passed_on = ("PATH", "HOME", "COVERAGE_PROCESS_CONFIG")
+        inherited = {name: os.environ[name] for name in passed_on if name in os.environ}
         return {**inherited, "PYTHONPATH": str(Path(__file__).parents[1]), **self.environ}
 
 
