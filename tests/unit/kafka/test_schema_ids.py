@@ -74,6 +74,9 @@ def test_a_wiped_registry_is_asked_at_once_until_it_is_restored(opened: Opened) 
             opened.schemas.verify()
     opened.registry.restore(kept)
     opened.schemas.verify()
+    opened.registry.requests.clear()
+    opened.schemas.verify()
+    assert opened.registry.requests == []
 
 
 def test_an_id_that_means_another_schema_is_a_changed_registry(opened: Opened) -> None:

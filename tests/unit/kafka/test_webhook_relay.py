@@ -1,10 +1,8 @@
-"""Webhook calls that are handed on: what of the topic is believed, and that a call is never taken for nothing."""
+"""Webhook calls that are handed on: what of the topic is believed."""
 
 import pytest
 
 from connector.kafka.webhook_relay import Call, read
-from connector.service.webhook_calls import Calls
-from connector.testing import ManualClock
 
 
 @pytest.mark.parametrize(
@@ -30,12 +28,3 @@ def test_what_others_write_into_the_topic_is_no_call(value: bytes) -> None:
 def test_a_call_is_read_as_it_was_written() -> None:
     """Members that a later release adds are left alone."""
     assert read(b'{"connection":"blog","id":"e1","later":[1]}') == Call("blog", "e1")
-
-
-def test_a_call_that_could_not_be_heeded_counts_when_it_is_repeated() -> None:
-    """Its sender is told to repeat it, and may send the very same call again."""
-    calls = Calls(ManualClock())
-    assert calls.first("signature")
-    assert not calls.first("signature")
-    calls.forget("signature")
-    assert calls.first("signature")

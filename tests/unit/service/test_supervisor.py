@@ -14,7 +14,6 @@ from connector.kafka import webhook_relay
 from connector.kafka.webhook_relay import Call
 from connector.service.metrics import Metrics
 from connector.service.supervisor import Supervisor, _Revival
-from connector.service.webhook_calls import Calls
 from connector.simulator import Simulator
 from connector.testing import ManualClock, MemoryStore
 from tests.story import Told
@@ -92,14 +91,6 @@ def test_a_refused_call_leaves_a_trace(headers: dict[str, str], reason: str, tol
     assert (line["level"], line["reason"], told in line["hint"]) == ("warning", reason, True)
     assert ("seconds_off" in line) == (reason == "expired")
     assert tmp_path.exists()
-
-
-def test_the_memory_of_calls_is_bounded() -> None:
-    """However many different ones come."""
-    calls = Calls(ManualClock())
-    assert all(calls.first(str(number)) for number in range(20_000))
-    assert len(calls._seen) <= 10_000
-    assert not calls.first("19999")
 
 
 @pytest.mark.parametrize(
