@@ -1,0 +1,107 @@
+"""The waits of an owned stream: how long they are, what ends them, and what is looked at meanwhile."""
+
+import pytest
+
+from connector.errors import Superseded
+from connector.events.state_record import CHECKPOINT_KEY, decode_checkpoint
+from connector.stream.schedule import Schedule
+from connector.stream.waiting import Waiting
+from tests.unit.stream.opened import Opened
+
+
+class Idle(Opened):
+    """A stream that waits, with what may end that."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.schedule = Schedule(self.stream.plan.pace, self.clock)
+        self.waiting = Waiting(self.stream, self.schedule)
+
+    def stopped(self) -> None:
+        """Stop the stream, as another thread would."""
+        self.stream.stop.set()
+        self.waiting.end()
+
+    def committed_at(self) -> int:
+        """Return when the durable checkpoint was committed."""
+        record = self.store.state[CHECKPOINT_KEY]
+        assert record
+        return decode_checkpoint(record).committed_at
+
+
+@pytest.fixture
+def idle() -> Idle:
+    """Return an idle stream."""
+    return Idle()
+
+
+def test_a_poll_comes_after_its_interval(idle: Idle) -> None:
+    """However often the stream looks around meanwhile."""
+    idle.waiting.until_due(42.0)
+    assert idle.clock.monotonic() == 42.0
+
+
+def test_a_call_ends_the_wait_for_a_poll_and_no_other(idle: Idle) -> None:
+    """Trouble is waited out, whoever calls."""
+    idle.clock.after(7, idle.schedule.wake)
+    idle.waiting.until_due(600.0)
+    assert idle.clock.monotonic() == 7.0
+    idle.clock.after(1, idle.schedule.wake)
+    idle.waiting.out(20.0)
+    assert idle.clock.monotonic() == 27.0
+
+
+def test_a_stop_ends_every_wait(idle: Idle) -> None:
+    """At once: a process has seconds to end."""
+    idle.clock.after(3, idle.stopped)
+    idle.waiting.until_due(600.0)
+    idle.waiting.out(600.0)
+    idle.waiting.until_changed(None)
+    assert idle.clock.monotonic() == 3.0
+
+
+def test_another_commit_ends_a_wait(idle: Idle) -> None:
+    """A command, or another owner: noticed within one look, also while trouble is waited out."""
+    idle.clock.after(12, lambda: setattr(idle.store, "taken", True))
+    with pytest.raises(Superseded):
+        idle.waiting.until_due(600.0)
+    assert idle.clock.monotonic() <= 12 + idle.stream.plan.pace.look_again
+    with pytest.raises(Superseded):
+        idle.waiting.out(600.0)
+
+
+def test_an_idle_stream_refreshes_its_checkpoint(idle: Idle) -> None:
+    """Each heartbeat once: who looks from elsewhere sees that it is alive."""
+    publisher = idle.stream.publisher
+    publisher.commit_checkpoint(publisher.checkpoint)
+    begun_at = idle.committed_at()
+    idle.waiting.until_due(595.0)
+    assert idle.committed_at() == begun_at
+    idle.waiting.until_due(600.0)
+    assert idle.committed_at() - begun_at == 600_000
+
+
+def test_a_stopped_stream_waits_for_a_change(idle: Idle) -> None:
+    """For so long, for another try that somebody asks for, or for a command: a set flag has one effect."""
+    idle.waiting.until_changed(30.0)
+    assert idle.clock.monotonic() == 30.0
+    idle.clock.after(4, idle.waiting.try_again)
+    idle.waiting.until_changed(None)
+    assert idle.clock.monotonic() == 34.0
+    idle.clock.after(6, lambda: setattr(idle.store, "taken", True))
+    idle.waiting.until_changed(None)
+    assert idle.clock.monotonic() == 44.0
+
+
+def test_a_command_that_came_before_the_wait_ends_it(idle: Idle) -> None:
+    """It may have come while the error was on its way."""
+    idle.store.taken = True
+    idle.waiting.until_changed(None)
+    assert idle.clock.monotonic() == 0.0
+
+
+def test_a_try_that_was_asked_for_too_early_is_made(idle: Idle) -> None:
+    """The flag waits for the stream."""
+    idle.waiting.try_again()
+    idle.waiting.until_changed(None)
+    assert idle.clock.monotonic() == 0.0
