@@ -43,7 +43,7 @@ def test_time_passes_where_it_is_waited_for_and_nowhere_else() -> None:
 
 
 def test_what_is_planned_happens_at_its_time_and_in_its_order() -> None:
-    """Within the wait that its time falls into; plans for one time in the order they were made."""
+    """Within the wait that its time falls into; specs for one time in the order they were made."""
     clock = ManualClock()
     told: list[tuple[str, float]] = []
     for name, seconds in (("late", 30.0), ("one", 10.0), ("two", 10.0), ("end", 20.0)):

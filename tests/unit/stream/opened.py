@@ -28,6 +28,6 @@ class Opened:
         self.store = Shared(connection="blog")
         self.following = Told(Simulator(entries=1), "contentful", lambda: self.store)
         self.clock: ManualClock = self.following.narrator
-        self.stream = FollowedStream(self.following.plan(**changes))
+        self.stream = FollowedStream(self.following.spec(**changes))
         self.stream.open(SILENT)
         self.stream.publisher.recover()

@@ -26,8 +26,8 @@ def test_secrets_are_read_before_the_parts_are_built() -> None:
 
 def test_a_stream_is_ready_once_it_is_recovered() -> None:
     """Neither before its parts are open, nor before its publisher may commit, nor after they are closed."""
-    plan = Opened().stream.plan
-    stream = FollowedStream(plan)
+    spec = Opened().stream.spec
+    stream = FollowedStream(spec)
     seen = [stream.ready]
     stream.open(SILENT)
     seen.append(stream.ready)

@@ -14,7 +14,7 @@ class Idle(Opened):
 
     def __init__(self) -> None:
         super().__init__()
-        self.schedule = Schedule(self.stream.plan.pace, self.clock)
+        self.schedule = Schedule(self.stream.spec.pace, self.clock)
         self.waiting = Waiting(self.stream, self.schedule)
 
     def stopped(self) -> None:
@@ -65,7 +65,7 @@ def test_another_commit_ends_a_wait(idle: Idle) -> None:
     idle.clock.after(12, lambda: setattr(idle.store, "taken", True))
     with pytest.raises(Superseded):
         idle.waiting.until_due(600.0)
-    assert idle.clock.monotonic() <= 12 + idle.stream.plan.pace.look_again
+    assert idle.clock.monotonic() <= 12 + idle.stream.spec.pace.look_again
     with pytest.raises(Superseded):
         idle.waiting.out(600.0)
 
