@@ -1,0 +1,92 @@
+"""Scripted faults: whom they hit, how often, and what they make of a response."""
+
+import gzip
+import zlib
+
+import pytest
+
+from connector.simulator.fault import Fault, Script, distorted_response
+from connector.simulator.message import Response
+
+RESPONSE = Response(200, {"X": "1"}, b'{"items":[1]}')
+
+
+def script(*faults: Fault) -> Script:
+    """Return a script of these faults."""
+    script = Script()
+    script.waiting.extend(faults)
+    return script
+
+
+@pytest.mark.parametrize(
+    ("on", "hit"),
+    [
+        ("sync", ["start", "cursor"]),
+        ("start", ["start"]),
+        ("cursor", ["cursor"]),
+        ("probe", ["probe"]),
+        ("any", ["start", "cursor", "probe"]),
+    ],
+)
+def test_a_fault_concerns_the_requests_it_names(on: str, hit: list[str]) -> None:
+    """No other request uses it up."""
+    fault = Fault("reset", on=on)  # type: ignore[arg-type]
+    kinds = ("start", "cursor", "probe")
+    assert [kind for kind in kinds if fault.concerns(kind)] == hit  # type: ignore[arg-type]
+    assert [kind for kind in kinds if script(fault).take(kind)] == hit  # type: ignore[arg-type]
+
+
+def test_a_fault_hits_so_many_requests_after_so_many() -> None:
+    """Then it is used up."""
+    told = script(Fault("reset", after=2, times=3))
+    assert [told.take("start") is not None for _ in range(7)] == [False, False, True, True, True, False, False]
+    assert told.waiting == []
+
+
+def test_a_fault_may_last_for_ever() -> None:
+    """Until it is taken away."""
+    told = script(Fault("reset", times=None))
+    assert all(told.take("start") for _ in range(100))
+
+
+def test_faults_come_first_in_first_out() -> None:
+    """One a request; one that concerns another kind lets the next one pass."""
+    told = script(Fault("hang", on="probe"), Fault("reset"), Fault("html"))
+    hit = [told.take(kind) for kind in ("cursor", "cursor", "cursor", "probe")]
+    assert [fault and fault.kind for fault in hit] == ["reset", "html", None, "hang"]
+
+
+def test_a_slow_answer_is_the_right_one() -> None:
+    """Late."""
+    slow = distorted_response(Fault("slow", delay=2.5), RESPONSE)
+    assert (slow.delay, slow.body, slow.status) == (2.5, RESPONSE.body, 200)
+
+
+def test_a_compressed_body_may_end_midway() -> None:
+    """It is not the whole one, and no end of the stream is in it."""
+    broken = distorted_response(Fault("truncated_gzip"), RESPONSE)
+    assert broken.headers == {"X": "1", "Content-Encoding": "gzip"}
+    unpacked = zlib.decompressobj(wbits=31)
+    assert RESPONSE.body != unpacked.decompress(broken.body)
+    assert not unpacked.eof
+
+
+def test_a_bomb_is_small_until_it_is_unpacked() -> None:
+    """Then it has the size that was asked for, and is the same JSON."""
+    bomb = distorted_response(Fault("gzip_bomb", size=8 * 1024 * 1024), RESPONSE)
+    unpacked = gzip.decompress(bomb.body)
+    assert len(bomb.body) < 100_000
+    assert len(unpacked) == 8 * 1024 * 1024 + len(RESPONSE.body)
+    assert unpacked.replace(b" ", b"") == RESPONSE.body
+
+
+def test_an_oversized_page_has_its_size() -> None:
+    """Uncompressed, and the same JSON; a page that is larger already stays as it is."""
+    padded = distorted_response(Fault("oversized_page", size=5000), RESPONSE)
+    assert (len(padded.body), padded.body.replace(b" ", b"")) == (5000, RESPONSE.body)
+    assert distorted_response(Fault("oversized_page", size=1), RESPONSE).body == RESPONSE.body
+
+
+def test_other_faults_leave_a_response_as_it_is() -> None:
+    """They have changed what was asked for, or the page."""
+    assert distorted_response(Fault("duplicate_page"), RESPONSE) == RESPONSE
