@@ -9,7 +9,7 @@ import click
 
 from connector.cli import terminal
 from connector.cli.session import Session
-from connector.commands import takeover
+from connector.commands import edits, takeover
 from connector.errors import ConnectorError
 from connector.kafka.foreign_records import remedy
 from connector.kafka.published import Entry, Live
@@ -64,9 +64,7 @@ def ours(session: Session, connection: str, entries: Iterable[Entry]) -> Iterato
             yield entry
 
 
-def take_over(
-    session: Session, stream: ConfiguredStream, edit: takeover.Edit, done: str, live: Live | None = None
-) -> int:
+def take_over(session: Session, stream: ConfiguredStream, edit: edits.Edit, done: str, live: Live | None = None) -> int:
     """Let a command edit a stream's checkpoint; print where the stream stands, and return when that was committed."""
     checkpoint = takeover.take_over(stream, edit, live)
     position, sequence = checkpoint.position, checkpoint.progress.sequence

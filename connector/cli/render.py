@@ -12,7 +12,8 @@ from connector.events.owner_report import OwnerReport
 from connector.events.state_record import requested
 from connector.kafka.foreign_records import listing, remedy
 from connector.kafka.published import Entry
-from connector.verify.proof import COUNTS, Difference, Report
+from connector.verify.comparison import Difference
+from connector.verify.proof import COUNTS, Report
 
 _STREAM: Final = ("connection", "state", "phase", "events", "last commit", "dead letters", "owner", "what is wrong")
 _LETTER: Final = ("when", "error", "item type", "item id", "reason")

@@ -10,8 +10,8 @@ import click
 from connector.cli import render, terminal
 from connector.cli.context import complain, confirm, connection_argument, json_option, say, session_of, take_over
 from connector.cli.session import Session
+from connector.commands import edits
 from connector.commands import status as statuses
-from connector.commands import takeover
 from connector.errors import StreamStopped, Unreachable
 from connector.events.state_record import flat
 
@@ -53,10 +53,10 @@ def snapshot(  # noqa: PLR0913  an option each
     """Read all of CONNECTION again, publish what changed, delete what vanished. Works on a running stream."""
     if everything and (types or ids):
         raise click.UsageError("--all leaves nothing to select: use it alone")
-    republish = takeover.selected(types, ids, everything=everything)
-    edit = partial(takeover.snapshot, republish=republish, allow_deletes=allow_deletes)
+    republish = edits.selected(types, ids, everything=everything)
+    edit = partial(edits.snapshot, republish=republish, allow_deletes=allow_deletes)
     stream = session.stream(connection, cms=False)
-    chosen = takeover.chosen(republish)
+    chosen = edits.chosen(republish)
     live = stream.live(chosen) if chosen else None
     take_over(session, stream, edit, "a new snapshot is due", live)
 
@@ -66,7 +66,7 @@ def snapshot(  # noqa: PLR0913  an option each
 @session_of
 def pause(session: Session, connection: str) -> None:
     """Pause CONNECTION until `resume`. Works on a running stream."""
-    take_over(session, session.stream(connection, cms=False), takeover.pause, "paused until `contentwire resume`")
+    take_over(session, session.stream(connection, cms=False), edits.pause, "paused until `contentwire resume`")
 
 
 @click.command()
@@ -81,7 +81,7 @@ def resume(session: Session, connection: str, *, no_wait: bool, timeout: float) 
     """
     stream = session.stream(connection, cms=False)
     before = statuses.state_end(stream)
-    committed_at = take_over(session, stream, takeover.resume, "asked to resume")
+    committed_at = take_over(session, stream, edits.resume, "asked to resume")
     if no_wait:
         return 0
     came = statuses.outcome(stream, before, committed_at, timeout)
@@ -120,7 +120,7 @@ def show(session: Session, connection: str) -> None:
 @session_of
 def export_checkpoint(session: Session, connection: str) -> None:
     """Print the last checkpoint of CONNECTION as JSON, for `import`. It contains the cursor: mind who can read it."""
-    click.echo(takeover.exported(session.stream(connection, cms=False, registry=False).committed()))
+    click.echo(edits.exported(session.stream(connection, cms=False, registry=False).committed()))
 
 
 @checkpoints.command()
@@ -132,7 +132,7 @@ def reset(session: Session, connection: str, *, yes: bool) -> None:
     stream = session.stream(connection, cms=False)
     if not yes:
         confirm(f"Read all of {connection} again, from the beginning?")
-    take_over(session, stream, takeover.reset, "a new snapshot is due")
+    take_over(session, stream, edits.reset, "a new snapshot is due")
 
 
 @checkpoints.command(name="import")
@@ -149,7 +149,7 @@ def import_checkpoint(session: Session, connection: str, cursor: str | None, fil
         cursor = sys.stdin.readline().strip()
         if not cursor:
             raise click.UsageError("there is no cursor on standard input")
-    edit = partial(takeover.at_cursor, cursor=cursor) if cursor else takeover.imported(file.read(), file.name)
+    edit = partial(edits.at_cursor, cursor=cursor) if cursor else edits.imported(file.read(), file.name)
     take_over(session, session.stream(connection, cms=False), edit, "continues from the imported cursor")
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 import httpx
 import pytest
 
-from connector.commands.takeover import at_cursor
+from connector.commands.edits import at_cursor
 from connector.events.state_record import flat
 from connector.model.change import EntityKey
 from connector.simulator import Simulator

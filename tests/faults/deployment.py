@@ -14,7 +14,7 @@ import msgspec
 
 from connector import wiring
 from connector.clock import SYSTEM
-from connector.commands import takeover
+from connector.commands import edits, takeover
 from connector.config.load import load
 from connector.config.settings import Config
 from connector.config.tables import tables
@@ -178,7 +178,7 @@ class Deployment:
     def snapshot_all(self, vendor: str) -> None:
         """Do what `contentwire snapshot NAME --all` does."""
         stream = ConfiguredStream(self.config(), vendor)
-        takeover.take_over(stream, partial(takeover.snapshot, republish="all", allow_deletes=False))
+        takeover.take_over(stream, partial(edits.snapshot, republish="all", allow_deletes=False))
 
     def change(self, edits: Edits) -> None:
         """Change content, and note what each stream must tell of it."""

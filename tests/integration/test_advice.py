@@ -5,7 +5,7 @@ from typing import Any
 
 from confluent_kafka.admin import AdminClient
 
-from connector.commands import takeover
+from connector.commands import edits, takeover
 from connector.config.load import load
 from connector.wiring import ConfiguredStream
 from tests.command import Ended, Workplace
@@ -116,6 +116,6 @@ def test_what_the_stream_deletes_meanwhile_is_deleted_once(place: Place) -> None
         cms.release([gone])
         cms.initial = [entry(item, "stays")]
         assert workplace.run(*ONCE).code == 0
-        takeover.take_over(blog, partial(takeover.snapshot, republish="all", allow_deletes=False), live)
+        takeover.take_over(blog, partial(edits.snapshot, republish="all", allow_deletes=False), live)
         assert workplace.run(*ONCE).code == 0
         assert [op for op, _ in rows(workplace)].count("d") == 1

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from connector.clock import SYSTEM
-from connector.commands import takeover
+from connector.commands import edits
 from connector.devservers.broker import Broker
 from connector.events.policy import Policy
 from connector.events.state_record import flat
@@ -34,7 +34,7 @@ def test_a_command_that_crosses_a_stop_is_obeyed(simulator: Simulator, following
     following.become_current()
     simulator.edit(simulator.ids()[0])
     simulator.push_fault(NAME, Fault("unknown_item"))
-    pause = partial(takeover.pause, _fingerprint="")
+    pause = partial(edits.pause, _fingerprint="")
 
     def command() -> None:
         following.checkpoint(**flat(pause(following.checkpoint())))

@@ -12,7 +12,7 @@ from typing import Any
 import certifi
 import pytest
 
-from connector.commands import status, takeover
+from connector.commands import edits, status, takeover
 from connector.config.load import load
 from connector.wiring import ConfiguredStream
 from tests.cms import eventually
@@ -65,7 +65,7 @@ def test_an_owner_with_another_clock_is_heard(place: Place, ahead: int) -> None:
             assert workplace.run("pause", "blog").code == 0
             eventually(lambda: reported(workplace) == "paused", within=30)
             owner.send_signal(signal.SIGSTOP)
-            command = takeover.take_over(stream, takeover.resume)
+            command = takeover.take_over(stream, edits.resume)
             heard = partial(status.outcome, stream, before, command.committed_at)
             assert heard(timeout=1).kind == "unanswered"
             owner.send_signal(signal.SIGCONT)

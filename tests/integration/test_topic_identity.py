@@ -9,8 +9,8 @@ from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient
 
 from connector.clock import SYSTEM
-from connector.commands import check, takeover
-from connector.commands.takeover import Edit
+from connector.commands import check, edits
+from connector.commands.edits import Edit
 from connector.devservers.broker import Broker
 from connector.errors import Superseded, TopicMismatch
 from connector.events.index import Index
@@ -27,8 +27,8 @@ from tests.topics import create, recreate, refusal, remove, widen
 from tests.values import CONNECTION
 
 NAME = "contentful"
-EVERYTHING: Edit = partial(takeover.snapshot, republish="all", allow_deletes=False)
-CHANGED: Edit = partial(takeover.snapshot, republish=None, allow_deletes=True)
+EVERYTHING: Edit = partial(edits.snapshot, republish="all", allow_deletes=False)
+CHANGED: Edit = partial(edits.snapshot, republish=None, allow_deletes=True)
 
 
 @pytest.fixture
@@ -159,7 +159,7 @@ def test_what_a_first_start_left_unfinished_is_no_obstacle(
     assert following.checkpoint().progress.partitions == {topic: 3}
 
 
-@pytest.mark.parametrize("then", [takeover.reset, CHANGED], ids=["reset", "snapshot"])
+@pytest.mark.parametrize("then", [edits.reset, CHANGED], ids=["reset", "snapshot"])
 def test_what_was_lost_is_published_again_whatever_is_asked_meanwhile(
     kafka: Broker, admin: AdminClient, following: Following, topic: str, then: Edit
 ) -> None:
@@ -203,7 +203,7 @@ def test_a_command_right_after_the_loss_is_heard(
     assert keys(kafka, topic) == follower.status.sequence // 2
 
 
-@pytest.mark.parametrize("edit", [takeover.reset, CHANGED, EVERYTHING], ids=["reset", "changed", "everything"])
+@pytest.mark.parametrize("edit", [edits.reset, CHANGED, EVERYTHING], ids=["reset", "changed", "everything"])
 def test_a_command_under_a_new_template_fills_the_new_topics(
     kafka: Broker, admin: AdminClient, following: Following, elsewhere: Following, edit: Edit
 ) -> None:
@@ -305,7 +305,7 @@ def test_an_exported_checkpoint_takes_the_place_of_a_lost_state(
     following.become_current()
     exported = following.checkpoint()
     remove(admin, layout.state_topic)
-    command(following, takeover.imported(takeover.exported(exported), "cp.json"))
+    command(following, edits.imported(edits.exported(exported), "cp.json"))
     simulator.edit(simulator.ids()[0])
     following.become_current()
     assert following.checkpoint().progress.sequence == exported.progress.sequence + 1
@@ -354,7 +354,7 @@ def test_a_state_recreated_under_its_owner_is_noticed_and_can_be_replaced(
         remove(admin, layout.state_topic)
         eventually(lambda: follower.status.state == "stopped")
         assert "deleted or recreated" in follower.status.error
-        command(following, takeover.imported(takeover.exported(exported), "cp.json"))
+        command(following, edits.imported(edits.exported(exported), "cp.json"))
         simulator.edit(simulator.ids()[0])
         eventually(lambda: follower.status.sequence == exported.progress.sequence + 1)
         assert follower.status.state == "running"

@@ -7,8 +7,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from connector.commands import takeover
-from connector.commands.takeover import Edit
+from connector.commands import edits
+from connector.commands.edits import Edit
 from connector.events import codec
 from connector.events.state_record import decode_checkpoint, encode_checkpoint, flat
 from connector.model.checkpoint import Checkpoint, KeySchemaId, KnownTopic, Position, Progress, Request, Selection
@@ -47,17 +47,17 @@ def test_a_record_stays_as_it_was_written() -> None:
 @pytest.mark.parametrize(
     ("edit", "request_"),
     [
-        (takeover.pause, '{"paused": true}'),
-        (takeover.resume, None),
-        (partial(takeover.snapshot, republish=None, allow_deletes=False), None),
-        (partial(takeover.snapshot, republish=None, allow_deletes=True), '{"allow_deletes": true}'),
-        (partial(takeover.snapshot, republish="all", allow_deletes=False), '{"republish": "all", "rebase": true}'),
+        (edits.pause, '{"paused": true}'),
+        (edits.resume, None),
+        (partial(edits.snapshot, republish=None, allow_deletes=False), None),
+        (partial(edits.snapshot, republish=None, allow_deletes=True), '{"allow_deletes": true}'),
+        (partial(edits.snapshot, republish="all", allow_deletes=False), '{"republish": "all", "rebase": true}'),
         (
-            partial(takeover.snapshot, republish=Selection(("post",), ("e1",)), allow_deletes=False),
+            partial(edits.snapshot, republish=Selection(("post",), ("e1",)), allow_deletes=False),
             '{"republish": {"content_types": ["post"], "ids": ["e1"]}}',
         ),
-        (takeover.reset, '{"rebase": true}'),
-        (partial(takeover.at_cursor, cursor="c1"), None),
+        (edits.reset, '{"rebase": true}'),
+        (partial(edits.at_cursor, cursor="c1"), None),
     ],
 )
 def test_a_command_writes_the_request_that_every_release_reads(edit: Edit, request_: str | None) -> None:

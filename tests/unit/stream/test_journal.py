@@ -23,7 +23,7 @@ class Written(Opened):
         super().__init__()
         self.lines = io.StringIO()
         logs.configure(self.lines, json=True, level="info", secrets=())
-        self.retries = Retries(self.stream.plan.pace, self.clock)
+        self.retries = Retries(self.stream.spec.pace, self.clock)
         self.journal = Journal(self.stream, self.retries, self.following.metrics)
 
     @property
@@ -98,11 +98,10 @@ def test_a_stop_is_news_once(written: Written) -> None:
     for _ in range(3):
         written.journal.stopped(gone)
     assert written.said == [("error", "stream stopped")]
-    assert written.journal.halted
     written.journal.stopped(TopicMismatch("another topic is gone"))
-    assert len(written.said) == 2
+    assert (written.journal.halted, len(written.said)) == (True, 2)
     written.journal.reset_backoff()
-    assert not written.journal.halted
+    assert (written.journal.halted, len(written.said)) == (False, 2)
     written.journal.stopped(gone)
     assert len(written.said) == 3
 

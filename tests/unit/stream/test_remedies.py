@@ -17,7 +17,7 @@ from connector.errors import (
     WalkBroken,
 )
 from connector.stream.journal import Journal
-from connector.stream.remedies import Outcome, Remedies, SinglePass
+from connector.stream.remedies import PassOutcome, Remedies, SinglePass
 from connector.stream.retries import Retries
 from connector.stream.schedule import Schedule
 from connector.stream.waiting import Waiting
@@ -32,8 +32,8 @@ class Treated(Opened):
 
     def __init__(self, single: SinglePass = ONCE, **changes: Any) -> None:
         super().__init__(**changes)
-        retries = Retries(self.stream.plan.pace, self.clock)
-        waiting = Waiting(self.stream, Schedule(self.stream.plan.pace, self.clock))
+        retries = Retries(self.stream.spec.pace, self.clock)
+        waiting = Waiting(self.stream, Schedule(self.stream.spec.pace, self.clock))
         self.journal = Journal(self.stream, retries, self.following.metrics)
         self.remedies = Remedies(self.stream, retries, waiting, self.journal, single)
 
@@ -43,12 +43,12 @@ class Treated(Opened):
         publisher.commit_checkpoint(amended(publisher.checkpoint, **position))
         return self
 
-    def handle(self, error: Exception) -> tuple[Outcome, float]:
+    def handle(self, error: Exception) -> tuple[PassOutcome, float]:
         """Handle an error; return how it ends the pass, and how many seconds that took."""
         begun_at = self.clock.monotonic()
         return self.remedies.handle(error), self.clock.monotonic() - begun_at  # type: ignore[arg-type]
 
-    def handled(self, error: Exception) -> Iterator[tuple[Outcome, float]]:
+    def handled(self, error: Exception) -> Iterator[tuple[PassOutcome, float]]:
         """Yield what comes of an error that does not go away."""
         while True:
             yield self.handle(error)
@@ -88,7 +88,7 @@ def test_what_only_an_operator_can_mend_stops_the_stream() -> None:
     """A single pass at once; one that follows waits a while and is built anew, with the report in the state."""
     assert Treated().handle(BrokerFatal("denied")) == ("stopped", 0.0)
     treated = Treated(SinglePass())
-    assert treated.handle(BrokerFatal("denied")) == ("", treated.stream.plan.pace.try_again)
+    assert treated.handle(BrokerFatal("denied")) == ("", treated.stream.spec.pace.try_again)
     assert treated.stream.parts is None
     assert treated.store.report().error == "denied"
 
@@ -102,7 +102,7 @@ def test_a_refusal_is_doubted_before_it_is_believed() -> None:
         if outcome:
             break
     assert outcomes[-1] == "stopped"
-    assert treated.clock.monotonic() >= treated.stream.plan.pace.doubt_briefly
+    assert treated.clock.monotonic() >= treated.stream.spec.pace.doubt_briefly
     assert treated.journal.reporter.status.hint == "a token; from TOKEN"
 
 

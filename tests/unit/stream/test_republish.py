@@ -2,7 +2,7 @@
 
 import pytest
 
-from connector.commands import takeover
+from connector.commands import edits
 from connector.events.policy import Policy
 from connector.model.change import Change
 from connector.model.checkpoint import Republish
@@ -17,7 +17,7 @@ def again(republish: Republish, *items: Change, policy: Policy | None = None) ->
     """Publish `ITEMS`, have a new snapshot asked for that delivers `items`, and return what it publishes."""
     stream = Stream(policy)
     stream.publish(*ITEMS)
-    wanted = takeover.snapshot(stream.checkpoint, "f", republish=republish, allow_deletes=False)
+    wanted = edits.snapshot(stream.checkpoint, "f", republish=republish, allow_deletes=False)
     stream.publisher.commit_checkpoint(wanted)
     return ops(stream.publish(*items))
 
@@ -27,10 +27,10 @@ def again(republish: Republish, *items: Change, policy: Policy | None = None) ->
     [
         (None, []),
         ("all", [("u", "e1"), ("u", "e2"), ("u", "p1")]),
-        (takeover.selected(("page",), ()), [("u", "p1")]),
-        (takeover.selected((), ("e2",)), [("u", "e2")]),
-        (takeover.selected(("page",), ("e2",)), [("u", "e2"), ("u", "p1")]),
-        (takeover.selected(("nothing",), ("nobody",)), []),
+        (edits.selected(("page",), ()), [("u", "p1")]),
+        (edits.selected((), ("e2",)), [("u", "e2")]),
+        (edits.selected(("page",), ("e2",)), [("u", "e2"), ("u", "p1")]),
+        (edits.selected(("nothing",), ("nobody",)), []),
     ],
 )
 def test_what_is_selected_is_published_though_unchanged(republish: Republish, expected: list[tuple[str, str]]) -> None:
@@ -40,26 +40,26 @@ def test_what_is_selected_is_published_though_unchanged(republish: Republish, ex
 
 def test_what_changed_is_published_whatever_was_selected() -> None:
     """A selection adds to what a new snapshot does by itself."""
-    part = takeover.selected((), ("e1",))
+    part = edits.selected((), ("e1",))
     assert again(part, published("e1"), published("e2", 2), published("e3")) == [("u", "e1"), ("u", "e2"), ("r", "e3")]
 
 
 def test_a_repetition_within_the_walk_is_published_once() -> None:
     """Items that move between pages are selected once an epoch."""
-    assert again(takeover.selected((), ("e1",)), published("e1"), published("e1")) == [("u", "e1")]
+    assert again(edits.selected((), ("e1",)), published("e1"), published("e1")) == [("u", "e1")]
 
 
 def test_an_older_state_is_never_published_anew() -> None:
     """A selection does not override the staleness rule."""
-    assert again(takeover.selected((), ("e1",)), published("e1", 0)) == []
+    assert again(edits.selected((), ("e1",)), published("e1", 0)) == []
 
 
 def test_a_selection_survives_a_restart_and_ends_with_its_snapshot() -> None:
     """It is in the checkpoint until the reconciliation is done."""
     stream = Stream()
     stream.publish(*ITEMS)
-    part = takeover.selected((), ("e1", "e2"))
-    stream.publisher.commit_checkpoint(takeover.snapshot(stream.checkpoint, "f", republish=part, allow_deletes=False))
+    part = edits.selected((), ("e1", "e2"))
+    stream.publisher.commit_checkpoint(edits.snapshot(stream.checkpoint, "f", republish=part, allow_deletes=False))
     assert ops(stream.publish(published("e1"), caught_up=False)) == [("u", "e1")]
     after = stream.restarted()
     assert ops(after.publish(published("e1"), published("e2"))) == [("u", "e2")]

@@ -8,7 +8,8 @@ import pytest
 
 from connector.model.checkpoint import Position
 from connector.testing import ManualClock
-from connector.verify.proof import Comparison, Report
+from connector.verify.comparison import Comparison
+from connector.verify.proof import Report
 from connector.verify.sides import Delivered, Published
 from tests.unit.verify.given import entry, given, held
 from tests.values import clock, entry_key, page, published, removed

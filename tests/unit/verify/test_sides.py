@@ -14,7 +14,7 @@ from connector.model.checkpoint import Position
 from connector.simulator import Fault, Simulator
 from connector.testing import ManualClock
 from connector.vendors import names
-from connector.verify.proof import Comparison
+from connector.verify.comparison import Comparison
 from connector.verify.sides import Delivered, Trace
 from tests.cms import truth
 from tests.story import source_of

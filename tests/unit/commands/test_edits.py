@@ -5,8 +5,8 @@ from functools import partial
 
 import pytest
 
-from connector.commands import takeover
-from connector.commands.takeover import Edit
+from connector.commands import edits
+from connector.commands.edits import Edit
 from connector.errors import ConfigError, ConnectorError
 from connector.events.state_record import requested
 from connector.model.checkpoint import Checkpoint, KnownTopic, Position, Request, Selection
@@ -24,12 +24,12 @@ STREAMING = checkpoint(
 )
 NOW = "now.topics"
 EDITS: list[Edit] = [
-    partial(takeover.snapshot, republish="all", allow_deletes=True),
-    takeover.reset,
-    takeover.pause,
-    takeover.resume,
-    partial(takeover.at_cursor, cursor="c1"),
-    takeover.imported(takeover.exported(amended(STREAMING, sequence=2, epoch=1, fingerprint="now.topics")), "cp.json"),
+    partial(edits.snapshot, republish="all", allow_deletes=True),
+    edits.reset,
+    edits.pause,
+    edits.resume,
+    partial(edits.at_cursor, cursor="c1"),
+    edits.imported(edits.exported(amended(STREAMING, sequence=2, epoch=1, fingerprint="now.topics")), "cp.json"),
 ]
 
 
@@ -42,18 +42,18 @@ def test_sequence_and_epoch_never_go_down(edit: Edit) -> None:
     assert after.progress.partitions == {"t": 6}
 
 
-@pytest.mark.parametrize("edit", [takeover.reset, partial(takeover.snapshot, republish=None, allow_deletes=False)])
+@pytest.mark.parametrize("edit", [edits.reset, partial(edits.snapshot, republish=None, allow_deletes=False)])
 def test_a_new_snapshot_starts_from_nothing_under_the_present_configuration(edit: Edit) -> None:
     """It has no cursor, a new epoch, and the fingerprint that its walk is made with."""
     after = edit(STREAMING, NOW)
     assert (after.position, after.fingerprint) == (Position(epoch=4), NOW)
     assert after.request.rebase
     same = edit(STREAMING, STREAMING.fingerprint)
-    assert (same.position.epoch, same.request.rebase) == (4, edit is takeover.reset)
+    assert (same.position.epoch, same.request.rebase) == (4, edit is edits.reset)
     assert after.progress.topics == same.progress.topics == {"t": KnownTopic(6, "id")}
 
 
-@pytest.mark.parametrize("edit", [takeover.reset, partial(takeover.snapshot, republish=None, allow_deletes=False)])
+@pytest.mark.parametrize("edit", [edits.reset, partial(edits.snapshot, republish=None, allow_deletes=False)])
 def test_other_topics_get_everything(edit: Edit) -> None:
     """A command that meets a changed topic template first does what a run would: nobody fills the topics later."""
     after = edit(STREAMING, "before.others")
@@ -65,15 +65,15 @@ def test_other_topics_get_everything(edit: Edit) -> None:
 @pytest.mark.parametrize(
     "edit",
     [
-        takeover.reset,
-        partial(takeover.snapshot, republish=None, allow_deletes=True),
-        partial(takeover.snapshot, republish=Selection(("post",)), allow_deletes=False),
+        edits.reset,
+        partial(edits.snapshot, republish=None, allow_deletes=True),
+        partial(edits.snapshot, republish=Selection(("post",)), allow_deletes=False),
         lambda checkpoint, _: checkpoint.restarted_for("later.topics"),
     ],
 )
 def test_what_is_owed_to_the_topics_survives_other_wishes(edit: Edit) -> None:
     """Everything was to be published because topics may lack it: nothing asked for meanwhile makes that good."""
-    everything = takeover.snapshot(STREAMING, STREAMING.fingerprint, republish="all", allow_deletes=False)
+    everything = edits.snapshot(STREAMING, STREAMING.fingerprint, republish="all", allow_deletes=False)
     assert everything.progress.topics == {"t": KnownTopic(6, replaceable=True)}
     after = edit(everything, everything.fingerprint)
     assert (after.request.republish, after.request.rebase, after.position.epoch) == ("all", True, 5)
@@ -82,15 +82,15 @@ def test_what_is_owed_to_the_topics_survives_other_wishes(edit: Edit) -> None:
 
 def test_a_cursor_cannot_be_imported_while_everything_is_owed() -> None:
     """It leads past what the topics lack."""
-    everything = takeover.snapshot(STREAMING, STREAMING.fingerprint, republish="all", allow_deletes=False)
+    everything = edits.snapshot(STREAMING, STREAMING.fingerprint, republish="all", allow_deletes=False)
     for found, fingerprint in ((everything, everything.fingerprint), (STREAMING, "before.others")):
         with pytest.raises(ConnectorError, match="lack what is published"):
-            takeover.at_cursor(found, fingerprint, cursor="c1")
+            edits.at_cursor(found, fingerprint, cursor="c1")
 
 
 def test_an_import_after_a_lost_state_vouches_for_the_topics() -> None:
     """What the export says of them holds; what a stream itself knows holds more."""
-    edit = takeover.imported(takeover.exported(STREAMING), "cp.json")
+    edit = edits.imported(edits.exported(STREAMING), "cp.json")
     assert edit(Checkpoint(stream="blog"), STREAMING.fingerprint).progress.topics == {"t": KnownTopic(6, "id")}
     known = edit(amended(STREAMING, topic_ids={"t": "other"}), STREAMING.fingerprint)
     assert known.progress.topics == {"t": KnownTopic(6, "other")}
@@ -98,39 +98,39 @@ def test_an_import_after_a_lost_state_vouches_for_the_topics() -> None:
 
 def test_a_pause_leaves_everything_else_alone() -> None:
     """Pausing and resuming give the very checkpoint back: above all its fingerprint, which tells of changed filters."""
-    paused = takeover.pause(STREAMING, NOW)
+    paused = edits.pause(STREAMING, NOW)
     assert paused.request.paused
-    assert takeover.resume(paused, NOW) == STREAMING
+    assert edits.resume(paused, NOW) == STREAMING
 
 
 def test_wishes_add_up() -> None:
     """A snapshot that is asked for while the stream rests begins when it goes on, with all that was asked for."""
-    paused = takeover.pause(STREAMING, NOW)
-    both = takeover.snapshot(paused, NOW, republish="all", allow_deletes=True)
+    paused = edits.pause(STREAMING, NOW)
+    both = edits.snapshot(paused, NOW, republish="all", allow_deletes=True)
     assert json.loads(requested(both)) == {"paused": True, "republish": "all", "allow_deletes": True, "rebase": True}
-    assert not takeover.resume(both, NOW).request.paused
-    assert takeover.resume(both, NOW).request.allow_deletes
+    assert not edits.resume(both, NOW).request.paused
+    assert edits.resume(both, NOW).request.allow_deletes
 
 
 def test_a_part_is_selected_by_type_and_id() -> None:
     """The request names each once; nothing selected is no wish."""
-    part = takeover.selected(("post", "page", "post"), ("e1",))
-    after = takeover.snapshot(STREAMING, NOW, republish=part, allow_deletes=False)
+    part = edits.selected(("post", "page", "post"), ("e1",))
+    after = edits.snapshot(STREAMING, NOW, republish=part, allow_deletes=False)
     assert json.loads(requested(after))["republish"] == {"content_types": ["page", "post"], "ids": ["e1"]}
-    assert takeover.selected((), ()) is None
+    assert edits.selected((), ()) is None
 
 
 def test_an_exported_checkpoint_comes_back() -> None:
     """Export and import give the cursor and what belongs to it; a higher sequence and epoch are kept."""
-    exported = takeover.exported(amended(STREAMING, page_size=50))
-    after = takeover.imported(exported, "cp.json")(Checkpoint(stream="blog"), STREAMING.fingerprint)
+    exported = edits.exported(amended(STREAMING, page_size=50))
+    after = edits.imported(exported, "cp.json")(Checkpoint(stream="blog"), STREAMING.fingerprint)
     assert after.position == Position(cursor="c7", phase="streaming", epoch=3, identity="e1", page_size=50)
     assert (after.progress.sequence, after.fingerprint) == (41, STREAMING.fingerprint)
 
 
 def test_an_import_under_another_configuration_is_refused() -> None:
     """A cursor of another space, environment or filter stands for something else."""
-    edit = takeover.imported(takeover.exported(STREAMING), "cp.json")
+    edit = edits.imported(edits.exported(STREAMING), "cp.json")
     with pytest.raises(ConfigError, match=r"cp\.json: was exported under another configuration"):
         edit(STREAMING, NOW)
 
@@ -139,27 +139,27 @@ def test_an_import_under_another_configuration_is_refused() -> None:
 def test_an_import_from_amid_a_walk_is_refused(amid: dict[str, object]) -> None:
     """Such a cursor stands for less than all: what lies before it would be missed."""
     with pytest.raises(ConfigError, match="was exported in the phase"):
-        takeover.imported(takeover.exported(amended(STREAMING, **amid)), "cp.json")
+        edits.imported(edits.exported(amended(STREAMING, **amid)), "cp.json")
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"stream": 1}', "\ufeff{}"])
 def test_an_import_of_anything_else_is_refused(text: str) -> None:
     """The message names the file and the command that writes one."""
     with pytest.raises(ConfigError, match=r"cp\.json: not an exported checkpoint") as caught:
-        takeover.imported(text, "cp.json")
+        edits.imported(text, "cp.json")
     assert "contentwire checkpoints export" in caught.value.hint
 
 
 def test_what_a_complete_walk_has_published_is_no_longer_owed() -> None:
     """Consent to deletes, asked for after the walk, does not publish everything once more; the clocks stay in doubt."""
-    everything = takeover.snapshot(STREAMING, STREAMING.fingerprint, republish="all", allow_deletes=False)
+    everything = edits.snapshot(STREAMING, STREAMING.fingerprint, republish="all", allow_deletes=False)
     walked = amended(everything, phase="reconciling", topic_ids={"t": "id"})
-    after = takeover.snapshot(walked, walked.fingerprint, republish=None, allow_deletes=True)
+    after = edits.snapshot(walked, walked.fingerprint, republish=None, allow_deletes=True)
     assert after.request == Request(rebase=True, allow_deletes=True)
-    assert takeover.at_cursor(walked, walked.fingerprint, cursor="c1").position.phase == "streaming"
+    assert edits.at_cursor(walked, walked.fingerprint, cursor="c1").position.phase == "streaming"
 
 
 def test_an_import_ends_every_wish_but_a_pause() -> None:
     """Consent to deletes was for a snapshot that will not be; a later one must ask again."""
-    asked = takeover.snapshot(takeover.pause(STREAMING, NOW), NOW, republish=None, allow_deletes=True)
-    assert takeover.at_cursor(asked, NOW, cursor="c1").request == Request(paused=True)
+    asked = edits.snapshot(edits.pause(STREAMING, NOW), NOW, republish=None, allow_deletes=True)
+    assert edits.at_cursor(asked, NOW, cursor="c1").request == Request(paused=True)

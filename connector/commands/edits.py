@@ -1,0 +1,132 @@
+"""What operators' commands make of a stream's checkpoint: a new snapshot, a pause, another cursor. Pure."""
+
+import json
+from collections.abc import Callable, Sequence
+
+from msgspec.structs import replace
+
+from connector.errors import ConfigError, ConnectorError
+from connector.events.state_record import flat, read_json
+from connector.model.change import EntityKey
+from connector.model.checkpoint import Checkpoint, Position, Republish, Request, Selection
+
+Edit = Callable[[Checkpoint, str], Checkpoint]
+"""Gives the checkpoint to write for the one that was found, and the fingerprint of the present configuration."""
+
+
+def snapshot(checkpoint: Checkpoint, fingerprint: str, *, republish: Republish, allow_deletes: bool) -> Checkpoint:
+    """Return the start of a new snapshot: what it publishes though unchanged; whether it may delete much."""
+    begun = _begun(checkpoint, fingerprint)
+    carried, everything = begun.carried_over, republish == "all"
+    request = Request(
+        paused=begun.request.paused,
+        republish=carried.republish or republish,
+        allow_deletes=allow_deletes,
+        # Everything anew trusts nothing that is known, the clocks least of all.
+        rebase=carried.rebase or everything,
+    )
+    # Topics that were deleted meanwhile get everything again: what they were does not matter any more.
+    progress = begun.progress.replaceable() if everything else begun.progress
+    return replace(begun, request=request, progress=progress)
+
+
+def chosen(republish: Republish) -> Callable[[EntityKey, str | None], bool] | None:
+    """Return what a snapshot shall `republish`, as a question about a key and its content type; None for nothing."""
+    if republish is None:
+        return None
+    if republish == "all":
+        return lambda *_: True
+    types, ids = frozenset(republish.content_types), frozenset(republish.ids)
+    return lambda key, kind: key.id in ids or kind in types
+
+
+def selected(content_types: Sequence[str], ids: Sequence[str], *, everything: bool = False) -> Republish:
+    """Return everything, or a selection of these content types' entries and these ids' entities, None for nothing."""
+    if everything:
+        return "all"
+    if not (content_types or ids):
+        return None
+    return Selection(tuple(sorted(set(content_types))), tuple(sorted(set(ids))))
+
+
+def reset(checkpoint: Checkpoint, fingerprint: str) -> Checkpoint:
+    """Return the start of a new snapshot that trusts nothing known: no earlier request, no smaller page, no clock."""
+    begun = _begun(checkpoint, fingerprint)
+    request = Request(republish=begun.carried_over.republish, rebase=True)
+    return replace(begun, request=request, position=replace(begun.position, page_size=None))
+
+
+def pause(checkpoint: Checkpoint, _fingerprint: str) -> Checkpoint:
+    """Return the checkpoint of a stream that is to rest."""
+    return replace(checkpoint, request=replace(checkpoint.request, paused=True))
+
+
+def resume(checkpoint: Checkpoint, _fingerprint: str) -> Checkpoint:
+    """Return the checkpoint of a stream that is to go on."""
+    return replace(checkpoint, request=replace(checkpoint.request, paused=False))
+
+
+def at_cursor(checkpoint: Checkpoint, fingerprint: str, *, cursor: str) -> Checkpoint:
+    """Return the checkpoint of a stream that goes on from a vendor's cursor; sequence and epoch go on as they are.
+
+    Raises `ConnectorError` while everything has to be published again: a cursor leads past most of it.
+    """
+    if _begun(checkpoint, fingerprint).carried_over.republish:
+        raise ConnectorError(
+            f"{checkpoint.stream}: its topics lack what is published already, and a cursor leads past it",
+            hint=f"let a snapshot publish everything first: contentwire snapshot {checkpoint.stream} --all",
+        )
+    position = Position(cursor=cursor, phase="streaming", epoch=checkpoint.position.epoch)
+    request = Request(paused=checkpoint.request.paused)
+    return replace(checkpoint, fingerprint=fingerprint, position=position, request=request)
+
+
+def exported(checkpoint: Checkpoint) -> str:
+    """Return a checkpoint as JSON, for `imported`."""
+    return json.dumps(flat(checkpoint), indent=2)
+
+
+def imported(text: str | bytes, name: str) -> Edit:
+    """Return the edit that moves a stream to an exported checkpoint; sequence and epoch never go down.
+
+    Raises `ConfigError` where the text is no export, or of a stream amid a snapshot: its cursor stands for less than
+    all.
+    """
+    try:
+        source = read_json(text)
+    except ValueError as error:
+        raise ConfigError(
+            f"{name}: not an exported checkpoint: {error}", hint="write one: contentwire checkpoints export"
+        ) from error
+    there = source.position
+    if there.phase != "streaming" or there.walk_open or there.page or not there.cursor:
+        raise ConfigError(
+            f"{name}: was exported in the phase {there.phase}, page {there.page}",
+            hint="export it again once the stream is streaming, or take a new snapshot: contentwire snapshot",
+        )
+    cursor = there.cursor
+
+    def edit(checkpoint: Checkpoint, fingerprint: str) -> Checkpoint:
+        if source.fingerprint != fingerprint:
+            raise ConfigError(
+                f"{name}: was exported under another configuration: its cursor means something else",
+                hint="restore space, environment, filters and topic template, or import the bare --cursor",
+            )
+        epoch = max(checkpoint.position.epoch, there.epoch)
+        progress = replace(
+            checkpoint.progress,
+            sequence=max(checkpoint.progress.sequence, source.progress.sequence),
+            # A stream whose state is lost has written to these.
+            topics=checkpoint.progress.topics or source.progress.topics,
+        )
+        return replace(
+            at_cursor(checkpoint, fingerprint, cursor=cursor), position=replace(there, epoch=epoch), progress=progress
+        )
+
+    return edit
+
+
+def _begun(checkpoint: Checkpoint, fingerprint: str) -> Checkpoint:
+    if checkpoint.fingerprint == fingerprint:
+        return checkpoint.restart()
+    return checkpoint.restarted_for(fingerprint)
