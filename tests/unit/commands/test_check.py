@@ -1,6 +1,8 @@
 """What an examination comes to: a finding for each look, and the exit code of the gravest."""
 
-from connector.commands.check import Finding, verdict
+from connector.cms.vendor import Remark
+from connector.commands.check import Finding, failure, refused, remarked, verdict
+from connector.errors import BrokerUnavailable, ConfigError
 
 
 def test_what_has_to_be_corrected_comes_before_what_may_pass_by_itself() -> None:
@@ -8,3 +10,24 @@ def test_what_has_to_be_corrected_comes_before_what_may_pass_by_itself() -> None
     findings = [Finding("a", "failed", "", exit_code=code) for code in (3, 1, 2)]
     assert [verdict(findings[:count]) for count in (0, 1, 2, 3)] == [0, 3, 1, 2]
     assert verdict([Finding("a", "warning", "")]) == 0
+
+
+def test_an_error_is_a_finding_with_its_hint_and_exit_code() -> None:
+    """So that a script learns as much from it as a person does."""
+    found = failure("broker", BrokerUnavailable("no broker answers", hint="check bootstrap_servers"))
+    assert found == Finding("broker", "failed", "no broker answers", "check bootstrap_servers", 3)
+
+
+def test_each_problem_of_a_configuration_is_a_finding() -> None:
+    """Not one for all; an error that lists none is one by itself."""
+    error = ConfigError("x.toml: 2 problems", hint="correct the file", problems=("kafka.a: no", "kafka.b: no"))
+    assert refused(error) == [
+        Finding("configuration", "failed", problem, "correct the file", 2) for problem in ("kafka.a: no", "kafka.b: no")
+    ]
+    assert [found.message for found in refused(ConfigError("x.toml: cannot be read"))] == ["x.toml: cannot be read"]
+
+
+def test_a_remark_is_a_warning_under_its_setting() -> None:
+    """It fails nothing, and names the stream whose setting it is."""
+    (found,) = remarked("blog", [Remark("page_size", "is too large", "lower it")])
+    assert found == Finding("blog: page_size", "warning", "is too large", "lower it", 0)

@@ -1,0 +1,110 @@
+"""What becomes of a foreign record: gone, kept because the entity is live, or kept because nobody knows."""
+
+import pytest
+
+from connector.commands.foreign_records import Found, _judged
+from connector.events import codec
+from connector.events.index import Index, IndexEntry
+from connector.events.state_record import CHECKPOINT_KEY
+from connector.kafka.foreign_records import Foreign
+from connector.kafka.layout import Layout, partitioned
+from connector.model.change import EntityKey
+from connector.model.checkpoint import Checkpoint, KeySchemaId, KnownTopic, Progress
+
+LAYOUT = Layout(prefix="cw", connection="blog")
+CHANGES = "cw.blog.changes"
+PARTITIONS = 6
+CHECKPOINT = Checkpoint(
+    stream="blog",
+    fingerprint="f",
+    progress=Progress(key_schema_id=KeySchemaId("single-object", "x"), topics={CHANGES: KnownTopic(PARTITIONS)}),
+)
+LIVE, GONE, UNKNOWN = (codec.encode_key(EntityKey("blog", "entry", each, "*")) for each in ("live", "gone", "unknown"))
+
+
+def framed(body: bytes) -> bytes:
+    """Return a key as events carry it."""
+    return codec.single_object("key").prefix + body
+
+
+@pytest.fixture(name="index")
+def _index() -> Index:
+    """Give an index of one live and one removed entity."""
+    index = Index()
+    for key, live in ((LIVE, True), (GONE, False)):
+        index.stage(key, IndexEntry(live, "published", "post", 1, None, b"d" * 16, 1).encode())
+    index.commit()
+    return index
+
+
+def judged(
+    index: Index,
+    key: bytes | None,
+    checkpoint: Checkpoint | None = CHECKPOINT,
+    *,
+    topic: str = CHANGES,
+    partition: int = 0,
+) -> Found:
+    """Return what becomes of a foreign record with this key."""
+    return _judged(Found(Foreign(topic, partition, 7, key, "x")), LAYOUT, checkpoint, index)
+
+
+@pytest.mark.parametrize("key", [b"hello", b"", framed(GONE), framed(UNKNOWN)])
+def test_a_record_that_stands_for_nothing_live_goes(index: Index, key: bytes) -> None:
+    """A tombstone in its place takes nothing from any consumer."""
+    found = judged(index, key)
+    assert (found.removed, found.remark) == (True, "")
+
+
+def test_a_live_entity_has_to_be_published_again(index: Index) -> None:
+    """A tombstone would delete it: in its own partition the record stays until the entity is there again."""
+    own = partitioned(framed(LIVE), PARTITIONS)
+    found = judged(index, framed(LIVE), partition=own)
+    assert not found.removed
+    assert found.remark == "the entity is live: contentwire snapshot blog --entity live"
+
+
+def test_in_a_partition_that_is_not_its_own_nothing_would_replace_it(index: Index) -> None:
+    """So it is taken out, and the entity is published again all the same."""
+    other = (partitioned(framed(LIVE), PARTITIONS) + 1) % PARTITIONS
+    found = judged(index, framed(LIVE), partition=other)
+    assert (found.removed, "--entity live" in found.remark) == (True, True)
+
+
+@pytest.mark.parametrize("checkpoint", [None, Checkpoint(stream="blog", fingerprint="f")])
+def test_where_nothing_says_what_is_live_everything_stays(index: Index, checkpoint: Checkpoint | None) -> None:
+    """A lost state must not be the reason for a deletion."""
+    found = judged(index, framed(UNKNOWN), checkpoint)
+    assert not found.removed
+    assert "import a checkpoint" in found.remark
+
+
+def test_the_state_is_mended_by_what_is_known(index: Index) -> None:
+    """Any key in the state topic is written again or taken out; a checkpoint that is nowhere has to be imported."""
+    state = LAYOUT.state_topic
+    for checkpoint in (CHECKPOINT, None):
+        found = judged(index, b"hello", checkpoint, topic=state)
+        assert (found.removed, found.remark) == (True, "")
+    assert judged(index, CHECKPOINT_KEY, topic=state).remark == ""
+    lost = judged(index, CHECKPOINT_KEY, None, topic=state)
+    assert (lost.removed, "contentwire checkpoints import blog" in lost.remark) == (True, True)
+
+
+def test_what_has_a_remark_or_no_key_is_left_alone(index: Index) -> None:
+    """No tombstone can be written for it, or it goes by itself."""
+    assert not judged(index, None).removed
+    kept = Found(Foreign(CHANGES, 0, 7, b"hello", "x"), remark="retention ends it")
+    assert _judged(kept, LAYOUT, CHECKPOINT, index) is kept
+
+
+def test_facts_leave_out_the_key() -> None:
+    """It may be anything, and no JSON."""
+    facts = Found(Foreign(CHANGES, 3, 7, b"\xff", "not a key"), removed=True, remark="gone").facts()
+    assert facts == {
+        "topic": CHANGES,
+        "partition": 3,
+        "offset": 7,
+        "why": "not a key",
+        "removed": True,
+        "remark": "gone",
+    }

@@ -1,0 +1,58 @@
+"""Where a stream stands, by what is known of it: what an operator is told, and whether he has to act."""
+
+import pytest
+
+from connector.commands.status import Stream
+from connector.events.owner_report import OwnerReport
+from connector.kafka.cluster import Member
+from connector.stream.status import HALTED, STATES
+from tests.values import checkpoint
+
+OWNER = Member("contentwire-host-1", "10.0.0.1")
+FOLLOWED = checkpoint(phase="streaming", cursor="c", sequence=7)
+PAUSED = checkpoint(phase="streaming", request='{"paused":true}')
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_an_owner_says_in_which_state_its_stream_is(state: str) -> None:
+    """And where that waits for an operator, so does the stream."""
+    stream = Stream("blog", "v", FOLLOWED, OWNER, OwnerReport(state=state))
+    assert (stream.state, stream.stopped) == (state, state in HALTED)
+
+
+def test_an_owner_that_has_said_nothing_is_unknown() -> None:
+    """Nobody knows that something is wrong: it may just have begun."""
+    for report in (None, OwnerReport()):
+        stream = Stream("blog", "v", None, OWNER, report)
+        assert (stream.state, stream.stopped) == ("unknown", False)
+
+
+def test_without_an_owner_a_stream_is_not_followed() -> None:
+    """Whatever its last owner said; but a stop outlives the process that has stopped."""
+    assert Stream("blog", "v", FOLLOWED, None).state == "not followed"
+    left = Stream("blog", "v", FOLLOWED, None, OwnerReport(state="running"))
+    assert (left.state, left.stopped) == ("not followed", False)
+    stopped = Stream("blog", "v", FOLLOWED, None, OwnerReport(state="walk_starved"))
+    assert (stopped.state, stopped.stopped) == ("not followed", True)
+
+
+@pytest.mark.parametrize("owner", [OWNER, None])
+def test_a_pause_is_what_an_operator_wanted(owner: Member | None) -> None:
+    """By the checkpoint, before its owner has said it; a stop before the pause needs nobody any more."""
+    stream = Stream("blog", "v", PAUSED, owner, OwnerReport(state="stopped"))
+    assert (stream.state, stream.stopped) == ("paused", False)
+
+
+def test_a_state_that_cannot_be_read_needs_an_operator() -> None:
+    """Though nothing is known of it, not even a pause."""
+    stream = Stream("blog", "v", PAUSED, OWNER, None, "the state topic holds something else", "take it out")
+    assert (stream.state, stream.stopped) == ("unreadable", True)
+
+
+def test_facts_hold_everything_for_a_script() -> None:
+    """The checkpoint as `checkpoints show` names its fields, None where there is none."""
+    facts = Stream("blog", "v", FOLLOWED, OWNER, OwnerReport(state="running", dead_letters=2)).facts()
+    assert (facts["connection"], facts["vendor"], facts["state"], facts["stopped"]) == ("blog", "v", "running", False)
+    assert (facts["checkpoint"]["phase"], facts["checkpoint"]["sequence"]) == ("streaming", 7)
+    assert (facts["owner"]["host"], facts["report"]["dead_letters"]) == ("10.0.0.1", 2)
+    assert Stream("blog", "v", None, None).facts()["checkpoint"] is None
