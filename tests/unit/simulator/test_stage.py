@@ -1,0 +1,73 @@
+"""What stands around a front end: edits between pages, a rate limit, and a log of requests without credentials."""
+
+import pytest
+
+from connector.simulator import Fault, Simulator
+from connector.simulator.contentful import TOKEN
+from tests.unit.simulator.readers import READERS
+
+VENDORS = tuple(READERS)
+CONTENTFUL = READERS["contentful"]
+
+
+@pytest.mark.parametrize("vendor", VENDORS)
+def test_edits_on_a_page_wait_for_the_next_walk(vendor: str) -> None:
+    """And happen once, after that page."""
+    simulator, reader = Simulator(seed=1, entries=300), READERS[vendor]
+    simulator.set_mode(vendor, "shift")
+    under_way = reader.pages(simulator, **reader.start)
+    next(under_way)
+    calls: list[int] = []
+    simulator.on_page(vendor, 2, lambda: calls.append(1))
+    next(under_way)
+    next(under_way)
+    assert calls == []
+    pages = reader.pages(simulator, **reader.start)
+    next(pages)
+    assert calls == []
+    next(pages)
+    assert calls == [1]
+    assert reader.items(simulator, **reader.start)
+    assert calls == [1]
+
+
+def test_the_request_log_has_no_credentials() -> None:
+    """But says whether there were any, and what was asked and answered."""
+    simulator = Simulator(entries=5)
+    params = {"initial": "true", "access_token": TOKEN}
+    CONTENTFUL.ask(simulator, None, {"accept": "*/*", "authorization": "Bearer secret"}, **params)
+    [logged] = simulator.requests("contentful")
+    assert (logged.kind, logged.params, logged.headers) == ("start", {"initial": "true"}, {"accept": "*/*"})
+    assert (logged.authorised, logged.status) == (True, 401)
+    assert "secret" not in repr(logged)
+    assert TOKEN not in repr(logged)
+
+
+def test_too_many_requests_are_limited() -> None:
+    """Beyond so many a second, with the vendor's 429."""
+    simulator = Simulator(entries=5, requests_per_second=3)
+    statuses = [CONTENTFUL.ask(simulator, **CONTENTFUL.start).status for _ in range(20)]
+    assert statuses[:3] == [200] * 3
+    assert 429 in statuses
+
+
+def test_what_was_scripted_can_be_taken_back() -> None:
+    """Faults and edits alike, of one vendor."""
+    simulator = Simulator(entries=5)
+    calls: list[int] = []
+    for vendor in ("contentful", "weegloo"):
+        simulator.push_fault(vendor, Fault("reset"))
+    simulator.on_page("contentful", 1, lambda: calls.append(1))
+    simulator.clear_faults("contentful")
+    assert CONTENTFUL.ask(simulator, **CONTENTFUL.start).status == 200
+    assert (calls, simulator.faults("contentful"), len(simulator.faults("weegloo"))) == ([], [], 1)
+
+
+def test_a_request_that_met_a_fault_says_so() -> None:
+    """The log tells what was answered, and by which fault."""
+    simulator = Simulator(entries=5)
+    simulator.push_fault("contentful", Fault("status", status=503))
+    CONTENTFUL.ask(simulator, **CONTENTFUL.start)
+    CONTENTFUL.ask(simulator, **CONTENTFUL.start)
+    logged = simulator.requests("contentful")
+    assert [(each.status, each.fault, each.items > 0) for each in logged] == [(503, "status", False), (200, None, True)]

@@ -1,0 +1,88 @@
+"""The content store: what is live, and a log that tells how it came to be."""
+
+import pytest
+
+from connector.simulator.store import Clock, Store, UnknownEntityError
+
+DEFAULT, GERMAN, FRENCH = "en-US", "de-DE", "fr-FR"
+
+
+def test_time_goes_on_unless_it_is_held() -> None:
+    """Changes of one release have one time; the next change is later."""
+    clock = Clock(wall=False)
+    first = clock.tick()
+    with clock.held():
+        held = {clock.tick() for _ in range(3)}
+    assert len(held) == 1
+    assert first < held.pop() < clock.tick()
+
+
+def test_a_skewed_clock_is_off_by_its_skew() -> None:
+    """And by no more."""
+    right, skewed = Clock(wall=False, start=1000), Clock(wall=False, start=1000)
+    skewed.skew = -400
+    assert [skewed.tick() for _ in range(3)] == [right.tick() - 400 for _ in range(3)]
+
+
+def test_losing_a_locale_is_a_revision_and_losing_all_is_none() -> None:
+    """Each step is in the log, with the locales that it concerned."""
+    store = Store(1, 0)
+    created = store.create("entry", "author", id="e1", locales=[DEFAULT, GERMAN])
+    partly = store.remove("e1", "unpublished", locale=GERMAN)
+    gone = store.remove("e1", "unpublished")
+    assert [(each.revision, each.live) for each in (created, partly, gone)] == [
+        (1, (DEFAULT, GERMAN)),
+        (2, (DEFAULT,)),
+        (2, ()),
+    ]
+    assert [(each.action, each.locales) for each in store.log[-3:]] == [
+        ("published", (DEFAULT, GERMAN)),
+        ("unpublished", (GERMAN,)),
+        ("unpublished", (DEFAULT,)),
+    ]
+    assert store.ids() == []
+
+
+def test_an_unpublished_entity_is_known_and_a_deleted_one_is_not() -> None:
+    """The one can be published again."""
+    store = Store(1, 0)
+    for id_ in ("e1", "e2"):
+        store.create("entry", "author", id=id_)
+    store.remove("e1", "unpublished")
+    store.remove("e2", "deleted")
+    assert store.edit("e1").live == (DEFAULT, GERMAN, FRENCH)
+    with pytest.raises(UnknownEntityError, match="e2"):
+        store.edit("e2")
+    assert store.ids() == ["e1"]
+
+
+def test_what_is_not_live_cannot_be_removed() -> None:
+    """And nothing is written to the log."""
+    store = Store(1, 0)
+    store.create("entry", "author", id="e1", locales=[DEFAULT])
+    length = len(store.log)
+    with pytest.raises(UnknownEntityError):
+        store.remove("e1", "deleted", locale=FRENCH)
+    assert len(store.log) == length
+
+
+def test_a_type_goes_with_its_entries() -> None:
+    """One step of the log, which names those that were live; entries of other types stay."""
+    store = Store(1, 0)
+    for id_, content_type in (("e1", "author"), ("e2", "author"), ("e3", "product")):
+        store.create("entry", content_type, id=id_)
+    store.remove("e2", "unpublished")
+    store.remove_type("author")
+    assert [each.id for each in store.log[-1].cascade if each.id.startswith("e")] == ["e1"]
+    assert "e3" in store.ids()
+    assert not {"author", "e1", "e2"} & store.versions.keys()
+
+
+def test_overridden_fields_stay_over_edits() -> None:
+    """Generated ones change with each."""
+    store = Store(1, 0)
+    store.create("entry", "author", id="e1", fields={"name": {DEFAULT: "Ada"}})
+    before = store.values(store.known("e1"))
+    after = store.values(store.edit("e1"))
+    assert before["name"] == after["name"] == {DEFAULT: "Ada"}
+    assert before["biography"] != after["biography"]
