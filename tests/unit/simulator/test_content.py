@@ -8,7 +8,7 @@ from connector.simulator.value import LOCALES
 
 def test_an_id_is_made_of_its_seed_kind_and_number() -> None:
     """22 characters; none is given twice."""
-    ids = [entity_id(seed, kind, index) for seed in (1, 2) for kind in ("entry", "asset") for index in range(200)]  # type: ignore[arg-type]
+    ids = [entity_id(seed, kind, index) for seed in (1, 2) for kind in ("entry", "asset") for index in range(200)]
     assert all(re.fullmatch(r"[A-Za-z0-9_-]{22}", each) for each in ids)
     assert len(set(ids)) == len(ids)
     assert entity_id(1, "entry", 0) == ids[0]
