@@ -12,8 +12,8 @@ from pydantic import SecretStr
 from connector.cms.source import Transport
 from connector.config.settings import Config, Connection, KafkaConfig
 from connector.events.record import Batch
-from connector.kafka.layout import Layout
 from connector.kafka.store import KafkaStore
+from connector.kafka.topic_names import Layout
 from connector.stream.publisher import Publisher
 from connector.stream.runner import Bounds, Runner
 from connector.vendors.contentful import ContentfulSettings

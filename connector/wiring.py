@@ -21,12 +21,12 @@ from connector.events.policy import Policy
 from connector.events.record import Batch
 from connector.kafka.client import Settings
 from connector.kafka.cluster import Cluster
-from connector.kafka.layout import Layout
 from connector.kafka.published import Live, PublishedRecords
 from connector.kafka.registry import Registry
 from connector.kafka.store import KafkaStore
+from connector.kafka.topic_names import Layout
 from connector.kafka.transaction import REAL_PRODUCER, ProducerFactory
-from connector.logs import Mask
+from connector.logs.mask import Mask
 from connector.model.change import EntityKey
 from connector.model.checkpoint import Checkpoint
 from connector.stream.publisher import Publisher

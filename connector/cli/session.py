@@ -8,6 +8,7 @@ from connector import logs
 from connector.config.load import load
 from connector.config.settings import Config
 from connector.errors import ConfigError
+from connector.logs.mask import Mask
 from connector.logs.sink import Sink
 from connector.wiring import ConfiguredStream
 
@@ -19,7 +20,7 @@ class Session:
         self.path = path
         self.environ = environ
         self.debug = debug
-        self.mask = logs.Mask()
+        self.mask = Mask()
         self.sink: Sink | None = None
 
     @property

@@ -12,8 +12,8 @@ from connector.config.settings import Config
 from connector.errors import ConfigError, ConnectorError, ForeignRecord, TopicMismatch, Unreachable
 from connector.kafka.cluster import Cluster
 from connector.kafka.foreign_records import listing, remedy
-from connector.kafka.layout import Layout
 from connector.kafka.published import PublishedRecords
+from connector.kafka.topic_names import Layout
 from connector.kafka.topics import Topics
 from connector.model.checkpoint import Checkpoint
 from connector.wiring import ConfiguredStream

@@ -7,8 +7,8 @@ from connector.config.settings import Config
 from connector.errors import BrokerFatal, LocalTrouble
 from connector.kafka import connectivity, reader, state_topic, webhook_relay
 from connector.kafka.cluster import Cluster
-from connector.kafka.layout import Layout, TopicSpec, group
 from connector.kafka.rights import Rights, check
+from connector.kafka.topic_names import Layout, TopicSpec, group
 from connector.wiring import ConfiguredStream
 
 _SAMPLE = {"entity_type": "entry", "locale": "all"}

@@ -11,8 +11,8 @@ from connector.events.index import Index
 from connector.events.record import Record
 from connector.events.state_record import CHECKPOINT_KEY
 from connector.kafka.foreign_records import Foreign
-from connector.kafka.layout import Layout, partitioned
 from connector.kafka.store import KafkaStore
+from connector.kafka.topic_names import Layout, partitioned
 from connector.model.checkpoint import Checkpoint
 from connector.wiring import ConfiguredStream, against_owner
 

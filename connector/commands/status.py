@@ -1,4 +1,7 @@
-"""Where every configured stream stands, as Kafka knows it: its last checkpoint, and who owns it. Changes nothing."""
+"""Where every configured stream stands, as Kafka knows it: its last checkpoint, and who owns it. Changes nothing.
+
+What a person sees of it is made in `cli/render.py`.
+"""
 
 from collections.abc import Iterator
 from typing import Any, Final, Literal
@@ -12,7 +15,7 @@ from connector.events.owner_report import OwnerReport
 from connector.events.state_record import flat
 from connector.kafka import peers
 from connector.kafka.cluster import Member
-from connector.kafka.layout import group
+from connector.kafka.topic_names import group
 from connector.model.checkpoint import Checkpoint
 from connector.stream.status import HALTED
 from connector.wiring import ConfiguredStream

@@ -11,7 +11,7 @@ import msgspec
 from msgspec.structs import replace
 
 from connector.errors import EventTooLarge, ItemRefused, MalformedItem
-from connector.events import codec, content_digest, envelope
+from connector.events import codec, content_digest, dead_letter, envelope
 from connector.events.destination import Destinations
 from connector.events.envelope import Event, Origin, Provenance
 from connector.events.expansion import expand
@@ -132,10 +132,9 @@ class BatchBuilder:
                 f"item {letter.item_type or 'of unknown type'} {letter.item_id or 'without id'}: {letter.reason}",
                 hint='fix it in the CMS, or set malformed = "dead-letter" for this connection',
             )
-        key = f"{letter.item_type or ''}/{letter.item_id or ''}".encode("utf-8", "replace")
-        value = self._encode_letter(letter, at)
-        self._letters.append(Letter(key, value))
-        self._bytes += len(key) + len(value)
+        found = dead_letter.encode(letter, self._provenance, self.position, at, self._sequence, self._now_ms)
+        self._letters.append(found)
+        self._bytes += len(found.key) + len(found.value)
         self._tally.dead_letters[letter.error] += 1
         if len(self._tally.letters) < _NAMED:
             self._tally.letters.append((letter.error, letter.item_type, letter.item_id, len(letter.raw)))
@@ -201,25 +200,6 @@ class BatchBuilder:
         if self._policy.envelope == "flat":
             return codec.encode("flat", envelope.flat(event, self._provenance))
         return codec.encode("envelope", envelope.envelope(event, self._provenance))
-
-    def _encode_letter(self, letter: DeadLetter, at: Position) -> bytes:
-        value = {
-            "version": 1,
-            "connection": self._provenance.name,
-            "vendor": self._provenance.connector,
-            "error": letter.error,
-            "reason": letter.reason,
-            "item_type": letter.item_type,
-            "item_id": letter.item_id,
-            "raw": letter.raw,
-            "cursor": self.position.cursor,
-            "page": self.position.page,
-            "phase": at.phase,
-            "epoch": at.epoch,
-            "sequence": self._sequence,
-            "ts_ms": self._now_ms,
-        }
-        return codec.encode("dead_letter", value)
 
     def _append(self, record: Record) -> None:
         self._records.append(record)

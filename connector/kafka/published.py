@@ -14,10 +14,10 @@ from connector.events import codec
 from connector.kafka import reader
 from connector.kafka.client import Settings
 from connector.kafka.foreign_records import Foreign, Standing
-from connector.kafka.layout import Layout, partitioned
 from connector.kafka.reader import Consumed, Place
 from connector.kafka.registry import Registry
 from connector.kafka.schema_ids import check_recorded
+from connector.kafka.topic_names import Layout, partitioned
 from connector.model.change import EntityKey, EntityType
 from connector.model.checkpoint import Checkpoint, KeySchemaId
 

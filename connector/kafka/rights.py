@@ -1,6 +1,6 @@
 """Whether this account may do what a run does, and the brokers what a run asks of them: asked, not done.
 
-In a process of its own, never in one that follows: see `kafka/link.py` for what ends such a process.
+In a process of its own, never in one that follows: see `kafka/connectivity.py` for what ends such a process.
 """
 
 from collections.abc import Iterable
@@ -17,7 +17,7 @@ from connector.clock import Clock
 from connector.errors import BrokerFatal, BrokerUnavailable
 from connector.kafka.client import Settings, cause, create, unavailable
 from connector.kafka.cluster import described
-from connector.kafka.layout import TopicSpec
+from connector.kafka.topic_names import TopicSpec
 from connector.kafka.transaction import Transactions
 
 _HINT: Final = "docs/operations.md lists every ACL, ready for kafka-acls"

@@ -2,8 +2,8 @@
 
 from connector.events import codec
 from connector.events.record import Route
-from connector.kafka.layout import Layout
 from connector.kafka.schema_ids import Schemas
+from connector.kafka.topic_names import Layout
 from connector.kafka.topics import Topics, check_key_schema
 from connector.model.change import EntityKey
 from connector.model.checkpoint import KnownTopic, Progress

@@ -15,8 +15,8 @@ from confluent_kafka.cimpl import NewTopic
 from connector.clock import Clock
 from connector.errors import BrokerUnavailable, KeySchemaChanged, TopicMismatch
 from connector.kafka.client import Settings, cause, create, unavailable
-from connector.kafka.layout import TopicSpec
 from connector.kafka.reader import holds_records
+from connector.kafka.topic_names import TopicSpec
 from connector.model.checkpoint import KeySchemaId, KnownTopic
 
 _TIMEOUT: Final = 15.0

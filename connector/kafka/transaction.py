@@ -220,7 +220,10 @@ class _CoordinatorLog:
 def _meaning(error: KafkaError) -> ConnectorError:
     """Return what the cause of a clean abort means."""
     if error.code() in _GONE:
-        return TransactionAborted(f"a topic is gone: {describe(error)}")
+        hint = (
+            "the stream looks which one, and says it next; contentwire snapshot NAME --all publishes everything again"
+        )
+        return TransactionAborted(f"a topic is gone: {describe(error)}", hint=hint)
     refusal = unavailable("publishing", error)
     if isinstance(refusal, BrokerFatal):
         return refusal

@@ -8,7 +8,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from connector.errors import LocalTrouble
 from connector.kafka.client import Settings, create
-from connector.kafka.layout import TopicSpec
+from connector.kafka.topic_names import TopicSpec
 
 _SECONDS: Final = 5.0
 _LONGEST: Final = 4096

@@ -2,39 +2,18 @@
 
 import json as json_format
 import logging
-import re
-from collections.abc import Callable, Iterable, Mapping, MutableMapping
+from collections.abc import Callable, Iterable, MutableMapping
 from functools import partial
 from typing import Any, TextIO
 
 import structlog
 from structlog.typing import FilteringBoundLogger
 
+from connector.logs.mask import Mask, masked
 from connector.logs.sink import Sink
-
-MASK = "***"
 
 # structlog reserves the keyword "logger" when a logger is made.
 _NAME = "logger_name"
-
-
-class Mask:
-    """Masks secrets in a text, however their characters are escaped; it can learn more of them at any time."""
-
-    def __init__(self, secrets: Iterable[str] = ()) -> None:
-        self._known: frozenset[str] = frozenset()
-        self._masked: Callable[[str], str] = str
-        self.learn(secrets)
-
-    def __call__(self, text: str) -> str:
-        """Return the text without any secret."""
-        return self._masked(text)
-
-    def learn(self, secrets: Iterable[str]) -> None:
-        """Mask these as well from now on; what was a secret stays one."""
-        known = self._known | set(secrets)
-        if known != self._known:
-            self._known, self._masked = known, redaction(known)
 
 
 def configure(stream: TextIO | None, *, json: bool | None, level: str, secrets: Iterable[str] | Mask) -> Sink:
@@ -70,15 +49,6 @@ def get(name: str) -> FilteringBoundLogger:
     """Return the logger called `name`; later calls of `configure` apply to it too."""
     logger: FilteringBoundLogger = structlog.get_logger(**{_NAME: name})
     return logger
-
-
-def redaction(secrets: Iterable[str]) -> Callable[[str], str]:
-    """Return a function that masks each of `secrets` in a text, however its characters are escaped."""
-    # The longest first: one secret may begin with another.
-    patterns = [_pattern(secret) for secret in sorted(set(secrets), key=len, reverse=True) if secret]
-    if not patterns:
-        return str
-    return partial(re.compile("|".join(patterns)).sub, MASK)
 
 
 class _Lines:
@@ -150,39 +120,7 @@ def _printable(value: Any, keep: str = "") -> Any:
 def _redact(
     mask: Callable[[str], str], _logger: Any, _method: str, event: MutableMapping[str, Any]
 ) -> MutableMapping[str, Any]:
-    return {key: _masked(mask, value) for key, value in event.items()}
-
-
-def _masked(mask: Callable[[str], str], value: Any) -> Any:
-    match value:
-        case str():
-            return mask(value)
-        case bool() | int() | float() | None:
-            # A number may be a secret too.
-            return value if mask(str(value)) == str(value) else MASK
-        case Mapping():
-            return {mask(str(key)): _masked(mask, item) for key, item in value.items()}
-        case list() | tuple() | set() | frozenset():
-            return [_masked(mask, item) for item in value]
-    # Rendered here: a later renderer would write it unmasked.
-    return mask(str(value) if isinstance(value, BaseException) else repr(value))
-
-
-def _pattern(secret: str) -> str:
-    return "".join(map(_any_escape, secret))
-
-
-def _any_escape(character: str) -> str:
-    encoded = character.encode("utf-8", "surrogatepass")
-    percent = "".join(f"%{byte:02x}" for byte in encoded)
-    forms = {character, json_format.dumps(character)[1:-1], repr(character)[1:-1], repr(encoded)[2:-1]}
-    if character == " ":
-        forms.add("+")
-    if character in "'\"\\/":
-        forms.add(f"\\{character}")
-    # The longest first, so that an escape is masked with its backslash.
-    plain = "|".join(re.escape(form) for form in sorted(forms, key=len, reverse=True))
-    return f"(?:(?i:{percent})|{plain})"
+    return {key: masked(mask, value) for key, value in event.items()}
 
 
 def _terminal_renderer(*, colors: bool) -> structlog.typing.Processor:

@@ -14,7 +14,7 @@ from connector.config.settings import Config
 from connector.errors import ConfigError, ConnectorError, InternalFailure, StreamStopped, Unreachable, starting_threads
 from connector.kafka import peers, webhook_relay
 from connector.kafka.cluster import Cluster
-from connector.logs import Mask
+from connector.logs.mask import Mask
 from connector.service.metrics import CONTENT_TYPE, Metrics
 from connector.service.server import Server
 from connector.service.supervisor import RunOutcome, Supervisor

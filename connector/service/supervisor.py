@@ -16,8 +16,8 @@ from connector.errors import BrokerFatal, ConnectorError, InternalFailure, Local
 from connector.kafka import webhook_relay
 from connector.kafka.client import Settings
 from connector.kafka.connectivity import Link
-from connector.kafka.layout import TopicSpec, group
 from connector.kafka.membership import Membership
+from connector.kafka.topic_names import TopicSpec, group
 from connector.kafka.topics import Topics
 from connector.kafka.webhook_relay import Handover
 from connector.service.metrics import Metrics

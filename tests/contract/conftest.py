@@ -8,8 +8,8 @@ from connector import vendors
 from connector.clock import SYSTEM
 from connector.demo.proof import event_ids
 from connector.events.record import Record
-from connector.kafka.layout import Layout
 from connector.kafka.store import KafkaStore
+from connector.kafka.topic_names import Layout
 from connector.simulator import Simulator
 from connector.testing import MemoryStore
 from tests import published

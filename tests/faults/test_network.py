@@ -12,7 +12,7 @@ from confluent_kafka import Producer
 from connector.clock import SYSTEM
 from connector.devservers.broker import Broker
 from connector.errors import UnknownOutcome
-from connector.kafka.layout import Layout
+from connector.kafka.topic_names import Layout
 from connector.kafka.topics import Topics
 from connector.kafka.transaction import Transactions, _CoordinatorLog
 from tests.faults import proof

@@ -7,7 +7,7 @@ import pytest
 from confluent_kafka.admin import AdminClient
 
 from connector.devservers.broker import Broker
-from connector.kafka.layout import Layout
+from connector.kafka.topic_names import Layout
 from connector.simulator import Simulator
 from tests.command import Workplace, WorkplaceOf, following
 from tests.scripted import ONCE, Place, placing

@@ -16,8 +16,8 @@ from connector.events import codec
 from connector.events.index import Index
 from connector.events.owner_report import REPORT_KEY, OwnerReport
 from connector.events.state_record import CHECKPOINT_KEY
-from connector.kafka.layout import Layout, partitioned
 from connector.kafka.store import KafkaStore
+from connector.kafka.topic_names import Layout, partitioned
 from connector.model.change import EntityKey
 from connector.simulator import Fault, Simulator
 from tests.command import Ended, Workplace, WorkplaceOf

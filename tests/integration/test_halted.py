@@ -10,8 +10,8 @@ from connector.commands import edits
 from connector.devservers.broker import Broker
 from connector.events.policy import Policy
 from connector.events.state_record import flat
-from connector.kafka.layout import Layout
 from connector.kafka.store import KafkaStore
+from connector.kafka.topic_names import Layout
 from connector.simulator import Fault, Simulator
 from tests.cms import eventually
 from tests.following import QUICK, Following

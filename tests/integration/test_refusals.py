@@ -9,8 +9,8 @@ from confluent_kafka.admin import AdminClient
 
 from connector.clock import SYSTEM
 from connector.devservers.broker import Broker
-from connector.kafka.layout import Layout
 from connector.kafka.store import KafkaStore
+from connector.kafka.topic_names import Layout
 from connector.simulator import Simulator
 from tests.command import WorkplaceOf
 from tests.following import Following

@@ -14,9 +14,9 @@ from connector.devservers.broker import Broker
 from connector.events import codec
 from connector.events.owner_report import OwnerReport
 from connector.kafka.cluster import Cluster
-from connector.kafka.layout import Layout
 from connector.kafka.registry import Registry
 from connector.kafka.store import KafkaStore
+from connector.kafka.topic_names import Layout
 from connector.simulator import Simulator
 from connector.stream.follower import Follower
 from tests.cms import eventually

@@ -15,8 +15,8 @@ from connector.devservers.broker import Broker
 from connector.errors import Superseded, TopicMismatch
 from connector.events.index import Index
 from connector.events.state_record import flat
-from connector.kafka.layout import Layout
 from connector.kafka.store import KafkaStore
+from connector.kafka.topic_names import Layout
 from connector.kafka.topics import Topics
 from connector.model.change import EntityKey
 from connector.simulator import Fault, Simulator

@@ -12,9 +12,9 @@ from connector.devservers.broker import Broker
 from connector.errors import RegistryChanged, StateTooNew, TopicMismatch
 from connector.events.index import Index
 from connector.events.state_record import CHECKPOINT_KEY
-from connector.kafka.layout import Layout
 from connector.kafka.registry import Registry
 from connector.kafka.store import KafkaStore
+from connector.kafka.topic_names import Layout
 from connector.simulator import Fault, Simulator
 from tests.cms import eventually
 from tests.consumer import consume

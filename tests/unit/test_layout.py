@@ -35,6 +35,7 @@ DELIVERY_PATH = (
     "events/canonical_json.py",
     "events/codec.py",
     "events/content_digest.py",
+    "events/dead_letter.py",
     "events/destination.py",
     "events/envelope.py",
     "events/expansion.py",
@@ -193,7 +194,7 @@ def test_the_delivery_path_is_small() -> None:
     # What names and creates topics, and what serves operators' commands: no event passes through it.
     rooms = {
         PACKAGE / "kafka" / f"{name}.py"
-        for name in ("reader", "cluster", "topics", "layout", "foreign_records", "peers", "published")
+        for name in ("reader", "cluster", "topics", "topic_names", "foreign_records", "peers", "published")
     }
     beside = {*rooms, *(PACKAGE / "vendors").glob("*.py")}
     path_of_one = [path for path in MODULES if within(path, DELIVERY_PATH) and path not in beside]

@@ -6,9 +6,9 @@ import pytest
 
 from connector.cli.render import event_line
 from connector.cli.terminal import plain
-from connector.kafka.layout import Layout
 from connector.kafka.published import Entry
 from connector.kafka.reader import Consumed
+from connector.kafka.topic_names import Layout
 from connector.model.change import EntityKey
 
 RECORD = Consumed("t", 0, 7, 1_750_000_000_000, b"", b"")

@@ -7,7 +7,7 @@ from connector.events import codec
 from connector.events.index import Index, IndexEntry
 from connector.events.state_record import CHECKPOINT_KEY
 from connector.kafka.foreign_records import Foreign
-from connector.kafka.layout import Layout, partitioned
+from connector.kafka.topic_names import Layout, partitioned
 from connector.model.change import EntityKey
 from connector.model.checkpoint import Checkpoint, KeySchemaId, KnownTopic, Progress
 

@@ -5,9 +5,9 @@ import pytest
 from connector.errors import KeySchemaChanged
 from connector.events import codec
 from connector.kafka.foreign_records import Foreign
-from connector.kafka.layout import Layout
 from connector.kafka.published import Entry, PublishedRecords
 from connector.kafka.reader import Consumed
+from connector.kafka.topic_names import Layout
 from connector.model.checkpoint import Checkpoint, KeySchemaId, Progress
 from connector.testing import ManualClock
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from connector import logs
+from connector.logs.mask import Mask
 from connector.logs.sink import Sink
 
 
@@ -83,7 +84,7 @@ def test_control_characters_reach_no_terminal(nasty: str) -> None:
 
 def test_a_mask_learns(tmp_path: Path) -> None:
     """A rotated secret is masked from the moment it was read, and the former one stays so."""
-    mask = logs.Mask(["first-secret"])
+    mask = Mask(["first-secret"])
     stream = io.StringIO()
     logs.configure(stream, json=True, level="info", secrets=mask)
     mask.learn(["second-secret"])

@@ -3,7 +3,7 @@
 import pytest
 
 from connector.errors import MalformedItem
-from connector.kafka.layout import Layout, group, partitioned
+from connector.kafka.topic_names import Layout, group, partitioned
 from connector.model.change import EntityKey
 
 LAYOUT = Layout(prefix="cms", connection="blog")
