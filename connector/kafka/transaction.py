@@ -220,9 +220,7 @@ class _CoordinatorLog:
 def _meaning(error: KafkaError) -> ConnectorError:
     """Return what the cause of a clean abort means."""
     if error.code() in _GONE:
-        hint = (
-            "the stream looks which one, and says it next; contentwire snapshot NAME --all publishes everything again"
-        )
+        hint = "which one is said next; to publish everything again: contentwire snapshot NAME --all"
         return TransactionAborted(f"a topic is gone: {describe(error)}", hint=hint)
     refusal = unavailable("publishing", error)
     if isinstance(refusal, BrokerFatal):
