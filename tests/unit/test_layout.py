@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from connector import vendors
+from tests.unit.mirror import WITHOUT_A_UNIT_TEST
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "connector"
@@ -246,6 +247,28 @@ def test_a_library_stays_behind_its_seam(package: str) -> None:
     """Each of these packages is imported in one place, so that it can be understood and replaced there."""
     users = [place(path) for path in MODULES if package in imports(path) and not within(path, SEAMS[package])]
     assert users == []
+
+
+def mirrored(path: Path) -> list[Path]:
+    """Return where the unit tests of a module may lie: in a file, or in a folder, that is called as it is."""
+    room = ROOT / "tests" / "unit" / path.relative_to(PACKAGE).parent
+    name = path.parent.name if path.stem == "__init__" else path.stem
+    return [room / f"test_{name}.py", *(room / name).glob("test_*.py")]
+
+
+def holds_code(path: Path) -> bool:
+    """Return whether a file defines anything: most packages' own files only say what lies in them."""
+    return any(isinstance(node, ast.FunctionDef | ast.ClassDef) for node in tree(path).body) or path.stem != "__init__"
+
+
+def test_unit_tests_mirror_the_package() -> None:
+    """Each module has its unit tests at its own place in `tests/unit`, or a reason why not and tests elsewhere."""
+    due = [path for path in MODULES if holds_code(path) and not within(path, ["demo/", "devservers/"])]
+    without = {place(path) for path in due if not any(map(Path.exists, mirrored(path)))}
+    assert without == WITHOUT_A_UNIT_TEST.keys()
+    assert [name for name, (reason, _) in WITHOUT_A_UNIT_TEST.items() if not reason] == []
+    elsewhere = {tests for _, tests in WITHOUT_A_UNIT_TEST.values() if tests}
+    assert [tests for tests in elsewhere if not (ROOT / tests).is_file()] == []
 
 
 def test_vendors_are_pure() -> None:

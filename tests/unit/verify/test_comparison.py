@@ -1,0 +1,158 @@
+"""The comparison of both sides of a proof, without a broker: what differs, and for how long it may."""
+
+import json
+from collections.abc import Callable
+
+import msgspec
+import pytest
+
+from connector.model.checkpoint import Position
+from connector.testing import ManualClock
+from connector.verify.comparison import Comparison
+from connector.verify.proof import Report
+from connector.verify.sides import Delivered, Published
+from tests.unit.verify.given import entry, given, held
+from tests.values import clock, entry_key, page, published, removed
+
+
+def compared(ours: Delivered, theirs: Published, *, deep: bool = False) -> list[tuple[str, str]]:
+    """Return the differences: kind and id."""
+    comparison = Comparison(ours, theirs, ManualClock(), shallow=not deep)
+    comparison.compare_all()
+    return sorted((each.kind, each.key.id) for each in comparison.differences.values())
+
+
+def test_each_kind_of_difference_is_found() -> None:
+    """Missing, stale and extra keys are told; equal ones are counted by table."""
+    ours = given(published("same"), published("missing"), published("stale", 2, fields=b'{"title":"new"}'))
+    theirs = held(entry(published("same")), entry(published("stale", 1)), entry(published("extra")))
+    assert compared(ours, theirs) == [("extra", "extra"), ("missing", "missing"), ("stale", "stale")]
+    comparison = Comparison(ours, theirs, ManualClock(), shallow=True)
+    comparison.compare_all()
+    assert dict(comparison.equal) == {"post": 1}
+
+
+@pytest.mark.parametrize("flat", [False, True])
+def test_removed_keys_are_on_neither_side(*, flat: bool) -> None:
+    """A delete event takes a key away, and so does a tombstone alone, as compaction leaves it."""
+    live = entry(published("e1"), flat=flat)
+    delete = msgspec.structs.replace(live, value={**(live.value or {}), "op": "d", "after": None})
+    assert compared(given(), held(live, delete)) == []
+    assert compared(given(), held(live, entry(removed("e1")))) == []
+    assert compared(given(), held(delete, live)) == [("extra", "e1")]
+
+
+@pytest.mark.parametrize("flat", [False, True])
+def test_what_came_back_older_than_its_removal_needs_everything_again(*, flat: bool) -> None:
+    """The stream would take it for stale; a tombstone alone does not tell when, so it is taken for later."""
+    live = entry(published("e1", 5), flat=flat)
+    delete = msgspec.structs.replace(live, value={**(live.value or {}), "op": "d", "after": None})
+    tombstone = entry(removed("e1"))
+    cases = [((live, delete, tombstone), 3, True), ((live, delete), 5, False), ((tombstone,), 3, True), ((), 3, False)]
+    for records, second, older in cases:
+        comparison = Comparison(given(published("e1", second)), held(*records), ManualClock(), shallow=False)
+        comparison.compare_all()
+        (found,) = comparison.differences.values()
+        assert (found.kind, found.older) == ("missing", older)
+        asked = Report({}, (found,)).command("blog")[3:]
+        assert asked == (["--all"] if older else ["--entity", "e1"])
+
+
+@pytest.mark.parametrize("flat", [False, True])
+def test_equal_is_the_same_revision_and_clock_or_the_same_content(*, flat: bool) -> None:
+    """Without `deep` either will do; with it only the content counts. Both envelopes say the same."""
+    change = published("e1", 3, fields=b'{"a":1,"b":2}')
+    rewritten = entry(change, flat=flat, revision=2, fields='{"b":2.0,"a":1}')
+    tampered = entry(change, flat=flat, fields='{"a":1,"b":3}')
+    for deep in (False, True):
+        assert compared(given(change), held(entry(change, flat=flat)), deep=deep) == []
+        assert compared(given(change), held(rewritten), deep=deep) == []
+    assert compared(given(change), held(tampered), deep=False) == []
+    assert compared(given(change), held(tampered), deep=True) == [("stale", "e1")]
+
+
+def test_without_a_clock_or_a_revision_the_content_decides() -> None:
+    """Two unknown revisions are not the same revision, and an event of an item without a clock has ours."""
+    change = published("e1", 3, revision=None)
+    other = entry(published("e1", 3), revision=None, fields='{"title":"other"}')
+    assert compared(given(change), held(other)) == [("stale", "e1")]
+    clockless = msgspec.structs.replace(published("e1", 0), changed_at=None)
+    assert compared(given(clockless), held(entry(clockless, fields='{"title":"other"}'))) == [("stale", "e1")]
+
+
+def test_a_clock_is_compared_as_exactly_as_an_event_holds_it() -> None:
+    """Events carry milliseconds; what is below them is no difference, a millisecond is."""
+    finer = published("e1", 3, changed_at=clock(3).replace("000Z", "0004Z"))
+    later = published("e1", 3, changed_at=clock(3).replace("000Z", "001Z"))
+    other = entry(published("e1", 3), fields='{"title":"other"}')
+    assert compared(given(finer), held(other)) == []
+    assert compared(given(later), held(other)) == [("stale", "e1")]
+
+
+def test_a_reference_stands_for_the_very_item_it_names() -> None:
+    """An event without content is equal if the CMS still delivers the item whose digest it carries."""
+    change = published("big", 3)
+    for digest, found in ((change.digest.hex(), []), ("00" * 16, [("stale", "big")])):
+        meta = json.dumps({"contentwire_reference": {"bytes": 9, "digest": digest, "id": "big"}})
+        assert compared(given(change), held(entry(change, fields=None, meta=meta)), deep=True) == found
+
+
+def test_an_item_among_the_dead_letters_is_set_aside() -> None:
+    """A key whose present item was too large is known to be absent; one with another item is still a difference."""
+    ours = given(published("e1"), published("e2"))
+    comparison = Comparison(ours, held(), ManualClock(), shallow=True)
+    comparison.compare_all()
+    assert comparison.set_aside({published("e1").digest}) == 1
+    assert [key.id for key in comparison.differences] == ["e2"]
+
+
+def test_another_look_resolves_and_counts() -> None:
+    """A key that agrees by now is equal, one that left both sides is neither; nothing is counted twice."""
+    ours, theirs = given(published("e1"), published("e2")), held()
+    comparison = Comparison(ours, theirs, ManualClock(), shallow=True)
+    comparison.compare_all()
+    theirs.take([entry(published("e1"))])
+    ours.traces.pop(entry_key("e2"))
+    comparison.compare(list(comparison.differences))
+    assert (comparison.differences, dict(comparison.equal)) == ({}, {"post": 1})
+    assert theirs.go_on == {("t", 2): 8}
+
+
+def looks(comparison: Comparison, patience: float, read_on: Callable[[], object] = lambda: None) -> int:
+    """Return how often the differences are looked at again, each time after `read_on`."""
+    comparison.compare_all()
+    return len([read_on() for _ in comparison.settle(patience)])
+
+
+def test_what_differs_gets_the_time_of_a_walk() -> None:
+    """As long as the stream may take for its next walk, and no longer; what agrees meanwhile is waited for no more."""
+    clock, theirs = ManualClock(), held()
+    assert looks(Comparison(given(published("e1")), theirs, clock, shallow=True), 30.0) > 1
+    assert clock.monotonic() == 30.0
+    late = Comparison(given(published("e1")), theirs, clock, shallow=True)
+    assert looks(late, 30.0, lambda: theirs.take([entry(published("e1"))])) == 1
+    assert late.differences == {}
+
+
+def test_what_never_comes_to_rest_is_given_up() -> None:
+    """A key that the CMS changes again and again gets its time anew, but not for ever."""
+    clock, ours = ManualClock(), given(published("e1"))
+    seconds = iter(range(2, 10_000))
+
+    def change() -> None:
+        ours._take(page(published("e1", next(seconds)), after=Position()))
+
+    looks(Comparison(ours, held(), clock, shallow=True), 30.0, change)
+    assert clock.monotonic() == 4 * 30.0
+
+
+def test_a_topic_that_goes_on_is_compared_as_it_was_before_the_cms_was_read() -> None:
+    """While content keeps changing, the topic may be ahead of what was read: the state it had before will do."""
+    ours, theirs = given(published("e1", 2)), held(entry(published("e1", 2)))
+    before = dict(theirs.traces)
+    theirs.take([entry(published("e1", 3, fields=b'{"title":"newer"}'))])
+    comparison = Comparison(ours, theirs, ManualClock(), shallow=True)
+    comparison.compare([entry_key()])
+    assert list(comparison.differences) == [entry_key()]
+    comparison.compare([entry_key()], before)
+    assert comparison.differences == {}
