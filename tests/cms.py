@@ -74,7 +74,7 @@ def requests(simulator: Simulator, name: str) -> list[str]:
     return [request.kind for request in simulator.requests(name)]
 
 
-def eventually(true: Callable[[], object], within: float = 10.0) -> None:
+def eventually(true: Callable[[], object], within: float = 60.0) -> None:
     """Wait until something is true; fail if it is not in time."""
     deadline = time.monotonic() + within
     while not true():
