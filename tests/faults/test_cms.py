@@ -64,7 +64,9 @@ def test_fault_in_snapshot_and_delta_loses_and_repeats_nothing(
 
 @pytest.mark.faults
 @pytest.mark.parametrize(
-    "fault", [Fault("redirect"), Fault("status", status=401, after=1)], ids=["redirect", "expired"]
+    "fault",
+    [Fault("redirect", times=None), Fault("status", status=401, after=1, times=None)],
+    ids=["redirect", "expired"],
 )
 def test_refusal_stops_the_stream_and_costs_nothing(kafka: Broker, prefix: str, tmp_path: Path, fault: Fault) -> None:
     """A redirect, or a credential that expires amid a walk: stopped until a restart, which goes on where it was."""
@@ -74,6 +76,7 @@ def test_refusal_stops_the_stream_and_costs_nothing(kafka: Broker, prefix: str, 
         for vendor in VENDORS:
             deployment.simulator.push_fault(vendor, fault)
         assert deployment.try_to_follow() == "stopped"
+        deployment.simulator.clear_faults()
         deployment.follow()
         deployment.prove()
 
