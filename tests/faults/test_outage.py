@@ -1,6 +1,7 @@
 """The only broker is gone for a while, under two processes that share the streams: both live, and both say so."""
 
 import json
+import re
 import signal
 import time
 import urllib.error
@@ -25,6 +26,8 @@ from tests.ports import free_port
 VENDORS = names()
 PATIENCE = 90.0
 
+_STATE = re.compile('connection="(?P<connection>[^"]+)",state="(?P<state>[^"]+)"')
+
 
 def asked(port: int, path: str) -> tuple[int, Any]:
     """Return the status and JSON that a process answers."""
@@ -44,10 +47,21 @@ def series(port: int, name: str) -> list[str]:
     return [line for line in lines if line.startswith(f"{name}{{")]
 
 
-def states(port: int) -> set[str]:
-    """Return the states that a process's metric says its streams are in."""
-    told = [line for line in series(port, "contentwire_stream_state") if line.endswith(" 1.0")]
-    return {line.partition('state="')[2].partition('"')[0] for line in told}
+def states(port: int) -> dict[str, str]:
+    """Return the state that a process's metric says each stream is in."""
+    labels = [_STATE.search(line) for line in series(port, "contentwire_stream_state") if line.endswith(" 1.0")]
+    return {found["connection"]: found["state"] for found in labels if found}
+
+
+def followed(ports: Sequence[int]) -> bool:
+    """Return whether each stream runs in one of two processes, and the other one stands by."""
+    told = [states(port) for port in ports]
+    return all(sorted(each.get(vendor, "") for each in told) == ["running", "standby"] for vendor in VENDORS)
+
+
+def disconnected(ports: Sequence[int]) -> bool:
+    """Return whether each stream is known to be disconnected, in every process."""
+    return all(states(port) == dict.fromkeys(VENDORS, "disconnected") for port in ports)
 
 
 @contextmanager
@@ -90,9 +104,9 @@ def simulator() -> Iterator[Simulator]:
         yield serving
 
 
-def known(workplace: Workplace, vendor: str) -> bool:
-    """Return whether a stream's checkpoint can be seen."""
-    return workplace.run("checkpoints", "show", vendor).code == 0
+def proven(workplace: Workplace, vendor: str) -> bool:
+    """Return whether a stream's topic equals its CMS."""
+    return workplace.run("verify", vendor).code == 0
 
 
 def workplaces(folder: Path, simulator: Simulator, broker: Kafka, prefix: str) -> list[tuple[Workplace, int]]:
@@ -123,16 +137,17 @@ def test_an_outage_ends_no_process_and_is_no_peace(
     """Every stream is `disconnected` meanwhile, for probes and metrics too; afterwards `verify` proves all of them."""
     places = workplaces(tmp_path, simulator, own_kafka, prefix)
     ports = [port for _, port in places]
-    facts = {f"process-{port}": partial(asked, port, "/readyz") for port in ports}
+    facts = {f"process-{port}": partial(states, port) for port in ports}
+    proofs = {f"verify-{vendor}": partial(places[0][0].run, "verify", vendor) for vendor in VENDORS}
     with ExitStack() as stack:
         running: list[Running] = [stack.enter_context(each.start("run")) for each, _ in places]
-        stack.enter_context(kept(tmp_path / "evidence", own_kafka, facts))
+        stack.enter_context(kept(tmp_path / "evidence", own_kafka, {**facts, **proofs}))
         for _ in range(times):
             eventually(lambda: all(asked(port, "/readyz")[0] == 200 for port in ports), within=PATIENCE)
-            eventually(lambda: states(ports[0]) | states(ports[1]) == {"running", "standby"}, within=PATIENCE)
+            eventually(partial(followed, ports), within=PATIENCE)
             eventually(partial(killed, own_kafka, prefix, running), within=PATIENCE)
             gone_at = time.monotonic()
-            eventually(lambda: states(ports[0]) == states(ports[1]) == {"disconnected"}, within=30)
+            eventually(partial(disconnected, ports), within=30)
             for port in ports:
                 status, told = asked(port, "/readyz")
                 assert (status, set(told["waiting"])) == (503, set(VENDORS))
@@ -142,12 +157,10 @@ def test_an_outage_ends_no_process_and_is_no_peace(
             time.sleep(max(seconds - (time.monotonic() - gone_at), 0))  # the fault itself, not a synchronisation
             own_kafka.start()
         eventually(lambda: all(asked(port, "/readyz")[0] == 200 for port in ports), within=PATIENCE)
-        eventually(lambda: states(ports[0]) | states(ports[1]) == {"running", "standby"}, within=PATIENCE)
+        eventually(partial(followed, ports), within=PATIENCE)
         for vendor in VENDORS:
-            # A broker that has just started lists its topics one by one.
-            eventually(partial(known, places[0][0], vendor), within=PATIENCE)
-            proof = places[0][0].run("verify", vendor)
-            assert proof.code == 0, proof
+            # One look waits for the stream's next walk; the walk after an outage takes what a busy machine gives it.
+            eventually(partial(proven, places[0][0], vendor), within=PATIENCE)
         ended = [each.ends(signal.SIGTERM) for each in running]
     assert [each.code for each in ended] == [143, 143]
     for each in ended:
