@@ -7,15 +7,11 @@ from typing import Final
 from connector.cli.terminal import moment, plain, table
 from connector.commands.dead_letters import Replayed, Stays
 from connector.commands.foreign_records import Found
-from connector.commands.status import Stream
-from connector.events.owner_report import OwnerReport
-from connector.events.state_record import requested
 from connector.kafka.foreign_records import listing, remedy
 from connector.kafka.published import Entry
 from connector.verify.comparison import Difference
 from connector.verify.proof import COUNTS, Report
 
-_STREAM: Final = ("connection", "state", "phase", "events", "last commit", "dead letters", "owner", "what is wrong")
 _LETTER: Final = ("when", "error", "item type", "item id", "reason")
 _STAYS: Final = ("when", "item type", "item id", "why it stays")
 _FOUND: Final = ("topic", "partition", "offset", "why it is not contentwire's", "outcome")
@@ -45,11 +41,6 @@ def event_line(entry: Entry) -> str:
     return _line(*cells)
 
 
-def streams(found: Iterable[Stream]) -> str:
-    """Return where streams stand."""
-    return table(_STREAM, map(_stream, found))
-
-
 def letters(found: Iterable[Entry]) -> str:
     """Return dead letters."""
     return table(_LETTER, map(_letter, found))
@@ -73,21 +64,6 @@ def report(connection: str, proof: Report, limit: int | None) -> str:
     if proof.differences:
         parts.append(table(_DIFFERENCE, map(_difference, proof.differences[:limit])))
     return "\n\n".join([*parts, "\n".join(_remarks(connection, proof))])
-
-
-def _stream(stream: Stream) -> tuple[object, ...]:
-    owner = f"{stream.owner.client_id} at {stream.owner.host}" if stream.owner else "nobody"
-    at, said = stream.checkpoint, stream.report or OwnerReport(error=stream.error, hint=stream.hint)
-    state = said.state if stream.report and stream.stopped else stream.state
-    wrong = "; ".join(filter(None, (said.error, said.hint))) if stream.state != "paused" else ""
-    if at is None:
-        phase = "" if stream.error else "never run"
-        return (stream.connection, state, phase, "", "", said.dead_letters or "", owner, wrong)
-    asked = f"asked: {wanted}" if (wanted := requested(at)) and stream.state != "paused" else ""
-    wrong = "; ".join(filter(None, (wrong, asked)))
-    letters = said.dead_letters or ""
-    reached = (at.position.phase, at.progress.sequence, moment(at.committed_at))
-    return (stream.connection, state, *reached, letters, owner, wrong)
 
 
 def _letter(entry: Entry) -> tuple[object, ...]:

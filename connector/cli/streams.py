@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from connector.cli import render, terminal
+from connector.cli import status_table, terminal
 from connector.cli.context import complain, confirm, connection_argument, json_option, say, session_of, take_over
 from connector.cli.session import Session
 from connector.commands import edits
@@ -26,7 +26,7 @@ def status(session: Session, *, as_json: bool) -> int:
     if as_json:
         say(session, json.dumps([stream.facts() for stream in streams], indent=2))
     else:
-        say(session, render.streams(streams))
+        say(session, status_table.streams(streams))
     for message, hint in statuses.warnings(loaded):
         complain(session, message, hint)
     return 1 if any(stream.stopped for stream in streams) else 0

@@ -2,17 +2,16 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any, Final
 
 import httpx
 
+from connector.cms.retry_after import wait
 from connector.errors import ConnectorError, SourceRejected, SourceUnavailable
 from connector.model import rawjson
 
 _DOUBTED: Final = {401, 403, 404}
-_LONGEST_WAIT: Final = 86_400.0
 _ERROR_BYTES: Final = 64 * 1024
 _STRUCTURED: Final = ("errors", "details")
 _SENTENCES: Final = ("message", "error_message", "reason", "suggestion")
@@ -49,24 +48,6 @@ def meaning(response: httpx.Response, message: str, hints: Mapping[int, str]) ->
         return SourceRejected(message, hint=hints.get(status, ""))
     hint = _HINTS.get(status, _SERVER if status >= HTTPStatus.INTERNAL_SERVER_ERROR else _UNUSUAL)
     return SourceUnavailable(message, hint=f"{_HTML}; {hint}" if page else hint, retry_after=wait(response.headers))
-
-
-def wait(headers: Mapping[str, str]) -> float | None:
-    """Return the seconds that `Retry-After` asks to wait: given as such, or as a date, which `Date` makes relative."""
-    retry_after = headers.get("retry-after", "")
-    if (found := seconds(retry_after)) is not None:
-        return min(found, _LONGEST_WAIT)
-    then, now = moment(retry_after), moment(headers.get("date", ""))
-    return None if then is None or now is None else min(max(then - now, 1.0), _LONGEST_WAIT)
-
-
-def seconds(text: str | None) -> float | None:
-    """Return a header's number of seconds, or None where it is none."""
-    try:
-        found = float(text or "nan")
-    except ValueError:
-        return None
-    return found if 0 <= found < float("inf") else None
 
 
 def named(response: httpx.Response, parameters: Iterable[str]) -> str | None:
@@ -121,11 +102,3 @@ def looks_like_a_page(response: httpx.Response) -> bool:
     """Return whether the body is for a browser: no API of ours answers so."""
     kind = response.headers.get("content-type", "").lower()
     return "html" in kind or response.content[:100].lstrip().lower().startswith((b"<!doctype", b"<html"))
-
-
-def moment(text: str) -> float | None:
-    """Return an HTTP date in seconds since 1970, or None where it is none."""
-    try:
-        return parsedate_to_datetime(text).timestamp()
-    except (ValueError, OverflowError, TypeError):
-        return None

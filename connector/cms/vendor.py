@@ -7,14 +7,13 @@ Vendors are pure: no I/O, no sleep, no log, no clock; they build requests and re
 import ipaddress
 from collections.abc import Iterator, Mapping
 from typing import ClassVar, NamedTuple, Protocol
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import urlsplit
 
 import httpx
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from connector.cms import outbound
 from connector.cms.webhook import Refused, WakeUp, WebhookCall
-from connector.errors import SourceUnavailable
 from connector.model.change import EntityKey, EntityType
 from connector.model.checkpoint import Position
 from connector.model.page import Frame, SyncPage
@@ -172,21 +171,3 @@ class Vendor(Protocol):
         `now` is in seconds since 1970.
         """
         ...
-
-
-def continuation(next_url: str, parameter: str) -> str:
-    """Return the cursor that a response's next URL carries in `parameter`.
-
-    Nothing else of the URL matters, for no request ever goes there: a caching proxy's body names the host behind it.
-    Raises `SourceUnavailable` if it holds no usable cursor.
-    """
-    try:
-        found = parse_qs(urlsplit(next_url).query, errors="strict").get(parameter, [])
-    except ValueError:
-        raise SourceUnavailable("the response's next URL cannot be read") from None
-    if len(found) != 1:
-        raise SourceUnavailable(
-            f"the response's next URL has no single {parameter}",
-            hint="ask what stands between contentwire and the API: the URL has been changed on its way",
-        )
-    return found[0]

@@ -5,7 +5,8 @@ from typing import Final
 
 from connector.cms.vendor import Remark
 from connector.errors import PageTooLarge, SourceRejected
-from connector.events.policy import Policy, wanted
+from connector.events.filters import wanted
+from connector.events.policy import Policy
 from connector.model.checkpoint import Position
 from connector.model.page import SyncPage
 from connector.wiring import ConfiguredStream

@@ -1,6 +1,6 @@
 """Where every configured stream stands, as Kafka knows it: its last checkpoint, and who owns it. Changes nothing.
 
-What a person sees of it is made in `cli/render.py`.
+What a person sees of it is made in `cli/status_table.py`.
 """
 
 from collections.abc import Iterator

@@ -6,8 +6,9 @@ from msgspec.structs import replace
 
 from connector.events import envelope
 from connector.events.envelope import Op, Origin
+from connector.events.filters import wanted
 from connector.events.index import IndexEntry
-from connector.events.policy import Policy, wanted
+from connector.events.policy import Policy
 from connector.model.change import Change
 from connector.model.checkpoint import Republish, Selection
 

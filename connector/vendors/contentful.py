@@ -15,8 +15,10 @@ import msgspec
 from pydantic import Field, field_validator
 
 from connector.cms import item
-from connector.cms.refusal import looks_like_a_page, meaning, named, seconds
-from connector.cms.vendor import Remark, Settings, continuation
+from connector.cms.next_url import cursor_of
+from connector.cms.refusal import looks_like_a_page, meaning, named
+from connector.cms.retry_after import seconds
+from connector.cms.vendor import Remark, Settings
 from connector.cms.webhook import Refused, WakeUp, WebhookCall, announced, by_secret
 from connector.errors import (
     CheckpointRejected,
@@ -181,7 +183,7 @@ class Contentful:
         next_url = page_url or sync_url
         if not isinstance(next_url, str):
             raise SourceUnavailable("the response has neither nextPageUrl nor nextSyncUrl")
-        cursor = continuation(next_url, "sync_token")
+        cursor = cursor_of(next_url, "sync_token")
         return Frame(raws, after.advance(cursor=cursor, caught_up=not page_url, identity=identity), not page_url)
 
     def read(self, frame: Frame) -> SyncPage:

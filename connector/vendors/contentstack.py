@@ -13,7 +13,8 @@ import msgspec
 from pydantic import Field, SecretStr, field_validator
 
 from connector.cms import item
-from connector.cms.refusal import meaning, moment, seconds
+from connector.cms.refusal import meaning
+from connector.cms.retry_after import moment, seconds
 from connector.cms.vendor import Remark, Settings
 from connector.cms.webhook import Refused, WakeUp, WebhookCall, announced, by_secret
 from connector.errors import CheckpointRejected, ConnectorError, MalformedItem, SourceRejected, SourceUnavailable

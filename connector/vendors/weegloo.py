@@ -14,8 +14,10 @@ import msgspec
 from pydantic import Field, field_validator
 
 from connector.cms import item
-from connector.cms.refusal import looks_like_a_page, meaning, named, wait
-from connector.cms.vendor import Remark, Settings, continuation
+from connector.cms.next_url import cursor_of
+from connector.cms.refusal import looks_like_a_page, meaning, named
+from connector.cms.retry_after import wait
+from connector.cms.vendor import Remark, Settings
 from connector.cms.webhook import Refused, WakeUp, WebhookCall, announced, by_secret
 from connector.errors import (
     CheckpointRejected,
@@ -153,7 +155,7 @@ class Weegloo:
             raise SourceUnavailable(f"the response is no sync page: {error}") from error
         if not isinstance(next_url, str):
             raise SourceUnavailable("the response has no nextSyncUrl")
-        cursor = continuation(next_url, "sync-token")
+        cursor = cursor_of(next_url, "sync-token")
         return Frame(raws, after.advance(cursor=cursor, caught_up=not raws), not raws)
 
     def read(self, frame: Frame) -> SyncPage:

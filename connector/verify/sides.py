@@ -16,12 +16,15 @@ from connector.cms.source import Source
 from connector.cms.spool import Spool
 from connector.errors import CheckpointRejected, PageTooLarge, SourceUnavailable, WalkBroken
 from connector.events.content_digest import digest as content_of
-from connector.events.policy import Policy, wanted
+from connector.events.filters import wanted
+from connector.events.policy import Policy
 from connector.kafka.foreign_records import Standing
 from connector.kafka.published import Entry
 from connector.model.change import Change, DeadLetter, EntityKey
 from connector.model.checkpoint import Position
 from connector.model.page import SyncPage
+from connector.stream.retries import Retries
+from connector.stream.spec import Pace
 
 Progress = Callable[[str, int], None]
 """Is told what is being done, and how much of it there was so far."""
@@ -30,6 +33,7 @@ _TABLES: Final = {"asset": "_asset", "content_type": "_content_type"}
 _RESTARTS: Final = 5
 _FAILURES: Final = 5
 _LONGEST_WAIT: Final = 60.0
+_PACE: Final = Pace(first_pause=0.5, longest_pause=8.0)
 _SPOOLED: Final = 16 * 1024 * 1024
 
 
@@ -104,15 +108,17 @@ class Delivered:
 
     def _pages(self) -> Iterator[SyncPage]:
         position, failures = self._position, 0
+        retries = Retries(_PACE, self._clock)
         while True:
             try:
                 with closing(self._source.walk(position)) as walk:
                     for page in walk:
                         position, failures = page.position, 0
+                        retries.reset()
                         yield page
             except SourceUnavailable as error:
                 failures += 1
-                wait = 2.0**failures / 4 if error.retry_after is None else error.retry_after
+                wait = retries.pause(error.retry_after)
                 if failures > _FAILURES or wait > _LONGEST_WAIT:
                     raise
                 self._progress("waiting for the CMS, failures", failures)

@@ -34,6 +34,7 @@ WITHOUT_A_UNIT_TEST = {
     "commands/takeover.py": Instead(
         "it fences an owner; what it commits is `commands/edits`", "tests/integration/test_cli.py"
     ),
+    "events/policy.py": Instead(NAMES),
     "kafka/connectivity.py": Instead(KAFKA, "tests/integration/test_handover.py"),
     "kafka/membership.py": Instead(KAFKA, "tests/integration/test_ownership.py"),
     "kafka/reader.py": Instead(KAFKA, "tests/integration/test_reader.py"),

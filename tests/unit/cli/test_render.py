@@ -1,43 +1,17 @@
-"""Decoded records for a person: which topics are read, and what a line says."""
+"""Decoded records for a person: what a line says."""
 
 import re
-
-import pytest
 
 from connector.cli.render import event_line
 from connector.cli.terminal import plain
 from connector.kafka.published import Entry
 from connector.kafka.reader import Consumed
-from connector.kafka.topic_names import Layout
-from connector.model.change import EntityKey
 
 RECORD = Consumed("t", 0, 7, 1_750_000_000_000, b"", b"")
 KEY = {"connection": "blog", "entity_type": "entry", "id": "e1", "locale": "*"}
 ENTITY = {"entity_type": "entry", "id": "e1", "locale": "*", "content_type": "post", "revision": 0}
 SOURCE = {"ts_ms": 1_000, "table": "post"}
 VERDICT = {"op": "u", "ts_ms": 3_500, "origin": "delta", "change_type": "published"}
-
-
-@pytest.mark.parametrize(
-    "template",
-    [
-        "{prefix}.{connection}.changes",
-        "cms.{connection}.{entity_type}",
-        "{prefix}.{connection}.{locale}",
-        "{prefix}.{locale}.{entity_type}.{connection}",
-    ],
-)
-def test_the_pattern_matches_every_changes_topic_and_no_other(template: str) -> None:
-    """Whatever the template routes by, its topics are found; state, dead letters and other connections are not."""
-    pattern = Layout(prefix="p", connection="blog", topic=template).changes_pattern
-    other = Layout(prefix="p", connection="blog2", topic=template)
-    for kind in ("entry", "asset", "content_type"):
-        for locale in ("*", "de-DE"):
-            key = EntityKey("blog", kind, "e1", locale)
-            assert pattern.fullmatch(Layout(prefix="p", connection="blog", topic=template).changes_topic(key))
-            assert not pattern.fullmatch(other.changes_topic(key))
-    assert not pattern.fullmatch("p.blog.state")
-    assert not pattern.fullmatch("p.blog.dead-letters")
 
 
 def test_an_event_is_one_readable_line() -> None:

@@ -3,8 +3,7 @@
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from connector.cms.vendor import Remark, Settings, continuation
-from connector.errors import SourceUnavailable
+from connector.cms.vendor import Remark, Settings
 
 
 def settings(base_url: str | None = None, **more: object) -> Settings:
@@ -80,35 +79,3 @@ def test_a_remark_is_about_lost_deletes_unless_it_says_otherwise() -> None:
 def test_settings_show_no_token() -> None:
     """Wherever they are printed."""
     assert "tok-secret" not in repr(settings()) + str(settings())
-
-
-@pytest.mark.parametrize(
-    ("url", "cursor"),
-    [
-        ("https://cms.example/sync?sync_token=w5ZGw6JFwqZmVcKsE8Kow4", "w5ZGw6JFwqZmVcKsE8Kow4"),
-        ("http://behind.internal/other?a=1&sync_token=x%2By&b=2", "x+y"),
-        ("?sync_token=t", "t"),
-    ],
-)
-def test_the_cursor_alone_is_taken_from_a_next_url(url: str, cursor: str) -> None:
-    """Whatever host or path it names: no request ever goes there."""
-    assert continuation(url, "sync_token") == cursor
-
-
-@pytest.mark.parametrize(
-    "url",
-    [
-        "",
-        "https://cms.example/sync",
-        "https://cms.example/sync?sync_token=",
-        "https://cms.example/sync?sync_token=a&sync_token=b",
-        "https://cms.example/sync?SYNC_TOKEN=a",
-        "https://cms.example/sync?sync_token=%ff",
-        "https://[cms.example/sync?sync_token=a",
-    ],
-)
-def test_a_next_url_without_one_usable_cursor_may_be_another_next_time(url: str) -> None:
-    """Something in between has changed it: no cursor is guessed, and none is shown."""
-    with pytest.raises(SourceUnavailable, match="next URL") as caught:
-        continuation(url, "sync_token")
-    assert "cms.example" not in str(caught.value)

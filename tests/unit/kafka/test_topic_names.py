@@ -120,3 +120,25 @@ def test_dead_letters_stay_for_a_month() -> None:
 def test_a_key_belongs_to_the_partition_that_kafka_gives_it(key: bytes, murmur2: int) -> None:
     """By the values that Kafka's own tests have for its hash."""
     assert [partitioned(key, count) for count in (1, 7, 1000)] == [murmur2 % 2**31 % count for count in (1, 7, 1000)]
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "{prefix}.{connection}.changes",
+        "cms.{connection}.{entity_type}",
+        "{prefix}.{connection}.{locale}",
+        "{prefix}.{locale}.{entity_type}.{connection}",
+    ],
+)
+def test_the_pattern_matches_every_changes_topic_and_no_other(template: str) -> None:
+    """Whatever the template routes by, its topics are found; state, dead letters and other connections are not."""
+    pattern = Layout(prefix="p", connection="blog", topic=template).changes_pattern
+    other = Layout(prefix="p", connection="blog2", topic=template)
+    for kind in ("entry", "asset", "content_type"):
+        for locale in ("*", "de-DE"):
+            key = EntityKey("blog", kind, "e1", locale)
+            assert pattern.fullmatch(Layout(prefix="p", connection="blog", topic=template).changes_topic(key))
+            assert not pattern.fullmatch(other.changes_topic(key))
+    assert not pattern.fullmatch("p.blog.state")
+    assert not pattern.fullmatch("p.blog.dead-letters")

@@ -9,7 +9,8 @@ import pytest
 
 from connector.errors import SourceRejected
 from connector.events import canonical_json
-from connector.events.policy import Policy, wanted
+from connector.events.filters import wanted
+from connector.events.policy import Policy
 from connector.model.checkpoint import Position
 from connector.simulator import Fault, Simulator
 from connector.testing import ManualClock

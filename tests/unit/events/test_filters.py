@@ -2,7 +2,8 @@
 
 import pytest
 
-from connector.events.policy import Policy, wanted
+from connector.events.filters import wanted
+from connector.events.policy import Policy
 from connector.model.change import EntityKey
 
 POSTS = Policy(content_types=frozenset({"post"}))

@@ -1,0 +1,33 @@
+"""How long an answer asks to wait: `Retry-After` and the like, in every form that HTTP allows. Pure."""
+
+from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
+from typing import Final
+
+_LONGEST_WAIT: Final = 86_400.0
+
+
+def wait(headers: Mapping[str, str]) -> float | None:
+    """Return the seconds that `Retry-After` asks to wait: given as such, or as a date, which `Date` makes relative."""
+    retry_after = headers.get("retry-after", "")
+    if (found := seconds(retry_after)) is not None:
+        return min(found, _LONGEST_WAIT)
+    then, now = moment(retry_after), moment(headers.get("date", ""))
+    return None if then is None or now is None else min(max(then - now, 1.0), _LONGEST_WAIT)
+
+
+def seconds(text: str | None) -> float | None:
+    """Return a header's number of seconds, or None where it is none."""
+    try:
+        found = float(text or "nan")
+    except ValueError:
+        return None
+    return found if 0 <= found < float("inf") else None
+
+
+def moment(text: str) -> float | None:
+    """Return an HTTP date in seconds since 1970, or None where it is none."""
+    try:
+        return parsedate_to_datetime(text).timestamp()
+    except (ValueError, OverflowError, TypeError):
+        return None
