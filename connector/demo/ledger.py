@@ -43,12 +43,14 @@ class Received(msgspec.Struct, frozen=True, gc=False):
 class Account(msgspec.Struct, frozen=True):
     """One CMS's own record: every change that must have arrived, what it delivers now, what was gone from the start.
 
-    A snapshot may report again what was `gone` before the connector started, but need not.
+    A snapshot may report again what was `gone` before the connector started, but need not; so may a delta after one
+    that was `cut_short`.
     """
 
     expected: Counter[Identity]
     truth: Sequence[Live]
     gone: frozenset[Place] = frozenset()
+    cut_short: bool = False
 
 
 class Ledger:

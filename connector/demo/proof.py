@@ -137,8 +137,8 @@ def _arrived(records: Iterable[Received]) -> Counter[Identity]:
 
 
 def _old_markers(records: Iterable[Received], account: Account) -> set[Identity]:
-    in_snapshots = (record for record in records if record.event and record.event["source"]["snapshot"] == "true")
-    told = (record.identity for record in in_snapshots)
+    allowed = ("true", "false") if account.cut_short else ("true",)
+    told = (record.identity for record in records if record.event and record.event["source"]["snapshot"] in allowed)
     return {identity for identity in told if identity and identity.removal and identity[:3] in account.gone}
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from connector.demo.ledger import Account, Identity, Ledger, Received, announced, place
 from connector.demo.proof import prove
@@ -205,6 +206,18 @@ def test_old_markers_belong_to_the_initial_sync_alone() -> None:
             consumer.remove("entry", gone, snapshot=snapshot)
         consumer.snapshot(ledger.before)
         assert _failing(consumer.records, ledger.account()) == failing
+
+
+def test_old_markers_may_follow_an_initial_sync_that_was_cut_short() -> None:
+    """Each of them once: the rest of the sync is a delta."""
+    for told, failing in ((["false"], set()), (["false", "false"], {CHANGES})):
+        simulator, consumer = Simulator(entries=20), Consumer()
+        gone = simulator.delete(simulator.ids()[0])
+        ledger = Ledger(simulator, "weegloo")
+        for snapshot in told:
+            consumer.remove("entry", gone, snapshot=snapshot)
+        consumer.snapshot(ledger.before)
+        assert _failing(consumer.records, replace(ledger.account(), cut_short=True)) == failing
 
 
 def test_a_marker_of_what_never_was_is_noticed() -> None:
