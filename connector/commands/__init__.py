@@ -1,1 +1,1 @@
-"""Operators' commands, one file each, named as on the command line. They return what `cli` shows."""
+"""Operator commands, one file each, named as on the command line. They return what `cli` shows."""

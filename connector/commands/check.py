@@ -1,4 +1,4 @@
-"""Examines a configuration against the world before anything is published: changes nothing, says what to do next."""
+"""Checks a configuration against the real systems before anything is published. Changes nothing; says what to do."""
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from typing import Final, Literal
@@ -21,12 +21,12 @@ from connector.wiring import ConfiguredStream
 Verdict = Literal["ok", "warning", "failed"]
 
 _NEWEST: Final = 100
-# What has to be corrected comes before what may pass by itself.
-_GRAVEST: Final = (ConfigError.exit_code, ConnectorError.exit_code, Unreachable.exit_code)
+# What needs fixing comes before what may go away without help.
+_WORST_FIRST: Final = (ConfigError.exit_code, ConnectorError.exit_code, Unreachable.exit_code)
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """What one look at one `subject` found: a sentence, and for anything but `ok` what to do next."""
+    """The result of checking one `subject`: a sentence and, unless the verdict is `ok`, what to do next."""
 
     subject: str
     verdict: Verdict
@@ -36,24 +36,24 @@ class Finding(msgspec.Struct, frozen=True):
 
 
 def verdict(findings: list[Finding]) -> int:
-    """Return the exit code of an examination: the gravest finding's."""
+    """Return the exit code of the most serious finding."""
     codes = {finding.exit_code for finding in findings}
-    return next((code for code in _GRAVEST if code in codes), 0)
+    return next((code for code in _WORST_FIRST if code in codes), 0)
 
 
 def failure(subject: str, error: ConnectorError) -> Finding:
-    """Return the finding that an error is."""
+    """Return an error as a finding."""
     return Finding(subject, "failed", str(error), error.hint, error.exit_code)
 
 
 def refused(error: ConfigError) -> list[Finding]:
-    """Return the findings of a configuration that cannot be used."""
+    """Return the findings for a configuration that cannot be used."""
     problems = error.problems or (str(error),)
     return [Finding("configuration", "failed", problem, error.hint, error.exit_code) for problem in problems]
 
 
 def examine(config: Config) -> Iterator[Finding]:
-    """Yield a finding for everything that a run needs, as soon as it is known."""
+    """Yield a finding for everything a run needs, as soon as it is known."""
     yield Finding("configuration", "ok", f"valid; it follows {', '.join(config.connections)}")
     streams = wiring.streams(config)
     cluster = streams[0].cluster
@@ -62,8 +62,8 @@ def examine(config: Config) -> Iterator[Finding]:
     if broker.verdict == "ok":
         yield _finding("machine", lambda: check_access.of_machine(config, cluster))
         yield _finding("rights", lambda: check_access.of_process(streams[0]))
-        handed_on = _finding("webhooks", lambda: check_access.of_handover(streams[0]))
-        yield handed_on if handed_on.verdict == "ok" else _poorer(handed_on)
+        relayed = _finding("webhooks", lambda: check_access.of_handover(streams[0]))
+        yield relayed if relayed.verdict == "ok" else _as_warning(relayed)
     registry, answers = streams[0].registry, True
     if registry:
         found = _finding("registry", lambda: f"{len(registry.subjects())} subjects in the schema registry")
@@ -106,8 +106,8 @@ def _keys(stream: ConfiguredStream, published: PublishedRecords | None) -> str:
     return records.check_keys()
 
 
-def _poorer(finding: Finding) -> Finding:
-    """Return a failure as what it is where a run goes on without: a warning."""
+def _as_warning(finding: Finding) -> Finding:
+    """Return a failure that does not stop a run as a warning."""
     return msgspec.structs.replace(finding, verdict="warning", exit_code=0)
 
 
@@ -118,13 +118,13 @@ def _schemas(stream: ConfiguredStream) -> Finding:
     except ConnectorError as error:
         return failure(about, error)
     if missing < subjects:
-        later = "; the others will be when they are used first" if missing else ""
+        later = "; the others will be registered when first used" if missing else ""
         return Finding(about, "ok", f"{subjects - missing} of {subjects} are registered{later}")
     return Finding(
         about,
         "warning",
-        f"none of {subjects} is registered yet, and whether this account may do it cannot be tried",
-        "the first run registers them; if it may not: contentwire schemas register, by somebody who may",
+        f"none of {subjects} is registered yet, and whether this account may register them cannot be tested",
+        "the first run registers them; if it may not, have somebody who may run: contentwire schemas register",
     )
 
 
@@ -147,7 +147,7 @@ def remarked(of: str, remarks: Iterable[Remark]) -> Iterator[Finding]:
 
 
 def _topics(stream: ConfiguredStream, cluster: Cluster) -> Generator[Finding, None, PublishedRecords | None]:
-    """Yield what there is to say of a stream's topics; return its records, None where its state cannot be read."""
+    """Yield findings on a stream's topics; return its records, or None if its state cannot be read."""
     layout, about = stream.layout, f"{stream.name}: topics"
     try:
         names = cluster.topics()
@@ -168,14 +168,14 @@ def _topics(stream: ConfiguredStream, cluster: Cluster) -> Generator[Finding, No
         yield Finding(
             f"{stream.name}: checkpoint",
             "warning",
-            "the configuration changed what is followed: the next run takes a new snapshot",
-            "if that is not wanted, restore space, environment, filters and topic template",
+            "the configuration now follows something else: the next run takes a new snapshot",
+            "to avoid that, restore space, environment, filters and topic template",
         )
     return published
 
 
 def _differing(topics: Topics, of: str, names: Iterable[str], wanted: Mapping[str, str]) -> Iterator[Finding]:
-    """Yield a warning for each topic that was created before `topic_config` said what it says now."""
+    """Yield a warning for each topic whose settings differ from `topic_config`, which applies only on creation."""
     for name in names:
         try:
             found = topics.differing(name, wanted)
@@ -183,17 +183,17 @@ def _differing(topics: Topics, of: str, names: Iterable[str], wanted: Mapping[st
             yield failure(f"{of}: topic_config", error)
             continue
         if found:
-            told = ", ".join(f"{setting} = {value}" for setting, value in sorted(found.items()))
+            actual = ", ".join(f"{setting} = {value}" for setting, value in sorted(found.items()))
             config = ",".join(f"{setting}={wanted[setting]}" for setting in sorted(found))
             command = f"kafka-configs --alter --topic {name} --add-config {config}"
-            hint = f"topic_config is for topics that are created: {command}, or correct topic_config"
-            yield Finding(f"{of}: topic_config", "warning", f"topic {name} has {told}", hint)
+            hint = f"topic_config applies only when a topic is created: {command}, or correct topic_config"
+            yield Finding(f"{of}: topic_config", "warning", f"topic {name} has {actual}", hint)
 
 
 def _records(connection: str, published: PublishedRecords) -> str:
     if found := published.foreign(newest=_NEWEST):
         raise ForeignRecord(
-            f"contentwire did not write what stands in the changes topics: {listing(found)}", hint=remedy(connection)
+            f"the changes topics hold records that contentwire did not write: {listing(found)}", hint=remedy(connection)
         )
     return f"the newest {_NEWEST} of each partition are contentwire's"
 
@@ -205,11 +205,13 @@ def _inspect(topics: Topics, layout: Layout, names: dict[str, int], checkpoint: 
         topics.check(layout.state_spec())
     for name in sorted({*present, *written}):
         topics.check(layout.changes_spec(name), written.get(name))
-    return f"{', '.join(present)} as the message contract wants" if present else "none yet: created by the first run"
+    return (
+        f"{', '.join(present)} as the message contract requires" if present else "none yet: the first run creates them"
+    )
 
 
 def unknown(topics: Topics, layout: Layout, names: Iterable[str]) -> Iterator[Finding]:
-    """Yield a warning for each topic at which a run would stop, if it met it: some only look like ours."""
+    """Yield a warning for each topic that would stop a run if the run came to use it; some only look like ours."""
     subject = f"{layout.connection}: topics"
     for name in layout.changes_among(names):
         try:

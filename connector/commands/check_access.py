@@ -1,4 +1,4 @@
-"""Whether a run may do what it does, and this machine lets it: rights on Kafka, open files, temporary space."""
+"""Checks that Kafka and this machine allow what a run does: rights, open files, threads, temporary space."""
 
 from collections.abc import Collection
 
@@ -15,7 +15,7 @@ _SAMPLE = {"entity_type": "entry", "locale": "all"}
 
 
 def of_process(stream: ConfiguredStream) -> str:
-    """Return what a process that follows the stream may do. Raises `BrokerFatal`, naming each missing right."""
+    """Return what a process that follows the stream may do. Raises `BrokerFatal` that names each missing right."""
     rights = _rights(stream)
     joined = group(stream.layout.prefix)
     named = (state_topic.GROUP, reader.GROUP, connectivity.GROUP)
@@ -24,16 +24,16 @@ def of_process(stream: ConfiguredStream) -> str:
 
 
 def of_handover(stream: ConfiguredStream) -> str:
-    """Return whether webhook calls can be handed on; raises as `of_process` does. A run does without, if need be."""
+    """Return how webhook calls are relayed to owners; raises as `of_process` does. A run works without this right."""
     spec = webhook_relay.spec(stream.layout.prefix, stream.layout.replication_factor)
     check(_rights(stream).on_topics([spec]))
-    return f"webhook calls can be handed on by {spec.name}"
+    return f"webhook calls can be relayed through {spec.name}"
 
 
 def of_stream(stream: ConfiguredStream, cluster: Cluster) -> str:
-    """Return what may be done to a stream's topics and with its transactional id; raises as `of_process` does.
+    """Return what may be done with a stream's topics and its transactional id; raises as `of_process` does.
 
-    The transactional id is tried only while nobody follows the stream.
+    The transactional id is tested only while nobody follows the stream.
     """
     layout, rights = stream.layout, _rights(stream)
     present = cluster.topics()
@@ -45,23 +45,23 @@ def of_stream(stream: ConfiguredStream, cluster: Cluster) -> str:
     if not followed:
         lacks += rights.on_transactions(layout.transactional_id, layout.transaction_timeout)
     check(lacks)
-    return _told(specs, present, followed=followed)
+    return _summary(specs, present, followed=followed)
 
 
 def of_machine(config: Config, cluster: Cluster) -> str:
-    """Return what this machine allows a process. Raises `LocalTrouble` if that is too little."""
+    """Return what this machine allows a process. Raises `LocalTrouble` if that is not enough."""
     connections, brokers = len(config.connections), cluster.brokers()
     wanted, allowed = limits.needed(connections, brokers), limits.raise_descriptors()
     if allowed < wanted:
         raise LocalTrouble(
-            f"a process may have {allowed} files open here, and following {connections} connections can take {wanted}",
+            f"a process may have {allowed} open files here, and following {connections} connections can take {wanted}",
             hint="raise the hard limit: ulimit -Hn, or LimitNOFILE= of the service",
         )
     threads, permitted = limits.needed_threads(connections, brokers), limits.threads()
     if permitted < threads:
         raise LocalTrouble(
-            f"a process may have {permitted} threads here, and can come to need {threads}",
-            hint="raise ulimit -u, TasksMax= of the service, or the container's limit of processes",
+            f"a process may have {permitted} threads here, and may need {threads}",
+            hint="raise ulimit -u, TasksMax= of the service, or the container's process limit",
         )
     try:
         folder, free = limits.scratch()
@@ -75,15 +75,15 @@ def _rights(stream: ConfiguredStream) -> Rights:
 
 
 def _followed(cluster: Cluster, layout: Layout) -> bool:
-    """Return whether a process owns the stream; one that must not look at the group had better think so."""
+    """Return whether a process owns the stream; assume so if this account may not see the group."""
     try:
         return cluster.owned(group(layout.prefix), layout.state_topic)
     except BrokerFatal:
         return True
 
 
-def _told(specs: Collection[TopicSpec], present: Collection[str], *, followed: bool) -> str:
-    told = "may use its topics"
+def _summary(specs: Collection[TopicSpec], present: Collection[str], *, followed: bool) -> str:
+    summary = "may use its topics"
     if missing := [spec.name for spec in specs if spec.name not in present]:
-        told = f"may create {', '.join(missing)}; whether it may write there is seen then"
-    return f"{told}; its transactional id is in use" if followed else f"{told}, and its transactional id"
+        summary = f"may create {', '.join(missing)}; whether it may write to them is known only then"
+    return f"{summary}; its transactional id is in use" if followed else f"{summary}, and its transactional id"

@@ -1,4 +1,4 @@
-"""Settings that are written down but can have no effect beside the others: they mislead whoever reads them. Pure."""
+"""Settings that have no effect given the others, and so mislead whoever reads the file. Pure."""
 
 from collections.abc import Iterator
 from urllib.parse import urlsplit
@@ -10,7 +10,7 @@ from connector.wiring import ConfiguredStream
 
 
 def of_stream(stream: ConfiguredStream) -> Iterator[Remark]:
-    """Yield each setting of a stream's connection that nothing will come of, and why."""
+    """Yield each setting of a stream's connection that has no effect, and why."""
     connection = stream.connection
     yield from connection.settings.unused()
     yield from _filters(connection, stream.vendor)
@@ -25,15 +25,15 @@ def of_stream(stream: ConfiguredStream) -> Iterator[Remark]:
 
 
 def of_registry(registry: Registry) -> Iterator[Remark]:
-    """Yield each setting of the registry that nothing will come of, and why."""
+    """Yield each setting of the registry that has no effect, and why."""
     yield from _of_route(registry, registry.url)
 
 
 def _filters(connection: Connection, vendor: Vendor) -> Iterator[Remark]:
     kinds = set(connection.entity_types or vendor.entity_types)
     if unknown := sorted(kinds - vendor.entity_types):
-        told = ", ".join(unknown)
-        yield Remark("entity_types", f"{vendor.name} tells of no {told}", f"leave {told} out")
+        names = ", ".join(unknown)
+        yield Remark("entity_types", f"{vendor.name} does not deliver {names}", f"leave {names} out")
     if connection.content_types and kinds == {"asset"}:
         yield Remark(
             "content_types",
@@ -45,6 +45,6 @@ def _filters(connection: Connection, vendor: Vendor) -> Iterator[Remark]:
 def _of_route(reached: Connection | Registry, url: str) -> Iterator[Remark]:
     parts = urlsplit(url)
     if reached.proxy is not None and outbound.is_loopback(parts.hostname or ""):
-        yield Remark("proxy", f"has no effect: {parts.hostname} is this machine itself", "leave proxy out")
+        yield Remark("proxy", f"has no effect: {parts.hostname} is this machine", "leave proxy out")
     if reached.ca is not None and parts.scheme == "http":
         yield Remark("ca", "has no effect: nothing is encrypted with http", "write the URL with https, or leave ca out")

@@ -1,8 +1,8 @@
-"""Dead letters, read again after a fix: those that can be understood by now are published, the others stay.
+"""Replays dead letters after a fix: those that can now be read are published, the others stay.
 
-An item is published as if it came now, so that it never overwrites what is newer: by the rule for older and repeated
-items, which is also why it is published once however often it is replayed. Where that rule cannot judge, because an
-item has no clock or its key may have been forgotten, the letter stays, and a snapshot of the entity is the way.
+An item is published as if it had just arrived: the rule for older and repeated items keeps it from overwriting
+anything newer, and publishes it once however often it is replayed. If that rule cannot decide, because an item has no
+clock or its key may have been forgotten, the letter stays; take a snapshot of the entity instead.
 """
 
 from collections.abc import Iterable, Sequence
@@ -20,7 +20,7 @@ from connector.model.page import Frame, SyncPage
 from connector.stream.publisher import Publisher
 from connector.wiring import ConfiguredStream
 
-# The index forgets what was removed a week ago; an hour less, for clocks differ.
+# The index forgets what was removed a week ago; an hour less, because clocks differ.
 _REMEMBERED: Final = 7 * 86_400.0 - 3600
 
 Letter = dict[str, Any]
@@ -34,7 +34,7 @@ class Stays(msgspec.Struct, frozen=True):
 
 
 class Replayed(msgspec.Struct, frozen=True):
-    """What became of `letters`: `published` events, and what stays; the rest had been published or overtaken before."""
+    """The outcome for `letters`: `published` events, and what stays; the rest was already published or superseded."""
 
     letters: int
     published: int
@@ -42,10 +42,10 @@ class Replayed(msgspec.Struct, frozen=True):
 
 
 def replay(stream: ConfiguredStream, entries: Iterable[Entry]) -> Replayed:
-    """Publish what can be read by now of these dead letters; works on a running stream.
+    """Publish those of these dead letters that can now be read; works on a running stream.
 
     Raises what `ConfiguredStream.owning` raises, and `ConnectorError` during a snapshot, which reads every item again
-    by itself.
+    anyway.
     """
     letters = [entry.value for entry in entries if entry.value]
     if not letters:
@@ -59,7 +59,7 @@ def _publish(letters: list[Letter], vendor: Vendor, fingerprint: str, now: float
     checkpoint = publisher.checkpoint
     if checkpoint.fingerprint != fingerprint or checkpoint.position.phase != "streaming":
         raise ConnectorError(
-            f"{checkpoint.stream}: a snapshot is under way or due, and reads every item again by itself",
+            f"{checkpoint.stream}: a snapshot is running or due, and reads every item again anyway",
             hint="replay what is left once the stream is streaming: contentwire status",
         )
     readable: list[tuple[Letter, Change]] = []
@@ -68,7 +68,7 @@ def _publish(letters: list[Letter], vendor: Vendor, fingerprint: str, now: float
         page = vendor.read(Frame([letter["raw"]], checkpoint.position, caught_up=False))
         stays += [Stays(letter, f"{still.error}: {still.reason}") for still in page.dead_letters]
         for change in page.changes:
-            if why := _doubt(change, letter, publisher, now):
+            if why := _obstacle(change, letter, publisher, now):
                 stays.append(Stays(letter, why))
             else:
                 readable.append((letter, change))
@@ -77,7 +77,7 @@ def _publish(letters: list[Letter], vendor: Vendor, fingerprint: str, now: float
 
 
 def _commit(readable: Sequence[tuple[Letter, Change]], publisher: Publisher) -> list[Stays]:
-    """Publish in as few transactions as what is still too large allows; return that."""
+    """Publish in as few transactions as items that are still too large allow; return those items' letters."""
     if not readable:
         return []
     try:
@@ -91,16 +91,16 @@ def _commit(readable: Sequence[tuple[Letter, Change]], publisher: Publisher) -> 
     return []
 
 
-def _doubt(change: Change, letter: Letter, publisher: Publisher, now: float) -> str:
-    """Say why a change cannot be published for sure, or nothing."""
+def _obstacle(change: Change, letter: Letter, publisher: Publisher, now: float) -> str:
+    """Return why a change cannot be published safely, or nothing."""
     checkpoint = publisher.checkpoint
     known = publisher.index.get(codec.encode_key(change.key))
     another = change.scope != "key" or (known is not None and known.digest != change.digest)
     by_snapshot = f"contentwire snapshot {checkpoint.stream} --entity {change.key.id}"
     if letter["epoch"] < checkpoint.position.epoch:
-        return "a later snapshot has read all there was"
+        return "a later snapshot has read everything"
     if known is None and now - letter["ts_ms"] / 1000 > _REMEMBERED:
-        return f"older than what is remembered of removals: {by_snapshot}"
+        return f"its key may have been removed and forgotten since: {by_snapshot}"
     if another and change.clock is None:
-        return f"has no clock to compare with what was published since: {by_snapshot}"
+        return f"has no clock to compare with what has been published since: {by_snapshot}"
     return ""

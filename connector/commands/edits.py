@@ -1,4 +1,4 @@
-"""What operators' commands make of a stream's checkpoint: a new snapshot, a pause, another cursor. Pure."""
+"""How operator commands edit a stream's checkpoint: a new snapshot, a pause, another cursor. Pure."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -11,27 +11,27 @@ from connector.model.change import EntityKey
 from connector.model.checkpoint import Checkpoint, Position, Republish, Request, Selection
 
 Edit = Callable[[Checkpoint, str], Checkpoint]
-"""Gives the checkpoint to write for the one that was found, and the fingerprint of the present configuration."""
+"""Takes the checkpoint found and the fingerprint of the current configuration; returns the checkpoint to write."""
 
 
 def snapshot(checkpoint: Checkpoint, fingerprint: str, *, republish: Republish, allow_deletes: bool) -> Checkpoint:
-    """Return the start of a new snapshot: what it publishes though unchanged; whether it may delete much."""
+    """Return the start of a new snapshot: `republish` says what it publishes even if unchanged."""
     begun = _begun(checkpoint, fingerprint)
     carried, everything = begun.carried_over, republish == "all"
     request = Request(
         paused=begun.request.paused,
         republish=carried.republish or republish,
         allow_deletes=allow_deletes,
-        # Everything anew trusts nothing that is known, the clocks least of all.
+        # To republish everything is to trust nothing known, least of all the clocks.
         rebase=carried.rebase or everything,
     )
-    # Topics that were deleted meanwhile get everything again: what they were does not matter any more.
+    # Topics that were deleted meanwhile get everything again: what they were no longer matters.
     progress = begun.progress.replaceable() if everything else begun.progress
     return replace(begun, request=request, progress=progress)
 
 
 def chosen(republish: Republish) -> Callable[[EntityKey, str | None], bool] | None:
-    """Return what a snapshot shall `republish`, as a question about a key and its content type; None for nothing."""
+    """Return `republish` as a predicate of a key and its content type; None for nothing."""
     if republish is None:
         return None
     if republish == "all":
@@ -41,7 +41,7 @@ def chosen(republish: Republish) -> Callable[[EntityKey, str | None], bool] | No
 
 
 def selected(content_types: Sequence[str], ids: Sequence[str], *, everything: bool = False) -> Republish:
-    """Return everything, or a selection of these content types' entries and these ids' entities, None for nothing."""
+    """Return everything, or a selection of the entries of these types and the entities with these ids; else None."""
     if everything:
         return "all"
     if not (content_types or ids):
@@ -57,23 +57,23 @@ def reset(checkpoint: Checkpoint, fingerprint: str) -> Checkpoint:
 
 
 def pause(checkpoint: Checkpoint, _fingerprint: str) -> Checkpoint:
-    """Return the checkpoint of a stream that is to rest."""
+    """Return the checkpoint of a stream to pause."""
     return replace(checkpoint, request=replace(checkpoint.request, paused=True))
 
 
 def resume(checkpoint: Checkpoint, _fingerprint: str) -> Checkpoint:
-    """Return the checkpoint of a stream that is to go on."""
+    """Return the checkpoint of a stream to resume."""
     return replace(checkpoint, request=replace(checkpoint.request, paused=False))
 
 
 def at_cursor(checkpoint: Checkpoint, fingerprint: str, *, cursor: str) -> Checkpoint:
-    """Return the checkpoint of a stream that goes on from a vendor's cursor; sequence and epoch go on as they are.
+    """Return the checkpoint of a stream that continues from a vendor's cursor; sequence and epoch are kept.
 
-    Raises `ConnectorError` while everything has to be published again: a cursor leads past most of it.
+    Raises `ConnectorError` while everything has to be published again: a cursor would skip most of it.
     """
     if _begun(checkpoint, fingerprint).carried_over.republish:
         raise ConnectorError(
-            f"{checkpoint.stream}: its topics lack what is published already, and a cursor leads past it",
+            f"{checkpoint.stream}: its topics lack what was already published, and a cursor would skip it",
             hint=f"let a snapshot publish everything first: contentwire snapshot {checkpoint.stream} --all",
         )
     position = Position(cursor=cursor, phase="streaming", epoch=checkpoint.position.epoch)
@@ -89,8 +89,8 @@ def exported(checkpoint: Checkpoint) -> str:
 def imported(text: str | bytes, name: str) -> Edit:
     """Return the edit that moves a stream to an exported checkpoint; sequence and epoch never go down.
 
-    Raises `ConfigError` where the text is no export, or of a stream amid a snapshot: its cursor stands for less than
-    all.
+    Raises `ConfigError` if the text is not an export, or was exported during a snapshot: such a cursor does not cover
+    everything.
     """
     try:
         source = read_json(text)
@@ -116,7 +116,7 @@ def imported(text: str | bytes, name: str) -> Edit:
         progress = replace(
             checkpoint.progress,
             sequence=max(checkpoint.progress.sequence, source.progress.sequence),
-            # A stream whose state is lost has written to these.
+            # If the state was lost, the stream has nevertheless written to these.
             topics=checkpoint.progress.topics or source.progress.topics,
         )
         return replace(

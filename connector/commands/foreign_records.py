@@ -1,4 +1,4 @@
-"""Takes out of a stream's topics what contentwire did not write; works on a running stream, whose owner goes on."""
+"""Removes from a stream's topics what contentwire did not write; works on a running stream, whose owner continues."""
 
 from collections.abc import Sequence
 from typing import Any, Final
@@ -17,27 +17,27 @@ from connector.model.checkpoint import Checkpoint
 from connector.wiring import ConfiguredStream, against_owner
 
 _COMPACTED: Final = "compaction drops it: it has no key to write a tombstone for"
-_NO_CHECKPOINT: Final = "nothing says where the stream stands: contentwire checkpoints import {}, of an exported one"
-_UNVOUCHED: Final = "stays, for nothing says what is live: import a checkpoint, then contentwire snapshot {} --all"
+_NO_CHECKPOINT: Final = "no checkpoint is left: contentwire checkpoints import {} FILE, with an exported one"
+_UNVOUCHED: Final = "stays, because nothing says what is live: import a checkpoint, then contentwire snapshot {} --all"
 _AT_ONCE: Final = 1000  # tombstones of one transaction
-_EXPIRES: Final = "the topic's retention ends it; it is passed over until then"
+_EXPIRES: Final = "expires with the topic's retention; it is skipped until then"
 
 
 class Found(msgspec.Struct, frozen=True):
-    """A foreign record. `removed`: nothing of it is left for who reads the topic to its end. `remark`: what is next."""
+    """A foreign record. `removed`: whoever reads the topic to its end no longer holds it. `remark`: what to do next."""
 
     record: Foreign
     removed: bool = False
     remark: str = ""
 
     def facts(self) -> dict[str, Any]:
-        """Return it, ready for JSON; its key, which may be anything, is left out."""
+        """Return it, ready for JSON, without its key, which may be anything."""
         place = {name: getattr(self.record, name) for name in ("topic", "partition", "offset", "why")}
         return {**place, "removed": self.removed, "remark": self.remark}
 
 
 def find(stream: ConfiguredStream) -> list[Found]:
-    """Return the foreign records that stand in a stream's topics, every one of which is read. Changes nothing."""
+    """Return the foreign records in a stream's topics, all of which are read. Changes nothing."""
     checkpoint, state = _in_state(stream)
     published = stream.published_at(checkpoint)
     letters = [entry.foreign for entry in published.dead_letters() if entry.foreign]
@@ -47,11 +47,11 @@ def find(stream: ConfiguredStream) -> list[Found]:
 
 
 def remove(stream: ConfiguredStream) -> list[Found]:
-    """Take out what `find` finds, as far as that can be done; return all of it with what became of each.
+    """Remove what `find` finds, as far as possible; return all of it with the outcome of each.
 
-    In the state, what was there before takes its place, else a tombstone. A record under the key of an entity that is
-    live stays: the entity has to be published again. Raises `Unreachable`, `StreamStopped`, or `ConnectorError` if the
-    owner was quicker again and again.
+    In the state topic, a foreign record is replaced by the record before it, or by a tombstone. A record under the key
+    of a live entity stays: the entity has to be published again. Raises `Unreachable`, `StreamStopped`, or
+    `ConnectorError` if the owner was faster every time.
     """
     found = find(stream)
     if all(each.remark for each in found):
@@ -82,7 +82,7 @@ def _recovered(store: KafkaStore, index: Index) -> Checkpoint | None:
 
 
 def _judged(found: Found, layout: Layout, checkpoint: Checkpoint | None, index: Index) -> Found:
-    """Return what becomes of a record, now that nobody else can publish."""
+    """Return the outcome for a record, now that nobody else can publish."""
     record = found.record
     if found.remark or record.key is None:
         return found
@@ -96,14 +96,14 @@ def _judged(found: Found, layout: Layout, checkpoint: Checkpoint | None, index: 
     entry = index.get(body) if body else None
     if body is None or entry is None or not entry.live:
         return Found(record, removed=True)
-    # Its own partition gets the entity again; what stands in another would stay.
+    # Republishing replaces the record in the entity's own partition; a record in another would stay.
     elsewhere = record.partition != partitioned(record.key, checkpoint.progress.partitions.get(record.topic, 1))
-    anew = f"contentwire snapshot {layout.connection} --entity {codec.decode_key(body).id}"
-    return Found(record, removed=elsewhere, remark=f"the entity is live: {anew}")
+    command = f"contentwire snapshot {layout.connection} --entity {codec.decode_key(body).id}"
+    return Found(record, removed=elsewhere, remark=f"the entity is live: {command}")
 
 
 def _entity(key: bytes) -> bytes | None:
-    """Return the index key of an event's key, whatever its schema is called; None where it is framed in no way."""
+    """Return the index key of an event's key, whatever its schema id; None if it has no known framing."""
     try:
         return codec.unframe(key)[1]
     except ValueError:

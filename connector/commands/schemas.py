@@ -11,19 +11,19 @@ from connector.wiring import ConfiguredStream
 
 
 def registry(stream: ConfiguredStream) -> Registry:
-    """Return the registry; raises `ConfigError` where none is configured."""
+    """Return the registry; raises `ConfigError` if none is configured."""
     if stream.registry is None:
         raise ConfigError(
             "[kafka] registry is not configured: events carry Avro's single-object encoding",
-            hint='write registry = { url = "…" } before the first run, or go without: keys are framed one way for ever',
+            hint='write registry = { url = "…" } before the first run, or do without: the framing of keys is permanent',
         )
     return stream.registry
 
 
 def subjects(stream: ConfiguredStream) -> Iterator[tuple[str, codec.Name]]:
-    """Yield each subject of a stream with the schema that belongs under it.
+    """Yield each subject of a stream with its schema.
 
-    Where the topic template routes by locale, only topics that exist are known.
+    If the topic template routes by locale, only topics that exist are known.
     """
     layout = stream.layout
     if "{locale}" in layout.topic:
@@ -49,17 +49,17 @@ def register(stream: ConfiguredStream) -> Iterator[tuple[str, int]]:
 
 
 def check(stream: ConfiguredStream) -> int:
-    """Return how many subjects hold or accept our schemas: all. Raises as `register` and `accepted` do."""
+    """Return how many subjects there are; all hold or accept our schemas. Raises as `register` and `accepted` do."""
     registry(stream)
     stream.published().check_keys()
     return accepted(stream)[0]
 
 
 def accepted(stream: ConfiguredStream) -> tuple[int, int]:
-    """Return how many subjects hold or accept our schemas: all; and how many of them are still to be registered.
+    """Return how many subjects there are, all of which hold or accept our schemas, and how many lack theirs still.
 
-    Raises `BrokerFatal`, naming them, where some do not accept theirs, or where theirs are missing and may not be
-    registered. Whether a registry lets this account register cannot be told without doing it.
+    Raises `BrokerFatal` that names the subjects that refuse their schemas, or whose schemas are missing and may not be
+    registered. Whether a registry lets this account register can only be found out by doing it.
     """
     at, settings = registry(stream), stream.config.kafka.registry
     wanted = list(subjects(stream))
@@ -67,12 +67,12 @@ def accepted(stream: ConfiguredStream) -> tuple[int, int]:
     if missing and settings and not settings.may_register:
         raise BrokerFatal(
             f"register = false, and schemas are missing: {', '.join(subject for subject, _ in missing)}",
-            hint="let somebody who may do it register them: contentwire schemas register",
+            hint="have somebody who may register them run: contentwire schemas register",
         )
     refusing = [subject for subject, name in missing if not at.compatible(subject, codec.text(name))]
     if refusing:
         raise BrokerFatal(
             f"the schema registry holds incompatible schemas under {', '.join(refusing)}",
-            hint="something else has registered there; use another prefix, or remove those subjects",
+            hint="something else has registered there: use another prefix, or remove those subjects",
         )
     return len(wanted), len(missing)

@@ -1,4 +1,4 @@
-"""The simulator as something to connect to: served until it is ended, with tables ready for a configuration."""
+"""Serves the simulator until it is ended, and prints tables ready for a configuration."""
 
 import threading
 from collections.abc import Callable
@@ -20,7 +20,7 @@ def serve(host: str, port: int, *, seed: int, entries: int, started: Callable[[S
     except OSError as error:
         raise ConfigError(
             f"cannot open {host}:{port}: {error.strerror}",
-            hint="choose another one with --port, or stop what listens there",
+            hint="choose another with --port, or stop what listens there",
         ) from error
     try:
         started(simulator)
@@ -30,7 +30,7 @@ def serve(host: str, port: int, *, seed: int, entries: int, started: Callable[[S
 
 
 def instructions(simulator: Simulator) -> str:
-    """Return where the simulator is, and how a configuration and a shell can use it."""
+    """Return where the simulator is, and what a configuration and a shell need to use it."""
     text, environ = tables({vendor: simulator.connection(vendor) for vendor in simulator.vendors})
     exports = "\n".join(f"# export {name}={value}" for name, value in environ.items())
     return f"# simulated CMSs at {simulator.url()} until Ctrl-C; the secrets to export:\n{exports}\n\n{text}"

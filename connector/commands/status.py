@@ -1,6 +1,6 @@
-"""Where every configured stream stands, as Kafka knows it: its last checkpoint, and who owns it. Changes nothing.
+"""Where every configured stream stands according to Kafka: its last checkpoint and its owner. Changes nothing.
 
-What a person sees of it is made in `cli/status_table.py`.
+`cli/status_table.py` shows it to a person.
 """
 
 from collections.abc import Iterator
@@ -21,14 +21,14 @@ from connector.stream.status import HALTED
 from connector.wiring import ConfiguredStream
 
 _LOOK_AGAIN: Final = 0.5
-_SILENT: Final = "look again with `contentwire status`, and into the log of its owner"
+_SILENT: Final = "run `contentwire status` again, and read the log of its owner"
 
 
 class Stream(msgspec.Struct, frozen=True):
     """One stream: `checkpoint` None means that nothing was ever committed, `owner` None that no process follows it.
 
-    `report` is the last word of whoever owned it last, None where nobody has said anything yet. `error`, `hint`: why
-    its state cannot be read, as a run would say it, and what to do next, or empty.
+    `report` is the latest report of its latest owner, None if there is none yet. `error` and `hint` say why its state
+    cannot be read, as a run would, and what to do next; empty if it can.
     """
 
     connection: str
@@ -41,7 +41,7 @@ class Stream(msgspec.Struct, frozen=True):
 
     @property
     def state(self) -> str:
-        """What is known of it: paused by an operator, followed by nobody, or as its owner said."""
+        """What is known of it: unreadable, paused by an operator, followed by nobody, or what its owner reported."""
         if self.error:
             return "unreadable"
         if self.checkpoint and self.checkpoint.request.paused:
@@ -52,7 +52,7 @@ class Stream(msgspec.Struct, frozen=True):
 
     @property
     def stopped(self) -> bool:
-        """Whether it waits for an operator: by the last word of its owner, or of the last one that it had."""
+        """Whether it waits for an operator, according to the latest report of its latest owner."""
         said = self.report.state if self.report else ""
         return bool(self.error) or (self.state != "paused" and said in HALTED)
 
@@ -83,19 +83,19 @@ def streams(config: Config) -> Iterator[Stream]:
 
 
 def warnings(config: Config) -> Iterator[tuple[str, str]]:
-    """Yield a message and a hint for each running process that follows something else than this configuration says."""
+    """Yield a message and a hint for each running process whose configuration differs from this one."""
     configured = wiring.streams(config)
     try:
         signature = wiring.signature(configured)
     except ConfigError:
-        return  # a secret that says which stack is meant is not at hand here: nothing can be compared
+        return  # a secret that tells stacks apart is not available here: nothing can be compared
     members = configured[0].cluster.members(group(config.kafka.prefix))
     for member in peers.differing([member for member, _ in members], signature):
         yield f"{member.client_id} at {member.host} follows another configuration than this one", peers.HINT
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """What became of a stream that was asked to go on: it works, it has stopped, or nobody has said either yet."""
+    """The outcome for a stream that was resumed: it works, it has stopped, or there is no report of either yet."""
 
     kind: Literal["running", "stopped", "unanswered", "unowned"]
     message: str
@@ -103,15 +103,15 @@ class Answer(msgspec.Struct, frozen=True):
 
 
 def state_end(stream: ConfiguredStream) -> int:
-    """Return where the state of a stream ends now: what comes of a command is written there or later."""
+    """Return where the state of a stream ends now: the outcome of a command is written there or later."""
     topic = stream.layout.state_topic
     return stream.cluster.end(topic) if topic in stream.cluster.topics() else 0
 
 
 def outcome(stream: ConfiguredStream, start: int, committed_at: int, timeout: float) -> Answer:
-    """Wait for what the stream's owner says to a command: until it works or stops, for `timeout` seconds at most.
+    """Wait until the stream's owner reports that it works or has stopped, for at most `timeout` seconds.
 
-    The command has committed a checkpoint at `committed_at`; the state ended at `start` before that.
+    The command committed a checkpoint at `committed_at`; before that, the state ended at `start`.
     """
     cluster, topic = stream.cluster, stream.layout.state_topic
     if not cluster.owned(group(stream.layout.prefix), topic):
@@ -125,5 +125,5 @@ def outcome(stream: ConfiguredStream, start: int, committed_at: int, timeout: fl
         if said and said.state in HALTED:
             return Answer("stopped", f"{stream.name}: {said.state}: {said.error}", said.hint)
         stream.clock.wait(_LOOK_AGAIN)
-    heard = said if said and said.error else OwnerReport(error="its owner has said nothing yet", hint=_SILENT)
-    return Answer("unanswered", f"{stream.name}: not running after {timeout:.0f} s: {heard.error}", heard.hint)
+    latest = said if said and said.error else OwnerReport(error="its owner has reported nothing yet", hint=_SILENT)
+    return Answer("unanswered", f"{stream.name}: not running after {timeout:.0f} s: {latest.error}", latest.hint)

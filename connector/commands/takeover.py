@@ -1,4 +1,4 @@
-"""An operator's commands to a stream: take it over, write a checkpoint, let go; its owner recovers and obeys."""
+"""Gives a stream an operator's command: takes it over, writes a checkpoint, lets go; its owner recovers and obeys."""
 
 from collections.abc import Mapping
 from hashlib import blake2b
@@ -17,13 +17,13 @@ _AT_ONCE: Final = 10_000  # index entries of one transaction
 
 
 def take_over(stream: ConfiguredStream, edit: Edit, live: Live | None = None) -> Checkpoint:
-    """Commit what `edit` makes of the stream's checkpoint and return it. Raises what `ConfiguredStream.owning` raises.
+    """Commit the stream's checkpoint as edited by `edit`, and return it. Raises what `ConfiguredStream.owning` raises.
 
-    `live`: what consumers hold. What of that the stream knows nothing of, since its state was lost or others have
-    written it, it knows as live from then on: a snapshot that does not meet it deletes it.
+    `live`: what consumers hold. Keys among it that the stream does not know, because its state was lost or others wrote
+    them, become live in its index: a snapshot that does not meet them deletes them.
     """
     if live:
-        # The most of it, while the owner goes on.
+        # Read most of it while the owner continues.
         live.read()
     wanted: list[Checkpoint] = []
 
@@ -48,7 +48,7 @@ def _adopt(publisher: Publisher, standing: Mapping[bytes, str | None]) -> None:
         known = index.get(key)
         if known and known.live:
             continue
-        # The sequence makes it another digest each time: a delete that is published twice is two events.
+        # The sequence makes each digest different: a delete that is published twice is two events.
         digest = blake2b(key, digest_size=16, key=b"%d" % checkpoint.progress.sequence).digest()
         entry = known or IndexEntry(True, "published", content_type, None, None, digest, epoch)
         live = replace(entry, live=True, digest=digest, epoch=epoch, removed_at=None)

@@ -234,5 +234,5 @@ def test_foreign_dead_letters_are_passed_over(followed: WorkplaceOf, kafka: Brok
     replayed = workplace.run("dead-letters", "contentful", "--replay")
     assert (replayed.code, "1 letters read again" in replayed.out) == (0, True)
     assert {each["remark"] for each in listed(workplace, "--remove", code=1)} == {
-        "the topic's retention ends it; it is passed over until then"
+        "expires with the topic's retention; it is skipped until then"
     }

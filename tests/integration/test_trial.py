@@ -72,7 +72,7 @@ def test_a_filter_that_matches_nothing_is_told(tmp_path: Path, cms: ScriptedCms)
 def test_a_choice_that_leaves_nothing_is_told(tmp_path: Path, cms: ScriptedCms, line: str, named: str | None) -> None:
     """A type that is misspelt publishes nothing, in silence."""
     found, remarks = check_cms.first_page(configured(tmp_path, cms, line))
-    assert found == "an initial sync is answered with 1 items at first"
+    assert found == "the API answers an initial sync: 1 items on the first page"
     assert [remark.setting for remark in remarks] == ([named] if named else [])
 
 

@@ -84,7 +84,7 @@ def test_a_cursor_cannot_be_imported_while_everything_is_owed() -> None:
     """It leads past what the topics lack."""
     everything = edits.snapshot(STREAMING, STREAMING.fingerprint, republish="all", allow_deletes=False)
     for found, fingerprint in ((everything, everything.fingerprint), (STREAMING, "before.others")):
-        with pytest.raises(ConnectorError, match="lack what is published"):
+        with pytest.raises(ConnectorError, match="lack what was already published"):
             edits.at_cursor(found, fingerprint, cursor="c1")
 
 

@@ -93,7 +93,7 @@ def test_the_state_is_mended_by_what_is_known(index: Index) -> None:
 def test_what_has_a_remark_or_no_key_is_left_alone(index: Index) -> None:
     """No tombstone can be written for it, or it goes by itself."""
     assert not judged(index, None).removed
-    kept = Found(Foreign(CHANGES, 0, 7, b"hello", "x"), remark="retention ends it")
+    kept = Found(Foreign(CHANGES, 0, 7, b"hello", "x"), remark="expires with the topic's retention")
     assert _judged(kept, LAYOUT, CHECKPOINT, index) is kept
 
 
