@@ -27,7 +27,7 @@ _HUNG_UP: Final = 129
 
 
 class _Cli(click.Group):
-    """Ends quietly if the reader of a pipe has had enough."""
+    """Ends quietly if the reader of a pipe closes it."""
 
     def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
         with _until_enough():
@@ -132,7 +132,7 @@ def failed(session: Session, error: ConnectorError) -> int:
 
 
 class _Output(io.FileIO):
-    """Standard output, keeping the error that it raised: nothing else tells it from errors of files and sockets.
+    """Standard output that keeps the error it raised: nothing else distinguishes it from errors of files and sockets.
 
     Flushing again does not: whether unwritten output is kept or dropped depends on its length and PYTHONUNBUFFERED.
     """
@@ -160,7 +160,7 @@ def _meaning(error: OSError) -> ConnectorError:
 
 
 def _reserve_descriptors() -> None:
-    """Open those of the first three that are closed: else the next socket would get the number, and be printed into."""
+    """Open closed standard descriptors: otherwise the next socket would get the number, and our output."""
     for number in range(3):
         try:
             os.fstat(number)
@@ -180,7 +180,7 @@ def _reserve_descriptors() -> None:
 
 
 def _catch_the_rest() -> None:
-    """Send uncaught errors through the log, which masks secrets; an error that cannot be logged ends nothing."""
+    """Send uncaught errors through the log, which masks secrets; failing to log one stops nothing."""
     log = logs.get("process")
     logging.raiseExceptions = False
 

@@ -1,4 +1,4 @@
-"""What every command starts from: the options before it, and the configuration they lead to."""
+"""What every command starts from: the options before it, and the configuration they name."""
 
 import sys
 from collections.abc import Collection, Mapping

@@ -67,7 +67,7 @@ class Rows:
         return "\n".join(" ".join(cells).rstrip() for cells in padded)
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """Draw them as wide as the room allows."""
+        """Draw them as wide as the terminal allows."""
         every = range(len(self._headers))
         for shown in (every, [at for at in every if self._headers[at] not in self._spare]):
             folded = {at for at in shown if self._is_sentence(at)}
@@ -130,7 +130,7 @@ def progress(streams: Callable[[], Sequence[StreamStatus]]) -> Iterator[None]:
 
 @contextmanager
 def counting(clock: Clock) -> Iterator[Callable[[str, int], None]]:
-    """Give a function that reports what is being done and how much so far: one line on a terminal, else log lines."""
+    """Yield a function that reports what is being done and how far it is: one line on a terminal, else log lines."""
     if sys.stderr.isatty():
         with Console(stderr=True).status("", spinner="line") as status:
             yield lambda what, count: status.update(Text(f"{plain(what)}: {count:,}"))

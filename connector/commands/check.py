@@ -62,8 +62,8 @@ def examine(config: Config) -> Iterator[Finding]:
     if broker.verdict == "ok":
         yield _finding("machine", lambda: check_access.of_machine(config, cluster))
         yield _finding("rights", lambda: check_access.of_process(streams[0]))
-        relayed = _finding("webhooks", lambda: check_access.of_handover(streams[0]))
-        yield relayed if relayed.verdict == "ok" else _as_warning(relayed)
+        handed_on = _finding("webhooks", lambda: check_access.of_handover(streams[0]))
+        yield handed_on if handed_on.verdict == "ok" else _as_warning(handed_on)
     registry, answers = streams[0].registry, True
     if registry:
         found = _finding("registry", lambda: f"{len(registry.subjects())} subjects in the schema registry")

@@ -24,10 +24,10 @@ def of_process(stream: ConfiguredStream) -> str:
 
 
 def of_handover(stream: ConfiguredStream) -> str:
-    """Return how webhook calls are relayed to owners; raises as `of_process` does. A run works without this right."""
+    """Return by which topic webhook calls are handed on; raises as `of_process` does. A run can do without."""
     spec = webhook_relay.spec(stream.layout.prefix, stream.layout.replication_factor)
     check(_rights(stream).on_topics([spec]))
-    return f"webhook calls can be relayed through {spec.name}"
+    return f"webhook calls can be handed on by {spec.name}"
 
 
 def of_stream(stream: ConfiguredStream, cluster: Cluster) -> str:

@@ -46,10 +46,10 @@ def load(
             reading.problem("kafka.topic", problem)
     if kafka is None or reading.problems:
         count = len(reading.problems)
-        told = reading.problems[0] if count == 1 else f"{count} problems"
+        summary = reading.problems[0] if count == 1 else f"{count} problems"
         outer = all(problem.startswith(_ENVIRONMENT) for problem in reading.problems)
         hint = "correct the variable" if outer else "correct the file"
-        raise ConfigError(f"{path}: {told}", hint=hint, problems=tuple(reading.problems))
+        raise ConfigError(f"{path}: {summary}", hint=hint, problems=tuple(reading.problems))
     return Config(kafka=kafka, connections=connections, server=server)
 
 
@@ -140,7 +140,7 @@ def _connection(reading: Reading, name: str, table: Any, path: str) -> Connectio
 
 
 def _contradictions(reading: Reading, vendor: type[Vendor], table: Table, path: str) -> None:
-    """Record the settings that this vendor can only ignore."""
+    """Record settings that have no effect with this vendor, or leave nothing to publish."""
     if table.get("locales") and not vendor.localized:
         reading.problem(
             join(path, "locales"),
@@ -149,8 +149,8 @@ def _contradictions(reading: Reading, vendor: type[Vendor], table: Table, path: 
     wanted = table.get("entity_types")
     known = set(get_args(EntityType))
     if isinstance(wanted, list) and wanted and set(map(str, wanted)) <= known - vendor.entity_types:
-        told = ", ".join(sorted(vendor.entity_types))
-        reading.problem(join(path, "entity_types"), f"leaves nothing to publish: {vendor.name} reports only {told}")
+        only = ", ".join(sorted(vendor.entity_types))
+        reading.problem(join(path, "entity_types"), f"leaves nothing to publish: {vendor.name} delivers only {only}")
 
 
 def _settings_type(reading: Reading, vendor: Any, path: str) -> type[Settings] | None:

@@ -23,7 +23,7 @@ M = TypeVar("M", bound=BaseModel)
 
 
 def parse(path: Path) -> Table:
-    """Return the TOML document at `path`; raises `ConfigError` naming the file, and the line where it has one."""
+    """Return the TOML document at `path`; raises `ConfigError` naming the file, and the line if it is known."""
     text = _text(path)
     try:
         return tomllib.loads(text)
@@ -119,7 +119,7 @@ class Reading:
 
 
 def join(path: str, *parts: str | int) -> str:
-    """Return `path` extended by keys and indexes, each key quoted where TOML needs it."""
+    """Return `path` extended by keys and indexes, each key quoted if TOML requires it."""
     for part in parts:
         if isinstance(part, int):
             path += f"[{part}]"
@@ -174,7 +174,7 @@ def _usable(secret: str, *, one_line: bool, header: bool) -> str:
     if len(secret) < _SHORTEST:
         raise ValueError(f"the secret has fewer than {_SHORTEST} characters: it could not be hidden in any text")
     if header and secret != secret.strip():
-        raise ValueError("the secret begins or ends with a blank, which no HTTP header carries")
+        raise ValueError("the secret begins or ends with whitespace, which no HTTP header preserves")
     if one_line and not (secret.isascii() and secret.isprintable()):
         raise ValueError("the secret must be one line of printable ASCII")
     return secret
@@ -193,5 +193,5 @@ def _sentence(detail: ErrorDetails) -> str:
             return str(detail["ctx"]["error"])
         case _ if isinstance(value, dict) and value.keys() in ({"env"}, {"file"}):
             return "is not a secret: write the value itself"
-    told = repr(value) if detail["type"] == "literal_error" or isinstance(value, int | float) else kind(value)
-    return f"{detail['msg'].replace('Input should', 'must')}, not {told}"
+    found = repr(value) if detail["type"] == "literal_error" or isinstance(value, int | float) else kind(value)
+    return f"{detail['msg'].replace('Input should', 'must')}, not {found}"

@@ -10,8 +10,8 @@ from connector.errors import ConfigError
 class Secret(SecretStr):
     """The text of a secret, masked in `repr`. `origin` names where it came from: a file or an environment variable.
 
-    `get_secret_value` returns the text as last read and does no I/O. Everybody who holds this object sees what
-    `refresh` has read.
+    `get_secret_value` returns the text as last read and does no I/O. Every holder of this object sees what `refresh`
+    has read.
     """
 
     def __init__(self, text: str, *, origin: str, fetch: Callable[[], str] | None = None) -> None:
@@ -54,5 +54,5 @@ class Missing(Secret):
         self._problem = problem
 
     def get_secret_value(self) -> str:
-        """Raise `ConfigError`: whoever asks needs it."""
-        raise ConfigError(self._problem, hint="this command needs the secret; correct the file, or the environment")
+        """Raise `ConfigError`: the caller needs it."""
+        raise ConfigError(self._problem, hint="this command needs the secret: correct the file or the environment")

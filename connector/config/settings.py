@@ -34,7 +34,7 @@ _BROKER = r"([A-Z_]+://)?(\[[0-9A-Fa-f:.]+\]|[^\s/:\[\]]+)(:\d{1,5})?"
 
 
 def as_text(value: Any) -> Any:
-    """Return what an operator wrote, as text: Kafka's settings are, but operators write TOML's booleans and numbers."""
+    """Return a value as text, as Kafka wants its settings; operators also write TOML's booleans and numbers."""
     if isinstance(value, bool):
         return str(value).lower()
     return str(value) if isinstance(value, int | float) else value
@@ -92,7 +92,7 @@ class _Reached(_Frozen):
         return found
 
     def _own_proxy(self) -> Proxy | None:
-        """Return the file's proxy; raises `ConfigError` if a secret that was read again no longer is one."""
+        """Return the file's proxy; raises `ConfigError` if it is a secret and, since read again, no longer a URL."""
         if self.proxy is None:
             return None
         try:
@@ -142,14 +142,14 @@ class Registry(_Reached):
         except ValueError as error:
             raise ValueError(f"must be a URL like https://registry.example.com: {error}") from None
         if parts.query or parts.fragment:
-            raise ValueError("must be scheme, host, port and path alone, without a query")
+            raise ValueError("must consist of scheme, host, port and path only, without a query")
         return url.rstrip("/")
 
     @field_validator("user")
     @classmethod
     def _carried(cls, user: str | None) -> str | None:
         if user is not None and (not user or user != user.strip() or ":" in user or not _is_line(user)):
-            raise ValueError("must be one line of printable ASCII, without a colon and without blanks at its ends")
+            raise ValueError("must be one line of printable ASCII, without a colon and without whitespace at its ends")
         return user
 
     @model_validator(mode="after")
@@ -194,7 +194,7 @@ class KafkaConfig(_Frozen):
             name: value.get_secret_value() if isinstance(value, SecretStr) else value
             for name, value in self.client.items()
         }
-        # What its log says arrives as errors too; its own lines would end up between ours.
+        # The client's log arrives as errors too; its own lines would be interleaved with ours.
         level = {} if "debug" in revealed else {"log_level": "0"}
         return {"bootstrap.servers": self.bootstrap_servers, **level, **revealed}
 
@@ -244,7 +244,7 @@ class Connection(_Reached):
     - `unseen_deletes`: what happens to the removal of a key that was never seen live.
     - `republish`: whether a re-snapshot publishes what changed, or everything.
     - `max_delete_share`: the share of live keys a reconciliation may delete without an operator's consent.
-    - `malformed`, `oversized`: what happens to an item that cannot be understood, to an event that is too large.
+    - `malformed`, `oversized`: what happens to an item that cannot be read, and to an event that is too large.
     """
 
     name: str
@@ -272,7 +272,7 @@ class Connection(_Reached):
     @field_validator("snapshot_mode", mode="before")
     @classmethod
     def _ours(cls, mode: Any) -> Any:
-        # Debezium's users look for it.
+        # Debezium users look for it.
         if mode == "when_needed":
             raise ValueError('write "initial", which takes a new snapshot when one is needed, as when_needed would')
         return mode

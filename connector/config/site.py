@@ -16,8 +16,8 @@ class Site(msgspec.Struct, frozen=True):
     def answers_to(self, header: str | None) -> bool:
         """Return whether a request with this `Host` is meant for us.
 
-        A name that was pointed at this address (DNS rebinding) lets a web page read a port that only this machine can
-        reach: so names have to be known. Addresses cannot be repointed, and a request without a host has no name.
+        A name that is pointed at this address (DNS rebinding) lets a web page read a port that only this machine can
+        reach, so only known names pass. Addresses cannot be repointed, and a request without a host has no name.
         """
         if not header:
             return True

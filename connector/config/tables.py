@@ -12,7 +12,7 @@ _PREFIX: Final = "SIMULATED"
 def tables(connections: Mapping[str, Mapping[str, str]]) -> tuple[str, dict[str, str]]:
     """Return configuration tables for connections by name, and the environment variables their secrets are read from.
 
-    Each connection is what `Simulator.connection` gives.
+    Each connection is what `Simulator.connection` returns.
     """
     environ: dict[str, str] = {}
     lines = []

@@ -22,7 +22,7 @@ def checked(topic: str) -> str:
 
 
 def collisions(topic: str, prefix: str, names: tuple[str, ...]) -> Iterator[str]:
-    """Yield a sentence for each topic that connections of these names would share, or may not have."""
+    """Yield a sentence for each topic that connections of these names would share, or may not use."""
     # The other variable parts cannot make two topics equal: {connection} stands between dots.
     changes = {name: topic.format(prefix=prefix, connection=name, **_LONGEST) for name in names}
     ours = {f"{prefix}.{name}.{end}" for name in names for end in ("state", "dead-letters")}

@@ -227,7 +227,7 @@ def test_09_a_secret_with_a_blank_is_a_mistake_of_the_configuration(place: Place
         ended = workplace.run(*ONCE)
         assert ended.code == 2
         assert "connections.blog.token" in ended.err
-        assert "blank" in ended.err
+        assert "whitespace" in ended.err
         assert cms.requests == []
         (workplace.folder / "tok").write_text("tok-secret-1\n")
         assert workplace.run(*ONCE).code == 0

@@ -72,7 +72,11 @@ def test_proxies_and_certificates_are_configured_for_each_other_side(tmp_path: P
         (KAFKA + REGISTRY.format("me") + BLOG, {"PASS": "word "}, "kafka.registry.password: the secret begins or ends"),
         (KAFKA + REGISTRY.format("me") + BLOG, {"PASS": "wo\x07rd"}, "kafka.registry.password: the secret must be one"),
         (KAFKA + BLOG + "outbound = 1\n", {}, "connections.blog.outbound: unknown key"),
-        (KAFKA + BLOG, {"TOKEN": "tok-1234-secret "}, "connections.blog.token: the secret begins or ends with a blank"),
+        (
+            KAFKA + BLOG,
+            {"TOKEN": "tok-1234-secret "},
+            "connections.blog.token: the secret begins or ends with whitespace",
+        ),
         (KAFKA + BLOG, {"TOKEN": "\u00a0tok"}, "connections.blog.token: the secret "),
         (KAFKA + BLOG, {"TOKEN": "two\nlines"}, "connections.blog.token: the secret must be one line"),
     ],
@@ -124,7 +128,7 @@ def test_a_wrong_variable_is_not_hinted_to_be_in_the_file(tmp_path: Path) -> Non
 
 
 def test_a_file_may_end_in_a_newline(tmp_path: Path) -> None:
-    """Editors and `echo` add one, or one of Windows'; a blank before it is a mistake."""
+    """Editors and `echo` add one, or one of Windows'; a space before it is a mistake."""
     text = KAFKA + BLOG.replace('{ env = "TOKEN" }', '{ file = "tok" }')
     for ending in ("\n", "\r\n", ""):
         (tmp_path / "tok").write_bytes(b"tok-secret-1" + ending.encode())
@@ -133,7 +137,7 @@ def test_a_file_may_end_in_a_newline(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         load(tmp_path, text, {})
     assert caught.value.problems == (
-        "connections.blog.token: the secret begins or ends with a blank, which no HTTP header carries",
+        "connections.blog.token: the secret begins or ends with whitespace, which no HTTP header preserves",
     )
 
 

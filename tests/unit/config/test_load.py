@@ -105,7 +105,7 @@ def test_secrets_of_what_is_not_contacted_may_be_missing(tmp_path: Path, load: L
 def test_a_setting_that_the_vendor_can_only_ignore_is_a_problem(problems: Problems) -> None:
     """Types of which the vendor tells nothing leave nothing to publish: it says so before anything runs."""
     (line,) = problems(KAFKA + BLOG + 'entity_types = ["content_type"]\n')
-    assert line == "connections.blog.entity_types: leaves nothing to publish: acme reports only asset, entry"
+    assert line == "connections.blog.entity_types: leaves nothing to publish: acme delivers only asset, entry"
 
 
 def test_who_cannot_choose_locales_is_told(tmp_path: Path) -> None:
