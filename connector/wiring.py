@@ -1,4 +1,4 @@
-"""A configured stream becomes the parts that follow it, and what operators' commands look at it with."""
+"""Turns a configured stream into the parts that follow it, and into what operator commands use."""
 
 import hashlib
 import json
@@ -40,10 +40,10 @@ _ATTEMPTS: Final = 10
 
 
 class ConfiguredStream:
-    """The stream of the connection `name`: what its configuration makes of it. Parts are made when first asked for.
+    """The stream of the connection `name`, as configured. Parts are made on first use.
 
-    What is a property is made once. `client` and `registry` then keep the secrets of that time: who follows a stream
-    for long makes another one to open parts with.
+    Properties are made once, and `client` and `registry` keep the secrets of that time: to follow a stream for long,
+    make a new `ConfiguredStream` each time you open its parts.
     """
 
     def __init__(self, config: Config, name: str, clock: Clock = SYSTEM) -> None:
@@ -54,7 +54,7 @@ class ConfiguredStream:
 
     @cached_property
     def vendor(self) -> Vendor:
-        """The connection's vendor; raises `ConfigError` for settings that it cannot combine."""
+        """The connection's vendor; raises `ConfigError` if its settings contradict each other."""
         return find(self.connection.vendor)(self.name, self.connection.settings)
 
     @cached_property
@@ -70,14 +70,14 @@ class ConfiguredStream:
             replication_factor=kafka.replication_factor,
             topic_config=dict(kafka.topic_config),
             max_message_bytes=kafka.max_message_bytes,
-            # An item that is too large for an event must fit into a dead letter, whatever it takes.
+            # An item that is too large for an event must always fit into a dead letter.
             max_letter_bytes=connection.max_response_bytes + 1024 * 1024,
             transaction_timeout=kafka.transaction_timeout,
         )
 
     @cached_property
     def fingerprint(self) -> str:
-        """A digest of what decides what a cursor means, and after a dot one of what is published where."""
+        """A digest of everything that determines what a cursor means; after a dot, one of what is published where."""
         connection = self.connection
         scope = {
             "vendor": self.vendor.name,
@@ -95,12 +95,12 @@ class ConfiguredStream:
 
     @cached_property
     def cluster(self) -> Cluster:
-        """The Kafka cluster, to look at."""
+        """The Kafka cluster, for reading."""
         return Cluster(self.client, clock=self.clock)
 
     @cached_property
     def registry(self) -> Registry | None:
-        """The schema registry, if one is configured; raises `ConfigError` where its certificates cannot be used."""
+        """The schema registry, if one is configured; raises `ConfigError` if its certificates cannot be used."""
         settings = self.config.kafka.registry
         if settings is None:
             return None
@@ -148,7 +148,7 @@ class ConfiguredStream:
         observe: Observer = ignore,
         transport: Transport | None = None,
     ) -> Source:
-        """Return the source of the CMS's pages; raises `ConfigError` where a proxy or certificates cannot be used."""
+        """Return the source of the CMS's pages; raises `ConfigError` if a proxy or certificates cannot be used."""
         connection = self.connection
         return Source(
             self.vendor,
@@ -173,7 +173,7 @@ class ConfiguredStream:
         *,
         owner: str = "",
     ) -> Publisher:
-        """Return the stream's publisher; `owner` is the process that owns the stream, if it is one that does."""
+        """Return the stream's publisher; `owner` names the process that owns the stream, empty if none does."""
         vendor = self.vendor
         assembler = Assembler(
             provenance=Provenance(__version__, vendor.name, self.name, vendor.db, vendor.schema),
@@ -192,14 +192,14 @@ class ConfiguredStream:
         producer: ProducerFactory = REAL_PRODUCER,
         transport: Transport | None = None,
     ) -> StreamSpec:
-        """Return what following the stream takes, for the process that calls itself `owner`; `mask` learns its secrets.
+        """Return what is needed to follow the stream in the process `owner`; `mask` learns its secrets.
 
-        `producer` and `transport` are the seams where tests inject faults. Raises what `vendor` raises.
+        `producer` and `transport` are seams for injecting faults in tests. Raises what `vendor` raises.
         """
         kafka, connection, mask = self.config.kafka, self.connection, mask or Mask()
 
         def start(stop: threading.Event, hooks: Hooks) -> Parts:
-            # Made anew: secrets may have been read again since the last start.
+            # A new one: secrets may have been read again since the last start.
             stream = ConfiguredStream(self.config, self.name, self.clock)
             source: Source | Unopened
             try:
@@ -233,11 +233,11 @@ class ConfiguredStream:
     def owning(self, act: Callable[[Publisher], T]) -> T:
         """Own the stream for as long as `act` takes, and return its result; safe while the stream is being followed.
 
-        Its owner is fenced, and within seconds recovers and goes on from there. Where the owner is quicker, `act` is
-        called again on what is committed by then. Raises `Unreachable`, `StreamStopped`, or `ConnectorError` if the
-        owner was quicker again and again.
+        Its owner is fenced, recovers within seconds and continues from there. If the owner is faster, `act` is called
+        again on what is committed by then. Raises `Unreachable`, `StreamStopped`, or `ConnectorError` if the owner was
+        faster every time.
         """
-        # Its errors say why there is no connection; a producer's only say that there is none.
+        # The cluster's errors say why there is no connection; a producer's only say that there is none.
         self.cluster.topics()
         publisher = self.publisher(self.store())
 
@@ -251,7 +251,7 @@ class ConfiguredStream:
             publisher.close()
 
     def changes_topics(self) -> list[str]:
-        """Return the changes topics that there are, sorted; raises `BrokerUnavailable` or `BrokerFatal`."""
+        """Return the existing changes topics, sorted; raises `BrokerUnavailable` or `BrokerFatal`."""
         return self.layout.changes_among(self.cluster.topics())
 
     def committed(self) -> Checkpoint:
@@ -269,25 +269,25 @@ class ConfiguredStream:
         return self.published_at(self.cluster.readable_checkpoint(self.layout.state_topic, self.name))
 
     def live(self, chosen: Callable[[EntityKey, str | None], bool] = lambda *_: True) -> Live:
-        """Return what consumers hold of the stream, as far as it is `chosen` by key and content type."""
+        """Return what consumers hold of the stream, limited to what is `chosen` by key and content type."""
         published = self.published()
         return Live(published, chosen)
 
     def published_at(self, checkpoint: Checkpoint | None) -> PublishedRecords:
-        """Return the same by a checkpoint that was read before, None where there is none."""
+        """Return the same, judged by a checkpoint that was read before, or None if there is none."""
         return PublishedRecords(self.client, self.layout, self.registry, checkpoint, self.clock)
 
 
 def against_owner(connection: str, act: Callable[[], T]) -> T:
-    """Return what `act` returns, which takes the stream over and commits; called again where its owner was quicker.
+    """Call `act`, which takes the stream over and commits, until its owner is not faster; return its result.
 
-    Raises `ConnectorError` if the owner was quicker again and again.
+    Raises `ConnectorError` if the owner was faster every time.
     """
     for _ in range(_ATTEMPTS):
         try:
             return act()
         except (Fenced, Superseded, TransactionAborted, UnknownOutcome):
-            # The owner has taken it back meanwhile, or only the checkpoint knows: the next recovery is quick.
+            # The owner took it back, or only the checkpoint knows the outcome: recovering again is quick.
             continue
     raise ConnectorError(
         f"{connection}: its owner took the stream back {_ATTEMPTS} times", hint="try again, or stop the owner first"
@@ -302,7 +302,7 @@ def streams(config: Config, clock: Clock = SYSTEM) -> list[ConfiguredStream]:
 def signature(streams: Iterable[ConfiguredStream]) -> str:
     """Return a short digest of everything that a process with these streams follows, and how.
 
-    Raises `ConfigError` where a secret that says what is followed is not at hand.
+    Raises `ConfigError` if a secret that determines what is followed is not available.
     """
     followed = {stream.name: stream.fingerprint for stream in streams}
     return hashlib.blake2b(json.dumps(followed, sort_keys=True).encode(), digest_size=4).hexdigest()
@@ -314,12 +314,12 @@ def _refreshed(secrets: Iterable[Secret]) -> bool:
 
 
 def _origins(secrets: Iterable[Secret]) -> str:
-    """Return where credentials come from, and when that is read again."""
+    """Return where credentials come from, and when they are read again."""
     rotating = sorted({secret.origin for secret in secrets if secret.rotates})
     fixed = sorted({secret.origin for secret in secrets if not secret.rotates})
-    told = [f"{' and '.join(rotating)} is read again with every try"] if rotating else []
-    told += [f"{' and '.join(fixed)} is read at the start alone: restart after a change"] if fixed else []
-    return "; ".join(told)
+    origins = [f"{' and '.join(rotating)} is read again with every try"] if rotating else []
+    origins += [f"{' and '.join(fixed)} is read only at the start: restart after a change"] if fixed else []
+    return "; ".join(origins)
 
 
 def _digest(part: object) -> str:

@@ -124,7 +124,7 @@ def test_an_operator_is_told_when_credentials_are_read_again(tmp_path: Path) -> 
     told = configured(tmp_path, blog='webhook_secret = { file = "hook" }').spec().secrets_from
     rotating, fixed = told.split("; ")
     assert rotating == f"the file {tmp_path / 'hook'} is read again with every try"
-    assert fixed.startswith("the environment variable T is read at the start alone")
+    assert fixed.startswith("the environment variable T is read only at the start")
 
 
 @pytest.mark.parametrize("lost", [Fenced, Superseded, TransactionAborted, UnknownOutcome])

@@ -122,7 +122,7 @@ def test_a_rotated_secret_is_read_before_a_refusal_is_believed(simulator: Simula
 def test_a_refusal_says_where_the_credentials_come_from(simulator: Simulator, following: Told) -> None:
     """Who has to correct them is told what is read again, and what takes a restart."""
     simulator.push_fault(NAME, Fault("status", status=401, times=None))
-    follower = following.catch_up(secrets_from="the environment variable T is read at the start alone")
+    follower = following.catch_up(secrets_from="the environment variable T is read only at the start")
     assert "the environment variable T" in follower.status.hint
 
 
