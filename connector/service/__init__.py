@@ -1,1 +1,1 @@
-"""The process that `run` is: many streams, one port."""
+"""The process behind `run`: many streams, one port."""

@@ -1,6 +1,6 @@
-"""The operators' port as its peers see it: waitress with deadlines, bounds for each client, and room kept for probes.
+"""The operators' port as its peers see it: waitress with deadlines, limits per client, and room reserved for probes.
 
-What a peer does wrong is counted and costs no log line; what goes wrong in the loop itself ends no port in silence.
+A peer's mistakes are counted, not logged; a failure of the loop itself never closes the port silently.
 """
 
 import logging
@@ -23,7 +23,7 @@ from connector.clock import Clock
 from connector.errors import SCARCE, starting_threads
 
 REQUEST_SECONDS: Final = 10.0
-"""What a request may take from its first byte (or from the connection) to its last."""
+"""How long a request may take, from its first byte (or from the connection) to its last."""
 
 CONNECTIONS: Final = 256
 OF_A_CLIENT: Final = 128
@@ -33,22 +33,22 @@ _IDLE_SECONDS: Final = 75.0
 _TURN: Final = 1.0
 _PAUSE: Final = 0.2
 _MOST_OF_AN_ANSWER: Final = 256 * 1024**2
-_FAILURES: Final = 10  # of the loop in a row: then it is no passing one
+_FAILURES: Final = 10  # of the loop in a row, after which the fault counts as permanent
 _LANES: Final = {"/healthz": 1, "/readyz": 1, "/webhooks/": 2, "/": 2}
-"""How many threads answer what begins with this: no flood of one kind keeps another kind waiting."""
+"""How many threads answer paths with this prefix: a flood of one kind never keeps another waiting."""
 
 _WAITING: Final = 32
-"""How many webhooks may wait; more are told to come again: they would keep probes of their client out."""
+"""How many webhooks may wait; further ones are asked to retry, as they would keep out their client's probes."""
 
-# What peers do is no event of ours; this logger belongs to no tree and writes nowhere.
+# What peers do is not logged: this logger belongs to no tree and writes nowhere.
 _SILENT: Final = logging.Logger("peers", logging.CRITICAL + 1)  # noqa: LOG001  as said
 
 
 class Listener:
-    """Answers from `socket` by `application`, in threads of its own, between `start` and `stop`.
+    """Serves `application` on `socket`, in its own threads, between `start` and `stop`.
 
-    `refused` is told, from any thread, why a peer got no proper answer: `malformed`, `too_large`, `overdue`, `crowded`,
-    `busy`.
+    `refused` is called, from any thread, with the reason why a peer got no proper answer: `malformed`, `too_large`,
+    `overdue`, `crowded`, `busy`.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class Listener:
             sockets=[listening],
             ident=None,
             max_request_body_size=body_bytes,
-            # Never by way of a file: a full disk is what a probe has to tell of.
+            # Never through a file: probes must be answered even when the disk is full.
             inbuf_overflow=2 * body_bytes,
             outbuf_overflow=_MOST_OF_AN_ANSWER,
             clear_untrusted_proxy_headers=True,
@@ -90,15 +90,15 @@ class Listener:
         return self._thread.is_alive() and self._door in self._sockets.values()
 
     def start(self) -> None:
-        """Answer from now on."""
+        """Start answering."""
         with starting_threads():
             self._thread.start()
 
     def stop(self) -> None:
-        """Finish the answers under way, close the port, and leave no thread behind."""
+        """Finish the answers in progress, close the port, and leave no thread behind."""
         for lane in self._lanes.values():
             lane.shutdown()
-        # Its loop ends when nothing is open any more, and only the loop's own thread may close what it polls.
+        # The loop ends once nothing is open, and only its own thread may close what it polls.
         self._door.trigger.pull_trigger(lambda: wasyncore.close_all(self._sockets))
         self._thread.join()
 
@@ -106,7 +106,7 @@ class Listener:
         failures = 0
         while self._sockets:
             try:
-                # Not select: it fails from the descriptor 1024 on.
+                # Not select: it fails for descriptors from 1024 on.
                 wasyncore.poll2(_TURN if self._door.readable() else _PAUSE, self._sockets)
                 self._door.look_around()
                 failures = 0
@@ -126,7 +126,7 @@ class _Busy(Error):  # type: ignore[misc]  # untyped
 
 
 class _Channel(HTTPChannel):  # type: ignore[misc]  # untyped
-    """A connection: `since` is when what it is in the middle of began."""
+    """A connection: `since` is when its current activity began."""
 
     logger = _SILENT
     request: Any = None
@@ -139,7 +139,7 @@ class _Channel(HTTPChannel):  # type: ignore[misc]  # untyped
         self.heard = True
         try:
             return bool(super().received(data))
-        except Exception:  # noqa: BLE001  what the parser stumbles over is malformed as well
+        except Exception:  # noqa: BLE001  what the parser fails on is malformed as well
             self._refuse()
             return False
 
@@ -159,11 +159,11 @@ class _Channel(HTTPChannel):  # type: ignore[misc]  # untyped
 
     @property
     def unfinished(self) -> bool:
-        """Whether a request is due: its first of all, or the rest of one."""
+        """Whether a request is due: the first of the connection, or the rest of one."""
         return self.request is not None or not self.heard
 
     def overdue(self, now: float) -> bool:
-        """Return whether the peer has had time enough; while we are at work on an answer it has."""
+        """Return whether the peer has had enough time; it is never overdue while we work on an answer."""
         if self.requests:
             return False
         if self.total_outbufs_len:
@@ -176,7 +176,7 @@ class _Channel(HTTPChannel):  # type: ignore[misc]  # untyped
 
 
 class _Door(TcpWSGIServer):  # type: ignore[misc]  # untyped
-    """The listening socket and its connections; all but `add_task` in the loop's thread."""
+    """The listening socket and its connections; everything but `add_task` runs in the loop's thread."""
 
     logger = _SILENT
     channel_class = _Channel
@@ -194,7 +194,7 @@ class _Door(TcpWSGIServer):  # type: ignore[misc]  # untyped
             connection, address = self.socket.accept()
         except OSError as error:
             if error.errno in SCARCE and not self._make_room():
-                # Else the loop would spin: the connection stays in the queue.
+                # Otherwise the loop would spin: the connection stays in the queue.
                 self._full_until = self.clock.monotonic() + _PAUSE
             return
         try:
@@ -204,7 +204,7 @@ class _Door(TcpWSGIServer):  # type: ignore[misc]  # untyped
             self.set_socket_options(connection)
             _Channel(self, connection, address, self.adj, map=self._map).since = self.clock.monotonic()
         except OSError:
-            # It has been reset in the meantime.
+            # It was reset in the meantime.
             connection.close()
 
     def add_task(self, task: _Channel) -> None:
@@ -230,12 +230,12 @@ class _Door(TcpWSGIServer):  # type: ignore[misc]  # untyped
             channel.handle_close()
 
     def drop_all(self) -> None:
-        """Close every connection: one of them may be what the loop fails on."""
+        """Close every connection: one of them may be what makes the loop fail."""
         for channel in list(self.active_channels.values()):
             channel.handle_close()
 
     def handle_error(self) -> None:
-        """Go on: closing the port, as is usual, would leave the process without one."""
+        """Continue: closing the port, as waitress does, would leave the process without one."""
         logs.get("server").error("accepting a connection has failed", exc_info=True)
         self._full_until = self.clock.monotonic() + _PAUSE
 
@@ -243,14 +243,14 @@ class _Door(TcpWSGIServer):  # type: ignore[misc]  # untyped
         """Leave it to `look_around`."""
 
     def _admit(self, client: str) -> bool:
-        """Return whether there is room for one more of `client`, made where there is none."""
+        """Return whether there is room for one more connection of `client`, if need be by closing another."""
         taken = sum(channel.addr[0] == client for channel in self.active_channels.values())
         if taken >= OF_A_CLIENT:
             return self._make_room(client)
         return len(self.active_channels) < CONNECTIONS or self._make_room()
 
     def _make_room(self, client: str | None = None) -> bool:
-        """Close what has kept us waiting longest, of `client` or of whoever holds most; return whether there is any."""
+        """Close the connection waiting longest, of `client` or of whoever holds most; return whether there was one."""
         waiting = [channel for channel in self.active_channels.values() if not channel.requests]
         held = Counter(channel.addr[0] for channel in waiting)
         self.refused("crowded")

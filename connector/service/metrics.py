@@ -1,4 +1,4 @@
-"""The metrics of one process, in a registry of their own. The core calls methods; only this file knows Prometheus."""
+"""The metrics of one process, in their own registry. The core calls methods; only this file knows Prometheus."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final, Literal, get_args
@@ -64,14 +64,14 @@ class _Lost(Collector):
         self._count = count
 
     def collect(self) -> Iterable[Metric]:
-        """Give the count as it is now."""
+        """Yield the count as it is now."""
         yield CounterMetricFamily("contentwire_log_lines_lost", "Log lines that could not be written.", self._count())
 
 
 class Metrics:
     """Counts what happens to streams. Safe from any thread; `docs/metrics.md` describes each metric.
 
-    Counts are added, sizes replace the former value, durations are seconds, points in time seconds since 1970.
+    Counts are added, sizes replace the previous value, durations are seconds, points in time seconds since 1970.
     """
 
     def __init__(self, log_lines_lost: Callable[[], int] = lambda: 0) -> None:
@@ -123,7 +123,7 @@ class Metrics:
         build.labels(__version__).set(1)
 
     def born(self, connections: Iterable[str]) -> None:
-        """Begin every count of these connections at 0: who counts increases must not miss the first one."""
+        """Start every count of these connections at 0, so that `increase()` does not miss the first one."""
         counted: tuple[tuple[Counter, tuple[str, ...]], ...] = (
             (self._events, get_args(Op)),
             (self._dead_letters, _DEAD_LETTERS),
@@ -141,7 +141,7 @@ class Metrics:
                 counter.labels(connection)
 
     def batch(self, connection: str, tally: Tally, seconds: float, at: float) -> None:
-        """Count what a batch held that was committed at `at` in a transaction of `seconds`."""
+        """Count what a batch held; it was committed at `at` in a transaction that took `seconds`."""
         for op, count in tally.ops.items():
             self.events(connection, op, count)
         for changed_ms in tally.changed_ms:
@@ -169,7 +169,7 @@ class Metrics:
         self._freshness.labels(connection).observe(max(seconds, 0.0))
 
     def states(self, states: Mapping[str, StreamState]) -> None:
-        """Note that each stream is in its state, and in no other; of any further stream nothing is known here."""
+        """Note that each stream is in its state and no other; forget every other stream."""
         self._state.clear()
         for connection, state in states.items():
             for name in STATES:
@@ -192,7 +192,7 @@ class Metrics:
         self._transaction.labels(connection).observe(seconds)
 
     def page(self, connection: str, items: int, size: int, seconds: float, at: float) -> None:
-        """Count a page of `items` items in `size` bytes that took `seconds` and came at the time `at`."""
+        """Count a page of `items` items in `size` bytes that took `seconds` and arrived at `at`."""
         self._last_poll.labels(connection).set(at)
         self._pages.labels(connection).inc()
         self._items.labels(connection).inc(items)
@@ -217,7 +217,7 @@ class Metrics:
         self._refusals.labels(reason).inc()
 
     def lags(self, seconds: Mapping[str, float]) -> None:
-        """Note how long ago the streams of this process were current; no other stream has a lag here."""
+        """Note how long ago each stream of this process was current; other streams have no lag here."""
         self._lag.clear()
         for connection, lag in seconds.items():
             self._lag.labels(connection).set(max(lag, 0.0))
@@ -235,11 +235,11 @@ class Metrics:
         self._stale.labels(connection).inc(n)
 
     def locale_mismatch(self, connection: str, n: int = 1) -> None:
-        """Count `n` removals of a locale that is not live while another one of the entity is."""
+        """Count `n` removals of a locale that is not live while another locale of the entity is."""
         self._locale_mismatches.labels(connection).inc(n)
 
     def held_deletes(self, connection: str, n: int) -> None:
-        """Note how many deletes a reconciliation holds back, 0 for none."""
+        """Note how many deletes a reconciliation is holding, 0 for none."""
         self._held_deletes.labels(connection).set(n)
 
     def walk_restarts(self, connection: str) -> None:
@@ -247,7 +247,7 @@ class Metrics:
         self._walk_restarts.labels(connection).inc()
 
     def forget(self, connection: str) -> None:
-        """Drop what only the owner of a stream can know, so that an alert does not see a former owner's last word."""
+        """Drop what only a stream's owner can know: no alert may see a former owner's last values."""
         for gauge in (self._last_commit, self._last_poll, self._index, self._held_deletes):
             gauge.remove_by_labels({"connection": connection})
 

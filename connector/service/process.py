@@ -1,4 +1,4 @@
-"""The process that `run` is: the streams, the operators' port, and an end within ten seconds of a signal."""
+"""The process behind `run`: the streams, the operators' port, and an end within ten seconds of a signal."""
 
 import gc
 import os
@@ -27,13 +27,13 @@ _EXIT_CODES: Final[Mapping[RunOutcome, int]] = {
     "interrupted": ConnectorError.exit_code,
 }
 _BY_SIGNAL: Final = 128
-_FAREWELL: Final = 9.5  # seconds from a signal to the end, whatever still works: nothing open is ever visible
+_EXIT_WITHIN: Final = 9.5  # seconds from a signal, even during work: an open transaction is never visible
 _CONNECT_TIMEOUT: Final = 15.0
 _TURN: Final = 0.1
 
 
 class Session(Protocol):
-    """What reads the configuration, and keeps its secrets out of what is shown."""
+    """Reads the configuration, and keeps its secrets out of everything shown."""
 
     mask: Mask
 
@@ -50,9 +50,9 @@ class Session(Protocol):
 class Service:
     """Every stream of a configuration, followed by this process. With `once`, until each is current or cannot be.
 
-    `session` reads the configuration, now and whenever a reload is asked for. `give_up_after`: how many seconds
-    something may stay unreachable before a pass with `once` ends. `terminal`: whether a person's terminal holds this
-    process; its end (SIGHUP) is then the process's, and asks for a reload otherwise. Raises `ConfigError`.
+    `session` reads the configuration, now and on every reload. `give_up_after`: how many seconds something may stay
+    unreachable before a pass with `once` ends. `terminal`: whether the process belongs to a terminal; SIGHUP then ends
+    it, and reloads the configuration otherwise. Raises `ConfigError`.
     """
 
     def __init__(
@@ -92,7 +92,7 @@ class Service:
         return supervisor
 
     def status(self) -> Sequence[StreamStatus]:
-        """Return every configured stream as this process sees it; at the end, as it saw it last."""
+        """Return every configured stream as this process sees it; at the end, as it last saw it."""
         return self._supervisor.concluded or self._supervisor.status()
 
     def seconds_since_turn(self) -> float:
@@ -112,11 +112,11 @@ class Service:
         return [stream for stream in self._supervisor.concluded if stream.error]
 
     def run(self) -> int:
-        """Follow the streams; return the exit code. Raises `ConnectorError` where they cannot be begun.
+        """Follow the streams; return the exit code. Raises `ConnectorError` if they cannot be started.
 
         The first SIGINT or SIGTERM stops cleanly, the second ends the process at once; SIGHUP reloads the configuration
-        where no terminal holds the process. MUST be called in the main thread. What still hangs when it returns does so
-        in daemon threads.
+        if the process belongs to no terminal. MUST be called in the main thread. Anything that still hangs on return
+        does so in daemon threads.
         """
         limits.raise_descriptors()
         work = threading.Thread(target=self._work, name="supervisor", daemon=True)
@@ -124,7 +124,7 @@ class Service:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._handle_signal)
         signal.signal(signal.SIGHUP, self._handle_signal if self._hangs_up else lambda *_: self._reload_due.set())
-        # What is loaded by now lives as long as the process: the collector need not look at it with every batch.
+        # What is loaded by now lives as long as the process: the collector need not scan it with every batch.
         gc.freeze()
         self._log.info(
             "starting",
@@ -161,8 +161,8 @@ class Service:
             )
 
     def _follow(self) -> bool:
-        """Follow the streams of the present configuration; return whether there is another one to go on with."""
-        # Its errors say why there is no connection; and nothing has begun that a signal would have to wait for.
+        """Follow the streams of the current configuration; return whether there is a new one to continue with."""
+        # The cluster's errors say why there is no connection, and no signal has to wait: nothing has begun.
         Cluster(self._client, timeout=self._patience, clock=self._clock).topics()
         self._begun = True
         wake_ups = webhook_relay.spec(self._config.kafka.prefix, self._config.kafka.replication_factor)
@@ -170,14 +170,14 @@ class Service:
         return self._next is not None and not self._received
 
     def _reload(self) -> None:
-        """Go on with what the configuration says now, or say why not; stopped streams try again in any case."""
+        """Continue with the configuration as it is now, its stopped streams trying again, or log why not."""
         try:
             loaded = self._session.config()
         except ConfigError as error:
             self._refuse_reload(str(error), problems=list(error.problems))
             return
         if loaded.server != self._config.server:
-            self._refuse_reload("[server] differs, and its port is opened once: restart the process")
+            self._refuse_reload("[server] differs, and its port is opened only once: restart the process")
         elif loaded == self._config:
             self._log.info("configuration reloaded: nothing has changed; stopped streams try again")
             self._supervisor.try_again()
@@ -187,7 +187,7 @@ class Service:
             self._supervisor.stop()
 
     def _refuse_reload(self, why: str, **facts: object) -> None:
-        self._log.error("configuration not reloaded: the former one stays in force", why=why, **facts)
+        self._log.error("configuration not reloaded: the previous one stays in force", why=why, **facts)
 
     def _open_port(self) -> None:
         listen = self._config.server
@@ -198,7 +198,7 @@ class Service:
             logs.get("server").info("listening", host=listen.host, port=self._server.port)
 
     def _render(self) -> bytes:
-        # One scrape at a time: two would mix the states that they show.
+        # One scrape at a time: two would mix the states they show.
         with self._scraping:
             self._metrics.states({stream.connection: stream.state for stream in self.status()})
             self._metrics.lags(self._supervisor.lags())
@@ -208,7 +208,7 @@ class Service:
         if self._server and not self._server.alive:
             self._server = None
             self._error = InternalFailure(
-                "the thread of the port [server] has ended", hint="see the log; start it again"
+                "the thread of the port [server] has ended", hint="see the log; start the process again"
             )
             self._supervisor.stop()
 
@@ -220,4 +220,4 @@ class Service:
         self._supervisor.stop()
 
     def _overdue(self) -> bool:
-        return bool(self._received) and (not self._begun or self._clock.monotonic() - self._received_at > _FAREWELL)
+        return bool(self._received) and (not self._begun or self._clock.monotonic() - self._received_at > _EXIT_WITHIN)

@@ -1,4 +1,4 @@
-"""One port: metrics, health, readiness and a status page for operators, and webhooks, which only wake a poller."""
+"""One port: metrics, health, readiness and a status page for operators; webhooks, which only wake a poller."""
 
 import json
 import socket
@@ -46,7 +46,7 @@ _HEADERS = {
 
 
 class StatusSource(Protocol):
-    """What the server asks of the supervisor. Called from several threads; every call answers at once."""
+    """What the server asks of the supervisor. Called from several threads; every call returns at once."""
 
     def status(self) -> Sequence[StreamStatus]:
         """Return every configured stream as this process sees it."""
@@ -63,7 +63,7 @@ class StatusSource(Protocol):
     def wake(self, connection: str, calls: Sequence[WebhookCall]) -> Handled:
         """Wake the poller of `connection`.
 
-        `calls` are one call: as it came in, and as it may have been before a gateway changed its path.
+        `calls` are one call: as it arrived, and as it may have been before a gateway changed its path.
         """
         ...
 
@@ -71,10 +71,10 @@ class StatusSource(Protocol):
 class Server:
     """The operators' port, open between `start` and `stop`, or as a context manager.
 
-    `refused` is told why a peer got no proper answer: one of the metrics' `REFUSALS`.
+    `refused` is called with the reason why a peer got no proper answer: one of the metrics' `REFUSALS`.
     """
 
-    def __init__(  # noqa: PLR0913  what answers, and who is told
+    def __init__(  # noqa: PLR0913  where to listen, what to answer, whom to notify
         self,
         site: Site,
         source: StatusSource,
@@ -92,7 +92,7 @@ class Server:
 
     @property
     def port(self) -> int:
-        """The port that is open; where port 0 was asked for, the one that was found."""
+        """The open port; for port 0, the one that was assigned."""
         if self._listener is None:
             raise RuntimeError("the server has not been started")
         return self._listener.port
@@ -103,20 +103,20 @@ class Server:
         return self._listener is not None and self._listener.alive
 
     def start(self) -> Self:
-        """Open the port and answer from now on; raises `ConfigError` if it cannot be opened."""
+        """Open the port and start answering; raises `ConfigError` if it cannot be opened."""
         host, port = self._address
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         try:
             listening = socket.create_server((host, port), family=family)
         except OSError as error:
-            hint = "choose another address as server.listen, or stop what listens there"
+            hint = "choose another address for server.listen, or stop what listens there"
             raise ConfigError(f"server.listen: cannot open {host}:{port}: {error.strerror}", hint=hint) from error
         self._listener = Listener(self._application, listening, BODY_BYTES, self._clock, self._refused)
         self._listener.start()
         return self
 
     def stop(self) -> None:
-        """Finish the answers under way, close the port, and leave no thread behind."""
+        """Finish the answers in progress, close the port, and leave no thread behind."""
         if self._listener:
             self._listener.stop()
             self._listener = None
@@ -131,7 +131,7 @@ class Server:
 
 
 class _Application:
-    """The WSGI application. It logs nothing: bodies and headers of webhooks hold what is not ours."""
+    """The WSGI application. It never logs a request: bodies and headers of webhooks hold others' data."""
 
     def __init__(
         self,
@@ -155,14 +155,14 @@ class _Application:
     def _answer(self, environ: WSGIEnvironment) -> Response:
         try:
             endpoint, values = _ROUTES.bind("", path_info=_path(environ)).match(method=environ["REQUEST_METHOD"])
-            # Webhooks come by any name, and authenticate themselves.
+            # Webhooks may arrive under any name, and authenticate themselves.
             if endpoint != "webhook" and not self._site.answers_to(environ.get("HTTP_HOST")):
                 self._refused("host")
                 return _json({"error": "this host name is not known here: see hosts in [server]"}, _MISDIRECTED)
             response: Response = getattr(self, f"_{endpoint}")(Request(environ), **values)
         except HTTPException as error:
             return error.get_response(environ)
-        except Exception as error:  # noqa: BLE001  a bug behind one answer is told, and the port goes on
+        except Exception as error:  # noqa: BLE001  a bug behind one answer is logged, and the port stays open
             logs.get("server").error("a request could not be answered", exc_info=error)
             return InternalServerError().get_response(environ)
         return response

@@ -1,6 +1,6 @@
 """The process: joins the group, follows the streams it is assigned, lets go of those it loses, and stops in time.
 
-It looks after its threads: a stream's that ends is started again, and without one of the process's own it ends itself.
+It watches its threads: if a stream's thread ends, it is started again; if one of the process's own ends, so does it.
 """
 
 import threading
@@ -26,12 +26,15 @@ from connector.stream.follower import Follower
 from connector.stream.spec import StreamSpec
 from connector.stream.status import HALTED, StreamState, StreamStatus
 
-_ANOTHERS: Final = "another process owns the stream", "contentwire status says which: stop it, or let it do the work"
+_OWNED_ELSEWHERE: Final = (
+    "another process owns the stream",
+    "contentwire status says which: stop it, or let it do the work",
+)
 RunOutcome = Literal["current", "stopped", "unreachable", "interrupted"]
 
 _TURN: Final = 0.2
 _HANDOVER: Final = 4.5  # a rebalance waits at most five seconds for us, and never for HTTP
-_FAREWELL: Final = 8.0  # SIGTERM must end the process within ten
+_EXIT_WITHIN: Final = 8.0  # SIGTERM must end the process within ten
 _LONGEST_PAUSE: Final = 300.0  # before a stream whose thread has ended is started again
 
 
@@ -77,9 +80,9 @@ class Supervisor:
     def run(self, state_topics: Iterable[TopicSpec], wake_ups: TopicSpec | None = None) -> RunOutcome:
         """Follow until `stop`, or with `once` until every stream is current or cannot become so.
 
-        `state_topics` MUST exist before the group is joined. `wake_ups` is the topic by which
-        webhook calls are handed on; where it cannot be had, none are. Raises `BrokerUnavailable` or
-        `BrokerFatal` if the group cannot be joined.
+        `state_topics` are created first: they MUST exist before the group is joined. `wake_ups` is the topic by which
+        webhook calls are handed on; if it cannot be used, none are. Raises `BrokerUnavailable` or `BrokerFatal` if the
+        group cannot be joined.
         """
         topics = Topics(self._client, self._clock)
         for state_topic in state_topics:
@@ -104,7 +107,7 @@ class Supervisor:
             outcome = self._outcome()
             self.concluded = self.status()
         finally:
-            self._release(self._owned(), _FAREWELL)
+            self._release(self._owned(), _EXIT_WITHIN)
             membership.stop(2.0)
             self._link.stop(0.0)
         if self._fatal:
@@ -116,21 +119,21 @@ class Supervisor:
         self._stop.set()
 
     def assigned(self, topics: frozenset[str]) -> None:
-        """Begin to follow; the fence of each stream sees to a former owner that has not noticed yet."""
+        """Begin to follow; each stream's fence stops a former owner that has not noticed yet."""
         for topic in sorted(topics & self._by_topic.keys()):
             spec = self._by_topic[topic]
             self._log.info("stream assigned", connection=spec.connection)
             self._follow(spec)
 
     def revoked(self, topics: frozenset[str], *, lost: bool) -> None:
-        """Stop following; a stream that was lost is not waited for: its next owner has fenced us."""
+        """Stop following. Lost streams are not waited for: their next owners have fenced us."""
         with self._lock:
             names = [self._by_topic[topic].connection for topic in topics if topic in self._by_topic]
             leaving = [self._followers.pop(name) for name in names if name in self._followers]
             for name in names:
                 self._revivals.pop(name, None)
         if lost:
-            self._log.warning("streams lost: the group went on without this process", connections=sorted(names))
+            self._log.warning("streams lost: the group continued without this process", connections=sorted(names))
         else:
             self._log.info("streams handed over", connections=sorted(names))
         self._release(leaving, 0.0 if lost else _HANDOVER)
@@ -147,7 +150,7 @@ class Supervisor:
         ]
 
     def lags(self) -> Mapping[str, float]:
-        """Return how many seconds ago each stream of this process was current last, by connection."""
+        """Return how many seconds ago each stream of this process was last current, by connection."""
         now = self._clock.wall()
         return {follower.spec.connection: now - follower.current_at for follower in self._owned()}
 
@@ -157,7 +160,7 @@ class Supervisor:
             return sorted(name for name, follower in self._followers.items() if follower.ended)
 
     def try_again(self) -> None:
-        """Let every stopped stream try again now, with everything read anew."""
+        """Let every stopped stream try again now, with everything read again."""
         for follower in self._owned():
             follower.try_again()
 
@@ -166,9 +169,9 @@ class Supervisor:
         return self._clock.monotonic() - self._turned_at
 
     def wake(self, connection: str, calls: Sequence[WebhookCall]) -> Handled:
-        """Wake the poller of `connection`, wherever it is.
+        """Wake the poller of `connection`, in whichever process it is.
 
-        `calls` are one call, as whoever signed it may have known it; one that is authentic is enough.
+        `calls` are one call in each form in which it may have been signed; one authentic form is enough.
         """
         spec = self._specs.get(connection)
         if spec is None:
@@ -213,7 +216,7 @@ class Supervisor:
         return Handled(refused.reason)
 
     def _heard(self, value: bytes) -> None:
-        """Heed a call that another process has handed on, if the stream is this one's."""
+        """Handle a call that another process has handed on, if this process follows the stream."""
         call = webhook_relay.read(value)
         with self._lock:
             follower = self._followers.get(call.connection) if call else None
@@ -232,7 +235,7 @@ class Supervisor:
         return wake_ups.name
 
     def _standby(self, spec: StreamSpec) -> StreamStatus:
-        error, hint = _ANOTHERS if self._gave_up else ("", "")
+        error, hint = _OWNED_ELSEWHERE if self._gave_up else ("", "")
         name, vendor = spec.connection, spec.vendor.name
         return StreamStatus(
             connection=name,
@@ -244,7 +247,7 @@ class Supervisor:
         )
 
     def _as_followed(self, follower: Follower) -> StreamStatus:
-        """Return a stream's status; one whose thread has ended is stopped, whatever it said last."""
+        """Return a stream's status; one whose thread has ended is stopped, whatever it last reported."""
         status = follower.status
         if not follower.ended or status.state in HALTED:
             return status
@@ -252,24 +255,24 @@ class Supervisor:
         return msgspec.structs.replace(status, state="stopped", error="the stream's thread has ended", hint=hint)
 
     def _as_linked(self, status: StreamStatus) -> StreamStatus:
-        """Return a status as it is while Kafka does not answer: nobody knows then who owns what."""
+        """Return a status as adjusted while Kafka does not answer: nobody knows then who owns what."""
         link = self._link
         error, broken_at = (link.error, link.broken_at) if link else (None, None)
         if error is None or broken_at is None or status.state in (*HALTED, "disconnected"):
             return status
         since_ms = round(broken_at * 1000)
-        told = self._mask(str(error))
-        return msgspec.structs.replace(status, state="disconnected", since_ms=since_ms, error=told, hint=error.hint)
+        message = self._mask(str(error))
+        return msgspec.structs.replace(status, state="disconnected", since_ms=since_ms, error=message, hint=error.hint)
 
     def _follow(self, spec: StreamSpec, instead_of: Follower | None = None) -> None:
-        """Start to follow a stream; instead of a follower that has ended, if the stream is still this process's."""
+        """Start to follow a stream; with `instead_of`, only if that ended follower is still its current one."""
         follower = Follower(spec, self._metrics, once=self._once, give_up_after=self.give_up_after)
         with self._lock:
             if instead_of and self._followers.get(spec.connection) is not instead_of:
                 return
             self._followers[spec.connection] = follower
             try:
-                # Nobody may look before its thread is alive: it would pass for one that has ended.
+                # Under the lock: seen before its thread is alive, it would pass for one that has ended.
                 follower.start()
             except LocalTrouble as error:
                 self._log.error(
@@ -287,7 +290,7 @@ class Supervisor:
             self._revive()
 
     def _revive(self) -> None:
-        """Start streams again whose thread has ended, each after a pause that grows while that goes on."""
+        """Restart streams whose thread has ended, each after a pause that grows as long as it keeps ending."""
         now = self._clock.monotonic()
         for follower in [each for each in self._owned() if each.ended]:
             name = follower.spec.connection
@@ -312,7 +315,7 @@ class Supervisor:
             missing = len(self._specs) - len(self._followers)
         if working or not missing:
             self._waited_since = self._clock.monotonic()
-        # Streams that others own may yet come to us, but not for ever.
+        # Streams that others own may still be assigned to us, but we do not wait for them indefinitely.
         self._gave_up = missing > 0 and self._clock.monotonic() - self._waited_since > self.give_up_after
         return not working and (not missing or self._gave_up)
 
@@ -344,7 +347,7 @@ class Supervisor:
         for follower in followers:
             if not follower.join(max(deadline - self._clock.monotonic(), 0.0)):
                 self._log.info(
-                    "a stream is left in the middle of its work: its next owner fences it, and nothing is lost",
+                    "a stream was left in the middle of its work: its next owner fences it, and nothing is lost",
                     connection=follower.spec.connection,
                 )
 
@@ -353,12 +356,12 @@ _REFUSALS: Final = {
     "unconfigured": "set webhook_secret for this connection, or remove the webhook",
     "unsigned": "let the CMS sign its calls, or send the secret in the header X-Contentwire-Secret",
     "expired": "compare this machine's clock with the CMS's: a signature is good for 30 seconds",
-    "wrong": "compare webhook_secret; where a gateway takes a prefix off the path, set public_path in [server]",
+    "wrong": "compare webhook_secret; if a gateway strips a prefix from the path, set public_path in [server]",
 }
 
 
 class _Revival:
-    """When a stream whose thread has ended is due again."""
+    """When a stream whose thread has ended is to be restarted."""
 
     def __init__(self) -> None:
         self.due: float | None = None
@@ -366,7 +369,7 @@ class _Revival:
         self._ended_at = -_LONGEST_PAUSE
 
     def ended(self, now: float) -> float:
-        """Note an end; return the pause before the next start, which grows while ends follow each other closely."""
+        """Note an end; return the pause before the next start, which grows while ends are close together."""
         lasted = now - self._ended_at - self._pause
         self._pause = 1.0 if lasted >= _LONGEST_PAUSE else min(2 * self._pause, _LONGEST_PAUSE)
         self._ended_at, self.due = now, now + self._pause

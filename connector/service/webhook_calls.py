@@ -1,4 +1,4 @@
-"""What is remembered of webhook calls: which were accepted, so that each is once, and of which a refusal was told."""
+"""Remembers webhook calls: which were accepted, so that each counts once, and which refusals were logged."""
 
 import threading
 from typing import Final
@@ -7,17 +7,17 @@ from connector.clock import Clock
 
 _REMEMBERED: Final = 120.0  # seconds; a signature is good for less
 _MOST: Final = 10_000
-_TOLD_AGAIN: Final = 60.0
+_LOG_AGAIN: Final = 60.0
 
 
 class Calls:
-    """The memory of one process. Safe from any thread; bounded, whatever comes."""
+    """The memory of one process. Safe from any thread, and always bounded."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._lock = threading.Lock()
         self._seen: dict[str, float] = {}
-        self._told: dict[tuple[str, str], float] = {}
+        self._logged: dict[tuple[str, str], float] = {}
 
     def first(self, once: str) -> bool:
         """Return whether a call is seen for the first time."""
@@ -31,15 +31,15 @@ class Calls:
             return True
 
     def forget(self, once: str | None) -> None:
-        """Let a call that could not be heeded count when it comes again: who sent it is told to repeat it."""
+        """Forget a call that could not be handled: its sender is asked to repeat it, and it must count then."""
         with self._lock:
             self._seen.pop(once or "", None)
 
     def is_news(self, connection: str, reason: str) -> bool:
-        """Return whether a refusal is worth a line: one a minute for each connection and reason."""
+        """Return whether a refusal is worth a log line: one a minute for each connection and reason."""
         now = self._clock.monotonic()
         with self._lock:
-            if now - self._told.get((connection, reason), -_TOLD_AGAIN) < _TOLD_AGAIN:
+            if now - self._logged.get((connection, reason), -_LOG_AGAIN) < _LOG_AGAIN:
                 return False
-            self._told[connection, reason] = now
+            self._logged[connection, reason] = now
             return True

@@ -28,7 +28,7 @@ def owned(process: Process) -> set[str]:
     for logged in process.logged():
         if logged["event"] == "stream assigned":
             held.add(logged["connection"])
-        elif logged["event"] in ("streams handed over", "streams lost: the group went on without this process"):
+        elif logged["event"] in ("streams handed over", "streams lost: the group continued without this process"):
             held -= set(logged["connections"])
     return held
 
@@ -99,7 +99,8 @@ def test_frozen_owner_that_wakes_up_steps_back(deployment: Deployment) -> None:
     deployment.change(everyday)
     deployment.arrive(LATEST)
     first.signal(signal.SIGCONT)
-    wait_until(lambda: first.events("streams lost: the group went on without this process"), "the frozen owner noticed")
+    lost = "streams lost: the group continued without this process"
+    wait_until(lambda: first.events(lost), "the frozen owner noticed")
     deployment.change(everyday)
     deployment.arrive(LATEST)
     assert not [logged for logged in first.logged() if logged["level"] == "error"]
