@@ -1,4 +1,4 @@
-"""Compares what the CMS delivers with what consumers hold, key by key, until what differs has come to rest. Pure."""
+"""Compares what the CMS delivers with what consumers hold, key by key, until the differences settle. Pure."""
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
@@ -14,11 +14,11 @@ from connector.verify.sides import Delivered, Published, Trace
 Kind = Literal["missing", "stale", "extra"]
 
 _LOOKS: Final = 10  # within the time that a key has
-_MOST_WAITS: Final = 4  # times that time is waited for a key that does not come to rest
+_MOST_WAITS: Final = 4  # times that time, for keys that never settle
 
 
 class Difference(msgspec.Struct, frozen=True):
-    """One key on which the CMS and the topic disagree: `missing` and `stale` in the topic, or `extra` there.
+    """One key on which the CMS and the topic disagree: `missing`, `stale` or `extra` in the topic.
 
     `older`: what the CMS delivers is older than what the topic holds, or than the removal of what is missing, as after
     a restored backup. `unknown`: the stream does not know that this extra key is live, so no reconciliation deletes it.
@@ -34,7 +34,7 @@ class Difference(msgspec.Struct, frozen=True):
 
 
 class Comparison:
-    """Compares both sides, and again what differed. `shallow` believes an equal revision and clock."""
+    """Compares both sides, then what differed again. `shallow` trusts an equal revision and clock."""
 
     def __init__(self, delivered: Delivered, published: Published, clock: Clock, *, shallow: bool) -> None:
         self.differences: dict[EntityKey, Difference] = {}
@@ -49,7 +49,7 @@ class Comparison:
     ) -> None:
         """Compare these keys: each is then counted as equal, or among the differences, or on neither side.
 
-        `former`: what the topic held before the CMS was read; agreeing with that will do, for the topic goes on.
+        `former`: what the topic held before the CMS was read; agreeing with that is enough, as the topic moves on.
         """
         for key in keys:
             ours, theirs = self._delivered.traces.get(key), self._published.traces.get(key)
@@ -65,10 +65,10 @@ class Comparison:
         self.compare(self._delivered.traces.keys() | self._published.traces.keys())
 
     def settle(self, patience: float) -> Iterator[float]:
-        """Look again at what differs, each time after the caller has read on; yield the seconds that this may last.
+        """Compare again what differs, each time after the caller has read on; yield the seconds that this may last.
 
-        A key has `patience` seconds from its last change in the CMS on: so long the stream may take for its next walk.
-        What never comes to rest is given up in the end.
+        A key has `patience` seconds after its last change in the CMS, the time the stream may take for its next walk.
+        A key that keeps changing is given up in the end.
         """
         since = {key: (self._delivered.traces.get(key), self._clock.monotonic()) for key in self.differences}
         given_up_at = self._clock.monotonic() + _MOST_WAITS * patience
@@ -96,7 +96,7 @@ class Comparison:
 
     def _difference(self, key: EntityKey, ours: Trace | None, theirs: Trace | None) -> Difference | None:
         if ours is None:
-            # What the CMS delivers but nobody can read is in the dead letters, not gone.
+            # What the CMS delivers but we cannot read is in the dead letters, not gone.
             if theirs is None or key.id in self._delivered.unreadable:
                 return None
             return Difference("extra", key, theirs.table, None, theirs.revision)
@@ -108,7 +108,7 @@ class Comparison:
         return Difference("stale", key, ours.table, ours.revision, theirs.revision, older)
 
     def _came_back_older(self, key: EntityKey, ours: Trace) -> bool:
-        """Tell whether the stream may take the entity for stale, by the clock of a removal that it has published."""
+        """Return whether the stream may take the entity for stale, given the clock of a removal it has published."""
         if key not in self._published.removed or ours.clock is None:
             return False
         removed_at = self._published.removed[key]
@@ -116,7 +116,7 @@ class Comparison:
 
 
 def _agree(ours: Trace, theirs: Trace, *, shallow: bool) -> bool:
-    """Equal means the same content; of a reference, the very item it stands for."""
+    """Return whether both have the same content or, for a reference, the very item it stands for."""
     same_content = theirs.item == ours.item if theirs.item else theirs.content == ours.content
     if same_content or not shallow or None in (ours.revision, ours.clock):
         return same_content

@@ -21,17 +21,17 @@ from connector.wiring import ConfiguredStream
 
 COUNTS: Final = ("table", "equal", "missing", "stale", "extra")
 
-_BY_NAME: Final = 10  # entities that a command names one by one
-_MANY: Final = 20  # deletes that reconciliation may hold back
+_BY_NAME: Final = 10  # the most entities that a command names one by one
+_MANY: Final = 20  # from this many deletes on, reconciliation may hold them
 _MARGIN: Final = 5.0  # seconds that a walk may take beyond the poll interval
 
 
 class Report(msgspec.Struct, frozen=True):
     """The outcome, sorted by key. `equal`: keys that agree, by table.
 
-    `unreadable`: items of the CMS that nobody can read, `set_aside`: keys whose present item is a dead letter. Both
-    are known to be absent from the topic, and no differences. `foreign`: records that stand in the topics and that
-    contentwire did not write; with one of them a consumer does not hold what the CMS delivers.
+    `unreadable`: items of the CMS that cannot be read; `set_aside`: keys whose current item is a dead letter. Both are
+    known to be absent from the topic, and are not differences. `foreign`: records in the topics that contentwire did
+    not write; a consumer that reads one no longer holds what the CMS delivers.
     """
 
     equal: Mapping[str, int]
@@ -46,17 +46,17 @@ class Report(msgspec.Struct, frozen=True):
         return not (self.differences or self.foreign)
 
     def counts(self) -> list[tuple[object, ...]]:
-        """Return a row for each table of what `COUNTS` names."""
+        """Return a row for each table, in the columns that `COUNTS` names."""
         found = Counter((each.table, each.kind) for each in self.differences)
         tables = sorted({*self.equal, *(name for name, _ in found)})
         return [(name, self.equal.get(name, 0), *(found[name, kind] for kind in COUNTS[2:])) for name in tables]
 
     def command(self, connection: str) -> list[str]:
-        """Return the command that mends every difference, once the stream has obeyed it.
+        """Return the command that repairs every difference, once the stream has carried it out.
 
-        What is missing or stale is published again whatever the stream believes to have published, and with everything
-        else where it is older than that; what is too much vanishes by reconciliation, for many keys with consent. What
-        is named is looked up in the topic: that is how the stream learns of an extra key.
+        Missing and stale entities are published again, whatever the stream believes it has published; if the CMS's
+        state is older than that, together with everything else. Extra keys are removed by reconciliation, many of them
+        only with consent. Entities that are named are looked up in the topic, so the stream learns of an extra key.
         """
         again = sorted({each.key.id for each in self.differences if each.kind != "extra" or each.unknown})
         extra = sum(1 for each in self.differences if each.kind == "extra")
@@ -80,9 +80,9 @@ class Report(msgspec.Struct, frozen=True):
 def verify(stream: ConfiguredStream, *, shallow: bool, progress: Progress) -> Report:
     """Compare what the CMS delivers with what consumers hold.
 
-    Keys that differ are looked at again until the stream has had time for its next walk: both sides may have changed
-    meanwhile. Raises `Unreachable`, or another `ConnectorError` where one of both sides cannot be read, or where the
-    stream has no checkpoint: there is nothing to compare before its first run.
+    Keys that differ are compared again until the stream has had time for its next walk: both sides may have changed
+    meanwhile. Raises `Unreachable`, or another `ConnectorError` if either side cannot be read or the stream has no
+    checkpoint: there is nothing to compare before its first run.
     """
     records = stream.published_at(stream.committed())
     source = stream.source()
@@ -110,7 +110,7 @@ def verify(stream: ConfiguredStream, *, shallow: bool, progress: Progress) -> Re
 
 
 def _judged(stream: ConfiguredStream, found: Iterable[Difference]) -> tuple[Difference, ...]:
-    """Return differences by key, with what the stream itself knows of those that are too much."""
+    """Return differences sorted by key, the extra ones with what the stream itself knows of them."""
     differences = sorted(found, key=lambda each: each.key)
     if not any(each.kind == "extra" for each in differences):
         return tuple(differences)

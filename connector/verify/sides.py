@@ -1,6 +1,6 @@
-"""What either side of a proof says of each entity: what the CMS delivers now, and what the changes topics hold.
+"""The two sides of a proof, entity by entity: what the CMS delivers now, and what the changes topics hold.
 
-Kept are digests, never documents: about 1 KiB an entity.
+Keeps digests, never documents: about 1 KiB an entity.
 """
 
 import json
@@ -27,7 +27,7 @@ from connector.stream.retries import Retries
 from connector.stream.spec import Pace
 
 Progress = Callable[[str, int], None]
-"""Is told what is being done, and how much of it there was so far."""
+"""Called with what is being done, and how much has been done so far."""
 
 _TABLES: Final = {"asset": "_asset", "content_type": "_content_type"}
 _RESTARTS: Final = 5
@@ -38,9 +38,9 @@ _SPOOLED: Final = 16 * 1024 * 1024
 
 
 class Trace(msgspec.Struct, frozen=True, gc=False):
-    """What is remembered of one entity: its table, revision, clock in microseconds, and a digest of its content.
+    """What is kept of one entity: its table, revision, clock in microseconds, and a digest of its content.
 
-    `item`: a digest of the CMS's raw item; of an event only where it stands for an item that was too large.
+    `item`: a digest of the CMS's raw item; of an event, only if it refers to an item that was too large.
     """
 
     table: str
@@ -51,9 +51,9 @@ class Trace(msgspec.Struct, frozen=True, gc=False):
 
 
 class Delivered:
-    """What the CMS delivers now, read by walks of our own that begin at `start`.
+    """What the CMS delivers now, read by separate walks from `start`.
 
-    Requests that fail are repeated a few times, and walks that the API breaks begin anew a few times.
+    Failed requests are repeated a few times, and so are walks that the API breaks.
     """
 
     def __init__(self, source: Source, policy: Policy, start: Position, clock: Clock, progress: Progress) -> None:
@@ -67,7 +67,7 @@ class Delivered:
         self._progress = progress
 
     def read(self) -> None:
-        """Take a snapshot, then follow what changed meanwhile; called again, only follow.
+        """Take a snapshot, then follow what changed meanwhile; when called again, only follow.
 
         Raises what `Source.walk` raises.
         """
@@ -80,11 +80,11 @@ class Delivered:
             except (WalkBroken, CheckpointRejected) as error:
                 if restarts == _RESTARTS:
                     raise
-                self._begin_anew(error)
+                self._restart(error)
             else:
                 return
 
-    def _begin_anew(self, error: Exception) -> None:
+    def _restart(self, error: Exception) -> None:
         size = self._position.page_size
         smaller = size * 2 // 3 if size and isinstance(error, PageTooLarge) else None
         self._position = self._position.restart(page_size=smaller)
@@ -142,14 +142,14 @@ class Delivered:
                 content = content_of(change.fields, change.meta, self._policy.content_members)
                 self.traces[key] = Trace(table, change.revision, clock, content, _item(change))
             return
-        for gone in self._meant(change):
+        for gone in self._affected(change):
             if not self._outdated(gone, clock):
                 self.traces.pop(gone, None)
                 if clock is not None:
                     self._removed_at[gone] = clock
 
     def _outdated(self, key: EntityKey, clock: int | None, revision: int | None = None) -> bool:
-        """Tell whether something newer is known: items move between pages while they are read.
+        """Return whether something newer is known: items move between pages while they are read.
 
         A published state with an older clock but a higher `revision` than the one known is newer.
         """
@@ -159,7 +159,7 @@ class Delivered:
         latest = known.clock if known else self._removed_at.get(key)
         return clock is not None and latest is not None and clock < latest
 
-    def _meant(self, change: Change) -> list[EntityKey]:
+    def _affected(self, change: Change) -> list[EntityKey]:
         if change.scope == "key":
             return [change.key]
         if change.scope == "entity":
@@ -170,10 +170,10 @@ class Delivered:
 
 
 class Published:
-    """The latest state per key of changes topics, by their decoded records in the order of each partition.
+    """The latest state per key of the changes topics, from their decoded records in the order of each partition.
 
-    `removed`: the CMS's clock of each removal, in microseconds, None where compaction has left its tombstone alone.
-    `standing`: what is in them and was not written by contentwire.
+    `removed`: the CMS's clock of each removal, in microseconds, None if compaction has left only its tombstone.
+    `standing`: the records in them that contentwire did not write.
     """
 
     def __init__(self, members: Sequence[str], progress: Progress) -> None:
@@ -186,7 +186,7 @@ class Published:
         self._count = 0
 
     def take(self, entries: Iterable[Entry]) -> None:
-        """Apply records; `go_on` then tells at which offsets the next ones are."""
+        """Apply records; `go_on` then holds the offsets of the next ones."""
         for entry in entries:
             self.standing.note(*entry.standing())
             if not entry.foreign:
