@@ -1,4 +1,4 @@
-"""What the audience watches: tables that show, whenever they are drawn, how many events have arrived."""
+"""What the audience watches: tables that show how many events have arrived each time they are drawn."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence

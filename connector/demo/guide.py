@@ -1,4 +1,4 @@
-"""What to try after the demo: while it is still running, or once it has ended."""
+"""What to try after the demo: while everything still runs, or once it has ended."""
 
 import shutil
 import sys

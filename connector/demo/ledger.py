@@ -56,8 +56,8 @@ class Account(msgspec.Struct, frozen=True):
 class Ledger:
     """Keeps one simulated CMS's account from now on; `before` is what it delivers now.
 
-    `note` whenever its content has changed. Between two polls a CMS tells only the latest change of a key: whoever
-    wants every change to arrive lets each one arrive before the same key changes again.
+    Call `note` whenever its content has changed. Between two polls a CMS reports only the latest change of a key: for
+    every change to arrive, let each one arrive before the same key changes again.
     """
 
     def __init__(self, simulator: Simulator, vendor: str) -> None:
@@ -69,13 +69,13 @@ class Ledger:
         self._noted = len(simulator.changes())
 
     def note(self) -> None:
-        """Take in what has changed since the last time."""
+        """Add what has changed since the last time."""
         changes = self._simulator.changes()
         self._expected.update(announced(changes[self._noted :], self.before))
         self._held, self._noted = self._simulator.truth(self._vendor), len(changes)
 
     def note_swap(self) -> None:
-        """Take in that another environment is delivered in place of the one noted last: what both hold is no change."""
+        """Add that another environment replaces the one noted last: what both hold is not a change."""
         former = {place(live): live for live in self._held}
         self._held, self._noted = self._simulator.truth(self._vendor), len(self._simulator.changes())
         now = {place(live): live for live in self._held}
@@ -88,17 +88,17 @@ class Ledger:
         return Account(self._expected, self._simulator.truth(self._vendor), frozenset(self._gone))
 
     def _gone_by_now(self) -> set[Place]:
-        told = announced(self._simulator.changes(), self._held)
-        return {identity[:3] for identity in told} - set(map(place, self._held))
+        reported = announced(self._simulator.changes(), self._held)
+        return {identity[:3] for identity in reported} - set(map(place, self._held))
 
 
 def place(one: EntityKey | Live) -> Place:
-    """Return where an entity stands: entity type, id and locale."""
+    """Return an entity's place: entity type, id and locale."""
     return one.entity_type, one.id, one.locale
 
 
 def expected(lives: Iterable[Live]) -> list[Identity]:
-    """Return what must arrive of a CMS that delivers `lives`."""
+    """Return what must arrive from a CMS that delivers `lives`."""
     return [Identity(*place(live), removal=False, revision=live.revision) for live in lives]
 
 

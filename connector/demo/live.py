@@ -61,9 +61,9 @@ def _perform(stack: ExitStack, view: View, entries: int, command: Sequence[str],
 
 @contextmanager
 def _farewell(view: View) -> Iterator[None]:
-    """Say what comes next, which takes a moment, and let no second signal disturb it.
+    """Say that everything is being stopped, and let no second signal interrupt it.
 
-    Second signals are not rare: a program between the terminal and this one passes Ctrl-C on again.
+    Second signals are common: a program between the terminal and this one may pass Ctrl-C on again.
     """
     try:
         yield

@@ -27,7 +27,7 @@ from connector.kafka.registry import Registry
 from connector.simulator import Simulator
 
 CONNECTOR: Final = (sys.executable, "-m", "connector.cli")
-"""The real command line: what is killed is what users run."""
+"""The real command line: the process that is killed is the one users run."""
 
 SESSION: Final = 6.0
 """Seconds after which Kafka reassigns a silent process's streams; brokers allow no less by default."""
@@ -137,7 +137,7 @@ def _registry(environ: Mapping[str, str], view: View, prefix: str) -> Iterator[s
 
 
 def _erase_topics(kafka: Broker, prefix: str) -> None:
-    """Leave nothing behind in a broker that outlives the demo; what cannot be deleted now does no harm."""
+    """Leave nothing behind in a broker that outlives the demo; topics that cannot be deleted now do no harm."""
     with contextlib.suppress(KafkaException):
         admin = AdminClient(dict(kafka.client))
         topics = [topic for topic in admin.list_topics(timeout=_TIMEOUT).topics if topic.startswith(f"{prefix}.")]
@@ -167,7 +167,7 @@ def _configuration(pipeline: Pipeline) -> str:
         f"prefix = {_toml(pipeline.prefix)}",
         f"registry = {{ url = {_toml(pipeline.registry)} }}",
         "partitions = 3",
-        "# Small transactions, so that the demo's crash has many to fall between.",
+        "# Small transactions, so that the demo's crash hits between many of them.",
         "commit_items = 10",
         "# How soon a dead process's streams are reassigned.",
         f'client = {{ "session.timeout.ms" = {SESSION * 1000:.0f}, "heartbeat.interval.ms" = 1000 }}',

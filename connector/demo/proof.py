@@ -1,4 +1,4 @@
-"""Proves from outside that a changes topic is what a simulated CMS says, for the demo, and for every test. Pure.
+"""Proves from outside that a changes topic matches a simulated CMS, for the demo and for every test. Pure.
 
 Uses nothing of the delivery path's logic, nor of `contentwire verify`. Records come in order, partition by partition.
 """
@@ -55,7 +55,7 @@ def latest_state(records: Iterable[Received], truth: Iterable[Live]) -> Check:
         if record.event is None:
             found.pop(at, None)
         else:
-            # A delete without its tombstone leaves something behind: not what the CMS has.
+            # A delete without its tombstone leaves its key behind, which the CMS does not have.
             found[at] = published(record.event)
     wanted = {place(live): delivered(live) for live in truth}
     absent = object()
@@ -66,7 +66,7 @@ def latest_state(records: Iterable[Received], truth: Iterable[Live]) -> Check:
 
 
 def each_change(records: Sequence[Received], account: Account) -> Check:
-    """Each change arrived once; beyond them only markers, in a snapshot, of what was gone before the start."""
+    """Each change arrived once; anything else is a marker, in a snapshot, of what was gone before the start."""
     old = Counter(_old_markers(records, account))
     lacking, surplus = missing(records, account), _arrived(records) - account.expected - old
     problems = [f"{lacking.total():,} missing"] * bool(lacking) + [f"{surplus.total():,} too many"] * bool(surplus)
@@ -76,7 +76,7 @@ def each_change(records: Sequence[Received], account: Account) -> Check:
 
 
 def missing(records: Iterable[Received], account: Account) -> Counter[Identity]:
-    """Return the changes that the records do not tell of, or not often enough."""
+    """Return the changes that the records do not report, or not often enough."""
     return account.expected - _arrived(records)
 
 
@@ -97,8 +97,8 @@ def event_ids(records: Iterable[Received]) -> Check:
     """No two events have the same id."""
     ids = [record.event["event_id"] for record in records if record.event]
     doubled = len(ids) - len(set(ids))
-    text = f"{doubled:,} doubled" if doubled else f"{len(ids):,} ids"
-    return Check("no event_id comes twice", text, holds=not doubled)
+    text = f"{doubled:,} repeated" if doubled else f"{len(ids):,} ids"
+    return Check("no event_id appears twice", text, holds=not doubled)
 
 
 def tombstones(records: Sequence[Received]) -> Check:
@@ -118,7 +118,7 @@ def tombstones(records: Sequence[Received]) -> Check:
 
 
 def published(event: dict[str, Any]) -> State | None:
-    """Return the state that an event tells, None for a removal."""
+    """Return the state that an event holds, None for a removal."""
     after = event["after"]
     if after is None:
         return None
@@ -138,8 +138,8 @@ def _arrived(records: Iterable[Received]) -> Counter[Identity]:
 
 def _old_markers(records: Iterable[Received], account: Account) -> set[Identity]:
     allowed = ("true", "false") if account.cut_short else ("true",)
-    told = (record.identity for record in records if record.event and record.event["source"]["snapshot"] in allowed)
-    return {identity for identity in told if identity and identity.removal and identity[:3] in account.gone}
+    found = (record.identity for record in records if record.event and record.event["source"]["snapshot"] in allowed)
+    return {identity for identity in found if identity and identity.removal and identity[:3] in account.gone}
 
 
 def _home(record: Received) -> tuple[int, Place]:

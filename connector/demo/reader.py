@@ -1,4 +1,4 @@
-"""A read_committed consumer of the changes topics, like any downstream one: it follows them, or reads to their end."""
+"""A read_committed consumer of the changes topics, like any other: it follows them, or reads them to their end."""
 
 import threading
 import time
@@ -70,7 +70,7 @@ class Follower:
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop; returns when it has ended."""
+        """Stop; returns once the thread has ended."""
         self._stopping.set()
         self._thread.join()
         self._consumer.close()
@@ -102,7 +102,7 @@ class Follower:
             self._error = error
 
     def _assign(self) -> None:
-        """Start to follow the topics that have appeared since."""
+        """Start to follow topics that have appeared since."""
         if self._missing:
             existing = self._consumer.list_topics(timeout=_SILENCE).topics
             for topic in self._missing & existing.keys():

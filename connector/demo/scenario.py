@@ -9,7 +9,7 @@ from connector.simulator import Simulator
 RELEASE = 50
 
 SLOW = "contentstack"
-"""The vendor whose sync is slow at the second release: the crash finds one walk open, whatever the others do."""
+"""The vendor whose sync is slow during the second release, so that the crash always hits an open walk."""
 
 
 class Step(msgspec.Struct, frozen=True):

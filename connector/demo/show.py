@@ -22,10 +22,9 @@ _SETTLING: Final = 2.5  # enough polls for a duplicate event to arrive
 
 
 class Show:
-    """Plays on running servers, with the connector as a child process; a context manager that ends the connector.
+    """Runs on running servers, with the connector as a child process; a context manager that ends the connector.
 
-    The acts are called in order. They raise `ConnectorError`, with the end of the connector's log, if events do not
-    arrive.
+    Call the acts in order. They show the end of the connector's log and raise `ConnectorError` if events do not arrive.
     """
 
     def __init__(self, servers: Pipeline, view: View, command: Sequence[str]) -> None:

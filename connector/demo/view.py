@@ -1,4 +1,4 @@
-"""How the demo talks: headings, captions, and tables that update live on a terminal and are printed once elsewhere."""
+"""The demo's output: headings, captions, and tables that update live on a terminal and are printed once elsewhere."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager

@@ -1,6 +1,6 @@
 """A real Kafka and a real schema registry on any machine, from Python packages alone: for tests, bench and demo.
 
-A leaf: nothing of the delivery path imports it.
+A leaf: nothing in the delivery path imports it.
 """
 
 import importlib

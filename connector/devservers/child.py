@@ -1,8 +1,8 @@
 """Child processes that never outlive their parent, however it ends; and free ports for them.
 
-Between parent and child runs this same file, as a guard: it holds the read end of a pipe whose write end only
-the parent has. When the parent is gone, kill -9 included, the pipe closes and the guard ends the child. Standard
-library only, so that the guard starts at once and needs nothing from the package.
+This file also runs as a guard between parent and child: it holds the read end of a pipe whose write end only the
+parent has. When the parent is gone, even by kill -9, the pipe closes and the guard ends the child. Standard library
+only: the guard starts at once and needs nothing from the package.
 """
 
 import contextlib
@@ -25,7 +25,7 @@ from typing import Self
 _PORTS = range(20_000, 32_000)
 
 _DELIVERED = b"."
-_FAREWELL = b"\0"  # to the guard: what follows is a clean end
+_FAREWELL = b"\0"  # tells the guard that a clean end follows
 _GRACE = 10.0
 _LOOK = 0.02
 _PR_SET_PDEATHSIG = 1

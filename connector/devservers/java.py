@@ -1,4 +1,4 @@
-"""Runs Java programs on the Java of the demo extra: never on the system's, nor with the system's settings."""
+"""Runs Java programs on the demo extra's Java, never on the system's or with its settings."""
 
 import os
 from collections.abc import Sequence

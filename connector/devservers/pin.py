@@ -1,4 +1,4 @@
-"""Pins the bundles again: resolves what Kafka and the registry consist of, and writes their digests.
+"""Pins the bundles: resolves the files that make up Kafka and the registry, and writes their digests.
 
 Run it by hand (`uv run --with 'jgo>=3.2,<4' python -m connector.devservers.pin`) after changing a version here and in
 `broker.py` or `apicurio.py`; the last line printed is the digest that `apicurio.py` names.

@@ -53,7 +53,7 @@ class Security:
 
     @property
     def format(self) -> list[str]:
-        """The options of the storage tool that make the user known."""
+        """The options of the storage tool that create the user."""
         return ["--add-scram", f"{_MECHANISM}=[name={self.user},password={self.password}]"]
 
     @property
@@ -66,7 +66,7 @@ class Security:
 
     def _keytool(self, *arguments: str) -> None:
         keystore = ["-alias", "broker", "-keystore", str(self._keystore), "-storepass", self.password]
-        # Named as a class: the package need not contain any program but the launcher.
+        # Named as a class: the package may contain no program but the launcher.
         tool = ["-m", "java.base/sun.security.tools.keytool.Main", *arguments, *keystore]
         with java.run(tool, log=self.folder / "keytool.log") as child:
             if child.wait(_TIMEOUT) != 0:
