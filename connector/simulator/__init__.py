@@ -15,13 +15,13 @@
 | `push_fault(vendor, Fault(…))`, `faults`, `clear_faults` | what goes wrong with the next requests |
 | `on_page(vendor, page, edits)` | change content while a client pages |
 | `set_mode(vendor, "shift" or "refuse")` | what such changes do to the walk |
-| `expire_cursors(vendor)`, `swap_environment(seed)`, `skew_clock(seconds)` | what happens to CMSs |
+| `expire_cursors(vendor)`, `swap_environment(seed)`, `skew_clock(seconds)` | what else happens to a CMS |
 
 Over HTTP the same methods are `POST /_admin/<method>` with their arguments as one JSON object; the answer is
 `{"result": …}`. There, `push_fault` takes the members of `Fault` and `vendor`, and `edits` of `on_page` is a list of
 `{"method": …, "arguments": {…}}`. `contentwire simulate` serves a simulator and nothing else.
 
-This package's `connection(vendor)` needs no simulator: scope and credentials are the same in all of them.
+This package's `connection(vendor)` needs no simulator: scope and credentials are the same in every one.
 """
 
 from connector.simulator.app import Simulator

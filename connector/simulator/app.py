@@ -39,7 +39,7 @@ class Simulator(Operations):
         return self._base_url
 
     def connection(self, vendor: str) -> dict[str, str]:
-        """Return what the configuration of a connection to this simulator holds; only while serving."""
+        """Return the configuration of a connection to this simulator; only while serving."""
         return connection(vendor, self.url(vendor))
 
     def handle(self, request: Request) -> Response:
@@ -50,7 +50,7 @@ class Simulator(Operations):
 
 
 def _compressed(response: Response, request: Request) -> Response:
-    """Return `response` in gzip, if the client accepts it and it is worth it."""
+    """Return `response` compressed with gzip, if the client accepts that and the body is large enough."""
     accepted = "gzip" in request.headers.get("accept-encoding", "")
     if not accepted or len(response.body) < _COMPRESSED_FROM or "Content-Encoding" in response.headers:
         return response

@@ -54,7 +54,7 @@ _encode = msgspec.json.Encoder(decimal_format="number").encode
 class Contentful(FrontEnd):
     """Newest first, all locales in one item, a cursor bound to space, environment and initial parameters.
 
-    Quirk: `preview`: the Preview API answers under the same URL: what was unpublished is a draft and still delivered,
+    Quirk `preview`: the Preview API answers under the same URL: unpublished entities are drafts and still delivered,
     and only initial syncs are answered.
     """
 
@@ -73,7 +73,7 @@ class Contentful(FrontEnd):
         return path.startswith("/spaces/")
 
     def is_sync(self, request: Request) -> bool:
-        """With an environment, or in the old form that means `master`."""
+        """With an environment, or in the old form, which means `master`."""
         return request.path.endswith("/sync")
 
     @classmethod
@@ -157,7 +157,7 @@ class Contentful(FrontEnd):
             self.feed.put(Entry(key, label if live else f"Deleted{label}", version, change.at, live))
 
     def render(self, entry: Entry) -> bytes:
-        """Items in all the shapes that were recorded: some lack `environment`, `metadata` or `fields`."""
+        """Items in every recorded shape: some lack `environment`, `metadata` or `fields`."""
         version = entry.version
         sys = _sys(self._label(entry), version, created_at=version.created_at, updated_at=entry.at)
         if not self._delivers(entry):
@@ -227,7 +227,7 @@ class Contentful(FrontEnd):
         raise _refusal(404, "NotFound", "The resource could not be found.")
 
     def _single(self, kind: str, id: str, request: Request) -> Response:  # noqa: A002 - the vendor's word
-        """With `locale=*` like a sync item; else in one locale, which `sys.locale` names, with plain field values."""
+        """Like a sync item with `locale=*`; else in one locale, named in `sys.locale`, with plain field values."""
         locale = request.params.get("locale", DEFAULT_LOCALE)
         if locale not in ("*", *LOCALES):
             raise _refusal(400, "BadRequest", f"Unknown locale: {locale}")
@@ -248,7 +248,7 @@ class Contentful(FrontEnd):
         return self._response(200, _encode({**body, "items": items[skip : skip + limit]}))
 
     def error(self, status: int, *, told: bool = True) -> Response:
-        """Each status in the vendor's words; 429 gives the wait in `X-Contentful-RateLimit-Reset`."""
+        """Each status in the vendor's words; 429 gives the retry time in `X-Contentful-RateLimit-Reset`."""
         if status == 429:  # noqa: PLR2004 - the status code says it best
             response = _error(429, "RateLimitExceeded", "You have exceeded the rate limit of the Organization.")
             told_header = {"X-Contentful-RateLimit-Reset": "1"} if told else {}
@@ -260,7 +260,7 @@ class Contentful(FrontEnd):
         return _refusal(400, "BadRequest", "The sync token you sent is invalid.")
 
     def strange_items(self) -> Mapping[str, bytes]:
-        """An entry without an id, and a type that nobody has heard of."""
+        """An entry without an id, and an item of an unknown type."""
         return {
             "malformed": b'{"sys":{"type":"Entry","revision":"three"},"fields":[]}',
             "unknown": b'{"sys":{"type":"Hologram","id":"hologram-1","revision":1},"fields":{}}',

@@ -49,10 +49,10 @@ _encode = msgspec.json.Encoder(decimal_format="number").encode
 
 
 class Contentstack(FrontEnd):
-    """Newest first, one item per entity and locale published to, a cursor bound to stack, environment and branch.
+    """Newest first, one item per entity and published locale, a cursor bound to stack, environment and branch.
 
-    Quirks: `older_removals`: the first delta after an initial sync also reports removals from before it, even of what
-    is live again. `own_page_size`: `limit` is not honoured.
+    Quirks: `older_removals`: the first delta after an initial sync also reports removals from before it, even of
+    entities that are live again. `own_page_size`: `limit` is ignored.
     """
 
     name = "contentstack"
@@ -90,14 +90,14 @@ class Contentstack(FrontEnd):
             raise _refusal(422, 141, _INVALID, branch="is not valid.")
 
     def cursor(self, request: Request) -> Cursor:
-        """Read `init` and its filters, or one of the tokens; other parameters next to a token do no harm."""
+        """Read `init` and its filters, or one of the tokens; other parameters beside a token are ignored."""
         for name in self.cursor_params:
             if name in request.params:
                 try:
                     cursor = self.open(request.params[name], f"{API_KEY}/{ENVIRONMENT}/{BRANCH}")
                 except BadCursorError:
                     raise self.bad_cursor(request) from None
-                if self.amid_walk(cursor) != (name == "pagination_token"):
+                if self.in_walk(cursor) != (name == "pagination_token"):
                     raise self.bad_cursor(request)
                 return cursor
         if request.params.get("init") != "true":
@@ -116,7 +116,7 @@ class Contentstack(FrontEnd):
         return Cursor(f"{API_KEY}/{ENVIRONMENT}/{BRANCH}", query, initial=True, generation=self.generation)
 
     def page(self, cursor: Cursor, request: Request) -> Page:
-        """Count at the start of a walk: every page of it gives the same total."""
+        """Count at the start of a walk: all its pages give the same total."""
         if cursor.before is None:
             walk = msgspec.structs.replace(cursor, before=len(self.feed))
             matching = filter(self.accepts(cursor), self.entries(walk))
@@ -141,8 +141,8 @@ class Contentstack(FrontEnd):
         if cursor.initial and "older_removals" in self.quirks:
             query = (*query, (_OLDER, str(cursor.start)))
             return Cursor(cursor.scope, query, 0, generation=self.generation)
-        told = changed or cursor.param(_OLDER) is not None
-        return super().after_walk(msgspec.structs.replace(cursor, query=query), changed=told)
+        moves = changed or cursor.param(_OLDER) is not None
+        return super().after_walk(msgspec.structs.replace(cursor, query=query), changed=moves)
 
     def accepts(self, cursor: Cursor) -> Callable[[Entry], bool]:
         """Without `type`, an initial sync delivers what is published, and its deltas deliver everything."""
@@ -160,7 +160,7 @@ class Contentstack(FrontEnd):
         )
 
     def expand(self, change: Change) -> None:
-        """Each locale separately; a deleted content type takes its entries with it silently."""
+        """Each locale separately; a deleted content type silently takes its entries with it."""
         version = change.version
         if version.kind != "content_type":
             label, live = f"{version.kind}_{change.action}", change.action == "published"
@@ -224,7 +224,7 @@ class Contentstack(FrontEnd):
         return {**_native(file.get(written, file.get(DEFAULT_LOCALE)), plain=False), **fields}
 
     def live(self, entry: Entry) -> Live:
-        """One key per entity and locale published to; `fields` is all of `data`."""
+        """One key per entity and published locale; `fields` is all of `data`."""
         version = entry.version
         content_type = _content_type_uid(version) if version.kind == "entry" else None
         data = self._data(entry)
@@ -263,7 +263,7 @@ class Contentstack(FrontEnd):
         return _response(200, _encode({"content_types": types[skip : skip + limit], "count": len(types)}))
 
     def error(self, status: int, *, told: bool = True) -> Response:
-        """429 gives the wait in `retry-after`."""
+        """429 gives the retry time in `retry-after`."""
         if status == 429:  # noqa: PLR2004 - the status code says it best
             response = _error(429, 429, "You have exceeded the rate limit.", {})
             waiting = {"x-ratelimit-limit": "100", "x-ratelimit-remaining": "0", "retry-after": "1"} if told else {}
@@ -276,7 +276,7 @@ class Contentstack(FrontEnd):
         return _refusal(422, 141, _INVALID, **{name: "is not valid."})
 
     def strange_items(self) -> Mapping[str, bytes]:
-        """An entry without a uid, and a type that nobody has heard of."""
+        """An entry without a uid, and an item of an unknown type."""
         return {
             "malformed": b'{"type":"entry_published","event_at":"2024-06-10T00:00:00.000Z","data":[]}',
             "unknown": b'{"type":"entry_dreamt","event_at":"2024-06-10T00:00:00.000Z","content_type_uid":"dream",'

@@ -12,10 +12,11 @@ _MAC = 9
 class Cursor(msgspec.Struct, frozen=True, array_like=True):
     """Where a client is, and everything its walk is bound to.
 
-    - `scope`: space and environment. `query`: the initial request's parameters, frozen. `generation`: see `expire`.
-    - `since`: the feed position that the walk starts from. `initial`: it is an initial sync.
+    - `scope`: space and environment. `query`: the initial request's parameters, frozen. `generation`: outdated cursors
+      are refused (`expire_cursors`).
+    - `since`: the feed position that the walk starts from. `initial`: whether it is an initial sync.
     - `before`: only positions before it are still to come; None starts a walk. `start`: the feed's length at its start.
-    - `delivered`, `total`: items so far, and altogether. `ended`: the previous page ended a walk.
+    - `delivered`, `total`: items so far, and in total. `ended`: whether the previous page ended a walk.
     - `nonce`: distinguishes cursors of the same position.
     """
 

@@ -24,15 +24,15 @@ class Fault(msgspec.Struct, frozen=True):
 
     - `on`: `sync` requests (with a cursor or not), those that `start` an initial sync, those with a `cursor`, `probe`s
       (any other endpoint), or `any`.
-    - `rate_limited`: 429, with the vendor's waiting time if `told`. `status`: that status, with the vendor's error body
+    - `rate_limited`: 429, with the vendor's retry time if `told`. `status`: that status, with the vendor's error body
       or `body`.
     - `slow`: answers after `delay` seconds. `hang`: never answers. `reset`: the connection is reset.
-    - `truncated_body`, `truncated_gzip`: only half of it. `html`: 200 with a web page. `redirect`: 302 to `to`.
+    - `truncated_body`, `truncated_gzip`: only half of the body. `html`: 200 with a web page. `redirect`: 302 to `to`.
     - `gzip_bomb`: `size` bytes in a small compressed body. `oversized_page`: the page padded to `size` bytes, not
       compressed.
     - `refuse_cursor`: the vendor's answer to a bad cursor. `foreign_next_url`: next URLs point to `to`.
     - `malformed_item`, `unknown_item`: inserted into the middle of the page; `item` is verbatim JSON to insert instead.
-    - `duplicate_page`: the items of the previous response again; the right page comes next. `repeat_cursor`: the page's
+    - `duplicate_page`: the items of the previous response again; the right page follows. `repeat_cursor`: the page's
       continuation is the page itself. `empty_page`: no items, and the walk continues.
     """
 

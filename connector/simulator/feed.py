@@ -10,7 +10,7 @@ Key = tuple[str, ...]
 
 
 class Entry(msgspec.Struct, gc=False):
-    """The latest state of one key. `label` is the vendor's item type; `live`: it is delivered, not removed.
+    """The latest state of one key. `label` is the vendor's item type; `live`: whether it is delivered or removed.
 
     The feed sets `position`.
     """
@@ -25,7 +25,7 @@ class Entry(msgspec.Struct, gc=False):
 
 
 class Feed:
-    """Entries by ever-increasing positions; an entry vanishes when its key gets a newer one.
+    """Entries at ever-increasing positions; an entry vanishes when its key gets a newer one.
 
     Past removals can still be requested (`removals`), even of keys that are live again.
     """
@@ -36,7 +36,7 @@ class Feed:
         self._removals: dict[int, Entry] = {}
 
     def __len__(self) -> int:
-        """The position that the next entry gets."""
+        """Return the position that the next entry gets."""
         return len(self._entries)
 
     def put(self, entry: Entry) -> None:
@@ -46,7 +46,7 @@ class Feed:
         self._entries.append(entry)
 
     def drop(self, key: Key) -> None:
-        """Forget `key` without a trace."""
+        """Forget `key`; only its removal can still be requested."""
         position = self._latest.pop(key, None)
         if position is not None:
             if (entry := self._entries[position]) and not entry.live:

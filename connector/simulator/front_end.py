@@ -24,8 +24,8 @@ _CACHED_ITEMS = 50_000
 class Page(msgspec.Struct, frozen=True):
     """One sync response before it is put into the vendor's envelope.
 
-    `here` is the cursor that this page stands for, `next` its continuation, and `more` says that the walk continues.
-    `opens`: this is the first page of a walk. `origin`: scheme and host for next URLs, if not the client's.
+    `here` is the cursor of this page, `next` its continuation, and `more` says whether the walk continues. `opens`:
+    whether this is the first page of a walk. `origin`: scheme and host for next URLs, if not the client's.
     """
 
     items: tuple[bytes, ...]
@@ -61,7 +61,7 @@ class FrontEnd(ABC):
         self._items: dict[int, bytes] = {}
 
     def follow(self) -> None:
-        """Take in what has happened in the store since the last call."""
+        """Read what has happened in the store since the last call."""
         log = self.store.log
         while self._read < len(log):
             self.expand(log[self._read])
@@ -81,7 +81,7 @@ class FrontEnd(ABC):
     def page(self, cursor: Cursor, request: Request) -> Page:
         """Return the page at `cursor`, newest changes first.
 
-        What changes during the walk moves before its start, and is left to the delta that follows.
+        What changes during the walk moves before its start and is left to the next delta.
         """
         opens = cursor.before is None
         here = msgspec.structs.replace(cursor, start=len(self.feed), before=len(self.feed)) if opens else cursor
@@ -106,7 +106,7 @@ class FrontEnd(ABC):
         return self.feed.newest_first(cursor.since, cursor.before or 0)
 
     def after_walk(self, cursor: Cursor, *, changed: bool) -> Cursor:
-        """Return the cursor of the next delta: an empty walk leads to where it started."""
+        """Return the cursor of the next delta; an empty walk leads back to where it started."""
         since = cursor.start if changed else cursor.since
         return Cursor(cursor.scope, cursor.query, since, generation=self.generation)
 
@@ -130,16 +130,16 @@ class FrontEnd(ABC):
     def open(self, text: str, scope: str) -> Cursor:
         """Return the cursor in `text`; raises `BadCursorError` if it is not one of this scope and generation.
 
-        In the mode `refuse` it also raises for a cursor within a walk during which something changed.
+        In the mode `refuse` it also raises for a cursor within a walk if something has changed since the walk began.
         """
         cursor = self._seal.open(text)
         if (cursor.scope, cursor.generation) != (scope, self.generation):
             raise BadCursorError("a cursor of another scope, or an expired one")
-        if self.mode == "refuse" and self.amid_walk(cursor) and cursor.start != len(self.feed):
+        if self.mode == "refuse" and self.in_walk(cursor) and cursor.start != len(self.feed):
             raise BadCursorError("the content changed during the walk")
         return cursor
 
-    def amid_walk(self, cursor: Cursor) -> bool:
+    def in_walk(self, cursor: Cursor) -> bool:
         """Return whether `cursor` continues a walk."""
         return cursor.before is not None
 
@@ -169,7 +169,7 @@ class FrontEnd(ABC):
 
     @abstractmethod
     def expand(self, change: Change) -> None:
-        """Put into the feed what `change` means to this vendor."""
+        """Put into the feed what `change` means for this vendor."""
 
     @abstractmethod
     def render(self, entry: Entry) -> bytes:
@@ -194,7 +194,7 @@ class FrontEnd(ABC):
 
     @abstractmethod
     def error(self, status: int, *, told: bool = True) -> Response:
-        """Return the vendor's answer for an error status (429, 5xx); `told`: with its waiting time."""
+        """Return the vendor's answer for an error status (429, 5xx); `told`: with its retry time."""
 
     @abstractmethod
     def bad_cursor(self, request: Request) -> RefusalError:
@@ -206,9 +206,9 @@ class FrontEnd(ABC):
 
 
 def connection(vendor: str, base_url: str = "http://127.0.0.1") -> dict[str, str]:
-    """Return what the configuration of a connection contains: vendor, scope, credentials as text and `base_url`.
+    """Return the configuration of a connection: vendor, scope, credentials as text and `base_url`.
 
-    All but the last is the same for every simulator. Raises `LookupError` for an unknown vendor.
+    All but the last are the same for every simulator. Raises `LookupError` for an unknown vendor.
     """
     found = find_all()
     if vendor not in found:

@@ -114,12 +114,12 @@ class Operations:
                 return [self._store.edit(each).id for each in chosen]
 
     def churn(self, count: int) -> list[str]:
-        """Make `count` edits of all kinds, chosen by the seed; return the ids concerned."""
+        """Make `count` edits of all kinds, chosen by the seed; return the ids affected."""
         with self._lock:
             return [self._churn() for _ in range(count)]
 
     def skew_clock(self, seconds: float) -> None:
-        """Date later changes that much later (or earlier, if negative) than the clock says."""
+        """Date all later changes `seconds` ahead of the clock, or behind it if negative."""
         with self._lock:
             self._store.clock.skew = round(seconds * 1000)
 
@@ -139,7 +139,7 @@ class Operations:
             self._stage(vendor).front_end.mode = mode
 
     def set_quirks(self, vendor: str, quirks: Sequence[str]) -> None:
-        """Switch on behaviour that a vendor has shown, and nothing else; `known_quirks` lists what there is."""
+        """Switch on exactly these quirks, behaviour that a vendor has shown; `known_quirks` lists them."""
         with self._lock:
             front_end = self._stage(vendor).front_end
             if unknown := sorted(set(quirks) - front_end.known_quirks):

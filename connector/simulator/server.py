@@ -1,6 +1,6 @@
 """The HTTP server: turns connections into requests, and sends responses as their `ending` says.
 
-It talks to sockets itself because faults need them: half bodies, resets, answers that never come.
+It handles sockets itself because faults need them: half bodies, resets, answers that never come.
 """
 
 import contextlib
@@ -32,7 +32,7 @@ def serving(answer: Answer, host: str, port: int) -> Iterator[int]:
 
 
 class _Server(ThreadingHTTPServer):
-    # Threads are joined at the end, so that none outlives the simulator.
+    # Threads are joined at the end: none outlives the simulator.
     daemon_threads = False
     request_queue_size = 128
 

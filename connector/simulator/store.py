@@ -19,7 +19,7 @@ _REMOVED_SHARE = 20
 class Version(msgspec.Struct, frozen=True, gc=False):
     """One published state of an entity. Points in time are milliseconds since 1970.
 
-    `written`: the locales that have content. `live`: the locales that it is published to; none once it is removed.
+    `written`: the locales that have content. `live`: the locales that it is published in; none once it is removed.
     """
 
     kind: Kind
@@ -36,7 +36,7 @@ class Version(msgspec.Struct, frozen=True, gc=False):
 
 
 class Change(msgspec.Struct, frozen=True, gc=False):
-    """One step of the log: `version` is the state after it, `locales` are those it concerned.
+    """One step of the log: `version` is the state after it, `locales` are those it affected.
 
     `cascade`: the entries that were removed with a content type, as they were before.
     """
@@ -239,7 +239,7 @@ class Store:
 
 
 def _written(live: Iterable[str], candidates: Iterable[str]) -> tuple[str, ...]:
-    """Return which live locales are written, plus the default locale if another one falls back to it."""
+    """Return the live locales that are written, plus the default locale if another falls back to it."""
     wanted = set(live) & set(candidates)
     if wanted != set(live):
         wanted.add(DEFAULT_LOCALE)

@@ -54,7 +54,7 @@ class Block(msgspec.Struct, frozen=True, gc=False):
 
 
 class File(msgspec.Struct, frozen=True, gc=False):
-    """What an asset is: an image file."""
+    """The file of an asset: an image."""
 
     name: str
     mime: str

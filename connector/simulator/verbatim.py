@@ -12,7 +12,7 @@ _encode = msgspec.json.Encoder(decimal_format="number").encode
 
 
 def verbatim(fields: Mapping[str, Mapping[str, Any]] | None) -> Values | None:
-    """Return `fields` with each value as `msgspec.Raw`; such a value is kept as it is."""
+    """Return `fields` with each value as `msgspec.Raw`; values that already are stay as they are."""
     if fields is None:
         return None
     return {name: {locale: _raw(value) for locale, value in by.items()} for name, by in fields.items()}
@@ -24,5 +24,5 @@ def _raw(value: Any) -> msgspec.Raw:
     try:
         return msgspec.Raw(_encode(value))
     except UnicodeEncodeError:
-        # Lone surrogates exist in CMSs and have no UTF-8: they travel escaped.
+        # Lone surrogates occur in CMSs and have no UTF-8 form: they are sent escaped.
         return msgspec.Raw(json.dumps(value).encode())

@@ -55,11 +55,10 @@ _encode = msgspec.json.Encoder(decimal_format="number").encode
 class Weegloo(FrontEnd):
     """One kind of cursor for pages and deltas, schemas and deletion markers in the stream.
 
-    The order of items is not documented. Oldest first lets a delta start from any page's cursor, which is
-    documented.
+    The order of items is not documented. Oldest first lets a delta start from any page's cursor, which is documented.
 
-    Quirks: the documentation says that `type=Content` and `type=Media` select in an initial sync; `wide_deltas`: their
-    deltas include markers too, of any kind; `narrow_deltas`: their deltas include only that type.
+    Quirks: the documentation says how `type=Content` and `type=Media` filter an initial sync, not its deltas.
+    `wide_deltas`: their deltas include markers of any kind too; `narrow_deltas`: their deltas include only that type.
     """
 
     name = "weegloo"
@@ -132,7 +131,7 @@ class Weegloo(FrontEnd):
             limit=limit,
         )
 
-    def amid_walk(self, cursor: Cursor) -> bool:
+    def in_walk(self, cursor: Cursor) -> bool:
         """A walk continues until an empty page."""
         return not cursor.initial and not cursor.ended
 
@@ -141,7 +140,7 @@ class Weegloo(FrontEnd):
         return self.page_size
 
     def accepts(self, cursor: Cursor) -> Callable[[Entry], bool]:
-        """The same in an initial sync and its deltas, unless switched."""
+        """The same in an initial sync and its deltas, unless a quirk is on."""
         wanted = cursor.param("type") or "All"
         labels = _TYPES[wanted]
         if wanted in _LIVE and cursor.param(_DELTA):
@@ -232,7 +231,7 @@ class Weegloo(FrontEnd):
         return _refusal(422, "Unprocessable", "The sync-token is not valid.")
 
     def strange_items(self) -> Mapping[str, bytes]:
-        """A content without an id, and a type that nobody has heard of."""
+        """A content without an id, and an item of an unknown type."""
         return {
             "malformed": b'{"sys":{"type":"Content","revision":"three"},"fields":[]}',
             "unknown": b'{"sys":{"type":"Hologram","id":"hologram-1"},"fields":{}}',
