@@ -1,4 +1,4 @@
-"""The floor of publishing: the client library alone, one transaction a batch, nothing looked at."""
+"""The floor of publishing: the client library alone, one transaction per batch, no processing."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from connector.events.record import Batch
 
 
 def producer(bootstrap: str, transactional_id: str) -> Producer:
-    """Return a producer that is ready for transactions; compression and partitioner are the connector's."""
+    """Return a producer ready for transactions, with the connector's compression and partitioner."""
     made = Producer(
         {
             "bootstrap.servers": bootstrap,
@@ -26,7 +26,7 @@ def producer(bootstrap: str, transactional_id: str) -> Producer:
 
 
 def commit(using: Producer, batch: Batch, state_topic: str) -> None:
-    """Commit the records of a batch, its index records and checkpoint too; the commit waits for their delivery."""
+    """Commit a batch's records, including index and checkpoint; the commit waits for their delivery."""
     using.begin_transaction()
     for record in batch.records:
         _put(using, record.topic, record.value, record.key, record.headers)

@@ -44,7 +44,7 @@ def item(number: int, chance: random.Random) -> dict[str, object]:
 
 
 def items(count: int, per_page: int) -> Iterator[bytes]:
-    """Yield the items of a whole initial sync, a JSON array for each page."""
+    """Yield the items of a whole initial sync, one JSON array per page."""
     chance = random.Random(1)
     for start in range(0, count, per_page):
         page = [item(number, chance) for number in range(start, min(start + per_page, count))]
@@ -58,7 +58,7 @@ def page(array: bytes, next_url: str, *, last: bool) -> bytes:
 
 
 def pages(count: int, per_page: int, origin: str) -> list[bytes]:
-    """Return the bodies of a whole initial sync; page N is asked for with the token `N`."""
+    """Return the bodies of a whole initial sync; page N is requested with the token `N`."""
     arrays = list(items(count, per_page))
     url = f"{origin}{sync_path('master')}?sync_token="
     return [page(array, f"{url}{n}", last=n == len(arrays)) for n, array in enumerate(arrays, 1)]

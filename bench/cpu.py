@@ -1,4 +1,4 @@
-"""CPU: canned pages through vendor, envelope and codec into a store that discards, against the cheapest honest loop."""
+"""CPU: canned pages through vendor, envelope and codec into a store that discards them, against the cheapest loop."""
 
 import hashlib
 import io
@@ -27,10 +27,10 @@ ORIGIN = "https://cdn.contentful.com"
 
 
 class Discard(MemoryStore):
-    """A store that forgets what is committed."""
+    """A store that discards what is committed."""
 
     def apply(self, batch: Batch) -> None:
-        """Forget the batch."""
+        """Discard the batch."""
 
 
 def ours(bodies: list[bytes]) -> float:
@@ -55,7 +55,7 @@ def ours(bodies: list[bytes]) -> float:
 
 
 def floor(bodies: list[bytes]) -> float:
-    """Return the seconds of a straight loop: parse, find refs, digest, headers, encode key, value and index record."""
+    """Return the seconds of a plain loop: parse, find refs, digest, headers, encode key, value and index record."""
     schemas = {
         name: fastavro.parse_schema(msgspec.json.decode(codec.text(name)))
         for name in ("key", "envelope", "index_entry")
@@ -142,7 +142,7 @@ def _find(value: Any, refs: list[str]) -> None:
 
 
 def measure(items: int, rounds: int) -> list[Figure]:
-    """Return items a second, the best of runs that take turns."""
+    """Return items per second, the best of alternating runs."""
     bodies = pages(items, 1000, ORIGIN)
     runs = [(floor(bodies), ours(bodies)) for _ in range(rounds)]
     floor_best, ours_best = (min(times) for times in zip(*runs, strict=True))

@@ -1,10 +1,10 @@
-"""What a benchmark reports: a figure beside the floor that was measured in the same run."""
+"""What a benchmark reports: a figure beside the floor measured in the same run."""
 
 from typing import NamedTuple
 
 
 class Figure(NamedTuple):
-    """One line of the table. `floor` is in the figure's own unit; None where there is nothing to compare with."""
+    """One line of the table. `floor` is in the figure's unit, None if there is nothing to compare with."""
 
     name: str
     value: float

@@ -1,7 +1,7 @@
-"""Latency: one edit, from the poll that brings it until a read_committed consumer has it, against a bare transaction.
+"""Latency: one edit, from the poll that returns it until a read_committed consumer has it, against a bare transaction.
 
-The CMS answers at once and from memory: what is left is ours, the broker's and the consumer's. The floor commits the
-very records of the edit before through the client library.
+The CMS answers at once and from memory: the time measured is ours, the broker's and the consumer's. The floor commits
+the records of the preceding edit through the client library.
 """
 
 import json
@@ -31,7 +31,7 @@ _ORIGIN = "http://127.0.0.1:1"
 
 
 def measure(bootstrap: str, edits: int) -> list[Figure]:
-    """Return the median and the 95th percentile of both."""
+    """Return the median and the 95th percentile, each with its floor."""
     with stream.prefix(bootstrap) as prefix:
         ours, floor = _race(bootstrap, prefix, edits)
     return [
@@ -41,7 +41,7 @@ def measure(bootstrap: str, edits: int) -> list[Figure]:
 
 
 def _race(bootstrap: str, prefix: str, edits: int) -> tuple[list[float], list[float]]:
-    """Return milliseconds of both, taken in turn."""
+    """Return the milliseconds of alternating runs: ours, then the floor's."""
     settings = stream.config(bootstrap, prefix, _ORIGIN)
     batches: deque[Batch] = deque(maxlen=1)
     transport = httpx.MockTransport(_Edits().answer)
@@ -62,7 +62,7 @@ def _race(bootstrap: str, prefix: str, edits: int) -> tuple[list[float], list[fl
 
 
 def _seen(consumer: Consumer, act: Callable[[], object]) -> float:
-    """Return the milliseconds from the beginning of `act` until the consumer has the record that it brings."""
+    """Return the milliseconds from the start of `act` until the consumer has the record it publishes."""
     begin = time.perf_counter()
     act()
     message = consumer.poll(30)
@@ -72,7 +72,7 @@ def _seen(consumer: Consumer, act: Callable[[], object]) -> float:
 
 
 def _consumer(bootstrap: str, topic: str) -> Consumer:
-    """Return a consumer that stands at the end of every partition."""
+    """Return a consumer positioned at the end of every partition."""
     consumer = Consumer(
         {
             "bootstrap.servers": bootstrap,
@@ -92,7 +92,7 @@ def _p95(values: list[float]) -> float:
 
 
 class _Edits:
-    """A CMS whose every delta holds one more edit of the same entry; its snapshot is empty."""
+    """A CMS in which every delta holds one more edit of the same entry; its snapshot is empty."""
 
     def __init__(self) -> None:
         self._numbers = count()

@@ -1,7 +1,7 @@
-"""A static page server in a process of its own; it does as little a request as possible, to be nobody's bottleneck.
+"""A static page server in a separate process; it does as little per request as possible, so as not to be a bottleneck.
 
-The environment in a request's path says which walk is wanted: `<pages>-<milliseconds>` serves that many of the pages,
-each after that delay. What follows a walk is an empty delta, for ever.
+The environment in a request's path selects the walk: `<pages>-<milliseconds>` serves that many of the pages, each after
+that delay. After the walk, every delta is empty.
 """
 
 import contextlib
@@ -23,7 +23,7 @@ _TARGET = re.compile(rb"GET (/spaces/bench/environments/(\d+)-(\d+)/sync)\?(?:\S
 
 @contextlib.contextmanager
 def serve(count: int) -> Iterator[str]:
-    """Give the origin of a server of `count` items."""
+    """Yield the origin of a server of `count` items."""
     command = [sys.executable, str(Path(__file__).resolve()), str(count)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout

@@ -1,4 +1,4 @@
-"""Measurements in a process of their own: nothing is warm from, or held by, what ran before. Linux only."""
+"""Measurements in a separate process: nothing is warm from, or held by, what ran before. Linux only."""
 
 import multiprocessing
 from collections.abc import Callable
@@ -11,7 +11,7 @@ R = TypeVar("R")
 
 
 def alone(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-    """Return what `function` returns when a new process runs it."""
+    """Return what `function` returns in a new process."""
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
         return pool.submit(function, *args, **kwargs).result()
 

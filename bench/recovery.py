@@ -1,4 +1,4 @@
-"""Recovery: how long a restart takes to have its index back, against a consumer that drops what it reads."""
+"""Recovery: how long a restart takes to restore its index, against a consumer that discards what it reads."""
 
 import hashlib
 import time
@@ -25,7 +25,7 @@ Result = dict[str, float]
 
 
 def measure(bootstrap: str, entities: int, rounds: int) -> list[Figure]:
-    """Return time and memory of restoring an index of so many entities."""
+    """Return the time and memory that restoring an index of `entities` takes."""
     restored, read = [], []
     with stream.prefix(bootstrap) as prefix:
         alone(fill, bootstrap, prefix, entities)
@@ -53,7 +53,7 @@ def fill(bootstrap: str, prefix: str, entities: int) -> None:
 
 
 def restore(bootstrap: str, prefix: str, entities: int) -> Result:
-    """Recover as a restarted process does: fence, ask for the end, read to there."""
+    """Recover as a restarted process does: fence, look up the end, read up to it."""
     store, index = _store(bootstrap, prefix), Index()
     before, begin = peak_megabytes(), time.perf_counter()
     store.recover(index)
@@ -63,7 +63,7 @@ def restore(bootstrap: str, prefix: str, entities: int) -> Result:
 
 
 def drain(bootstrap: str, prefix: str) -> Result:
-    """Read the whole state topic and look at nothing."""
+    """Read the whole state topic and discard it."""
     consumer = Consumer(
         {
             "bootstrap.servers": bootstrap,

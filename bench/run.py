@@ -26,12 +26,12 @@ _NAMES = ("cpu", "snapshot", "recovery", "latency")
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
-    parser.add_argument("only", nargs="*", metavar="NAME", help=f"run these alone: {', '.join(_NAMES)}")
+    parser.add_argument("only", nargs="*", metavar="NAME", help=f"run only these: {', '.join(_NAMES)}")
     parser.add_argument("--items", type=int, default=100_000, help="items of a snapshot")
     parser.add_argument("--entities", type=int, default=1_000_000, help="index records of a recovery")
-    parser.add_argument("--edits", type=int, default=200, help="edits whose latency is taken")
-    parser.add_argument("--delay", type=int, default=200, help="milliseconds a page takes in the slow walk")
-    parser.add_argument("--rounds", type=int, default=3, help="how often runs take turns")
+    parser.add_argument("--edits", type=int, default=200, help="edits whose latency is measured")
+    parser.add_argument("--delay", type=int, default=200, help="milliseconds per page in the slow walk")
+    parser.add_argument("--rounds", type=int, default=3, help="rounds of alternating runs")
     given = parser.parse_args()
     if unknown := set(given.only) - set(_NAMES):
         parser.error(f"no such benchmark: {', '.join(sorted(unknown))}")

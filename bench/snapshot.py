@@ -1,7 +1,7 @@
 """Snapshot: pages from a static server through the whole connector into a real broker, against two floors.
 
-The walk reads the same pages with bare httpx and looks at nothing but the next URL; the producer commits the same
-records, ready-made, in transactions of the same size. Each run has a process of its own, and they take turns.
+The walk reads the same pages with bare httpx and looks only at the next URL; the producer commits the same records,
+ready-made, in transactions of the same size. Each run has a separate process, and runs alternate.
 """
 
 import gc
@@ -32,7 +32,7 @@ Result = dict[str, float]
 
 
 def walk(origin: str, environment: str) -> Result:
-    """Read all pages; the cheapest that a client can do."""
+    """Read all pages at the lowest cost possible for a client."""
     url = f"{origin}{sync_path(environment)}?initial=true&limit={PER_PAGE}"
     with httpx.Client() as client:
         begin = time.perf_counter()
@@ -77,7 +77,7 @@ class _Keep(KafkaStore):
         self.batches: list[Batch] = []
 
     def recover(self, _index: Index) -> None:
-        """Return that nothing was ever committed."""
+        """Report that nothing was ever committed."""
 
     def commit(self, batch: Batch) -> None:
         """Keep the batch."""
@@ -85,7 +85,7 @@ class _Keep(KafkaStore):
 
 
 def _batches(settings: Config) -> list[Batch]:
-    """Return what the connector commits; the topics exist then."""
+    """Return what the connector commits; creates the topics."""
     client, layout = settings.kafka.properties(), stream.layout(settings)
     Topics(client, SYSTEM).ensure(layout.state_spec())
     keep = _Keep(client, layout)
@@ -99,7 +99,7 @@ def _connected(bootstrap: str, origin: str, environment: str) -> Result:
 
 
 def measure(bootstrap: str, items: int, rounds: int, delay_ms: int) -> list[Figure]:
-    """Return speed and memory of snapshots, and how they compare with the floors."""
+    """Return the speed and memory of snapshots, with their floors."""
     pages = max(items // PER_PAGE, 5)
     items = pages * PER_PAGE
     with serve(items) as origin:
@@ -116,7 +116,7 @@ def _speed(bootstrap: str, origin: str, pages: int, rounds: int) -> list[Figure]
             producers.append(alone(produce, bootstrap, prefix, origin, f"{pages}-0"))
         ours.append(_connected(bootstrap, origin, f"{pages}-0"))
     items = pages * PER_PAGE
-    # Medians: a single run may have met other work on the machine.
+    # Medians: a single run may have competed with other work on the machine.
     reading, producing, speed = (
         round(items / median(one["seconds"] for one in runs)) for runs in (walks, producers, ours)
     )
@@ -137,7 +137,7 @@ def _delayed(bootstrap: str, origin: str, pages: int, delay_ms: int) -> Figure:
 
 
 def _memory(bootstrap: str, origin: str, pages: int) -> list[Figure]:
-    """Return the peak memory at a fifth, a half and all of the pages, and what one more entity takes."""
+    """Return the peak memory at a fifth, a half and all of the pages, and the growth per entity."""
     peaks = {part: _connected(bootstrap, origin, f"{part}-0")["megabytes"] for part in (pages // 5, pages // 2, pages)}
     grown = (peaks[pages] - peaks[pages // 5]) * 2**20 / ((pages - pages // 5) * PER_PAGE)
     figures = [Figure(f"memory: peak at {part * PER_PAGE:,} items", peak, "MB") for part, peak in peaks.items()]

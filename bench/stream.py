@@ -1,4 +1,4 @@
-"""The stream under test: configured and wired as the process does it, on topics that are removed afterwards."""
+"""The stream under test: configured and wired as in the process, on topics that are removed afterwards."""
 
 import contextlib
 import os
@@ -61,7 +61,7 @@ def follow(
 
 @contextlib.contextmanager
 def prefix(bootstrap: str) -> Iterator[str]:
-    """Give an unused prefix; its topics are deleted at the end, for they are large."""
+    """Yield an unused prefix; its topics, which are large, are deleted at the end."""
     chosen = f"bench-{os.getpid()}-{uuid.uuid4().hex[:8]}"
     try:
         yield chosen
