@@ -16,7 +16,7 @@ SCHEMAS = Path(__file__).parent.parent / "schemas"
 
 
 def arguments(about: str | None) -> argparse.ArgumentParser:
-    """Return a parser of what every example needs."""
+    """Return a parser for the arguments that every example needs."""
     parser = argparse.ArgumentParser(description=about)
     parser.add_argument("--bootstrap", default="localhost:9092")
     parser.add_argument("--registry", help="base URL of its Confluent API; leave out if contentwire runs without one")
@@ -61,7 +61,7 @@ def consumer(bootstrap: str, group: str, **settings: Any) -> Consumer:
 
 
 def assign(reader: Consumer, topic: str, position: Callable[[int], int]) -> int:
-    """Let `reader` go on at `position(partition)` in each partition of the topic; return how many there are."""
+    """Let `reader` continue at `position(partition)` in each partition of the topic; return their number."""
     partitions = reader.list_topics(topic, timeout=10).topics[topic].partitions
     reader.assign([TopicPartition(topic, number, position(number)) for number in partitions])
     return len(partitions)
@@ -75,14 +75,14 @@ def messages(reader: Consumer, partitions: int | None = None) -> Iterator[Messag
         error = message.error() if message else None
         if error is None:
             yield message
-        elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001  the client's own error codes begin so
+        elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001  its codes begin with an underscore
             ended.add(message.partition() if message else None)
         else:
             raise KafkaException(error)
 
 
 def place(record: Message) -> tuple[int, int]:
-    """Return a record's partition and offset: the client's type knows messages without them, a record has both."""
+    """Return a record's partition and offset; in the client's types both are optional, but a record has both."""
     return record.partition() or 0, record.offset() or 0
 
 

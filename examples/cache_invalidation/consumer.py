@@ -43,13 +43,13 @@ def main(arguments: Sequence[str]) -> None:
 
 
 def affected(event: dict[str, Any]) -> set[str]:
-    """Return the tags of what an event makes stale: the entity, and the lists of its table."""
+    """Return the tags that an event makes stale: the entity's, and that of the lists of its table."""
     entity = event["after"] or event["before"]
     return {f"{entity['entity_type']}:{entity['id']}", event["source"]["table"]}
 
 
 def flush(reader: Consumer, given: argparse.Namespace, tags: set[str], purged: dict[int, int]) -> None:
-    """Purge, then commit; raises if the CDN does not take it, and then nothing is committed."""
+    """Purge, then commit; raises if the CDN refuses, and then nothing is committed."""
     if tags:
         body = json.dumps({"tags": sorted(tags)}).encode()
         request = urllib.request.Request(given.purge_url, body, {"Content-Type": "application/json"}, method="POST")

@@ -2,7 +2,7 @@
 
 Run: python -m examples.data_lake.consumer --topic contentwire.blog.changes --folder lake
 
-A file is complete when it has its name, and the names are the position: after a crash nothing is missing or doubled.
+A file with its final name is complete, and the names are the position: after a crash nothing is missing or duplicated.
 """
 
 import gzip
@@ -39,7 +39,7 @@ def main(arguments: Sequence[str]) -> None:
 
 
 def position(folder: Path, partition: int) -> int:
-    """Return the offset behind the last one that a file of the partition holds."""
+    """Return the offset after the last one in the partition's files."""
     ends = [int(path.name.split("-")[2].partition(".")[0]) for path in folder.glob(f"{partition}-*.jsonl.gz")]
     return max(ends, default=-1) + 1
 

@@ -32,7 +32,7 @@ def main(arguments: Sequence[str]) -> None:
         if message is None:
             continue
         with database:
-            # A tombstone (no value) follows each delete: nothing is left to do for it.
+            # A tombstone (no value) follows each delete: there is nothing left to do.
             if value := message.value():
                 apply(database, decode(value))
             partition, offset = changes.place(message)
@@ -42,13 +42,13 @@ def main(arguments: Sequence[str]) -> None:
 
 
 def position(database: sqlite3.Connection, partition: int) -> int:
-    """Return the offset to go on from."""
+    """Return the offset to continue from."""
     found = database.execute("select next_offset from position where partition = ?", (partition,)).fetchone()
     return int(found[0]) if found else 0
 
 
 def apply(database: sqlite3.Connection, event: dict[str, Any]) -> None:
-    """Apply one event: `c`, `r` and `u` alike are the entity as it is now."""
+    """Apply one event: `c`, `r` and `u` all carry the entity as it is now."""
     if event["op"] == "d":
         key = tuple(event["before"][name] for name in ("entity_type", "id", "locale"))
         database.execute("delete from entity where entity_type = ? and id = ? and locale = ?", key)
