@@ -1,4 +1,4 @@
-# Two stages: dependencies from the lock into an environment of their own, then that environment alone.
+# Two stages: the locked dependencies are installed into an environment, and only that environment is kept.
 FROM python:3.11-slim AS build
 ENV UV_PROJECT_ENVIRONMENT=/opt/contentwire UV_COMPILE_BYTECODE=1 UV_LINK_MODE=copy UV_PYTHON_DOWNLOADS=never
 WORKDIR /src
@@ -17,7 +17,7 @@ ENV PATH=/opt/contentwire/bin:$PATH PYTHONUNBUFFERED=1
 WORKDIR /etc/contentwire
 USER 10001
 EXPOSE 9464
-# Needs `[server] listen = "0.0.0.0:9464"`: healthy means that the main loop turns.
+# Needs `[server] listen = "0.0.0.0:9464"`: healthy means that the main loop runs.
 HEALTHCHECK --interval=30s --timeout=5s --start-period=30s --retries=3 \
     CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:9464/healthz', timeout=4)"]
 ENTRYPOINT ["contentwire"]
