@@ -1,4 +1,4 @@
-# Everything bootstraps itself from bare Python 3.11 with pip: no step by hand.
+# Everything bootstraps itself from bare Python 3.11 with pip: no manual steps.
 PYTHON ?= python3
 UV := .bootstrap/bin/uv
 RUN := $(UV) run --frozen --all-extras
@@ -31,30 +31,30 @@ wheel: setup  ## Build the wheel and the source archive into dist, and try the w
 	@rm -rf dist && $(UV) build --quiet
 	@PYTHON=$(PYTHON) .ci/try-wheel dist/*.whl
 
-audit: setup  ## Look the locked dependencies up among known vulnerabilities; needs the package index's advisories.
+audit: setup  ## Check the locked dependencies for known vulnerabilities; needs the package index's advisories.
 	@$(UV) export --quiet --frozen --all-extras --no-dev --no-emit-project | $(UV) tool run pip-audit --no-deps --disable-pip --requirement /dev/stdin
 
 test: setup  ## Run every test, on a real Kafka and a real registry.
-	@# Three workers on two cores: half of the time, brokers and processes are waited for. Every test runs once.
+	@# Three workers on two cores: half of the time is spent waiting for brokers and processes. Every test runs once.
 	@$(RUN) pytest -n 3 --dist worksteal -m 'not faults and not alone'
 	@$(RUN) pytest -m 'alone and not faults'
 
 test-unit: setup  ## Run the tests that need no broker.
 	@$(RUN) pytest -n 2 -m 'not kafka and not faults' tests/unit tests/contract tests/property tests/integration
 
-coverage: setup  ## Run every test and measure the branches that they take; fails below the bound in pyproject.toml.
+coverage: setup  ## Run every test and measure branch coverage; fails below the bound in pyproject.toml.
 	@$(RUN) coverage erase
 	@$(RUN) pytest -n 3 --dist worksteal -m 'not faults and not alone' --cov --cov-report=
 	@$(RUN) pytest -m 'alone and not faults' --cov --cov-append --cov-report=term:skip-covered
 
-faults: setup  ## Run the long fault matrix as well: every kill point, brokers that die, partitions.
+faults: setup  ## Run the long fault matrix: every kill point, dying brokers, partitions.
 	@$(RUN) pytest -m faults tests/faults
 
-soak: setup  ## Random edits, faults and deaths on a real Kafka; SECONDS=60, and SEED to repeat a run.
+soak: setup  ## Random edits, faults and crashes on a real Kafka; SECONDS=60, and SEED to repeat a run.
 	@$(RUN) python -m tests.faults.soak --seconds $(or $(SECONDS),60) $(if $(SEED),--seed $(SEED))
 
 demo: setup  ## Watch three CMSs flow into Kafka, through a crash, and see the proof.
 	@$(RUN) contentwire demo
 
-bench: setup  ## Measure speed as ratios to a floor of the same run.
+bench: setup  ## Measure speed, as ratios to a floor from the same run.
 	@$(RUN) python bench/run.py
