@@ -1,4 +1,4 @@
-"""Settings that nothing can come of: each is named, and none that has an effect."""
+"""Settings that have no effect: each is named, and none that has one."""
 
 from pathlib import Path
 
@@ -61,16 +61,16 @@ def test_a_setting_without_effect_is_named(tmp_path: Path, lines: str, named: se
     ],
 )
 def test_a_setting_with_an_effect_is_not(tmp_path: Path, lines: str) -> None:
-    """A warning that is no reason to worry trains people to look away."""
+    """A needless warning trains people to ignore warnings."""
     assert found(tmp_path, lines) == set()
 
 
 def test_a_port_for_webhooks_uses_their_secret(tmp_path: Path) -> None:
-    """With the table, the secret has its use."""
+    """With the table [server], the secret has an effect."""
     assert found(tmp_path, BLOG + 'webhook_secret = { env = "T" }', tables="[server]\n") == set()
 
 
 def test_the_registry_has_such_settings_too(tmp_path: Path) -> None:
-    """Loopback is never asked by a proxy."""
+    """Loopback is never reached through a proxy."""
     registry = 'registry = { url = "http://localhost:8081", proxy = "http://p.example.com:3128" }'
     assert found(tmp_path, BLOG, kafka=registry) == {"proxy"}

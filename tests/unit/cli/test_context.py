@@ -1,4 +1,4 @@
-"""How commands talk to a person: without secrets, without control characters, and never asking where nobody is."""
+"""How commands talk to a person: no secrets, no control characters, and no question if nobody is there."""
 
 import io
 from pathlib import Path
@@ -20,22 +20,22 @@ FOREIGN = Entry(RECORD, {}, None, Foreign("t", 0, 8, b"x", "no key of ours"))
 
 @pytest.fixture(name="session")
 def _session() -> Session:
-    """Give a session that has read one secret."""
+    """Return a session that has read one secret."""
     session = Session(Path("contentwire.toml"), debug=False, environ={})
     session.mask.learn(["tok-1234-secret"])
     return session
 
 
 class Terminal(io.StringIO):
-    """An input that somebody sits at."""
+    """An input with somebody at the keyboard."""
 
     def isatty(self) -> bool:
-        """Return that it is a terminal."""
+        """Say that it is a terminal."""
         return True
 
 
 def test_nothing_that_is_printed_shows_a_secret(session: Session, capsys: pytest.CaptureFixture[str]) -> None:
-    """On either output, whichever way it is said."""
+    """On either output, whichever function prints it."""
     text = "refused: tok-1234-secret"
     say(session, text)
     warn(session, text)
@@ -47,7 +47,7 @@ def test_nothing_that_is_printed_shows_a_secret(session: Session, capsys: pytest
 
 
 def test_a_complaint_is_one_line_and_its_hint_another(session: Session, capsys: pytest.CaptureFixture[str]) -> None:
-    """On standard error, which a script does not read; without a hint there is no second line."""
+    """On standard error, away from a script's input; without a hint there is no second line."""
     complain(session, "it failed", "try again")
     complain(session, "it failed", "")
     told = capsys.readouterr()
@@ -56,13 +56,13 @@ def test_a_complaint_is_one_line_and_its_hint_another(session: Session, capsys: 
 
 
 def test_a_complaint_cannot_move_the_cursor(session: Session, capsys: pytest.CaptureFixture[str]) -> None:
-    """What a CMS or a broker says is shown, not obeyed."""
+    """Control characters from a CMS or a broker are shown, not obeyed."""
     complain(session, "it said \x1b[2J\nall is well", "see \x07")
     assert [line.isprintable() for line in capsys.readouterr().err.splitlines()] == [True, True]
 
 
 def test_who_cannot_be_told_changes_no_outcome(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A full disk behind standard error is no error of the command."""
+    """A full disk behind standard error does not fail the command."""
 
     class Full(io.StringIO):
         def write(self, _text: str) -> int:
@@ -74,14 +74,14 @@ def test_who_cannot_be_told_changes_no_outcome(session: Session, monkeypatch: py
 
 @pytest.mark.parametrize("stdin", [None, io.StringIO("y\n")])
 def test_without_a_terminal_nothing_is_asked(monkeypatch: pytest.MonkeyPatch, stdin: io.StringIO | None) -> None:
-    """A script has to say that it means it; a y on its input may be meant for something else."""
+    """A script has to confirm explicitly; a y on its input may be meant for something else."""
     monkeypatch.setattr("sys.stdin", stdin)
     with pytest.raises(click.UsageError, match="--yes"):
         confirm("Really?")
 
 
 def test_only_a_yes_is_a_yes(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    """Enter alone is a no, and the question does not end up in the output."""
+    """Enter alone means no, and the question does not end up in the output."""
     monkeypatch.setattr("sys.stdin", Terminal("y\n\n"))
     confirm("Really?")
     with pytest.raises(ConnectorError, match="nothing was changed"):
@@ -91,7 +91,7 @@ def test_only_a_yes_is_a_yes(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Cap
 
 
 def test_what_others_wrote_is_skipped_and_told(session: Session, capsys: pytest.CaptureFixture[str]) -> None:
-    """Each by its place; what to do about them is told once."""
+    """Each with its place; the hint is printed once."""
     assert list(ours(session, "blog", [FOREIGN, OURS, FOREIGN])) == [OURS]
     told = capsys.readouterr().err
     assert told.count("skipped t partition 0 offset 8: no key of ours") == 2

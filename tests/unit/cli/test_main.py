@@ -1,4 +1,4 @@
-"""The command line as it is made: commands and options, and what an error may show."""
+"""The command line: its commands and options, and what an error may show."""
 
 from pathlib import Path
 
@@ -46,7 +46,7 @@ def test_the_commands_and_their_options_are_a_contract(name: str) -> None:
 
 
 def test_no_message_shows_a_secret(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Once a configuration is loaded its secrets are masked in whatever an error says, tracebacks included."""
+    """Once a configuration is loaded, its secrets are masked in every error, tracebacks included."""
     path = tmp_path / "contentwire.toml"
     write_sample(path, overwrite=False)
     session = Session(path, debug=True, environ={"CONTENTFUL_TOKEN": "tok-123-secret"})

@@ -1,4 +1,4 @@
-"""Decoded records for a person: what a line says."""
+"""Decoded records for a person: the contents of a line."""
 
 import re
 
@@ -15,7 +15,7 @@ VERDICT = {"op": "u", "ts_ms": 3_500, "origin": "delta", "change_type": "publish
 
 
 def test_an_event_is_one_readable_line() -> None:
-    """Op, table, id, locale, revision (0 is one) and freshness, in both envelopes."""
+    """Op, table, id, locale, revision (0 is valid) and freshness, in both envelopes."""
     debezium = {"before": None, "after": ENTITY, "source": SOURCE, **VERDICT}
     flat = {**ENTITY, **VERDICT, "table": "post", "source_ts_ms": 1_000}
     assert event_line(Entry(RECORD, KEY, debezium)).split() == ["u", "post", "e1", "*", "r0", "2.5", "s", "delta"]

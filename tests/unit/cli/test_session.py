@@ -1,4 +1,4 @@
-"""What every command starts from: the stream that it names, and what must not be printed from then on."""
+"""What every command starts from: the stream that it names, and the secrets to mask from then on."""
 
 from pathlib import Path
 
@@ -13,27 +13,27 @@ TOKEN = ENVIRON["T"]
 
 @pytest.fixture(name="session")
 def _session(tmp_path: Path) -> Session:
-    """Give a session with the options that lead to a configuration of one connection."""
+    """Return a session whose configuration has one connection."""
     registry = 'registry = { url = "https://registry.example", user = "u", password = { env = "R" } }'
     configured(tmp_path, kafka=registry)
     return Session(tmp_path / "contentwire.toml", debug=False, environ=ENVIRON)
 
 
 def test_a_command_gets_the_stream_that_it_names(session: Session) -> None:
-    """With the whole configuration around it."""
+    """With the whole configuration."""
     stream = session.stream("blog")
     assert (stream.name, list(stream.config.connections)) == ("blog", ["blog"])
 
 
 def test_an_unknown_connection_names_the_known_ones(session: Session) -> None:
-    """And the file in which they are."""
+    """The error names the file too."""
     with pytest.raises(ConfigError, match=r"contentwire\.toml: there is no connection 'blgo'") as caught:
         session.stream("blgo")
     assert caught.value.hint == "known connections: blog"
 
 
 def test_secrets_are_masked_once_they_are_read(session: Session) -> None:
-    """Of the CMS and of the registry; before that nobody knows them."""
+    """Those of the CMS and of the registry; before that they are not known."""
     said = f"{TOKEN} and {ENVIRON['R']}"
     assert session.mask(said) == said
     session.config()
@@ -42,7 +42,7 @@ def test_secrets_are_masked_once_they_are_read(session: Session) -> None:
 
 
 def test_a_command_needs_only_the_secrets_that_it_uses(session: Session) -> None:
-    """Where no CMS and no registry is asked, their secrets may be elsewhere."""
+    """If no CMS and no registry is contacted, their secrets may be missing."""
     session.environ = {}
     assert session.stream("blog", cms=False, registry=False).name == "blog"
     for asked in ({"cms": True, "registry": False}, {"cms": False, "registry": True}):

@@ -1,4 +1,4 @@
-"""What a person sees, at every width."""
+"""What a person sees, at any width."""
 
 import io
 from collections import Counter
@@ -45,14 +45,14 @@ def test_nothing_of_a_row_is_cut_off_at_any_width(width: int) -> None:
 
 @pytest.mark.parametrize("width", [60, 80, 200])
 def test_words_stay_whole_where_there_is_room(width: int) -> None:
-    """Names and states can be read, searched and copied: only sentences are folded, and what no line can hold."""
+    """Names and states can be read, searched and copied: only sentences and overlong words are folded."""
     words = {word for row in ROWS for cell in row[:2] for word in cell.split()} | {"CONTENTFUL_TOKEN"}
     assert words <= set(shown(Rows(HEADERS, ROWS), width).split())
 
 
 @pytest.mark.parametrize("width", [60, 80])
 def test_live_progress_shows_state_and_trouble_on_narrow_terminals(width: int) -> None:
-    """What can be spared gives way to it."""
+    """Spare columns give way to them."""
     error, hint = "the API did not answer within 30 s", "it is tried again: see the vendor's status page"
     stream = StreamStatus(
         connection="blog", vendor="v", state="retrying", phase="streaming", sequence=1234567, error=error, hint=hint
@@ -63,7 +63,7 @@ def test_live_progress_shows_state_and_trouble_on_narrow_terminals(width: int) -
 
 
 def test_live_progress_shows_first_who_waits_for_an_operator() -> None:
-    """A terminal that is too low for all streams cuts off the others."""
+    """A terminal too short for all streams cuts off the others."""
     states: tuple[StreamState, ...] = ("running", "retrying", "stopped", "running", "deletes_held")
     streams = [StreamStatus(connection=f"c{at}", vendor="v", state=state) for at, state in enumerate(states)]
     rows = shown(_progress(streams), 100).splitlines()[2:]
@@ -71,7 +71,7 @@ def test_live_progress_shows_first_who_waits_for_an_operator() -> None:
 
 
 def test_without_a_terminal_a_row_is_one_line() -> None:
-    """Scripts read lines: nothing is folded, aligned by what is seen."""
+    """Scripts read lines: nothing is folded, and columns align by display width."""
     header, *lines = Rows(HEADERS, ROWS).lines().splitlines()
     assert header.split("  ")[0] == "connection"
     assert [line.split()[0] for line in lines] == [row[0] for row in ROWS]

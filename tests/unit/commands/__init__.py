@@ -1,1 +1,1 @@
-"""Unit tests of `connector/commands/`: operators' commands."""
+"""Unit tests of `connector/commands/`: operator commands."""

@@ -1,4 +1,4 @@
-"""Settings that nothing will come of: each is found, and a configuration without any gives no remark."""
+"""Settings that have no effect: each is found, and a configuration without any gives no remark."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ SERVER = '[server]\nlisten = "127.0.0.1:0"\n'
 
 
 def test_a_plain_configuration_has_no_remark(tmp_path: Path) -> None:
-    """Nor has one in which every setting does something."""
+    """Neither does one in which every setting has an effect."""
     assert list(of_stream(configured(tmp_path))) == []
     blog = 'webhook_secret = { env = "W" }\ncontent_types = ["post"]\nproxy = "http://proxy.example:3128"\n'
     assert list(of_stream(configured(tmp_path, blog=blog, more=SERVER))) == []
@@ -34,7 +34,7 @@ def test_a_plain_configuration_has_no_remark(tmp_path: Path) -> None:
     ],
 )
 def test_a_setting_without_effect_is_named(tmp_path: Path, blog: str, setting: str) -> None:
-    """It alone, with what it is beside and what to do; a default that is written down says as little."""
+    """Only that setting, with a hint; writing down a default changes nothing."""
     (tmp_path / "ca.pem").write_bytes(trustme.CA().cert_pem.bytes())
     (remark,) = of_stream(configured(tmp_path, blog=blog))
     assert remark.setting == setting
@@ -42,7 +42,7 @@ def test_a_setting_without_effect_is_named(tmp_path: Path, blog: str, setting: s
 
 
 def test_a_mode_names_no_setting_that_is_not_written(tmp_path: Path) -> None:
-    """Defaults mislead nobody."""
+    """A default that is not written down misleads nobody."""
     assert list(of_stream(configured(tmp_path, blog='snapshot_mode = "never"'))) == []
     assert list(of_stream(configured(tmp_path, blog="poll_interval = 30"))) == []
 
@@ -57,7 +57,7 @@ def test_a_mode_names_no_setting_that_is_not_written(tmp_path: Path) -> None:
     ],
 )
 def test_the_registry_is_judged_by_the_same_rules(tmp_path: Path, settings: str, named: list[str]) -> None:
-    """Loopback needs no proxy, and http no certificates."""
+    """Loopback needs no proxy, and plain http no certificates."""
     (tmp_path / "ca.pem").write_bytes(trustme.CA().cert_pem.bytes())
     registry = configured(tmp_path, kafka=f"registry = {{ {settings} }}").config.kafka.registry
     assert registry

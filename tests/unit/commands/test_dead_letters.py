@@ -1,4 +1,4 @@
-"""Dead letters, read again: what is published, what stays, and that nothing newer is overwritten."""
+"""Replayed dead letters: what is published, what stays, and that nothing newer is overwritten."""
 
 import json
 from collections.abc import Mapping
@@ -30,8 +30,8 @@ def item(entry: str, second: int | None, *, kind: str = "Entry", title: str = "t
 
 def letter(raw: bytes, **members: Any) -> dict[str, Any]:
     """Return the dead letter of an item, written just now in the first epoch."""
-    told = {"error": "MalformedItem", "reason": "r", "item_type": "Entry", "item_id": "e1"}
-    return {"raw": raw, **told, "epoch": 1, "ts_ms": NOW_MS, **members}
+    facts = {"error": "MalformedItem", "reason": "r", "item_type": "Entry", "item_id": "e1"}
+    return {"raw": raw, **facts, "epoch": 1, "ts_ms": NOW_MS, **members}
 
 
 def replayed(stream: Stream, *letters: Mapping[str, Any]) -> Replayed:
@@ -45,7 +45,7 @@ def reasons(outcome: Replayed) -> list[str]:
 
 
 def test_a_letter_that_can_be_read_by_now_is_published_once() -> None:
-    """As if it came now, in sequence; read again, it is a repetition of what the index holds."""
+    """As if it had just arrived, in sequence; replayed again, it repeats what the index holds."""
     stream = Stream()
     stream.publish(published("e9"))
     outcome = replayed(stream, letter(item("e1", 5)))
@@ -78,7 +78,7 @@ def test_a_removal_is_replayed_as_well() -> None:
 
 
 def test_what_is_still_unreadable_stays_and_says_why() -> None:
-    """It leads to no second letter, and to nothing published."""
+    """It gives no second letter, and nothing is published."""
     stream = Stream()
     stream.publish(published("e9"))
     outcome = replayed(stream, letter(b'{"sys":{"id":"x","type":"Gadget"}}'), letter(b"{"))
@@ -107,7 +107,7 @@ def test_what_is_still_too_large_stays_and_holds_nothing_up() -> None:
     ],
 )
 def test_where_nothing_can_be_compared_the_letter_stays(doubtful: dict[str, Any], why: str) -> None:
-    """Of another epoch, older than the memory of removals, or without a clock beside something published since."""
+    """From another epoch, older than the index remembers removals, or without a clock to compare."""
     stream = Stream()
     stream.publish(published("e1", 1))
     outcome = replayed(stream, doubtful)
@@ -125,7 +125,7 @@ def test_an_item_without_a_clock_is_published_where_nothing_is_known() -> None:
 
 @pytest.mark.parametrize("changes", [{"phase": "snapshot"}, {"phase": "reconciling"}, {"fingerprint": "other"}])
 def test_amid_a_snapshot_nothing_is_replayed(changes: dict[str, Any]) -> None:
-    """Marking a key as seen could hide that it vanished; and a snapshot reads every item again by itself."""
+    """Marking a key as seen could hide that it vanished, and a snapshot reads every item again anyway."""
     stream = Stream()
     stream.publisher.commit_checkpoint(amended(stream.checkpoint, **changes))
     with pytest.raises(ConnectorError, match="a snapshot is running or due"):

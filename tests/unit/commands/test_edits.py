@@ -1,4 +1,4 @@
-"""An operator's edits of checkpoints: what each changes, and what none may change."""
+"""Operators' edits of checkpoints: what each changes, and what none may change."""
 
 import json
 from functools import partial
@@ -44,7 +44,7 @@ def test_sequence_and_epoch_never_go_down(edit: Edit) -> None:
 
 @pytest.mark.parametrize("edit", [edits.reset, partial(edits.snapshot, republish=None, allow_deletes=False)])
 def test_a_new_snapshot_starts_from_nothing_under_the_present_configuration(edit: Edit) -> None:
-    """It has no cursor, a new epoch, and the fingerprint that its walk is made with."""
+    """It has no cursor, a new epoch, and the fingerprint of the current configuration."""
     after = edit(STREAMING, NOW)
     assert (after.position, after.fingerprint) == (Position(epoch=4), NOW)
     assert after.request.rebase
@@ -55,7 +55,7 @@ def test_a_new_snapshot_starts_from_nothing_under_the_present_configuration(edit
 
 @pytest.mark.parametrize("edit", [edits.reset, partial(edits.snapshot, republish=None, allow_deletes=False)])
 def test_other_topics_get_everything(edit: Edit) -> None:
-    """A command that meets a changed topic template first does what a run would: nobody fills the topics later."""
+    """A command that sees a changed topic template first does what a run would: nobody fills the topics later."""
     after = edit(STREAMING, "before.others")
     assert (after.request.republish, after.fingerprint) == ("all", "before.others")
     assert after.progress.topics == {"t": KnownTopic(6, replaceable=True, former=True)}
@@ -72,7 +72,7 @@ def test_other_topics_get_everything(edit: Edit) -> None:
     ],
 )
 def test_what_is_owed_to_the_topics_survives_other_wishes(edit: Edit) -> None:
-    """Everything was to be published because topics may lack it: nothing asked for meanwhile makes that good."""
+    """Everything is due because topics may lack it: no later request makes up for that."""
     everything = edits.snapshot(STREAMING, STREAMING.fingerprint, republish="all", allow_deletes=False)
     assert everything.progress.topics == {"t": KnownTopic(6, replaceable=True)}
     after = edit(everything, everything.fingerprint)
@@ -81,7 +81,7 @@ def test_what_is_owed_to_the_topics_survives_other_wishes(edit: Edit) -> None:
 
 
 def test_a_cursor_cannot_be_imported_while_everything_is_owed() -> None:
-    """It leads past what the topics lack."""
+    """It would skip what the topics lack."""
     everything = edits.snapshot(STREAMING, STREAMING.fingerprint, republish="all", allow_deletes=False)
     for found, fingerprint in ((everything, everything.fingerprint), (STREAMING, "before.others")):
         with pytest.raises(ConnectorError, match="lack what was already published"):
@@ -89,7 +89,7 @@ def test_a_cursor_cannot_be_imported_while_everything_is_owed() -> None:
 
 
 def test_an_import_after_a_lost_state_vouches_for_the_topics() -> None:
-    """What the export says of them holds; what a stream itself knows holds more."""
+    """The export's record of them counts, unless the stream has its own."""
     edit = edits.imported(edits.exported(STREAMING), "cp.json")
     assert edit(Checkpoint(stream="blog"), STREAMING.fingerprint).progress.topics == {"t": KnownTopic(6, "id")}
     known = edit(amended(STREAMING, topic_ids={"t": "other"}), STREAMING.fingerprint)
@@ -97,14 +97,14 @@ def test_an_import_after_a_lost_state_vouches_for_the_topics() -> None:
 
 
 def test_a_pause_leaves_everything_else_alone() -> None:
-    """Pausing and resuming give the very checkpoint back: above all its fingerprint, which tells of changed filters."""
+    """Pausing and resuming give the same checkpoint back, above all its fingerprint, which reveals changed filters."""
     paused = edits.pause(STREAMING, NOW)
     assert paused.request.paused
     assert edits.resume(paused, NOW) == STREAMING
 
 
 def test_wishes_add_up() -> None:
-    """A snapshot that is asked for while the stream rests begins when it goes on, with all that was asked for."""
+    """A snapshot requested while the stream is paused begins when it resumes, with everything requested."""
     paused = edits.pause(STREAMING, NOW)
     both = edits.snapshot(paused, NOW, republish="all", allow_deletes=True)
     assert json.loads(requested(both)) == {"paused": True, "republish": "all", "allow_deletes": True, "rebase": True}
@@ -113,7 +113,7 @@ def test_wishes_add_up() -> None:
 
 
 def test_a_part_is_selected_by_type_and_id() -> None:
-    """The request names each once; nothing selected is no wish."""
+    """The request names each once; selecting nothing requests nothing."""
     part = edits.selected(("post", "page", "post"), ("e1",))
     after = edits.snapshot(STREAMING, NOW, republish=part, allow_deletes=False)
     assert json.loads(requested(after))["republish"] == {"content_types": ["page", "post"], "ids": ["e1"]}
@@ -121,7 +121,7 @@ def test_a_part_is_selected_by_type_and_id() -> None:
 
 
 def test_an_exported_checkpoint_comes_back() -> None:
-    """Export and import give the cursor and what belongs to it; a higher sequence and epoch are kept."""
+    """Export and import keep the cursor and what belongs to it, and a higher sequence and epoch."""
     exported = edits.exported(amended(STREAMING, page_size=50))
     after = edits.imported(exported, "cp.json")(Checkpoint(stream="blog"), STREAMING.fingerprint)
     assert after.position == Position(cursor="c7", phase="streaming", epoch=3, identity="e1", page_size=50)
@@ -129,7 +129,7 @@ def test_an_exported_checkpoint_comes_back() -> None:
 
 
 def test_an_import_under_another_configuration_is_refused() -> None:
-    """A cursor of another space, environment or filter stands for something else."""
+    """A cursor of another space, environment or filter means something else."""
     edit = edits.imported(edits.exported(STREAMING), "cp.json")
     with pytest.raises(ConfigError, match=r"cp\.json: was exported under another configuration"):
         edit(STREAMING, NOW)
@@ -137,7 +137,7 @@ def test_an_import_under_another_configuration_is_refused() -> None:
 
 @pytest.mark.parametrize("amid", [{"phase": "snapshot", "page": 3}, {"walk_open": True}, {"phase": "reconciling"}])
 def test_an_import_from_amid_a_walk_is_refused(amid: dict[str, object]) -> None:
-    """Such a cursor stands for less than all: what lies before it would be missed."""
+    """Such a cursor does not cover everything: what lies before it would be missed."""
     with pytest.raises(ConfigError, match="was exported in the phase"):
         edits.imported(edits.exported(amended(STREAMING, **amid)), "cp.json")
 
@@ -151,7 +151,7 @@ def test_an_import_of_anything_else_is_refused(text: str) -> None:
 
 
 def test_what_a_complete_walk_has_published_is_no_longer_owed() -> None:
-    """Consent to deletes, asked for after the walk, does not publish everything once more; the clocks stay in doubt."""
+    """Consent to deletes after the walk does not publish everything again; clocks are still not trusted."""
     everything = edits.snapshot(STREAMING, STREAMING.fingerprint, republish="all", allow_deletes=False)
     walked = amended(everything, phase="reconciling", topic_ids={"t": "id"})
     after = edits.snapshot(walked, walked.fingerprint, republish=None, allow_deletes=True)
@@ -160,6 +160,6 @@ def test_what_a_complete_walk_has_published_is_no_longer_owed() -> None:
 
 
 def test_an_import_ends_every_wish_but_a_pause() -> None:
-    """Consent to deletes was for a snapshot that will not be; a later one must ask again."""
+    """Consent to deletes was for a snapshot that will not take place; a later one must ask again."""
     asked = edits.snapshot(edits.pause(STREAMING, NOW), NOW, republish=None, allow_deletes=True)
     assert edits.at_cursor(asked, NOW, cursor="c1").request == Request(paused=True)

@@ -1,4 +1,4 @@
-"""What becomes of a foreign record: gone, kept because the entity is live, or kept because nobody knows."""
+"""The outcome for a foreign record: removed, kept because the entity is live, or kept because nobody knows."""
 
 import pytest
 
@@ -29,7 +29,7 @@ def framed(body: bytes) -> bytes:
 
 @pytest.fixture(name="index")
 def _index() -> Index:
-    """Give an index of one live and one removed entity."""
+    """Return an index of one live and one removed entity."""
     index = Index()
     for key, live in ((LIVE, True), (GONE, False)):
         index.stage(key, IndexEntry(live, "published", "post", 1, None, b"d" * 16, 1).encode())
@@ -45,19 +45,19 @@ def judged(
     topic: str = CHANGES,
     partition: int = 0,
 ) -> Found:
-    """Return what becomes of a foreign record with this key."""
+    """Return the outcome for a foreign record with this key."""
     return _judged(Found(Foreign(topic, partition, 7, key, "x")), LAYOUT, checkpoint, index)
 
 
 @pytest.mark.parametrize("key", [b"hello", b"", framed(GONE), framed(UNKNOWN)])
 def test_a_record_that_stands_for_nothing_live_goes(index: Index, key: bytes) -> None:
-    """A tombstone in its place takes nothing from any consumer."""
+    """A tombstone in its place takes nothing away from any consumer."""
     found = judged(index, key)
     assert (found.removed, found.remark) == (True, "")
 
 
 def test_a_live_entity_has_to_be_published_again(index: Index) -> None:
-    """A tombstone would delete it: in its own partition the record stays until the entity is there again."""
+    """A tombstone would delete it: in its own partition the record stays until the entity is published again."""
     own = partitioned(framed(LIVE), PARTITIONS)
     found = judged(index, framed(LIVE), partition=own)
     assert not found.removed
@@ -65,7 +65,7 @@ def test_a_live_entity_has_to_be_published_again(index: Index) -> None:
 
 
 def test_in_a_partition_that_is_not_its_own_nothing_would_replace_it(index: Index) -> None:
-    """So it is taken out, and the entity is published again all the same."""
+    """So the record is removed, and the entity still has to be published again."""
     other = (partitioned(framed(LIVE), PARTITIONS) + 1) % PARTITIONS
     found = judged(index, framed(LIVE), partition=other)
     assert (found.removed, "--entity live" in found.remark) == (True, True)
@@ -73,14 +73,14 @@ def test_in_a_partition_that_is_not_its_own_nothing_would_replace_it(index: Inde
 
 @pytest.mark.parametrize("checkpoint", [None, Checkpoint(stream="blog", fingerprint="f")])
 def test_where_nothing_says_what_is_live_everything_stays(index: Index, checkpoint: Checkpoint | None) -> None:
-    """A lost state must not be the reason for a deletion."""
+    """A lost state must not cause deletions."""
     found = judged(index, framed(UNKNOWN), checkpoint)
     assert not found.removed
     assert "import a checkpoint" in found.remark
 
 
 def test_the_state_is_mended_by_what_is_known(index: Index) -> None:
-    """Any key in the state topic is written again or taken out; a checkpoint that is nowhere has to be imported."""
+    """Any key in the state topic is restored or removed; a lost checkpoint has to be imported."""
     state = LAYOUT.state_topic
     for checkpoint in (CHECKPOINT, None):
         found = judged(index, b"hello", checkpoint, topic=state)
@@ -91,14 +91,14 @@ def test_the_state_is_mended_by_what_is_known(index: Index) -> None:
 
 
 def test_what_has_a_remark_or_no_key_is_left_alone(index: Index) -> None:
-    """No tombstone can be written for it, or it goes by itself."""
+    """No tombstone can be written for it, or it expires."""
     assert not judged(index, None).removed
     kept = Found(Foreign(CHANGES, 0, 7, b"hello", "x"), remark="expires with the topic's retention")
     assert _judged(kept, LAYOUT, CHECKPOINT, index) is kept
 
 
 def test_facts_leave_out_the_key() -> None:
-    """It may be anything, and no JSON."""
+    """It may be anything, including what JSON cannot hold."""
     facts = Found(Foreign(CHANGES, 3, 7, b"\xff", "not a key"), removed=True, remark="gone").facts()
     assert facts == {
         "topic": CHANGES,

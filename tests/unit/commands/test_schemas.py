@@ -1,4 +1,4 @@
-"""The subjects of a connection's topics, and what is said where there is no registry."""
+"""The subjects of a connection's topics, and the error without a registry."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from tests.unit.configured import configured
 
 
 def test_a_topic_has_a_subject_for_keys_and_one_for_values(tmp_path: Path) -> None:
-    """Named as every registry's clients look for them; dead letters have no key of ours."""
+    """Named as registry clients expect; dead letters have no key schema."""
     assert list(schemas.subjects(configured(tmp_path, kafka='prefix = "cw"'))) == [
         ("cw.blog.changes-key", "key"),
         ("cw.blog.changes-value", "envelope"),
@@ -19,14 +19,14 @@ def test_a_topic_has_a_subject_for_keys_and_one_for_values(tmp_path: Path) -> No
 
 
 def test_a_flat_stream_registers_the_flat_schema(tmp_path: Path) -> None:
-    """What is registered is what its events are written with."""
+    """The schema registered is the one its events are written with."""
     assert ("contentwire.blog.changes-value", "flat") in schemas.subjects(
         configured(tmp_path, blog='envelope = "flat"')
     )
 
 
 def test_every_topic_of_a_template_has_its_subjects(tmp_path: Path) -> None:
-    """Before the first event of an entity type has come; each once."""
+    """Even before the first event of an entity type, and each once."""
     found = dict(schemas.subjects(configured(tmp_path, kafka='topic = "cms.{connection}.{entity_type}"')))
     topics = [f"cms.blog.{kind}" for kind in ("asset", "content_type", "entry")]
     ends = {"key": "key", "value": "envelope"}
@@ -35,7 +35,7 @@ def test_every_topic_of_a_template_has_its_subjects(tmp_path: Path) -> None:
 
 
 def test_without_a_registry_there_is_nothing_to_manage(tmp_path: Path) -> None:
-    """Neither command asks Kafka first: the configuration decides, and the hint says how there would be one."""
+    """Neither command asks Kafka first: the configuration decides, and the hint says how to add one."""
     stream = configured(tmp_path)
     for asked in (schemas.registry, schemas.check, schemas.accepted, lambda each: next(schemas.register(each))):
         with pytest.raises(ConfigError, match="registry is not configured") as caught:

@@ -1,4 +1,4 @@
-"""Where a stream stands, by what is known of it: what an operator is told, and whether he has to act."""
+"""Where a stream stands, given what is known of it: what an operator sees, and whether they have to act."""
 
 import pytest
 
@@ -15,20 +15,20 @@ PAUSED = checkpoint(phase="streaming", request='{"paused":true}')
 
 @pytest.mark.parametrize("state", STATES)
 def test_an_owner_says_in_which_state_its_stream_is(state: str) -> None:
-    """And where that waits for an operator, so does the stream."""
+    """If that state waits for an operator, so does the stream."""
     stream = Stream("blog", "v", FOLLOWED, OWNER, OwnerReport(state=state))
     assert (stream.state, stream.stopped) == (state, state in HALTED)
 
 
 def test_an_owner_that_has_said_nothing_is_unknown() -> None:
-    """Nobody knows that something is wrong: it may just have begun."""
+    """That is not an error: it may just have started."""
     for report in (None, OwnerReport()):
         stream = Stream("blog", "v", None, OWNER, report)
         assert (stream.state, stream.stopped) == ("unknown", False)
 
 
 def test_without_an_owner_a_stream_is_not_followed() -> None:
-    """Whatever its last owner said; but a stop outlives the process that has stopped."""
+    """Whatever its last owner reported; but a stop outlives the process that reported it."""
     assert Stream("blog", "v", FOLLOWED, None).state == "not followed"
     left = Stream("blog", "v", FOLLOWED, None, OwnerReport(state="running"))
     assert (left.state, left.stopped) == ("not followed", False)
@@ -38,19 +38,19 @@ def test_without_an_owner_a_stream_is_not_followed() -> None:
 
 @pytest.mark.parametrize("owner", [OWNER, None])
 def test_a_pause_is_what_an_operator_wanted(owner: Member | None) -> None:
-    """By the checkpoint, before its owner has said it; a stop before the pause needs nobody any more."""
+    """The checkpoint says so before its owner does; a stop before the pause no longer needs anybody."""
     stream = Stream("blog", "v", PAUSED, owner, OwnerReport(state="stopped"))
     assert (stream.state, stream.stopped) == ("paused", False)
 
 
 def test_a_state_that_cannot_be_read_needs_an_operator() -> None:
-    """Though nothing is known of it, not even a pause."""
+    """Nothing is known of it, not even a pause."""
     stream = Stream("blog", "v", PAUSED, OWNER, None, "the state topic holds something else", "take it out")
     assert (stream.state, stream.stopped) == ("unreadable", True)
 
 
 def test_facts_hold_everything_for_a_script() -> None:
-    """The checkpoint as `checkpoints show` names its fields, None where there is none."""
+    """The checkpoint has the fields that `checkpoints show` names, or is None."""
     facts = Stream("blog", "v", FOLLOWED, OWNER, OwnerReport(state="running", dead_letters=2)).facts()
     assert (facts["connection"], facts["vendor"], facts["state"], facts["stopped"]) == ("blog", "v", "running", False)
     assert (facts["checkpoint"]["phase"], facts["checkpoint"]["sequence"]) == ("streaming", 7)

@@ -1,4 +1,4 @@
-"""A fourth vendor and the smallest configuration that follows it, for tests of files and their mistakes."""
+"""A fourth vendor and the smallest configuration that follows it, for tests of files and mistakes in them."""
 
 from collections.abc import Callable
 

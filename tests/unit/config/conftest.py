@@ -1,4 +1,4 @@
-"""Configuration files as a text: what they give, or what is wrong with them."""
+"""Configuration files as text: what they load to, or what is wrong with them."""
 
 import sys
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from tests.unit.config.acme import ACME, ENVIRON, Load, Problems
 
 @pytest.fixture
 def _acme(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Install a vendor called acme the way a fourth vendor would come: as one more module."""
+    """Install a vendor called acme as a fourth vendor would be: as one more module."""
     folder = tmp_path / "vendors"
     folder.mkdir()
     (folder / "acme.py").write_text(ACME)

@@ -1,4 +1,4 @@
-"""The client settings that are the operator's, and those that exactly-once delivery rests on."""
+"""The client settings that are the operator's, and those that exactly-once delivery depends on."""
 
 import pytest
 
@@ -31,7 +31,7 @@ from connector.config import librdkafka
     ],
 )
 def test_what_delivery_rests_on_is_refused_with_the_reason(name: str, reason: str) -> None:
-    """Each setting that contentwire owns comes with the reason, or with what to set instead."""
+    """Each setting that contentwire owns is refused with the reason, or with what to set instead."""
     assert reason in str(librdkafka.refusal(name))
 
 
@@ -40,7 +40,7 @@ def test_what_delivery_rests_on_is_refused_with_the_reason(name: str, reason: st
     ["security.protocol", "sasl.mechanism", "ssl.ca.location", "compression.type", "session.timeout.ms", "debug"],
 )
 def test_security_compression_and_pace_are_the_operators(name: str) -> None:
-    """What has no bearing on delivery stays free to set, as a plain value."""
+    """Settings without a bearing on delivery may be set, as plain values."""
     assert librdkafka.refusal(name) is None
     assert not librdkafka.is_secret(name)
 

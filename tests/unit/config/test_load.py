@@ -1,4 +1,4 @@
-"""A file as a whole: its tables belong together, every problem is told at once, and the sample can be used."""
+"""A file as a whole: its tables belong together, every problem is reported at once, and the sample is valid."""
 
 import re
 import tomllib
@@ -29,7 +29,7 @@ def test_no_vendor_claims_a_common_key() -> None:
 
 
 def test_every_problem_is_reported_at_once_with_its_path(problems: Problems) -> None:
-    """One run of the command shows everything there is to correct."""
+    """One run of the command shows everything to correct."""
     text = (
         '[kafka]\npartitions = 0\n[connections.blog]\nvendor = "acme"\ntoken = { env = "NOPE" }\npage_size = "9"\n'
         '[connections.Shop]\nvendor = "acne"\npoll_interval = -1\n[server]\nlisten = "here"\n'
@@ -87,7 +87,7 @@ def test_the_sample_shows_the_real_defaults() -> None:
 
 
 def test_secrets_of_what_is_not_contacted_may_be_missing(tmp_path: Path, load: Load) -> None:
-    """A command that asks no CMS needs no token of it; one that does is told which is not there."""
+    """A command that contacts no CMS needs none of its tokens; one that does names what is missing."""
     path = tmp_path / "contentwire.toml"
     registry = 'registry = { url = "http://localhost:1", user = "u", password = { env = "R" } }\n'
     path.write_text(f"{KAFKA}{registry}{BLOG}{BLOG.replace('blog', 'shop').replace('TOKEN', 'OTHER')}")
@@ -103,13 +103,13 @@ def test_secrets_of_what_is_not_contacted_may_be_missing(tmp_path: Path, load: L
 
 
 def test_a_setting_that_the_vendor_can_only_ignore_is_a_problem(problems: Problems) -> None:
-    """Types of which the vendor tells nothing leave nothing to publish: it says so before anything runs."""
+    """Types that the vendor does not deliver leave nothing to publish: the error comes before anything runs."""
     (line,) = problems(KAFKA + BLOG + 'entity_types = ["content_type"]\n')
     assert line == "connections.blog.entity_types: leaves nothing to publish: acme delivers only asset, entry"
 
 
 def test_who_cannot_choose_locales_is_told(tmp_path: Path) -> None:
-    """Where one item carries every locale, a filter would filter nothing."""
+    """If one item carries every locale, a filter would filter nothing."""
     path = tmp_path / "contentwire.toml"
     path.write_text(
         f'{KAFKA}[connections.blog]\nvendor = "contentful"\nspace = "s"\ntoken = {{ env = "T" }}\nlocales = ["en"]\n'
@@ -121,7 +121,7 @@ def test_who_cannot_choose_locales_is_told(tmp_path: Path) -> None:
 
 
 def test_one_problem_is_the_message_and_several_are_counted(tmp_path: Path) -> None:
-    """The file is named either way, and what to correct: the file, or a variable of the environment."""
+    """The file is named either way, and the hint says what to correct: the file, or an environment variable."""
     path = tmp_path / "contentwire.toml"
     path.write_text(KAFKA)
     with pytest.raises(ConfigError, match=r"contentwire\.toml: connections: write a table") as caught:
@@ -133,7 +133,7 @@ def test_one_problem_is_the_message_and_several_are_counted(tmp_path: Path) -> N
 
 
 def test_a_sample_overwrites_nothing_unless_it_may(tmp_path: Path) -> None:
-    """What stands there stays as it is; with `overwrite` it is the sample."""
+    """An existing file stays as it is; with `overwrite` it becomes the sample."""
     path = tmp_path / "contentwire.toml"
     path.write_text("mine")
     with pytest.raises(ConfigError, match="already exists") as caught:

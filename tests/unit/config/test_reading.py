@@ -1,4 +1,4 @@
-"""Reading a TOML file: what editors write is read, what is broken is named, and secrets stay secret."""
+"""Reading a TOML file: what editors write is accepted, what is broken is named, and secrets stay secret."""
 
 from pathlib import Path
 
@@ -38,7 +38,7 @@ class Outer(BaseModel):
     ],
 )
 def test_a_file_that_is_not_toml_says_where(tmp_path: Path, text: bytes, message: str) -> None:
-    """A broken file is refused with its path and, where there is one, the line."""
+    """A broken file is refused with its path and, if known, the line."""
     path = tmp_path / "contentwire.toml"
     path.write_bytes(text)
     with pytest.raises(ConfigError) as caught:
@@ -48,7 +48,7 @@ def test_a_file_that_is_not_toml_says_where(tmp_path: Path, text: bytes, message
 
 
 def test_a_file_that_cannot_be_read_says_why(tmp_path: Path) -> None:
-    """A missing file and a directory are told apart, and the command that writes a sample is named."""
+    """A missing file and a directory give different errors, and the command that writes a sample is named."""
     with pytest.raises(ConfigError, match="No such file") as caught:
         reading.parse(tmp_path / "none.toml")
     assert "contentwire init" in caught.value.hint
@@ -84,7 +84,7 @@ def test_tabs_line_ends_and_a_byte_order_mark_are_read(tmp_path: Path) -> None:
     ],
 )
 def test_a_secret_that_cannot_be_fetched_is_one_problem(tmp_path: Path, value: object, problem: str) -> None:
-    """A bad reference gives one line with its path; what was written or found never appears in it."""
+    """A bad reference gives one line with its path; neither the value written nor the one found appears in it."""
     (tmp_path / "empty").write_text("\n")
     (tmp_path / "huge").write_text("x" * 65_537)
     (tmp_path / "binary").write_bytes(b"\xff\xfe-literal")
@@ -97,7 +97,7 @@ def test_a_secret_that_cannot_be_fetched_is_one_problem(tmp_path: Path, value: o
 
 
 def test_a_secret_file_is_found_beside_the_configuration(tmp_path: Path) -> None:
-    """A relative path starts at the folder; the newline at its end is no part of the secret."""
+    """A relative path starts at the folder; a trailing newline is not part of the secret."""
     (tmp_path / "token").write_bytes(b"from-a-file\r\n")
     outer = Reading(tmp_path, {}).model(Outer, {"token": {"file": "token"}}, "top")
     assert outer is not None
@@ -115,7 +115,7 @@ def test_nested_tables_are_read_by_the_same_rules(tmp_path: Path) -> None:
 
 
 def test_all_problems_of_a_table_are_told(tmp_path: Path) -> None:
-    """Reading goes on after a problem; nothing hides behind another."""
+    """Reading continues after a problem: none hides another."""
     reading = Reading(tmp_path, {})
     assert reading.model(Outer, {"size": [], "token": "x", "zzz": 1, "inner": 5}, "top") is None
     assert {line.split(":")[0] for line in reading.problems} == {"top.size", "top.token", "top.zzz", "top.inner"}

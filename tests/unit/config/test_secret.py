@@ -1,4 +1,4 @@
-"""Secrets in files: read again when asked, and never lost to a file that is just being replaced."""
+"""Secrets in files: read again on request, and never lost to a file that is being replaced."""
 
 from collections.abc import Collection
 from pathlib import Path
@@ -37,7 +37,7 @@ def test_a_rotated_file_is_seen_by_everybody_who_holds_the_secret(tmp_path: Path
 
 @pytest.mark.parametrize("content", [None, b"", b"two\nlines", b"\xff"])
 def test_a_file_that_cannot_be_used_leaves_the_former_secret(tmp_path: Path, content: bytes | None) -> None:
-    """Missing, empty, of two lines or no text: whoever replaces a file may be at it right now."""
+    """Missing, empty, two lines or not text: the file may be in the middle of being replaced."""
     file = tmp_path / "tok"
     file.write_text("first")
     held = referred(tmp_path, {"file": "tok"})
@@ -48,7 +48,7 @@ def test_a_file_that_cannot_be_used_leaves_the_former_secret(tmp_path: Path, con
 
 
 def test_an_environment_is_read_once(tmp_path: Path) -> None:
-    """It names its variable, and cannot find another text."""
+    """The secret names its variable, and never changes."""
     held = referred(tmp_path, {"env": "T"})
     assert (held.rotates, held.refresh(), held.get_secret_value()) == (False, False, "from-env")
     assert held.origin == "the environment variable T"
@@ -89,7 +89,7 @@ def missing(
 
 
 def test_only_secrets_that_are_used_have_to_be_there(tmp_path: Path) -> None:
-    """Kafka's always; a CMS's, with its proxy, where it is talked to, and so the registry's."""
+    """Kafka's always; a CMS's, with its proxy, only if it is contacted, and likewise the registry's."""
     kafka = {"KAFKA": "kafka-secret"}
     assert missing(tmp_path, {}, cms=(), registry=False) == ['kafka.client."sasl.password"']
     assert missing(tmp_path, kafka, cms=(), registry=False) == []
@@ -103,7 +103,7 @@ def test_only_secrets_that_are_used_have_to_be_there(tmp_path: Path) -> None:
 
 
 def test_a_secret_that_is_missing_is_never_sent(tmp_path: Path) -> None:
-    """Whoever asks for it is told which setting and variable it is."""
+    """Asking for it gives an error that names the setting and the variable."""
     path = tmp_path / "contentwire.toml"
     path.write_text(TWO)
     session = Session(path, debug=False, environ={"KAFKA": "kafka-secret"})

@@ -1,4 +1,4 @@
-"""The settings: what a good file gives, and what each mistake an operator can make says."""
+"""The settings: what a valid file loads to, and the error for each mistake an operator can make."""
 
 import base64
 
@@ -9,7 +9,7 @@ from tests.unit.config.acme import BLOG, ENVIRON, KAFKA, Load, Problems
 
 
 def test_a_minimal_file_gives_the_documented_defaults(load: Load) -> None:
-    """Two tables are enough; everything else has the default the documentation names."""
+    """Two tables are enough; everything else has its documented default."""
     loaded = load(KAFKA + BLOG)
     kafka, blog = loaded.kafka, loaded.connections["blog"]
     assert (kafka.prefix, kafka.topic, kafka.registry) == ("contentwire", "{prefix}.{connection}.changes", None)
@@ -120,13 +120,13 @@ def test_a_mistake_is_named_where_it_is_with_the_way_out(problems: Problems, tex
 
 
 def test_a_reference_where_no_secret_belongs_is_explained(problems: Problems) -> None:
-    """A reference for a plain value is refused with what to write."""
+    """A reference for a plain value is refused, with what to write instead."""
     text = KAFKA + BLOG.replace('space = "s1"', 'space = { env = "SPACE" }')
     assert problems(text) == ("connections.blog.space: is not a secret: write the value itself",)
 
 
 def test_secrets_never_show(load: Load) -> None:
-    """Neither repr nor str of a configuration holds a secret; `secrets()` lists all, and what headers make of them."""
+    """Neither repr nor str of a configuration holds a secret; `secrets()` lists all, also as headers encode them."""
     text = (
         KAFKA
         + 'client = { "sasl.password" = { env = "KAFKA_PASSWORD" }, "sasl.username" = "me" }\n'
@@ -144,7 +144,7 @@ def test_secrets_never_show(load: Load) -> None:
 
 
 def test_client_settings_reach_the_client_as_text(load: Load) -> None:
-    """TOML's booleans and numbers become what librdkafka reads, secrets included, beside the brokers."""
+    """TOML's booleans and numbers become librdkafka's text, and secrets are revealed, beside the brokers."""
     client = '"sasl.password" = { env = "KAFKA_PASSWORD" }, "socket.keepalive.enable" = true, "linger.ms" = 5'
     loaded = load(f"{KAFKA}client = {{ {client}, debug = 'eos', 'session.timeout.ms' = 10_000 }}\n{BLOG}")
     assert loaded.kafka.properties() == {
@@ -159,14 +159,14 @@ def test_client_settings_reach_the_client_as_text(load: Load) -> None:
 
 @pytest.mark.parametrize("name", ["sasl.password", "ssl.key.password", "sasl.oauthbearer.client.secret", "ssl.key.pem"])
 def test_a_literal_credential_for_the_client_is_refused(problems: Problems, name: str) -> None:
-    """A credential of the Kafka client is a secret like every other."""
+    """A credential of the Kafka client is a secret like any other."""
     (line,) = problems(f'{KAFKA}client = {{ "{name}" = "hunter2" }}\n{BLOG}')
     assert "a secret is never written into the file" in line
     assert "hunter2" not in line
 
 
 def test_a_private_key_may_have_many_lines(load: Load) -> None:
-    """PEM text is a secret of several lines, and passes."""
+    """PEM text is a secret of several lines, and is accepted."""
     loaded = load(KAFKA + 'client = { "ssl.key.pem" = { env = "PEM" } }\n' + BLOG, {**ENVIRON, "PEM": "ab\ncd"})
     assert loaded.kafka.client["ssl.key.pem"] == SecretStr("ab\ncd")
 
@@ -188,7 +188,7 @@ def test_the_listening_address_is_split(load: Load, listen: str, host: str, port
 
 
 def test_http_is_for_loopback_or_on_demand(load: Load) -> None:
-    """A local server needs no TLS; a remote one only if the operator says so."""
+    """A local server needs no TLS; a remote one does, unless the operator says otherwise."""
     for line in ('base_url = "http://127.0.0.1:8080"', 'base_url = "http://[::1]:1"', 'base_url = "http://localhost"'):
         load(KAFKA + BLOG + line + "\n")
     load(KAFKA + BLOG + 'base_url = "http://cms.internal/"\nallow_http = true\n')

@@ -25,12 +25,12 @@ from connector.config.site import Site
     ],
 )
 def test_only_known_names_are_answered(host: str, *, answered: bool) -> None:
-    """A name that was pointed at this address reads nothing; addresses, localhost and configured names do."""
+    """A name that merely points at this address reads nothing; addresses, localhost and configured names do."""
     assert Site("127.0.0.1", 1, frozenset({"Metrics.example.com"})).answers_to(host) is answered
 
 
 def test_the_name_that_is_listened_on_is_answered() -> None:
-    """However it is written: names have no case."""
+    """In any case: names are case-insensitive."""
     site = Site("CMS.internal", 9464)
     assert site.answers_to("cms.INTERNAL:9464")
     assert not site.answers_to("internal:9464")
@@ -38,5 +38,5 @@ def test_the_name_that_is_listened_on_is_answered() -> None:
 
 @pytest.mark.parametrize("header", [None, ""])
 def test_a_request_without_a_host_is_answered(header: str | None) -> None:
-    """No browser sends one, so no name was repointed."""
+    """No browser sends such a request, so no name was repointed."""
     assert Site("127.0.0.1", 1).answers_to(header)

@@ -1,4 +1,4 @@
-"""Connections written as a configuration: it loads to what was given, and no secret stands in it."""
+"""Connections written as a configuration: it loads to what was given, and contains no secret."""
 
 import tomllib
 from pathlib import Path
@@ -13,7 +13,7 @@ from connector.simulator import connection
 
 @pytest.mark.parametrize("vendor", vendors.names())
 def test_what_is_written_loads_to_what_was_given(tmp_path: Path, vendor: str) -> None:
-    """With the environment that comes with it, every setting is the one of the connection."""
+    """With the environment returned, every setting equals the connection's."""
     given = connection(vendor)
     text, environ = tables({"my-blog": given})
     path = tmp_path / "contentwire.toml"
@@ -27,7 +27,7 @@ def test_what_is_written_loads_to_what_was_given(tmp_path: Path, vendor: str) ->
 
 @pytest.mark.parametrize("vendor", vendors.names())
 def test_a_secret_stands_in_the_environment_alone(vendor: str) -> None:
-    """The tables can be pasted anywhere; the name of the variable says whose secret it holds."""
+    """The tables can be pasted anywhere; the variable's name says whose secret it holds."""
     text, environ = tables({"my-blog": connection(vendor)})
     assert environ
     assert [secret for secret in environ.values() if secret in text] == []
@@ -35,14 +35,14 @@ def test_a_secret_stands_in_the_environment_alone(vendor: str) -> None:
 
 
 def test_a_value_is_quoted_as_toml_wants_it() -> None:
-    """Whatever stands in it: the table holds the same text again."""
+    """Whatever it contains: the table loads to the same text."""
     value = 'a "quoted" \\ path\tand\nmore'
     text, _ = tables({"blog": {**connection(vendors.names()[0]), "note": value}})
     assert tomllib.loads(text)["connections"]["blog"]["note"] == value
 
 
 def test_each_connection_is_one_table() -> None:
-    """In the order that they were given, with variables of their own."""
+    """In the order given, each with its own variables."""
     one = connection(vendors.names()[0])
     text, environ = tables({"b": one, "a": one})
     assert list(tomllib.loads(text)["connections"]) == ["b", "a"]

@@ -45,17 +45,17 @@ def test_a_connection_called_like_a_topic_ending_is_caught(problems: Problems) -
     ],
 )
 def test_a_template_that_tells_connections_apart_is_returned_as_it_is(topic: str) -> None:
-    """With or without the other parts, which all depend on the key alone."""
+    """With or without the other parts, which all depend only on the key."""
     assert checked(topic) == topic
 
 
 def test_names_that_lead_to_topics_of_their_own_collide_in_nothing() -> None:
-    """Neither with each other nor with what contentwire writes beside them."""
+    """Neither with each other nor with contentwire's other topics."""
     assert list(collisions("{prefix}.{connection}.changes", "cw", ("blog", "shop"))) == []
 
 
 def test_a_topic_that_all_processes_share_is_reserved_too() -> None:
-    """Webhook calls are handed on by it; the sentence names the connection and the topic."""
+    """Webhook calls are handed on by it; the message names the connection and the topic."""
     assert list(collisions("cw.{connection}", "cw", ("wake-ups",))) == [
         "the changes topic of wake-ups would be cw.wake-ups, which contentwire reserves for itself"
     ]

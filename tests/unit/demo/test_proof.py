@@ -1,4 +1,4 @@
-"""The demo's proof sees every way in which a changes topic can differ from what the CMS says."""
+"""The demo's proof detects every way in which a changes topic can differ from the CMS."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -18,7 +18,7 @@ STATE, CHANGES, SEQUENCE, EVENT_IDS, TOMBSTONES = range(5)
 
 
 class Consumer:
-    """Writes down what a perfect connector would publish: the counterpart that every test then spoils."""
+    """Records what a perfect connector would publish, for each test to spoil."""
 
     def __init__(self) -> None:
         self.records: Records = []
@@ -67,7 +67,7 @@ def _in_partitions(records: Records) -> Records:
 
 
 def _story(vendor: str = "contentful") -> tuple[Records, Account]:
-    """Return a snapshot, an edit and a deletion, told by a perfect connector and by the CMS."""
+    """Return a snapshot, an edit and a deletion, as a perfect connector and as the CMS report them."""
     simulator, consumer = Simulator(entries=20), Consumer()
     ledger = Ledger(simulator, vendor)
     consumer.snapshot(ledger.before)
@@ -96,7 +96,7 @@ def _position(records: Records, op: str | None) -> int:
 
 @pytest.mark.parametrize("vendor", Simulator(entries=1).vendors)
 def test_a_perfect_stream_holds(vendor: str) -> None:
-    """What the CMS says and nothing else, whatever its keys are like: every check holds."""
+    """What the CMS reports and nothing else, whatever its keys are like: every check holds."""
     assert _failing(*_story(vendor)) == set()
 
 
@@ -108,7 +108,7 @@ def test_a_lost_event_is_missed() -> None:
 
 
 def test_a_repeated_event_is_noticed_whatever_it_calls_itself() -> None:
-    """A copy fails as a change, and by its number and id too unless it has new ones."""
+    """A copy fails as a change, and by its number and id as well unless it has new ones."""
     records, account = _story()
     copied = records[_position(records, "u")]
     assert _failing([*records, copied], account) == {CHANGES, SEQUENCE, EVENT_IDS}
@@ -119,7 +119,7 @@ def test_a_repeated_event_is_noticed_whatever_it_calls_itself() -> None:
 
 
 def test_a_delete_without_its_tombstone_is_noticed() -> None:
-    """Compaction would keep the delete's own record for ever: the row is not gone."""
+    """Compaction would keep the delete's own record permanently: the row is not gone."""
     records, account = _story()
     del records[_position(records, None)]
     assert _failing(records, account) == {STATE, TOMBSTONES}
@@ -134,14 +134,14 @@ def test_a_lost_delete_leaves_a_row_that_the_cms_no_longer_has() -> None:
 
 
 def test_a_stray_tombstone_is_noticed() -> None:
-    """A tombstone that no delete stands before removes a live row."""
+    """A tombstone without a delete before it removes a live row."""
     records, account = _story()
     first = records[0]
     assert _failing([*records, _received(first.key, None)], account) == {STATE, TOMBSTONES}
 
 
 def test_a_tombstone_of_another_key_is_not_the_delete_s_own() -> None:
-    """It removes a row that is live, and leaves the one that is not."""
+    """It removes a live row, and leaves the deleted one."""
     records, account = _story()
     place = _position(records, None)
     partition = records[place].partition
@@ -158,7 +158,7 @@ def test_a_tombstone_of_another_key_is_not_the_delete_s_own() -> None:
     ],
 )
 def test_the_latest_state_is_compared_to_the_byte(spoil: Callable[[Any], Any]) -> None:
-    """One byte more in the fields, or another content type, is not what the CMS has."""
+    """One more byte in the fields, or another content type, is not what the CMS has."""
     records, account = _story()
     place = _position(records, "u")
     spoilt = records[place]
@@ -168,7 +168,7 @@ def test_the_latest_state_is_compared_to_the_byte(spoil: Callable[[Any], Any]) -
 
 
 def test_an_older_revision_is_another_change() -> None:
-    """The right key with the wrong revision is a change that never was, and one that is missing."""
+    """The right key with the wrong revision is a change that never happened, and one that is missing."""
     records, account = _story()
     place = _position(records, "u")
     spoilt = records[place]
@@ -188,7 +188,7 @@ def test_a_key_on_two_partitions_is_noticed() -> None:
 
 
 def test_events_out_of_order_are_noticed() -> None:
-    """Numbers that are complete but fall within a partition fail."""
+    """Complete numbers that decrease within a partition fail."""
     records, account = _story()
     partition = records[0].partition
     same = [place for place, record in enumerate(records) if record.partition == partition and record.event][:2]
@@ -197,12 +197,12 @@ def test_events_out_of_order_are_noticed() -> None:
 
 
 def test_old_markers_belong_to_the_initial_sync_alone() -> None:
-    """A removal of a key that was gone before is no surplus in the snapshot, and is one later, or a second time."""
-    for told, failing in ((["true"], set()), (["false"], {CHANGES}), (["true", "true"], {CHANGES})):
+    """A removal of a key that was gone before is allowed once in the snapshot, and surplus later or a second time."""
+    for reported, failing in ((["true"], set()), (["false"], {CHANGES}), (["true", "true"], {CHANGES})):
         simulator, consumer = Simulator(entries=20), Consumer()
         gone = simulator.delete(simulator.ids()[0])
         ledger = Ledger(simulator, "weegloo")
-        for snapshot in told:
+        for snapshot in reported:
             consumer.remove("entry", gone, snapshot=snapshot)
         consumer.snapshot(ledger.before)
         assert _failing(consumer.records, ledger.account()) == failing
@@ -221,7 +221,7 @@ def test_old_markers_may_follow_an_initial_sync_that_was_cut_short() -> None:
 
 
 def test_a_marker_of_what_never_was_is_noticed() -> None:
-    """No snapshot may tell that something is gone that the CMS never had."""
+    """No snapshot may report the removal of something that the CMS never had."""
     ledger, consumer = Ledger(Simulator(entries=20), "weegloo"), Consumer()
     consumer.remove("entry", "never-there", snapshot="true")
     consumer.snapshot(ledger.before)
@@ -229,7 +229,7 @@ def test_a_marker_of_what_never_was_is_noticed() -> None:
 
 
 def test_a_snapshot_that_removes_what_is_live_is_noticed() -> None:
-    """A marker of a key that the CMS held before is no old one."""
+    """A marker of a key that the CMS still holds is not an old one."""
     ledger, consumer = Ledger(Simulator(entries=20), "weegloo"), Consumer()
     consumer.snapshot(ledger.before)
     consumer.remove(ledger.before[0].entity_type, ledger.before[0].id, snapshot="true")
@@ -238,7 +238,7 @@ def test_a_snapshot_that_removes_what_is_live_is_noticed() -> None:
 
 @pytest.mark.parametrize("vendor", Simulator(entries=1).vendors)
 def test_of_two_environments_only_what_differs_is_expected(vendor: str) -> None:
-    """Behind the same name: what the former alone had is removed, what differs is told anew, what both have is not."""
+    """What only the former had is removed, what differs is published again, what both have is not."""
     simulator, consumer = Simulator(entries=20), Consumer()
     ledger = Ledger(simulator, vendor)
     consumer.snapshot(ledger.before)
@@ -257,7 +257,7 @@ def test_of_two_environments_only_what_differs_is_expected(vendor: str) -> None:
 
 
 def test_the_story_of_a_removal_of_one_locale_differs_by_vendor() -> None:
-    """Where a key is a locale it is a removal, else the entity is published without it."""
+    """It is a removal if keys have locales; otherwise the entity is published without the locale."""
     simulator = Simulator(entries=20)
     holdings = {vendor: simulator.truth(vendor) for vendor in simulator.vendors}
     entity = next(
@@ -273,7 +273,7 @@ def test_the_story_of_a_removal_of_one_locale_differs_by_vendor() -> None:
 
 
 def test_changes_of_what_a_vendor_does_not_deliver_are_not_expected() -> None:
-    """Content types are in some vendors' streams and not in the others'."""
+    """Content types are in some vendors' streams and not in others'."""
     simulator = Simulator(entries=20)
     holdings = {vendor: simulator.truth(vendor) for vendor in simulator.vendors}
     types = [change for change in simulator.changes() if change.version.kind == "content_type"]

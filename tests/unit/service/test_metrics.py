@@ -55,7 +55,7 @@ def test_each_call_is_seen_by_a_scrape(
 
 
 def test_counters_add_up_and_gauges_replace() -> None:
-    """Counts accumulate over calls; a size is the last one told."""
+    """Counts accumulate over calls; a size is the last one given."""
     metrics = Metrics()
     for n in (2, 3):
         metrics.events("blog", "c", n)
@@ -66,7 +66,7 @@ def test_counters_add_up_and_gauges_replace() -> None:
 
 
 def test_a_stream_is_in_one_state() -> None:
-    """Exactly one of all states is 1, the last one told."""
+    """Exactly one of all states is 1, the last one given."""
     metrics = Metrics()
     metrics.states({"blog": "running"})
     metrics.states({"blog": "walk_starved"})
@@ -79,7 +79,7 @@ def test_a_stream_is_in_one_state() -> None:
 
 
 def test_a_clock_ahead_of_ours_counts_as_no_delay() -> None:
-    """An event from a CMS whose clock is ahead never makes the sum of delays smaller."""
+    """An event from a CMS whose clock is ahead never reduces the sum of delays."""
     metrics = Metrics()
     metrics.freshness("blog", -3.0)
     labels = frozenset({("connection", "blog")})
@@ -87,7 +87,7 @@ def test_a_clock_ahead_of_ours_counts_as_no_delay() -> None:
 
 
 def test_a_forgotten_stream_leaves_no_stale_gauge() -> None:
-    """After a stream has gone to another process its gauges are gone here; counters and other streams stay."""
+    """After a stream has moved to another process, its gauges are gone here; counters and other streams stay."""
     metrics = Metrics()
     for connection in ("blog", "shop"):
         metrics.states({connection: "running"})
@@ -103,7 +103,7 @@ def test_a_forgotten_stream_leaves_no_stale_gauge() -> None:
 
 
 def test_nothing_is_registered_globally() -> None:
-    """Two processes' worth of metrics live side by side; the library's own registry stays untouched."""
+    """Two processes' metrics can coexist; the library's own registry stays untouched."""
     first, second = Metrics(), Metrics()
     first.walk_restarts("blog")
     assert samples(first) != samples(second)
@@ -124,11 +124,11 @@ def test_the_documentation_describes_every_metric_and_no_other() -> None:
 
 
 def test_the_documentation_names_every_state() -> None:
-    """Whoever writes an alert on the state finds all of them."""
+    """Whoever writes an alert on the state finds every one."""
     text = DOCUMENTATION.read_text(encoding="utf-8")
     assert all(f"| `{state}` |" in text for state in STATES)
 
 
 def test_the_content_type_is_prometheus_text() -> None:
-    """A scraper is told which format it gets."""
+    """A scraper learns which format it gets."""
     assert CONTENT_TYPE.startswith("text/plain; version=")

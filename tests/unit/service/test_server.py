@@ -1,4 +1,4 @@
-"""What each path of the operators' port answers, and to whom; no port is opened for it."""
+"""What each path of the operators' port answers, and to whom; no port is opened."""
 
 from collections.abc import Iterator
 from html.parser import HTMLParser
@@ -13,13 +13,13 @@ from tests.statussource import Streams, stream
 
 @pytest.fixture
 def streams() -> Streams:
-    """A supervisor without streams."""
+    """Return a supervisor without streams."""
     return Streams()
 
 
 @pytest.fixture
 def http(streams: Streams) -> Iterator[httpx.Client]:
-    """A client of the port's application."""
+    """Yield a client of the port's application."""
     content_type = "text/plain; version=1.0.0; charset=utf-8"
     application = _Application(Site("127.0.0.1", 0), streams, lambda: b"up 1\n", content_type, lambda _reason: None)
     network = httpx.WSGITransport(application, raise_app_exceptions=True)
@@ -28,7 +28,7 @@ def http(streams: Streams) -> Iterator[httpx.Client]:
 
 
 def test_health_tells_a_wedged_supervisor(http: httpx.Client, streams: Streams) -> None:
-    """Health is the supervisor's loop turning, whatever the streams do."""
+    """Health means that the supervisor's loop runs, whatever the streams do."""
     streams.streams = [stream(state="stopped", error="401")]
     assert http.get("/healthz").status_code == 200
     streams.turned = 31.0
@@ -49,7 +49,7 @@ def test_health_tells_a_wedged_supervisor(http: httpx.Client, streams: Streams) 
 def test_readiness_waits_for_the_streams_owned_here(
     http: httpx.Client, streams: Streams, facts: dict[str, object], status: int
 ) -> None:
-    """A process is ready when each of its streams has committed or is streaming; another's do not count."""
+    """A process is ready when each of its streams has committed or is streaming; other processes' do not count."""
     streams.streams = [stream(connection="done", committed_at_ms=1), stream(**facts)]
     answer = http.get("/readyz")
     assert answer.status_code == status
@@ -125,7 +125,7 @@ def test_the_page_shows_each_stream(http: httpx.Client, streams: Streams) -> Non
 
 
 def test_the_page_escapes_every_value_and_loads_nothing() -> None:
-    """Text that a CMS or an error brings in stays text, and no other host is asked for anything."""
+    """Text from a CMS or an error stays text, and nothing is loaded from another host."""
     evil = "</td><script>alert(1)</script>"
     facts = dict.fromkeys(("connection", "vendor", "state", "phase", "error", "hint"), evil)
     page = _Texts(status_page([stream(**facts)]))
@@ -140,7 +140,7 @@ def test_braces_in_a_value_are_no_template() -> None:
 
 
 def test_a_failing_source_is_a_500_without_its_reason(http: httpx.Client, streams: Streams) -> None:
-    """A bug behind the page answers 500 and tells the client nothing of it."""
+    """A bug behind the page answers 500 and reveals nothing to the client."""
     streams.streams = [None]  # type: ignore[list-item]
     answer = http.get("/readyz")
     assert answer.status_code == 500
@@ -149,7 +149,7 @@ def test_a_failing_source_is_a_500_without_its_reason(http: httpx.Client, stream
 
 
 def test_a_rebound_name_reads_nothing(http: httpx.Client, streams: Streams) -> None:
-    """Neither the page nor health nor metrics; a webhook authenticates itself, and no host is none of a browser's."""
+    """Neither the page nor health nor metrics; a webhook authenticates itself, so any host will do."""
     for path in ("/", "/metrics", "/healthz", "/readyz"):
         answer = http.get(path, headers={"Host": "evil.example"})
         assert (answer.status_code, "blog" in answer.text) == (421, False)
@@ -159,7 +159,7 @@ def test_a_rebound_name_reads_nothing(http: httpx.Client, streams: Streams) -> N
 
 
 def test_a_dead_thread_and_a_stopped_stream_are_visible_to_probes(http: httpx.Client, streams: Streams) -> None:
-    """Health is red while a thread is dead; the strict question and readiness see stopped streams as well."""
+    """Health is 503 while a thread is dead; `streams=all` and readiness report stopped streams as well."""
     assert http.get("/healthz").status_code == 200
     streams.ended = ["blog"]
     answer = http.get("/healthz")

@@ -1,4 +1,4 @@
-"""The process as it sees itself before it has joined anything."""
+"""The process as it sees itself before it has joined the group."""
 
 import hashlib
 import hmac
@@ -28,7 +28,7 @@ def supervisor() -> Supervisor:
 
 
 def test_before_kafka_has_answered_nobody_is_said_to_own_a_stream() -> None:
-    """`standby` would claim that another process owns it: which one does, only Kafka can tell."""
+    """`standby` would claim that another process owns it, which only Kafka can know."""
     (status,) = supervisor().status()
     assert (status.state, status.owned) == ("connecting", False)
 
@@ -42,12 +42,12 @@ def signed(path: str, body: bytes = b"{}", at: float = NOW) -> dict[str, str]:
 
 
 def calls(headers: dict[str, str], *paths: str) -> list[WebhookCall]:
-    """Return a call as it came in, and as it may have been."""
+    """Return a call in each form in which it may have been signed."""
     return [WebhookCall(headers, "POST", path, b"{}") for path in paths or ("/webhooks/blog",)]
 
 
 def test_a_signed_call_is_accepted_once() -> None:
-    """Whoever has seen it cannot use it again; a call with a shared secret has nothing unique in it."""
+    """Whoever has seen it cannot replay it; a call with a shared secret has nothing unique in it."""
     process = supervisor()
     once = calls(signed("/webhooks/blog"))
     outcomes = [process.wake("blog", once) for _ in range(3)]
@@ -63,14 +63,14 @@ def test_a_signed_call_is_accepted_once() -> None:
 
 
 def test_a_path_that_a_gateway_has_cut_is_still_the_signed_one() -> None:
-    """The public path is tried beside the one that came in."""
+    """The public path is tried as well as the one that arrived."""
     headers = signed("/cms/webhooks/blog?a=b")
     handled = supervisor().wake("blog", calls(headers, "/webhooks/blog?a=b", "/cms/webhooks/blog?a=b"))
     assert handled.outcome == "accepted"
 
 
 @pytest.mark.parametrize(
-    ("headers", "reason", "told"),
+    ("headers", "reason", "advice"),
     [
         ({}, "unsigned", "X-Contentwire-Secret"),
         ({"X-Contentwire-Secret": "no"}, "wrong", "public_path"),
@@ -78,8 +78,8 @@ def test_a_path_that_a_gateway_has_cut_is_still_the_signed_one() -> None:
         (signed("/webhooks/blog", at=NOW - 7200), "expired", "clock"),
     ],
 )
-def test_a_refused_call_leaves_a_trace(headers: dict[str, str], reason: str, told: str, tmp_path: Path) -> None:
-    """A count by its reason, and one line a minute with what to do, however many calls come."""
+def test_a_refused_call_leaves_a_trace(headers: dict[str, str], reason: str, advice: str, tmp_path: Path) -> None:
+    """A count by reason, and one log line a minute with a hint, however many calls arrive."""
     stream = io.StringIO()
     logs.configure(stream, json=True, level="info", secrets=[SECRET])
     process = supervisor()
@@ -88,7 +88,7 @@ def test_a_refused_call_leaves_a_trace(headers: dict[str, str], reason: str, tol
     labels = {"connection": "blog", "outcome": reason}
     assert process._metrics.registry.get_sample_value("contentwire_webhooks_total", labels) == 50
     (line,) = [json.loads(line) for line in stream.getvalue().splitlines()]
-    assert (line["level"], line["reason"], told in line["hint"]) == ("warning", reason, True)
+    assert (line["level"], line["reason"], advice in line["hint"]) == ("warning", reason, True)
     assert ("seconds_off" in line) == (reason == "expired")
     assert tmp_path.exists()
 
@@ -107,18 +107,18 @@ def test_a_refused_call_leaves_a_trace(headers: dict[str, str], reason: str, tol
     ],
 )
 def test_what_others_write_into_the_topic_of_calls_wakes_nobody(value: bytes) -> None:
-    """Neither an error nor a call."""
+    """It is neither an error nor a call."""
     assert webhook_relay.read(value) is None
 
 
 def test_a_call_is_read_as_it_was_written() -> None:
-    """With and without an id; members of a later release are no reason to lose it."""
+    """With and without an id; a later release's members do not invalidate it."""
     assert webhook_relay.read(b'{"connection": "blog", "id": "e1", "later": 1}') == Call("blog", "e1")
     assert webhook_relay.read(b'{"connection": "blog"}') == Call("blog")
 
 
 def test_ends_that_follow_each_other_are_paused_for_longer() -> None:
-    """One second, two, four, up to five minutes; after five quiet minutes it begins anew."""
+    """One second, two, four, up to five minutes; after five quiet minutes it starts over."""
     revival, now, pauses = _Revival(), 1000.0, []
     for _ in range(12):
         pauses.append(revival.ended(now))
@@ -128,7 +128,7 @@ def test_ends_that_follow_each_other_are_paused_for_longer() -> None:
 
 
 def test_every_count_begins_at_zero() -> None:
-    """Who counts increases must not miss the first one: of dead letters, refusals, failures and webhook calls."""
+    """`increase()` must not miss the first dead letter, refusal, failure or webhook call."""
     process = supervisor()
     for name, label, value in (
         ("contentwire_dead_letters_total", "error", "MalformedItem"),

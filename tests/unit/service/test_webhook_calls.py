@@ -1,11 +1,11 @@
-"""What is remembered of webhook calls: each counts once, a refusal is told once a minute, and memory is bounded."""
+"""The memory of webhook calls: each counts once, a refusal is logged once a minute, and memory is bounded."""
 
 from connector.service.webhook_calls import Calls
 from connector.testing import ManualClock
 
 
 def test_a_call_that_could_not_be_heeded_counts_when_it_is_repeated() -> None:
-    """Its sender is told to repeat it, and may send the very same call again."""
+    """Its sender is asked to repeat it, and may send the identical call again."""
     calls = Calls(ManualClock())
     assert calls.first("signature")
     assert not calls.first("signature")
@@ -14,7 +14,7 @@ def test_a_call_that_could_not_be_heeded_counts_when_it_is_repeated() -> None:
 
 
 def test_forgetting_what_was_never_seen_is_no_error() -> None:
-    """A call without anything unique in it is not remembered."""
+    """A call with nothing unique in it is not remembered."""
     calls = Calls(ManualClock())
     calls.first("one")
     calls.forget(None)
@@ -23,7 +23,7 @@ def test_forgetting_what_was_never_seen_is_no_error() -> None:
 
 
 def test_a_call_is_remembered_for_as_long_as_its_signature_is_good() -> None:
-    """For two minutes from its first time on, and no longer."""
+    """For two minutes from its first arrival, and no longer."""
     clock = ManualClock()
     calls = Calls(clock)
     calls.first("signature")
@@ -34,7 +34,7 @@ def test_a_call_is_remembered_for_as_long_as_its_signature_is_good() -> None:
 
 
 def test_the_memory_of_calls_is_bounded() -> None:
-    """However many different ones come."""
+    """However many different calls arrive."""
     calls = Calls(ManualClock())
     assert all(calls.first(str(number)) for number in range(20_000))
     assert len(calls._seen) <= 10_000
@@ -42,7 +42,7 @@ def test_the_memory_of_calls_is_bounded() -> None:
 
 
 def test_a_refusal_is_told_once_a_minute() -> None:
-    """For each connection and reason by itself: a flood writes few lines, and hides no other refusal."""
+    """For each connection and reason separately: a flood writes few lines, and hides no other refusal."""
     clock = ManualClock()
     calls = Calls(clock)
     assert calls.is_news("blog", "expired")

@@ -1,4 +1,4 @@
-"""Reads a simulated API as its vendor's documentation says, and knows nothing of the connector."""
+"""Reads a simulated API as its vendor's documentation says, without using the connector."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping
@@ -9,7 +9,7 @@ from connector.simulator import Request, Response, Simulator
 
 Key = tuple[str, str]
 State = dict[Key, tuple[Any, str | None]]
-"""What a reader keeps, by id and locale: an entity's fields, and its content type where an item may concern one."""
+"""What a reader keeps, by id and locale: an entity's fields, and its content type if items may concern one."""
 
 
 @dataclass(frozen=True)
@@ -39,12 +39,12 @@ class Reader:
         /,
         **params: str,
     ) -> Response:
-        """Send one request, past the network."""
+        """Send one request, bypassing the network."""
         named = {self.spelled(name): value for name, value in params.items()}
         return simulator.handle(Request("GET", path or self.path, named, self.headers if headers is None else headers))
 
     def pages(self, simulator: Simulator, **params: str) -> Iterator[Any]:
-        """Yield the pages of a walk, up to and with its last one."""
+        """Yield the pages of a walk, including its last one."""
         page = body(self.ask(simulator, **params))
         yield page
         while not self.last(page):
@@ -52,11 +52,11 @@ class Reader:
             yield page
 
     def items(self, simulator: Simulator, **params: str) -> list[Any]:
-        """Return all items of a walk, as they come."""
+        """Return all items of a walk, in the order of delivery."""
         return [item for page in self.pages(simulator, **params) for item in page["items"]]
 
     def token(self, page: Any) -> str:
-        """Return the token that leads on from a page."""
+        """Return the token that continues from a page."""
         return next(iter(self.following(page).values()))
 
     def caught_up(self, simulator: Simulator, **params: str) -> str:
@@ -74,13 +74,13 @@ class Reader:
 
 
 def body(response: Response) -> Any:
-    """Return the JSON of an answer that must be a 200."""
+    """Return the JSON of an answer, which must be a 200."""
     assert response.status == 200, response.body
     return json.loads(response.body)
 
 
 def in_url(url: str) -> dict[str, str]:
-    """Return the one parameter of a URL."""
+    """Return the only parameter of a URL."""
     name, value = url.split("?")[1].split("=")
     return {name: value}
 

@@ -1,4 +1,4 @@
-"""The admin API: the simulator's methods over HTTP, and errors that say what was wrong."""
+"""The admin API: the simulator's methods over HTTP, and errors that say what is wrong."""
 
 import json
 from typing import Any
@@ -19,7 +19,7 @@ def post(simulator: Simulator, method: str, body: str = "", **params: str) -> tu
 
 
 def test_a_method_is_called_with_its_arguments() -> None:
-    """From the body, or of a GET from the query."""
+    """From the body or, for a GET, from the query."""
     simulator = Simulator(entries=5)
     assert post(simulator, "ids") == (200, {"result": simulator.ids()})
     assert post(simulator, "ids", '{"kind": "asset"}') == (200, {"result": simulator.ids("asset")})
@@ -37,14 +37,14 @@ def test_given_fields_are_kept_byte_for_byte() -> None:
 
 
 def test_a_fault_is_its_members_and_the_vendor() -> None:
-    """What is not named has its default."""
+    """Members that are not given have their defaults."""
     simulator = Simulator(entries=1)
     assert post(simulator, "push_fault", '{"vendor": "weegloo", "kind": "slow", "delay": 2}')[0] == 200
     assert simulator.faults("weegloo") == [Fault("slow", delay=2)]
 
 
 def test_edits_on_a_page_are_a_list_of_calls() -> None:
-    """They happen when the page is made, and not before."""
+    """They happen when the page is made, not before."""
     simulator = Simulator(entries=1)
     edits = '[{"method": "publish", "arguments": {"content_type": "author", "id": "a1"}}]'
     assert post(simulator, "on_page", f'{{"vendor": "contentful", "page": 1, "edits": {edits}}}')[0] == 200
@@ -69,6 +69,6 @@ def test_edits_on_a_page_are_a_list_of_calls() -> None:
     ],
 )
 def test_what_cannot_be_done_is_an_error(method: str, body: str, status: int) -> None:
-    """404 for what there is not, 400 for wrong arguments; nothing but the listed methods can be called."""
+    """404 for what does not exist, 400 for wrong arguments; only the listed methods can be called."""
     answered, answer = post(Simulator(entries=1), method, body)
     assert (answered, list(answer)) == (status, ["error"])

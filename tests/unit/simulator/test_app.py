@@ -1,4 +1,4 @@
-"""The simulator as its users see it: where it is, and how large its answers are on their way."""
+"""The simulator as its users see it: its URL, and the compression of its answers."""
 
 import gzip
 
@@ -11,7 +11,7 @@ CONTENTFUL = READERS["contentful"]
 
 
 def test_an_answer_is_compressed_for_who_accepts_it() -> None:
-    """Where it is worth it; it is the same answer."""
+    """If it is large enough; the answer is the same."""
     simulator = Simulator(entries=30)
     plain = CONTENTFUL.ask(simulator, **CONTENTFUL.start)
     accepting = {**CONTENTFUL.headers, "accept-encoding": "gzip, br"}

@@ -1,4 +1,4 @@
-"""Generated content: the same arguments give the same values, and every id, type and locale is a possible one."""
+"""Generated content: the same arguments give the same values, and every id, type and locale is valid."""
 
 import re
 
@@ -7,7 +7,7 @@ from connector.simulator.value import LOCALES
 
 
 def test_an_id_is_made_of_its_seed_kind_and_number() -> None:
-    """22 characters; none is given twice."""
+    """22 characters, none repeated."""
     ids = [entity_id(seed, kind, index) for seed in (1, 2) for kind in ("entry", "asset") for index in range(200)]
     assert all(re.fullmatch(r"[A-Za-z0-9_-]{22}", each) for each in ids)
     assert len(set(ids)) == len(ids)
@@ -15,7 +15,7 @@ def test_an_id_is_made_of_its_seed_kind_and_number() -> None:
 
 
 def test_content_is_made_of_its_arguments() -> None:
-    """Another edit or another seed says something else."""
+    """Another edit or another seed gives other content."""
 
     def values(seed: int, edit: int) -> object:
         return Content(seed).values("blogPost", 3, edit, LOCALES)

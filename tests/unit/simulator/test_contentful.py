@@ -64,7 +64,7 @@ def test_initial_sync_delivers_what_is_live_and_no_deletions(simulator: Simulato
     ],
 )
 def test_type_selects_what_is_synchronised(simulator: Simulator, wanted: str, kinds: set[str]) -> None:
-    """`Deletion` brings the historical ones, too."""
+    """`Deletion` includes the historical ones too."""
     assert {item["sys"]["type"] for item in items(simulator, initial="true", type=wanted)} == kinds
 
 
@@ -82,7 +82,7 @@ def test_content_type_needs_type_entry_and_brings_no_deletions(simulator: Simula
 
 
 def test_a_token_stands_alone(simulator: Simulator) -> None:
-    """Any other parameter next to it is a 400 in the vendor's words; the credential is not counted."""
+    """Any other parameter beside it is a 400 in the vendor's words; the credential does not count."""
     cursor = caught_up(simulator)
     refused = ask(simulator, sync_token=cursor, limit="10")
     assert (refused.status, json.loads(refused.body)["sys"]["id"]) == (400, "BadRequest")
@@ -108,7 +108,7 @@ def test_unknown_parameters_are_an_invalid_query(simulator: Simulator, params: d
 
 
 def test_a_delta_is_compacted_to_the_latest_state(simulator: Simulator) -> None:
-    """Intermediate versions are lost; a removal that was undone is not told; a creation that was is."""
+    """Intermediate versions are lost; a removal that was undone is not reported; a creation that was is."""
     cursor = caught_up(simulator)
     edited, gone, back = simulator.ids()[:3]
     simulator.edit(edited)
@@ -147,7 +147,7 @@ def test_a_delta_emptied_by_its_filter_returns_the_identical_url(simulator: Simu
 
 
 def test_markers_are_bare(simulator: Simulator) -> None:
-    """No fields, no metadata, no content type; created, updated and deleted at one time."""
+    """No fields, no metadata, no content type; created, updated and deleted at the same time."""
     cursor = caught_up(simulator)
     simulator.unpublish(simulator.ids()[0])
     simulator.delete(simulator.ids("asset")[0])
@@ -177,7 +177,7 @@ def test_losing_one_locale_is_a_publication_without_it(simulator: Simulator) -> 
 
 
 def test_content_types_are_not_in_the_stream_but_their_entries_go(simulator: Simulator) -> None:
-    """A type can only vanish after its entries."""
+    """A type can vanish only after its entries."""
     cursor = caught_up(simulator)
     authors = set(simulator.ids(content_type="author"))
     simulator.edit("product")
@@ -223,7 +223,7 @@ def test_the_old_path_means_master(simulator: Simulator) -> None:
 
 
 def test_bad_and_expired_tokens_are_refused(simulator: Simulator) -> None:
-    """As a bad request; credentials are right all the same."""
+    """As a bad request; the credentials are still right."""
     cursor = caught_up(simulator)
     assert ask(simulator, sync_token="w5ZGw6JFwqZmVcKsE8Kow4grw45QdyYx").status == 400
     simulator.expire_cursors("contentful")
@@ -232,7 +232,7 @@ def test_bad_and_expired_tokens_are_refused(simulator: Simulator) -> None:
 
 
 def test_a_response_above_7_mib_is_refused(simulator: Simulator) -> None:
-    """The cure is a smaller limit."""
+    """A smaller limit helps."""
     for _ in range(2):
         simulator.publish("author", fields={"biography": {"en-US": "x" * 4_000_000}})
     refused = ask(simulator, initial="true")
@@ -251,7 +251,7 @@ def test_rate_limit_tells_the_wait_or_not(simulator: Simulator, told: bool, head
 
 
 def test_the_environment_tells_its_identity(simulator: Simulator) -> None:
-    """`cf-environment-uuid` changes when an alias is retargeted; the old token goes on silently."""
+    """`cf-environment-uuid` changes when an alias is retargeted; the old token silently stays valid."""
     cursor = caught_up(simulator)
     before = ask(simulator, sync_token=cursor)
     simulator.swap_environment()
@@ -286,7 +286,7 @@ def test_a_removal_during_a_walk_hides_nothing_else(simulator: Simulator) -> Non
 
 
 def test_a_walk_can_be_refused_after_a_publication(simulator: Simulator) -> None:
-    """By switch; a new walk is answered."""
+    """In the mode `refuse`; a new walk is answered."""
     simulator.set_mode("contentful", "refuse")
     page = body(ask(simulator, initial="true"))
     simulator.edit(simulator.ids()[0])

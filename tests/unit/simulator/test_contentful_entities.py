@@ -29,7 +29,7 @@ def test_the_space_and_its_locales_are_objects_of_their_own(simulator: Simulator
 
 
 def test_one_entry_or_asset_is_delivered_by_its_id(simulator: Simulator) -> None:
-    """In all locales as a sync item is, in one with `sys.locale` and plain values; what is gone is not there."""
+    """In all locales like a sync item, in one with `sys.locale` and plain values; what is gone is a 404."""
     listed = {item["sys"]["id"]: item for item in items(simulator, initial="true")}
     entry, gone, asset = *simulator.ids()[:2], simulator.ids("asset")[0]
     simulator.unpublish(gone)
@@ -49,7 +49,7 @@ def test_one_entry_or_asset_is_delivered_by_its_id(simulator: Simulator) -> None
     ("status", "id"), [(401, "AccessTokenInvalid"), (403, "AccessDenied"), (404, "NotFound"), (503, "ServerError")]
 )
 def test_errors_name_themselves_and_the_request(simulator: Simulator, status: int, id: str) -> None:  # noqa: A002
-    """A refusal of each status is worded, and its request id is in body and header alike."""
+    """A refusal of each status has its wording, and its request id is in both body and header."""
     simulator.push_fault("contentful", Fault("status", status=status))
     answer = ask(simulator, initial="true")
     told = json.loads(answer.body)
@@ -58,7 +58,7 @@ def test_errors_name_themselves_and_the_request(simulator: Simulator, status: in
 
 
 def test_a_preview_delivers_drafts_by_an_initial_sync_alone(simulator: Simulator) -> None:
-    """By switch: what was unpublished is an entry again, what was deleted is not, and a delta is refused."""
+    """With the quirk, unpublished entities are entries again, deleted ones are not, and a delta is refused."""
     draft, deleted = simulator.ids()[:2]
     simulator.unpublish(draft)
     simulator.delete(deleted)

@@ -20,7 +20,7 @@ ask, items, walk, caught_up = READER.ask, READER.items, READER.pages, READER.cau
 
 
 def told(item: Any) -> tuple[str, str, str | None]:
-    """Return what an item says: its event, about whom, in which locale."""
+    """Return what an item reports: its event, entity and locale."""
     return item["type"], item["data"].get("uid"), item["data"].get("locale")
 
 
@@ -31,7 +31,7 @@ def simulator() -> Simulator:
 
 
 def test_walk_has_pages_of_100_and_one_total(simulator: Simulator) -> None:
-    """`skip` counts on, `total_count` stays, exactly one token on each page."""
+    """`skip` increases, `total_count` stays, and each page has exactly one token."""
     pages = list(walk(simulator, init="true"))
     total = 60 * 3 + 13 * 3
     assert [(page["skip"], page["limit"], len(page["items"])) for page in pages] == [
@@ -45,7 +45,7 @@ def test_walk_has_pages_of_100_and_one_total(simulator: Simulator) -> None:
 
 
 def test_limit_is_at_most_100(simulator: Simulator) -> None:
-    """By the request or the initial one."""
+    """From the request or the initial one."""
     assert len(body(ask(simulator, init="true", limit="500"))["items"]) == 100
     assert [len(page["items"]) for page in walk(simulator, init="true", limit="75")] == [75, 75, 69]
 
@@ -79,7 +79,7 @@ def test_an_empty_delta_has_the_same_token_and_no_counts(simulator: Simulator) -
 
 
 def test_without_type_an_initial_sync_brings_published_items_only(simulator: Simulator) -> None:
-    """Its deltas bring everything."""
+    """Its deltas deliver everything."""
     assert {item["type"] for item in items(simulator, init="true")} == {"entry_published", "asset_published"}
     token = caught_up(simulator)
     simulator.unpublish(simulator.ids()[0])
@@ -105,7 +105,7 @@ def test_type_is_a_frozen_list(simulator: Simulator) -> None:
 
 
 def test_content_type_uid_is_frozen(simulator: Simulator) -> None:
-    """Only entries of that type, and its deletion; of a type that is not there nothing, without an error."""
+    """Only entries of that type, and its deletion; nothing for a type that does not exist, without an error."""
     token = caught_up(simulator, content_type_uid="blog_post")
     edited = simulator.ids(content_type="blogPost")[0]
     simulator.edit(edited)
@@ -117,7 +117,7 @@ def test_content_type_uid_is_frozen(simulator: Simulator) -> None:
 
 
 def test_locale_is_frozen(simulator: Simulator) -> None:
-    """By the locale published to."""
+    """It means the published locale."""
     token = caught_up(simulator, locale="de-de")
     id_ = simulator.ids()[0]
     simulator.edit(id_)
@@ -162,13 +162,13 @@ def test_publishing_one_locale_leaves_the_others(simulator: Simulator) -> None:
 
 
 def test_publish_details_may_be_missing() -> None:
-    """Reported by users; then `data.locale` is the locale published to."""
+    """Reported by users; then `data.locale` is the published locale."""
     delivered = items(Simulator(seed=3, entries=60), init="true", type="entry_published")
     assert any("publish_details" not in item["data"] for item in delivered)
 
 
 def test_assets_are_shaped_like_recorded_ones(simulator: Simulator) -> None:
-    """`sys_assets`; the MIME type is `content_type`, the size a text, and there is no `data.locale`."""
+    """`sys_assets`; the MIME type is `content_type`, the size is text, and there is no `data.locale`."""
     for item in items(simulator, init="true", type="asset_published"):
         assert item["content_type_uid"] == "sys_assets"
         assert item["data"]["content_type"] == "image/jpeg"
@@ -189,7 +189,7 @@ def test_references_come_in_two_forms(simulator: Simulator) -> None:
 
 @pytest.mark.parametrize(("operation", "event"), [("unpublish", "unpublished"), ("delete", "deleted")])
 def test_removals_are_told_per_locale(simulator: Simulator, operation: str, event: str) -> None:
-    """One locale gives one item of uid and locale, all locales give one item each; assets too."""
+    """One locale gives one item of uid and locale, all locales one item each; the same for assets."""
     token = caught_up(simulator)
     one, all_, asset = *simulator.ids()[:2], simulator.ids("asset")[0]
     getattr(simulator, operation)(one, locale="de-DE")
@@ -205,7 +205,7 @@ def test_removals_are_told_per_locale(simulator: Simulator, operation: str, even
 
 
 def test_a_deleted_content_type_is_one_item(simulator: Simulator) -> None:
-    """No deletions of its entries follow, and an edit before it is never told."""
+    """No deletions of its entries follow, and an earlier edit is never reported."""
     token = caught_up(simulator)
     simulator.edit(simulator.ids(content_type="author")[0])
     simulator.delete_content_type("author")
@@ -227,7 +227,7 @@ def test_a_bad_token_is_141_and_named(simulator: Simulator, name: str) -> None:
 
 
 def test_a_token_of_one_kind_is_no_token_of_the_other(simulator: Simulator) -> None:
-    """Each is named as the parameter it came in."""
+    """The error names the parameter it came in."""
     page = body(ask(simulator, init="true"))
     token = caught_up(simulator)
     assert json.loads(ask(simulator, sync_token=page["pagination_token"]).body)["errors"].keys() == {"sync_token"}
@@ -257,7 +257,7 @@ def test_another_environment_is_141_of_the_access_token(simulator: Simulator) ->
 
 
 def test_wrong_credentials(simulator: Simulator) -> None:
-    """A wrong delivery token is a 401, a wrong stack has a code of its own."""
+    """A wrong delivery token is a 401, a wrong stack has its own code."""
     assert ask(simulator, PATH, {"api_key": API_KEY, "access_token": "other"}, init="true").status == 401
     refused = ask(simulator, PATH, {"api_key": "other", "access_token": TOKEN}, init="true")
     assert json.loads(refused.body)["error_code"] == 109
@@ -279,7 +279,7 @@ def test_a_publication_during_a_walk_makes_clients_start_over(simulator: Simulat
 
 
 def test_items_shift_instead_by_switch(simulator: Simulator) -> None:
-    """Then the delta after the walk brings what changed during it."""
+    """Then the delta after the walk delivers what changed during it."""
     simulator.set_mode("contentstack", "shift")
     unread = simulator.ids("asset")[0]
     simulator.on_page("contentstack", 1, lambda: simulator.edit(unread))
@@ -298,7 +298,7 @@ def test_rate_limit_headers(simulator: Simulator) -> None:
 
 
 def test_content_types_are_listed(simulator: Simulator) -> None:
-    """With all data types of the documentation but taxonomy and global field."""
+    """With all documented data types except taxonomy and global field."""
     listing = body(ask(simulator, "/v3/content_types", limit="100"))
     assert listing["count"] == 4
     types = {field["data_type"] for each in listing["content_types"] for field in each["schema"]}
@@ -306,7 +306,7 @@ def test_content_types_are_listed(simulator: Simulator) -> None:
 
 
 def test_the_first_delta_may_tell_older_removals(simulator: Simulator) -> None:
-    """By switch, once: also of what is live again; later deltas tell what is new."""
+    """With the quirk, once, and even of entities that are live again; later deltas report what is new."""
     simulator.set_quirks("contentstack", ["older_removals"])
     again, gone = simulator.ids()[:2]
     simulator.unpublish(again, locale="de-DE")
@@ -325,8 +325,8 @@ def test_the_first_delta_may_tell_older_removals(simulator: Simulator) -> None:
     assert items(simulator, sync_token=last["sync_token"]) == []
 
 
-def test_limit_may_not_be_honoured(simulator: Simulator) -> None:
-    """By switch."""
+def test_limit_may_be_ignored(simulator: Simulator) -> None:
+    """With the quirk."""
     simulator.set_quirks("contentstack", ["own_page_size"])
     assert len(body(ask(simulator, init="true", limit="5"))["items"]) == 100
     with pytest.raises(LookupError, match="older_removals, own_page_size"):
@@ -334,7 +334,7 @@ def test_limit_may_not_be_honoured(simulator: Simulator) -> None:
 
 
 def test_one_entry_or_asset_is_delivered_by_its_uid(simulator: Simulator) -> None:
-    """In a locale; what is not published there, or is of another content type, is not there."""
+    """In a locale; what is not published there, or is of another content type, is a 404."""
     gone, kept = simulator.ids(content_type="blogPost")[:2]
     simulator.unpublish(gone, locale="de-DE")
     entry = {item["data"]["uid"]: item["data"] for item in items(simulator, init="true", locale="de-de")}[kept]

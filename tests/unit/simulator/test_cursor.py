@@ -1,4 +1,4 @@
-"""Cursors as opaque text: what a client is given shows nothing and cannot be altered."""
+"""Cursors as opaque text: what a client gets reveals nothing and cannot be altered."""
 
 import pytest
 
@@ -7,13 +7,13 @@ from connector.simulator.cursor import BadCursorError, Cursor, Seal
 
 @pytest.mark.parametrize("text", ["", "é", "AAAA", "x" * 200])
 def test_text_from_elsewhere_is_no_cursor(text: str) -> None:
-    """Nor is one that was altered, or sealed with another secret."""
+    """Neither is one that was altered, or sealed with another secret."""
     with pytest.raises(BadCursorError):
         Seal("secret").open(text)
 
 
 def test_cursors_cannot_be_read_or_altered() -> None:
-    """They show nothing of their scope."""
+    """They reveal nothing of their scope."""
     cursor = Cursor("space/environment", since=5)
     text = Seal("secret").close(cursor)
     assert Seal("secret").open(text) == cursor
@@ -25,14 +25,14 @@ def test_cursors_cannot_be_read_or_altered() -> None:
 
 
 def test_equal_cursors_are_equal_text() -> None:
-    """A page asked for again has the same continuation; a nonce tells two of the same position apart."""
+    """A page requested again has the same continuation; a nonce distinguishes cursors of the same position."""
     one, again = Cursor("s", since=5, before=None), Cursor("s", since=5, before=None)
     assert Seal("secret").close(one) == Seal("secret").close(again)
     assert Seal("secret").close(one) != Seal("secret").close(Cursor("s", since=5, nonce=1))
 
 
 def test_parameters_are_frozen_in_a_cursor() -> None:
-    """Those of the request that began the walk; another one is None."""
+    """Those of the request that began the walk; any other is None."""
     cursor = Cursor("s", query=(("limit", "7"), ("type", "Entry")))
     opened = Seal("secret").open(Seal("secret").close(cursor))
     assert (opened.param("limit"), opened.param("type"), opened.param("locale")) == ("7", "Entry", None)

@@ -1,4 +1,4 @@
-"""Scripted faults: whom they hit, how often, and what they make of a response."""
+"""Scripted faults: which requests they hit, how often, and how they change a response."""
 
 import gzip
 import zlib
@@ -44,13 +44,13 @@ def test_a_fault_hits_so_many_requests_after_so_many() -> None:
 
 
 def test_a_fault_may_last_for_ever() -> None:
-    """Until it is taken away."""
+    """Until it is removed."""
     told = script(Fault("reset", times=None))
     assert all(told.take("start") for _ in range(100))
 
 
 def test_faults_come_first_in_first_out() -> None:
-    """One a request; one that concerns another kind lets the next one pass."""
+    """One per request; a fault that concerns another kind does not hold back the next."""
     told = script(Fault("hang", on="probe"), Fault("reset"), Fault("html"))
     hit = [told.take(kind) for kind in ("cursor", "cursor", "cursor", "probe")]
     assert [fault and fault.kind for fault in hit] == ["reset", "html", None, "hang"]
@@ -63,7 +63,7 @@ def test_a_slow_answer_is_the_right_one() -> None:
 
 
 def test_a_compressed_body_may_end_midway() -> None:
-    """It is not the whole one, and no end of the stream is in it."""
+    """It is incomplete, without the end of the compressed stream."""
     broken = distorted_response(Fault("truncated_gzip"), RESPONSE)
     assert broken.headers == {"X": "1", "Content-Encoding": "gzip"}
     unpacked = zlib.decompressobj(wbits=31)
@@ -72,7 +72,7 @@ def test_a_compressed_body_may_end_midway() -> None:
 
 
 def test_a_bomb_is_small_until_it_is_unpacked() -> None:
-    """Then it has the size that was asked for, and is the same JSON."""
+    """Unpacked, it has the requested size, and is the same JSON."""
     bomb = distorted_response(Fault("gzip_bomb", size=8 * 1024 * 1024), RESPONSE)
     unpacked = gzip.decompress(bomb.body)
     assert len(bomb.body) < 100_000
@@ -81,12 +81,12 @@ def test_a_bomb_is_small_until_it_is_unpacked() -> None:
 
 
 def test_an_oversized_page_has_its_size() -> None:
-    """Uncompressed, and the same JSON; a page that is larger already stays as it is."""
+    """Uncompressed, and the same JSON; a page that is already larger stays as it is."""
     padded = distorted_response(Fault("oversized_page", size=5000), RESPONSE)
     assert (len(padded.body), padded.body.replace(b" ", b"")) == (5000, RESPONSE.body)
     assert distorted_response(Fault("oversized_page", size=1), RESPONSE).body == RESPONSE.body
 
 
 def test_other_faults_leave_a_response_as_it_is() -> None:
-    """They have changed what was asked for, or the page."""
+    """They act on the request or the page instead."""
     assert distorted_response(Fault("duplicate_page"), RESPONSE) == RESPONSE

@@ -9,7 +9,7 @@ VERSION = next(iter(Store(1, 1).versions.values()))
 
 
 def fed(*names: str) -> Feed:
-    """Return a feed of these keys in their order; a name in capitals is its key's removal."""
+    """Return a feed of these keys in this order; a capital letter is its key's removal."""
     feed = Feed()
     for name in names:
         feed.put(Entry((name.lower(),), name, VERSION, 0, live=name.islower()))
@@ -17,7 +17,7 @@ def fed(*names: str) -> Feed:
 
 
 def newest(feed: Feed, since: int, before: int, removals: int = 0) -> str:
-    """Return what is between two positions, the newest first."""
+    """Return the entries between two positions, the newest first."""
     return "".join(entry.label for entry in feed.newest_first(since, before, removals=removals))
 
 
@@ -30,7 +30,7 @@ def test_a_key_is_there_once() -> None:
 
 
 def test_positions_are_never_given_twice() -> None:
-    """A cursor stays where it was, whatever vanishes."""
+    """A cursor keeps its place, whatever vanishes."""
     feed = fed("a", "b")
     feed.drop(("b",))
     feed.drop(("nobody",))
@@ -52,7 +52,7 @@ def test_a_span_begins_with_its_start_and_ends_before_its_end() -> None:
 
 
 def test_past_removals_can_be_asked_for() -> None:
-    """Even of what is live again, before a position; past publications are gone for good."""
+    """Even of keys that are live again, before a position; past publications are gone for good."""
     feed = fed("a", "A", "a", "B", "b")
     assert newest(feed, 0, 5) == "ba"
     assert newest(feed, 0, 5, removals=5) == "bBaA"

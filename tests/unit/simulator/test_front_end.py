@@ -7,13 +7,13 @@ from connector.simulator.front_end import connection, find_all
 
 
 def test_every_vendor_has_a_front_end() -> None:
-    """Whoever adds a vendor is told that it cannot be simulated."""
+    """This fails if a new vendor cannot be simulated."""
     assert tuple(sorted(find_all())) == vendors.names()
 
 
 @pytest.mark.parametrize("vendor", sorted(find_all()))
 def test_a_connection_is_what_a_configuration_needs(vendor: str) -> None:
-    """The vendor, where it is, and its credentials, as text; nothing that its settings do not know."""
+    """The vendor, its URL and its credentials, as text; nothing that its settings do not know."""
     found = connection(vendor, "http://127.0.0.1:7")
     assert (found["vendor"], found["base_url"]) == (vendor, "http://127.0.0.1:7")
     assert all(found.values())

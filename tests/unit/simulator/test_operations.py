@@ -1,4 +1,4 @@
-"""What can be done to the content and to the CMSs: each operation does what it says, and refuses what there is not."""
+"""Operations on the content and the CMSs: each does what it says, and refuses what does not exist."""
 
 import pytest
 
@@ -9,7 +9,7 @@ CONTENTFUL = READERS["contentful"]
 
 
 def test_entries_are_live_at_the_start() -> None:
-    """As many as asked for, a fifth as many assets (and one), and all content types."""
+    """As many as requested, a fifth as many assets (plus one), and all content types."""
     simulator = Simulator(entries=100)
     assert len(simulator.ids()) == 100
     assert len(simulator.ids("asset")) == 21
@@ -22,7 +22,7 @@ def test_a_simulator_may_be_empty() -> None:
 
 
 def test_a_release_has_one_time() -> None:
-    """For all its entries."""
+    """All its entries share it."""
     simulator = Simulator(entries=30)
     cursor = CONTENTFUL.caught_up(simulator)
     released = simulator.release(12)
@@ -42,7 +42,7 @@ def test_a_deleted_entity_starts_again_with_revision_1() -> None:
 
 
 def test_a_skewed_clock_dates_changes_earlier() -> None:
-    """Order in the stream is that of the changes."""
+    """The order in the stream is still that of the changes."""
     simulator = Simulator(entries=5)
     simulator.skew_clock(-3600)
     id_ = simulator.edit(simulator.ids()[0])
@@ -52,7 +52,7 @@ def test_a_skewed_clock_dates_changes_earlier() -> None:
 
 
 def test_wall_clock_dates_changes_with_real_time() -> None:
-    """Content of the start lies before."""
+    """The initial content is older."""
     simulator = Simulator(entries=5, wall_clock=True)
     simulator.edit(simulator.ids()[0])
     times = [live.changed_at for live in simulator.truth("contentful")]
@@ -60,7 +60,7 @@ def test_wall_clock_dates_changes_with_real_time() -> None:
 
 
 def test_unknown_entities_and_locales_are_refused() -> None:
-    """With their names."""
+    """The errors name them."""
     simulator = Simulator(entries=5)
     with pytest.raises(UnknownEntityError, match="nobody"):
         simulator.edit("nobody")
@@ -72,7 +72,7 @@ def test_unknown_entities_and_locales_are_refused() -> None:
 
 
 def test_publishing_what_is_there_leaves_its_content() -> None:
-    """An id that exists is published once more: its revision tells, its fields are the same."""
+    """An existing id is published once more: its revision increases, its fields stay the same."""
     simulator = Simulator(entries=5)
     id_ = simulator.ids()[0]
     (before,) = (live for live in simulator.truth("contentful") if live.id == id_)
@@ -82,7 +82,7 @@ def test_publishing_what_is_there_leaves_its_content() -> None:
 
 
 def test_another_environment_has_other_content() -> None:
-    """Behind the same names; the same seed leads back."""
+    """Behind the same names; the same seed restores the content."""
     simulator = Simulator(seed=1, entries=5)
     ids = simulator.ids()
     simulator.swap_environment()
@@ -92,6 +92,6 @@ def test_another_environment_has_other_content() -> None:
 
 
 def test_a_quirk_is_one_that_the_vendor_has_shown() -> None:
-    """Any other is an error that names it, and switches nothing on."""
+    """Any other is an error that names it, and nothing is switched on."""
     with pytest.raises(LookupError, match="levitation"):
         Simulator(entries=1).set_quirks("contentstack", ["levitation"])

@@ -26,13 +26,13 @@ def truth(simulator: Simulator, vendor: str) -> dict[tuple[str, ...], Any]:
 
 
 def test_every_vendor_can_be_read() -> None:
-    """Whoever adds a vendor is told that its reader is missing."""
+    """This fails if a new vendor has no reader."""
     assert Simulator(entries=1).vendors == VENDORS
 
 
 @pytest.mark.parametrize("vendor", VENDORS)
 def test_following_the_stream_leads_to_the_truth(vendor: str) -> None:
-    """Snapshot, then deltas over all sorts of edits: what a client holds is what the admin API says."""
+    """Snapshot, then deltas over all kinds of edits: what a client holds is what the admin API says."""
     simulator, reader, state = Simulator(seed=11, entries=120), READERS[vendor], State()
     cursor = reader.read(simulator, state, reader.start)
     for count in (0, 1, 40, 200):
@@ -40,7 +40,7 @@ def test_following_the_stream_leads_to_the_truth(vendor: str) -> None:
         cursor = reader.read(simulator, state, cursor)
     simulator.delete_content_type("author")
     reader.read(simulator, state, cursor)
-    # Where a content type is delivered, its own removal is not.
+    # If content types are delivered, their removals are not.
     state.pop(("author", "*"), None)
     assert {key: fields for key, (fields, _) in state.items()} == truth(simulator, vendor)
 

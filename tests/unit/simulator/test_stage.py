@@ -1,4 +1,4 @@
-"""What stands around a front end: edits between pages, a rate limit, and a log of requests without credentials."""
+"""What surrounds a front end: edits between pages, a rate limit, and a log of requests without credentials."""
 
 import pytest
 
@@ -12,7 +12,7 @@ CONTENTFUL = READERS["contentful"]
 
 @pytest.mark.parametrize("vendor", VENDORS)
 def test_edits_on_a_page_wait_for_the_next_walk(vendor: str) -> None:
-    """And happen once, after that page."""
+    """They happen once, after that page."""
     simulator, reader = Simulator(seed=1, entries=300), READERS[vendor]
     simulator.set_mode(vendor, "shift")
     under_way = reader.pages(simulator, **reader.start)
@@ -32,7 +32,7 @@ def test_edits_on_a_page_wait_for_the_next_walk(vendor: str) -> None:
 
 
 def test_the_request_log_has_no_credentials() -> None:
-    """But says whether there were any, and what was asked and answered."""
+    """But it says whether there were any, what was requested, and the answer."""
     simulator = Simulator(entries=5)
     params = {"initial": "true", "access_token": TOKEN}
     CONTENTFUL.ask(simulator, None, {"accept": "*/*", "authorization": "Bearer secret"}, **params)
@@ -44,7 +44,7 @@ def test_the_request_log_has_no_credentials() -> None:
 
 
 def test_too_many_requests_are_limited() -> None:
-    """Beyond so many a second, with the vendor's 429."""
+    """With the vendor's 429, beyond the given number per second."""
     simulator = Simulator(entries=5, requests_per_second=3)
     statuses = [CONTENTFUL.ask(simulator, **CONTENTFUL.start).status for _ in range(20)]
     assert statuses[:3] == [200] * 3
@@ -52,7 +52,7 @@ def test_too_many_requests_are_limited() -> None:
 
 
 def test_what_was_scripted_can_be_taken_back() -> None:
-    """Faults and edits alike, of one vendor."""
+    """Both faults and edits, of one vendor."""
     simulator = Simulator(entries=5)
     calls: list[int] = []
     for vendor in ("contentful", "weegloo"):
@@ -64,7 +64,7 @@ def test_what_was_scripted_can_be_taken_back() -> None:
 
 
 def test_a_request_that_met_a_fault_says_so() -> None:
-    """The log tells what was answered, and by which fault."""
+    """The log has the answer, and the fault that gave it."""
     simulator = Simulator(entries=5)
     simulator.push_fault("contentful", Fault("status", status=503))
     CONTENTFUL.ask(simulator, **CONTENTFUL.start)

@@ -1,4 +1,4 @@
-"""The content store: what is live, and a log that tells how it came to be."""
+"""The content store: what is live, and a log of how it came to be."""
 
 import pytest
 
@@ -8,7 +8,7 @@ DEFAULT, GERMAN, FRENCH = "en-US", "de-DE", "fr-FR"
 
 
 def test_time_goes_on_unless_it_is_held() -> None:
-    """Changes of one release have one time; the next change is later."""
+    """All changes of a release have the same time; the next change is later."""
     clock = Clock(wall=False)
     first = clock.tick()
     with clock.held():
@@ -18,14 +18,14 @@ def test_time_goes_on_unless_it_is_held() -> None:
 
 
 def test_a_skewed_clock_is_off_by_its_skew() -> None:
-    """And by no more."""
+    """By exactly that much."""
     right, skewed = Clock(wall=False, start=1000), Clock(wall=False, start=1000)
     skewed.skew = -400
     assert [skewed.tick() for _ in range(3)] == [right.tick() - 400 for _ in range(3)]
 
 
 def test_losing_a_locale_is_a_revision_and_losing_all_is_none() -> None:
-    """Each step is in the log, with the locales that it concerned."""
+    """Each step is in the log, with the locales it affected."""
     store = Store(1, 0)
     created = store.create("entry", "author", id="e1", locales=[DEFAULT, GERMAN])
     partly = store.remove("e1", "unpublished", locale=GERMAN)
@@ -44,7 +44,7 @@ def test_losing_a_locale_is_a_revision_and_losing_all_is_none() -> None:
 
 
 def test_an_unpublished_entity_is_known_and_a_deleted_one_is_not() -> None:
-    """The one can be published again."""
+    """Only the unpublished one can be published again."""
     store = Store(1, 0)
     for id_ in ("e1", "e2"):
         store.create("entry", "author", id=id_)
@@ -57,7 +57,7 @@ def test_an_unpublished_entity_is_known_and_a_deleted_one_is_not() -> None:
 
 
 def test_what_is_not_live_cannot_be_removed() -> None:
-    """And nothing is written to the log."""
+    """Nothing is written to the log."""
     store = Store(1, 0)
     store.create("entry", "author", id="e1", locales=[DEFAULT])
     length = len(store.log)
@@ -67,7 +67,7 @@ def test_what_is_not_live_cannot_be_removed() -> None:
 
 
 def test_a_type_goes_with_its_entries() -> None:
-    """One step of the log, which names those that were live; entries of other types stay."""
+    """One step of the log, which names the live ones; entries of other types stay."""
     store = Store(1, 0)
     for id_, content_type in (("e1", "author"), ("e2", "author"), ("e3", "product")):
         store.create("entry", content_type, id=id_)
@@ -79,7 +79,7 @@ def test_a_type_goes_with_its_entries() -> None:
 
 
 def test_overridden_fields_stay_over_edits() -> None:
-    """Generated ones change with each."""
+    """Generated fields change with each edit."""
     store = Store(1, 0)
     store.create("entry", "author", id="e1", fields={"name": {DEFAULT: "Ada"}})
     before = store.values(store.known("e1"))

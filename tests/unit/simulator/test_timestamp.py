@@ -15,7 +15,7 @@ from connector.simulator.timestamp import iso, milliseconds
     ],
 )
 def test_milliseconds_are_written_and_read(text: str, ms: int) -> None:
-    """Three digits of a second, in UTC; before 1970 too."""
+    """Milliseconds in UTC, also before 1970."""
     assert (iso(ms), milliseconds(text)) == (text, ms)
 
 
@@ -23,7 +23,7 @@ def test_milliseconds_are_written_and_read(text: str, ms: int) -> None:
     "text", ["1970-01-02", "1970-01-02T00:00", "1970-01-02T02:00+02:00", "1970-01-02T00:00:00.000999Z"]
 )
 def test_other_spellings_are_read_as_well(text: str) -> None:
-    """In UTC where nothing is said; what is finer than a millisecond is cut off."""
+    """UTC unless the text says otherwise; anything finer than a millisecond is cut off."""
     assert milliseconds(text) == 86_400_000
 
 

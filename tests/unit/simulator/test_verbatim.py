@@ -15,13 +15,13 @@ def raw(value: object) -> bytes:
 
 
 def test_no_fields_are_none() -> None:
-    """Then generated ones stay; an empty mapping replaces none of them."""
+    """Then generated fields stay; an empty mapping replaces none of them."""
     assert verbatim(None) is None
     assert verbatim({}) == {}
 
 
 def test_verbatim_json_stays_as_it_is() -> None:
-    """`1.10` is not `1.1`, and no space in it is ours to remove."""
+    """`1.10` is not `1.1`, and its spaces stay."""
     assert raw(msgspec.Raw(b"[1.10, 2]")) == b"[1.10, 2]"
 
 
@@ -32,5 +32,5 @@ def test_values_become_json() -> None:
 
 
 def test_a_lone_surrogate_travels_escaped() -> None:
-    """CMSs deliver such texts, and they have no UTF-8."""
+    """CMSs deliver such texts, which have no UTF-8 form."""
     assert raw("a\ud83d") == b'"a\\ud83d"'

@@ -19,7 +19,7 @@ def simulator() -> Simulator:
 
 
 def test_the_envelope_is_the_documented_one(simulator: Simulator) -> None:
-    """A page response with a limit, an empty links object, and a path to go on."""
+    """A page response with a limit, an empty links object, and a path to continue."""
     page = body(ask(simulator, initial="true", type="All"))
     assert page.keys() == {"sys", "limit", "items", "links", "nextSyncUrl"}
     assert (page["sys"], page["limit"], page["links"]) == ({"type": "PageResponse"}, 15, {})
@@ -27,7 +27,7 @@ def test_the_envelope_is_the_documented_one(simulator: Simulator) -> None:
 
 
 def test_a_walk_ends_at_an_empty_page_which_brings_a_new_url(simulator: Simulator) -> None:
-    """Every page has a URL; so has the one without items."""
+    """Every page has a URL, even the one without items."""
     pages = list(walk(simulator, initial="true", type="All"))
     assert [len(page["items"]) for page in pages[:-2]] == [15] * (len(pages) - 2)
     assert pages[-1]["items"] == []
@@ -37,7 +37,7 @@ def test_a_walk_ends_at_an_empty_page_which_brings_a_new_url(simulator: Simulato
 
 
 def test_every_page_is_a_place_to_follow_from(simulator: Simulator) -> None:
-    """A delta from any page's URL brings what that page left, and what changed."""
+    """A delta from any page's URL delivers what came after that page, and what changed."""
     first, *rest = walk(simulator, initial="true", type="All")
     edited = simulator.ids()[-1]
     simulator.edit(edited)
@@ -79,7 +79,7 @@ def test_content_type_narrows_contents_and_their_markers(simulator: Simulator) -
 
 
 def test_a_delta_is_compacted_and_has_markers(simulator: Simulator) -> None:
-    """Only the latest state of each."""
+    """Only the latest state of each entity."""
     cursor = caught_up(simulator)
     edited, gone = simulator.ids()[:2]
     simulator.edit(edited)
@@ -96,7 +96,7 @@ def test_a_delta_is_compacted_and_has_markers(simulator: Simulator) -> None:
 
 
 def test_markers_promise_no_more_than_id_and_type(simulator: Simulator) -> None:
-    """Some have a time, some have not."""
+    """Some have a time, some do not."""
     markers = items(simulator, initial="true", type="Deletion")
     assert {"deletedAt" in marker["sys"] for marker in markers} == {True, False}
     assert all({"id", "type"} <= marker["sys"].keys() and marker.keys() == {"sys"} for marker in markers)
@@ -164,7 +164,7 @@ def test_other_accept_headers_are_answered(simulator: Simulator, accept: str) ->
 
 
 def test_429_is_a_used_up_quota_without_headers(simulator: Simulator) -> None:
-    """Its code begins with WGL429, and nothing tells how long to wait."""
+    """Its code begins with WGL429, and nothing says how long to wait."""
     simulator.push_fault("weegloo", Fault("rate_limited"))
     refused = ask(simulator, initial="true", type="All")
     assert (refused.status, set(refused.headers)) == (429, {"Content-Type"})
@@ -172,7 +172,7 @@ def test_429_is_a_used_up_quota_without_headers(simulator: Simulator) -> None:
 
 
 def test_bad_and_expired_tokens_are_refused(simulator: Simulator) -> None:
-    """Credentials are right all the same."""
+    """The credentials are still right."""
     cursor = caught_up(simulator)
     assert ask(simulator, sync_token="165rWhDiuLNoYOwjVQQAYXMA7makztXn").status == 422
     simulator.expire_cursors()
@@ -189,7 +189,7 @@ def test_what_changes_during_a_walk_comes_again_at_its_end(simulator: Simulator)
 
 
 def test_a_walk_can_be_refused_after_a_publication(simulator: Simulator) -> None:
-    """By switch; a delta from the end of a walk is answered."""
+    """In the mode `refuse`; a delta from the end of a walk is answered."""
     simulator.set_mode("weegloo", "refuse")
     cursor = caught_up(simulator)
     page = body(ask(simulator, initial="true", type="All"))
@@ -199,7 +199,7 @@ def test_a_walk_can_be_refused_after_a_publication(simulator: Simulator) -> None
 
 
 def test_one_content_media_or_content_type_is_delivered_by_its_id(simulator: Simulator) -> None:
-    """As a sync item is; what is gone, or of another kind, is not there."""
+    """Like a sync item; what is gone, or of another kind, is a 404."""
     listed = {item["sys"]["id"]: item for item in items(simulator, initial="true", type="All")}
     kept, gone, media = *simulator.ids()[:2], simulator.ids("asset")[0]
     simulator.delete(gone)
@@ -219,7 +219,7 @@ def test_one_content_media_or_content_type_is_delivered_by_its_id(simulator: Sim
     ],
 )
 def test_type_may_select_otherwise_in_deltas(simulator: Simulator, quirks: list[str], kinds: set[str]) -> None:
-    """By switch: markers beside `type=Content`, or contents alone; the initial sync is the same."""
+    """With a quirk: markers beside `type=Content`, or only contents; the initial sync is the same."""
     simulator.set_quirks("weegloo", quirks)
     start = caught_up(simulator, type="Content")
     simulator.edit(simulator.ids()[0])
@@ -233,6 +233,6 @@ def test_type_may_select_otherwise_in_deltas(simulator: Simulator, quirks: list[
 
 @pytest.mark.parametrize(("status", "kind"), [(401, "Unauthorized"), (403, "Forbidden"), (404, "NotFound")])
 def test_errors_are_named_by_status(simulator: Simulator, status: int, kind: str) -> None:
-    """As the table of the document has them."""
+    """As in the documentation's table."""
     simulator.push_fault("weegloo", Fault("status", status=status))
     assert json.loads(ask(simulator, initial="true").body)["sys"]["type"] == kind

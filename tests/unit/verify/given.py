@@ -1,4 +1,4 @@
-"""Both sides of a proof as tests give them: items that a CMS delivered, and records that topics hold."""
+"""Both sides of a proof for tests: items that a CMS delivered, and records that topics hold."""
 
 from typing import Any
 
@@ -30,7 +30,7 @@ def given(*items: Change) -> Delivered:
 
 
 def entry(change: Change, *, flat: bool = False, **members: Any) -> Entry:
-    """Return the record that a consumer holds of a change; of a removal its tombstone."""
+    """Return the record that a consumer holds of a change; for a removal, its tombstone."""
     key = msgspec.structs.asdict(change.key)
     if change.change_type != "published":
         return Entry(RECORD, key, None)

@@ -1,4 +1,4 @@
-"""The comparison of both sides of a proof, without a broker: what differs, and for how long it may."""
+"""The comparison of both sides of a proof, without a broker: what differs, and for how long that is tolerated."""
 
 import json
 from collections.abc import Callable
@@ -23,7 +23,7 @@ def compared(ours: Delivered, theirs: Published, *, deep: bool = False) -> list[
 
 
 def test_each_kind_of_difference_is_found() -> None:
-    """Missing, stale and extra keys are told; equal ones are counted by table."""
+    """Missing, stale and extra keys are reported; equal ones are counted by table."""
     ours = given(published("same"), published("missing"), published("stale", 2, fields=b'{"title":"new"}'))
     theirs = held(entry(published("same")), entry(published("stale", 1)), entry(published("extra")))
     assert compared(ours, theirs) == [("extra", "extra"), ("missing", "missing"), ("stale", "stale")]
@@ -44,7 +44,7 @@ def test_removed_keys_are_on_neither_side(*, flat: bool) -> None:
 
 @pytest.mark.parametrize("flat", [False, True])
 def test_what_came_back_older_than_its_removal_needs_everything_again(*, flat: bool) -> None:
-    """The stream would take it for stale; a tombstone alone does not tell when, so it is taken for later."""
+    """The stream would take it for stale; a lone tombstone does not say when, so it is assumed to be later."""
     live = entry(published("e1", 5), flat=flat)
     delete = msgspec.structs.replace(live, value={**(live.value or {}), "op": "d", "after": None})
     tombstone = entry(removed("e1"))
@@ -60,7 +60,7 @@ def test_what_came_back_older_than_its_removal_needs_everything_again(*, flat: b
 
 @pytest.mark.parametrize("flat", [False, True])
 def test_equal_is_the_same_revision_and_clock_or_the_same_content(*, flat: bool) -> None:
-    """Without `deep` either will do; with it only the content counts. Both envelopes say the same."""
+    """Without `deep` either is enough; with it only the content counts. Both envelopes give the same result."""
     change = published("e1", 3, fields=b'{"a":1,"b":2}')
     rewritten = entry(change, flat=flat, revision=2, fields='{"b":2.0,"a":1}')
     tampered = entry(change, flat=flat, fields='{"a":1,"b":3}')
@@ -72,7 +72,7 @@ def test_equal_is_the_same_revision_and_clock_or_the_same_content(*, flat: bool)
 
 
 def test_without_a_clock_or_a_revision_the_content_decides() -> None:
-    """Two unknown revisions are not the same revision, and an event of an item without a clock has ours."""
+    """Two unknown revisions are not equal, and the event of an item without a clock carries ours."""
     change = published("e1", 3, revision=None)
     other = entry(published("e1", 3), revision=None, fields='{"title":"other"}')
     assert compared(given(change), held(other)) == [("stale", "e1")]
@@ -81,7 +81,7 @@ def test_without_a_clock_or_a_revision_the_content_decides() -> None:
 
 
 def test_a_clock_is_compared_as_exactly_as_an_event_holds_it() -> None:
-    """Events carry milliseconds; what is below them is no difference, a millisecond is."""
+    """Events carry milliseconds: a smaller difference does not count, a millisecond does."""
     finer = published("e1", 3, changed_at=clock(3).replace("000Z", "0004Z"))
     later = published("e1", 3, changed_at=clock(3).replace("000Z", "001Z"))
     other = entry(published("e1", 3), fields='{"title":"other"}')
@@ -98,7 +98,7 @@ def test_a_reference_stands_for_the_very_item_it_names() -> None:
 
 
 def test_an_item_among_the_dead_letters_is_set_aside() -> None:
-    """A key whose present item was too large is known to be absent; one with another item is still a difference."""
+    """A key whose current item was too large is known to be absent; one with another item is still a difference."""
     ours = given(published("e1"), published("e2"))
     comparison = Comparison(ours, held(), ManualClock(), shallow=True)
     comparison.compare_all()
@@ -107,7 +107,7 @@ def test_an_item_among_the_dead_letters_is_set_aside() -> None:
 
 
 def test_another_look_resolves_and_counts() -> None:
-    """A key that agrees by now is equal, one that left both sides is neither; nothing is counted twice."""
+    """A key that agrees now is equal, one that left both sides is neither; nothing is counted twice."""
     ours, theirs = given(published("e1"), published("e2")), held()
     comparison = Comparison(ours, theirs, ManualClock(), shallow=True)
     comparison.compare_all()
@@ -119,13 +119,13 @@ def test_another_look_resolves_and_counts() -> None:
 
 
 def looks(comparison: Comparison, patience: float, read_on: Callable[[], object] = lambda: None) -> int:
-    """Return how often the differences are looked at again, each time after `read_on`."""
+    """Return how often the differences are compared again, each time after `read_on`."""
     comparison.compare_all()
     return len([read_on() for _ in comparison.settle(patience)])
 
 
 def test_what_differs_gets_the_time_of_a_walk() -> None:
-    """As long as the stream may take for its next walk, and no longer; what agrees meanwhile is waited for no more."""
+    """As long as the stream may take for its next walk, and no longer; a key that agrees is no longer waited for."""
     clock, theirs = ManualClock(), held()
     assert looks(Comparison(given(published("e1")), theirs, clock, shallow=True), 30.0) > 1
     assert clock.monotonic() == 30.0
@@ -135,7 +135,7 @@ def test_what_differs_gets_the_time_of_a_walk() -> None:
 
 
 def test_what_never_comes_to_rest_is_given_up() -> None:
-    """A key that the CMS changes again and again gets its time anew, but not for ever."""
+    """A key that the CMS keeps changing gets more time, but not indefinitely."""
     clock, ours = ManualClock(), given(published("e1"))
     seconds = iter(range(2, 10_000))
 
@@ -147,7 +147,7 @@ def test_what_never_comes_to_rest_is_given_up() -> None:
 
 
 def test_a_topic_that_goes_on_is_compared_as_it_was_before_the_cms_was_read() -> None:
-    """While content keeps changing, the topic may be ahead of what was read: the state it had before will do."""
+    """While content keeps changing, the topic may be ahead of what was read: its earlier state is enough."""
     ours, theirs = given(published("e1", 2)), held(entry(published("e1", 2)))
     before = dict(theirs.traces)
     theirs.take([entry(published("e1", 3, fields=b'{"title":"newer"}'))])

@@ -1,4 +1,4 @@
-"""What is reported of a proof: counts by table, the verdict, and what to run next."""
+"""The report of a proof: counts by table, the verdict, and what to run next."""
 
 from connector.testing import ManualClock
 from connector.verify.comparison import Comparison
@@ -8,7 +8,7 @@ from tests.values import published
 
 
 def test_a_report_counts_by_table() -> None:
-    """Each table has its equal, missing, stale and extra keys, also where none is equal; --limit bounds the rest."""
+    """Each table has its equal, missing, stale and extra keys, even if none is equal; a limit bounds the list."""
     comparison = Comparison(
         given(published("e1")), held(entry(published("e2")), entry(published("e3"))), ManualClock(), shallow=True
     )

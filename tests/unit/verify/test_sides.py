@@ -1,4 +1,4 @@
-"""Either side of a proof by itself: what a CMS delivers while it changes and fails, and what topics hold."""
+"""Each side of a proof: what a CMS delivers while it changes and fails, and what topics hold."""
 
 import json
 from collections.abc import Callable
@@ -28,13 +28,13 @@ Reading = Callable[..., Delivered]
 
 @pytest.fixture
 def simulator() -> Simulator:
-    """Give a simulator with small pages."""
+    """Return a simulator with small pages."""
     return Simulator(entries=30, page_sizes=dict.fromkeys(VENDORS, 7))
 
 
 @pytest.fixture
 def delivered(simulator: Simulator) -> Reading:
-    """Make the CMS's side of a vendor's proof, not read yet."""
+    """Return a function that makes the CMS's side of a vendor's proof, not yet read."""
 
     def make(vendor: str, policy: Policy = EVERYTHING) -> Delivered:
         source = source_of(simulator, vendor, page_size=7)
@@ -44,7 +44,7 @@ def delivered(simulator: Simulator) -> Reading:
 
 
 def assert_delivers_the_truth(side: Delivered, simulator: Simulator, vendor: str) -> None:
-    """Check keys, tables, revisions, clocks and content against the simulator's own account."""
+    """Check keys, revisions, clocks and content against the simulator's own account."""
     expected = truth(simulator, vendor, lambda key, kind: wanted(side._policy, key, kind))
     assert side.traces.keys() == expected.keys()
     for key, (_, revision, ms, fields) in expected.items():
@@ -58,7 +58,7 @@ def assert_delivers_the_truth(side: Delivered, simulator: Simulator, vendor: str
 
 @pytest.mark.parametrize("vendor", VENDORS)
 def test_a_read_gives_what_the_cms_delivers(delivered: Reading, simulator: Simulator, vendor: str) -> None:
-    """A first read and a later one, after changes of every kind, each give the present content."""
+    """A first read and a later one, after changes of every kind, each give the current content."""
     side = delivered(vendor)
     side.read()
     assert_delivers_the_truth(side, simulator, vendor)
@@ -79,7 +79,7 @@ def test_a_removed_type_is_read_as_the_api_tells_it(delivered: Reading, simulato
 @pytest.mark.parametrize("vendor", VENDORS)
 @pytest.mark.parametrize("mode", ["shift", "refuse"])
 def test_content_may_change_while_it_is_read(delivered: Reading, simulator: Simulator, vendor: str, mode: Any) -> None:
-    """Items that move between pages, or a CMS that refuses the next page then, do not spoil the read."""
+    """Neither items that move between pages nor a CMS that then refuses the next page spoil the read."""
     simulator.set_mode(vendor, mode)
     simulator.on_page(vendor, 2, lambda: simulator.churn(10))
     side = delivered(vendor)
@@ -92,7 +92,7 @@ def test_content_may_change_while_it_is_read(delivered: Reading, simulator: Simu
 def test_a_read_survives_what_a_cms_does_now_and_then(
     delivered: Reading, simulator: Simulator, vendor: str, fault: Fault
 ) -> None:
-    """A failed request is repeated, a broken walk begins anew."""
+    """A failed request is repeated, a broken walk starts again."""
     simulator.push_fault(vendor, fault)
     side = delivered(vendor)
     side.read()
@@ -100,7 +100,7 @@ def test_a_read_survives_what_a_cms_does_now_and_then(
 
 
 def test_a_read_ends_where_the_cms_refuses_for_good(delivered: Reading, simulator: Simulator) -> None:
-    """Wrong credentials are told, not tried again."""
+    """Wrong credentials are reported, not tried again."""
     simulator.push_fault("contentful", Fault("status", status=403, times=None))
     with pytest.raises(SourceRejected):
         delivered("contentful").read()
@@ -108,7 +108,7 @@ def test_a_read_ends_where_the_cms_refuses_for_good(delivered: Reading, simulato
 
 @pytest.mark.parametrize("vendor", VENDORS)
 def test_filters_apply_as_in_the_stream(delivered: Reading, simulator: Simulator, vendor: str) -> None:
-    """What the operator excludes is no difference."""
+    """What the operator excludes is not a difference."""
     side = delivered(vendor, Policy(entity_types=frozenset({"entry"}), content_types=frozenset({"author"})))
     side.read()
     assert side.traces
@@ -132,7 +132,7 @@ def test_a_higher_revision_with_an_older_clock_wins_as_in_the_stream() -> None:
 
 
 def test_an_entity_that_leaves_the_filter_is_gone() -> None:
-    """Published under another content type it is no longer wanted, though it was."""
+    """Published under another content type, it is no longer wanted."""
     side = given(published("e1"))
     side._policy = Policy(content_types=frozenset({"post"}))
     side._take(page(published("e1", 2, content_type="page"), after=Position()))
@@ -140,14 +140,14 @@ def test_an_entity_that_leaves_the_filter_is_gone() -> None:
 
 
 def test_a_removed_type_takes_its_entries_along() -> None:
-    """But none that is newer than the removal, and none of another type."""
+    """But no entry that is newer than the removal, and none of another type."""
     other = published("e3", content_type="page")
     side = given(published("e1"), published("e2", 9), other, removed_type("post", 5))
     assert side.traces.keys() == {entry_key("e2"), entry_key("e3")}
 
 
 def test_what_nobody_can_read_is_not_gone(delivered: Reading, simulator: Simulator) -> None:
-    """A key whose present item is malformed is counted, and is no extra one."""
+    """A key whose current item is malformed is counted, and is not extra."""
     simulator.push_fault("contentful", Fault("malformed_item", item='{"sys": {"id": "bad1", "type": "Gadget"}}'))
     side = delivered("contentful")
     side.read()
@@ -169,7 +169,7 @@ def test_what_became_readable_again_is_compared_again(delivered: Reading, simula
 
 
 def test_only_digests_are_kept() -> None:
-    """However large a document, what is remembered of it is small."""
+    """However large a document is, little is kept of it."""
     side = given(published("e1", fields=b'{"title":"%s"}' % (b"x" * 1_000_000)))
     trace = side.traces[entry_key()]
     assert isinstance(trace, Trace)
