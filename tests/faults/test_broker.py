@@ -144,7 +144,7 @@ def delete(client: Mapping[str, str], topic: str) -> None:
         pass
 
 
-def test_deleted_changes_topic_stops_the_stream_by_name(kafka: Broker, prefix: str, tmp_path: Path) -> None:
+def test_deleted_changes_topic_stops_the_stream_with_its_name(kafka: Broker, prefix: str, tmp_path: Path) -> None:
     """What the topic held is gone: the stream says so and stops, rather than go on in an empty one."""
     with Deployment(kafka, prefix, tmp_path, vendors=VENDORS[:1]) as deployment:
         deployment.follow()
@@ -155,7 +155,7 @@ def test_deleted_changes_topic_stops_the_stream_by_name(kafka: Broker, prefix: s
 
 
 @pytest.mark.faults
-def test_topic_deleted_under_a_running_owner_stops_the_stream_by_name(
+def test_topic_deleted_under_a_running_owner_stops_the_stream_with_its_name(
     kafka: Broker, prefix: str, tmp_path: Path
 ) -> None:
     """The same while the owner runs: its next commit fails, and recovery finds the topic gone."""

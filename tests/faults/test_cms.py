@@ -83,7 +83,7 @@ def test_refusal_stops_the_stream_and_costs_nothing(kafka: Broker, prefix: str, 
 
 
 @pytest.mark.parametrize("mode", ["shift", pytest.param("refuse", marks=pytest.mark.faults)])
-def test_content_that_changes_while_it_is_read_is_told_once(
+def test_content_that_changes_while_it_is_read_is_published_once(
     kafka: Broker, prefix: str, tmp_path: Path, mode: Any
 ) -> None:
     """Edits between two pages move items to pages already read, or make the CMS refuse the next page."""
@@ -107,7 +107,7 @@ def edit_others(simulator: Simulator) -> None:
         simulator.edit(one)
 
 
-def test_cursors_that_expire_amid_a_walk_lead_to_a_snapshot_that_repeats_nothing(
+def test_cursors_that_expire_during_a_walk_lead_to_a_snapshot_that_repeats_nothing(
     kafka: Broker, prefix: str, tmp_path: Path
 ) -> None:
     """Every cursor is refused from the second page on: removals that only a comparison can find are told as well."""
@@ -124,7 +124,7 @@ def test_cursors_that_expire_amid_a_walk_lead_to_a_snapshot_that_repeats_nothing
 
 
 @pytest.mark.parametrize("vendor", [TELLING, *(pytest.param(each, marks=pytest.mark.faults) for each in UNTELLING)])
-def test_environment_swapped_under_the_token_is_followed_anew(
+def test_environment_swapped_under_the_token_is_followed_from_a_new_snapshot(
     kafka: Broker, prefix: str, tmp_path: Path, vendor: str
 ) -> None:
     """Told by the API, or by refused cursors: what the former one delivered is deleted, the new one is read."""
@@ -141,7 +141,7 @@ def test_environment_swapped_under_the_token_is_followed_anew(
 
 @pytest.mark.faults
 @pytest.mark.parametrize("vendor", UNTELLING)
-def test_environment_swapped_unnoticeably_is_found_by_verify_and_cured_by_a_snapshot(
+def test_environment_swapped_unnoticed_is_found_by_verify_and_repaired_by_a_snapshot(
     kafka: Broker, prefix: str, tmp_path: Path, vendor: str
 ) -> None:
     """An API that goes on with old cursors as if nothing had happened: the operator's two commands make it right."""

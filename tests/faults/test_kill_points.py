@@ -92,7 +92,7 @@ def steps_of_a_new_snapshot(kafka: Broker, prefix: str, tmp_path: Path) -> Mappi
         return process.steps
 
 
-def test_killed_amid_reconciliation(
+def test_killed_during_reconciliation(
     kafka: Broker, prefix: str, tmp_path: Path, steps_of_a_new_snapshot: Mapping[str, Sequence[str]]
 ) -> None:
     """Right after the deletes that a new snapshot proved are committed, and before it is known that they are."""

@@ -76,7 +76,7 @@ def test_late_commit_request_never_commits_half_of_the_next_transaction(proxied:
 
 
 @pytest.mark.faults  # the late request has to win a race, which it does not always
-def test_late_commit_request_would_do_so_to_whoever_trusts_the_report(
+def test_late_commit_request_would_do_so_if_the_report_were_trusted(
     proxied: Deploy, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The hazard is real: without a look at the client's log, half a transaction is seen and then published again."""
@@ -156,7 +156,9 @@ def test_owner_killed_while_its_commit_is_answered_published_once(proxied: Deplo
         deployment.prove()
 
 
-def test_commit_request_of_a_dead_owner_arrives_amid_its_successors_transaction(proxied: Deploy, proxy: Proxy) -> None:
+def test_commit_request_of_a_dead_owner_arrives_during_its_successors_transaction(
+    proxied: Deploy, proxy: Proxy
+) -> None:
     """The owner dies right after it asked for a commit; the request comes late, and must not commit for another."""
     with proxied(vendors=ONE) as deployment:
         deployment.follow()
@@ -171,7 +173,7 @@ def test_commit_request_of_a_dead_owner_arrives_amid_its_successors_transaction(
 
 
 @pytest.mark.parametrize("seconds", [7, pytest.param(30, marks=pytest.mark.faults)], ids=["7 seconds", "30 seconds"])
-def test_partition_amid_a_transaction_loses_and_repeats_nothing(proxied: Deploy, proxy: Proxy, seconds: int) -> None:
+def test_partition_during_a_transaction_loses_and_repeats_nothing(proxied: Deploy, proxy: Proxy, seconds: int) -> None:
     """For longer than a transaction may take nothing gets through; then the streams go on by themselves."""
     with proxied(kafka={"transaction_timeout": 5}) as deployment:
         deployment.follow()

@@ -131,7 +131,7 @@ def workplaces(folder: Path, simulator: Simulator, broker: Kafka, prefix: str) -
         pytest.param(120, 5, marks=pytest.mark.faults),
     ],
 )
-def test_an_outage_ends_no_process_and_is_no_peace(
+def test_an_outage_ends_no_process_and_is_visible(
     own_kafka: Kafka, prefix: str, tmp_path: Path, simulator: Simulator, *, seconds: int, times: int
 ) -> None:
     """Every stream is `disconnected` meanwhile, for probes and metrics too; afterwards `verify` proves all of them."""

@@ -56,7 +56,7 @@ def test_refused_batch_is_sent_again_within_its_transaction(proxied: Deploy, pro
         assert not refusal.followed.is_set()
 
 
-def test_batch_that_only_a_later_one_acknowledged_is_published_anew(proxied: Deploy, proxy: Proxy) -> None:
+def test_batch_that_only_a_later_one_acknowledged_is_published_again(proxied: Deploy, proxy: Proxy) -> None:
     """With several requests in flight the client reports the refused batch as delivered: nothing of it is committed.
 
     The broker takes the batch behind it, as it has never heard of this producer in the new partition.

@@ -28,7 +28,7 @@ def mended(workplace: Workplace, command: list[str]) -> bool:
     return workplace.run("verify", "blog").code == 0
 
 
-def test_a_restored_backup_is_mended_by_the_command_that_verify_gives(place: Place) -> None:
+def test_a_restored_backup_is_repaired_by_the_command_that_verify_gives(place: Place) -> None:
     """Older by clock and revision: everything is published again, for no single clock can be believed."""
     (item,) = case(ITEM)
     sys = {**item["sys"], "revision": 9, "updatedAt": "2024-09-01T10:00:00.000Z"}
@@ -41,7 +41,7 @@ def test_a_restored_backup_is_mended_by_the_command_that_verify_gives(place: Pla
         assert mended(workplace, command)
 
 
-def test_an_entity_that_came_back_older_than_its_removal_is_mended_by_that_command(place: Place) -> None:
+def test_an_entity_that_came_back_older_than_its_removal_is_repaired_by_that_command(place: Place) -> None:
     """A backup from before the removal: only the removal's clock tells that the stream would take it for stale."""
     (item,) = case(ITEM)
     gone = {"sys": {"id": "a", "type": "DeletedEntry", "revision": 1, "deletedAt": "2024-09-01T10:00:00.000Z"}}
@@ -63,7 +63,7 @@ def entry(of: Any, entry_id: str, *, revision: int = 1, text: str = "Hi", conten
     return {**of, "sys": sys, "fields": {"t": {"en-US": text}}}
 
 
-def test_each_kind_of_difference_is_mended_by_name(place: Place) -> None:
+def test_each_kind_of_difference_is_repaired_by_name(place: Place) -> None:
     """Missing, stale by content, by revision and behind a reference, filtered, and too many extra for no consent."""
     (item,) = case(ITEM)
     lines = ('content_types = ["post"]', 'oversized = "reference"')

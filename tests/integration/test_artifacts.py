@@ -108,7 +108,7 @@ def test_archive_that_is_not_the_pinned_one_is_refused(library: Library, reposit
     assert not list(library.cache.rglob("two-1.0.jar"))
 
 
-def test_unreachable_repository_is_told_with_the_way_out(tmp_path: Path, library: Library) -> None:
+def test_unreachable_repository_is_reported_with_the_remedy(tmp_path: Path, library: Library) -> None:
     """The error names the file and the repository, its hint a proxy, a mirror and the broker one may have."""
     url = f"http://127.0.0.1:{free_ports(1)[0]}"
 
@@ -128,7 +128,7 @@ def test_a_mirror_stands_in_for_maven_central(tmp_path: Path, library: Library, 
     assert [path.read_bytes() for path in fetched] == list(_JARS.values())
 
 
-def test_interrupted_fetch_goes_on(library: Library, repository: Repository) -> None:
+def test_interrupted_fetch_continues(library: Library, repository: Repository) -> None:
     """What arrived before a failure is kept; what a killed fetch left half done does not disturb."""
     (library.cache / "sample").mkdir(parents=True)
     (library.cache / "sample" / "one-1.0.jar.part").write_bytes(b"half of the fi")

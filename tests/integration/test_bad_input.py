@@ -120,7 +120,7 @@ def _says(ended: Ended, code: int, *parts: str) -> None:
     assert "Traceback" not in told
 
 
-def test_every_mistake_in_a_configuration_is_told_at_once(tmp_path: Path) -> None:
+def test_every_mistake_in_a_configuration_is_reported_at_once(tmp_path: Path) -> None:
     """Each line names where, what and the nearest right thing; nothing is contacted; the exit code is 2."""
     workplace = Workplace(tmp_path, {"EMPTY": "", "MULTILINE": "one\ntwo", "TOKEN": "tok-1-secret"})
     workplace.write(MISTAKES)
@@ -136,7 +136,7 @@ def test_every_mistake_in_a_configuration_is_told_at_once(tmp_path: Path) -> Non
     assert "hunter2" not in ended.err
 
 
-def test_check_tells_the_same_mistakes(tmp_path: Path) -> None:
+def test_check_reports_the_same_mistakes(tmp_path: Path) -> None:
     """The doctor lists each problem as a finding, for machines as well, and ends with 2."""
     workplace = Workplace(tmp_path, {"EMPTY": "", "MULTILINE": "one\ntwo", "TOKEN": "tok-1-secret"})
     workplace.write(MISTAKES)
@@ -152,7 +152,7 @@ def test_check_tells_the_same_mistakes(tmp_path: Path) -> None:
         ("", "2 problems"),
     ],
 )
-def test_a_file_that_is_no_configuration_is_refused(tmp_path: Path, text: str, message: str) -> None:
+def test_a_file_that_is_not_a_configuration_is_refused(tmp_path: Path, text: str, message: str) -> None:
     """What cannot be read at all ends with 2 and names the file."""
     workplace = Workplace(tmp_path, {})
     workplace.path.write_bytes(text.encode("latin-1"))
@@ -247,7 +247,7 @@ def test_an_unreachable_registry_ends_with_3(workplace_of: WorkplaceOf) -> None:
         _says(schemas.ends(), 3, "did not answer")
 
 
-def test_a_registry_url_without_its_path_is_told(workplace_of: WorkplaceOf, registry: str) -> None:
+def test_a_registry_url_without_its_path_is_reported(workplace_of: WorkplaceOf, registry: str) -> None:
     """A server that is no registry at this path is a mistake, not an outage."""
     workplace = workplace_of(kafka_lines=f'registry = {{ url = "{registry}/elsewhere" }}')
     _says(workplace.run("check"), 1, "answered HTTP 404", "Confluent API's base URL")
@@ -258,7 +258,7 @@ def test_no_registry_has_no_schemas(workplace_of: WorkplaceOf) -> None:
     _says(workplace_of().run("schemas", "check"), 2, "[kafka] registry is not configured")
 
 
-def test_an_incompatible_schema_is_told(workplace_of: WorkplaceOf, registry: str, prefix: str) -> None:
+def test_an_incompatible_schema_is_reported(workplace_of: WorkplaceOf, registry: str, prefix: str) -> None:
     """A subject that something else has registered under stops the stream and fails the check, by its name."""
     subject = f"{prefix}.contentful.changes-value"
     Registry(registry).register(subject, codec.text("dead_letter"))
@@ -277,7 +277,7 @@ def test_an_incompatible_schema_is_told(workplace_of: WorkplaceOf, registry: str
         ("state", 2, COMPACT, ("has 2 partitions, not 1", "recreate it")),
     ],
 )
-def test_an_incompatible_topic_is_told(
+def test_an_incompatible_topic_is_reported(
     workplace_of: WorkplaceOf,
     kafka: Broker,
     *,
@@ -295,7 +295,7 @@ def test_an_incompatible_topic_is_told(
         _says(check.ends(), 1, name, *told)
 
 
-def test_a_changed_partition_count_is_told(workplace_of: WorkplaceOf, kafka: Broker, prefix: str) -> None:
+def test_a_changed_partition_count_is_reported(workplace_of: WorkplaceOf, kafka: Broker, prefix: str) -> None:
     """More partitions would move keys: the recorded count is compared, and the way out is named."""
     workplace = workplace_of()
     assert workplace.run(*ONCE).code == 0

@@ -71,7 +71,7 @@ def test_zombie_is_fenced(kafka: Broker, prefix: str) -> None:
     assert _values(kafka.client, topic) == [b"successor"]
 
 
-def test_aborted_records_are_invisible_to_read_committed_alone(kafka: Broker, prefix: str) -> None:
+def test_aborted_records_are_invisible_only_to_read_committed(kafka: Broker, prefix: str) -> None:
     """Aborted records are in the log, for `read_uncommitted` to see, and for nobody who reads committed ones."""
     topic = _create(kafka.client, prefix)
     producer = _producer(kafka.client, prefix)
@@ -113,7 +113,7 @@ def _refusals(client: Mapping[str, str]) -> set[int]:
 
 
 @pytest.mark.kafka
-def test_secure_broker_takes_the_password_alone() -> None:
+def test_secure_broker_accepts_only_the_password() -> None:
     """Over TLS, the client with the SCRAM password commits; one with another password cannot connect.
 
     Nor does a client connect that does not trust the certificate.

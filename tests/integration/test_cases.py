@@ -29,7 +29,7 @@ def test_04_content_that_changed_under_the_same_version_is_published_by_a_snapsh
         assert workplace.run("verify", "blog").code == 0
 
 
-def test_04_a_tag_that_was_deleted_is_content_as_well(place: Place) -> None:
+def test_04_a_deleted_tag_is_a_change_of_content(place: Place) -> None:
     """Tags stand beside the fields, and consumers see them in `meta`."""
     (item,) = case("04-changed-under-the-same-version/initial-1.json")
     tagged = {**item, "metadata": {"tags": [{"sys": {"type": "Link", "linkType": "Tag", "id": "old"}}]}}
@@ -44,7 +44,7 @@ def test_04_a_tag_that_was_deleted_is_content_as_well(place: Place) -> None:
         assert workplace.run("verify", "blog").code == 0
 
 
-def test_04_the_same_content_spelt_otherwise_starts_no_storm(place: Place) -> None:
+def test_04_the_same_content_spelt_differently_publishes_nothing(place: Place) -> None:
     """Key order, number spelling and a new member of `sys` are no reason to publish anything."""
     (item,) = case("04-changed-under-the-same-version/initial-1.json")
     item["fields"]["n"] = {"en-US": 10}
@@ -59,7 +59,7 @@ def test_04_the_same_content_spelt_otherwise_starts_no_storm(place: Place) -> No
         assert workplace.run("verify", "blog").code == 0
 
 
-def test_04_a_removed_draft_of_a_preview_vanishes_by_a_snapshot(place: Place) -> None:
+def test_04_a_snapshot_deletes_a_removed_draft_of_a_preview(place: Place) -> None:
     """A preview cannot be followed, so a snapshot reads it twice before it concludes that anything has vanished."""
     (item,) = case("04-changed-under-the-same-version/initial-1.json")
     other = {**item, "sys": {**item["sys"], "id": "draft"}}
@@ -138,7 +138,7 @@ def test_01_a_full_log_disk_costs_no_stream(place: Place) -> None:
 
 
 @pytest.mark.parametrize("status", [408, 425, 409, 401, 403, 404, 418, 503])
-def test_03_one_passing_refusal_costs_nothing(place: Place, status: int) -> None:
+def test_03_one_temporary_refusal_costs_nothing(place: Place, status: int) -> None:
     """Whatever a gateway, firewall, edge or fresh key makes the API say once: exit 0, everything is published."""
     with served(case(ITEM)) as cms:
         cms.refusals = [(status, {"Content-Type": "text/plain"}, b"upstream request timeout")]
@@ -188,7 +188,7 @@ def test_06_a_stopped_stream_is_visible_and_resumed(place: Place) -> None:
             run.ends(signal.SIGTERM)
 
 
-def test_07_no_place_for_a_large_walk_is_told_and_passes(place: Place) -> None:
+def test_07_no_space_for_a_large_walk_is_reported_and_retried(place: Place) -> None:
     """No temporary folder: the hint names TMPDIR, and the stream goes on once there is one."""
     with served(case(ITEM)) as cms:
         workplace = place(cms, tables="commit_bytes = 16384")
@@ -219,7 +219,7 @@ def test_07_no_place_for_a_large_walk_is_told_and_passes(place: Place) -> None:
             child.stderr.read()
 
 
-def test_09_a_secret_with_a_blank_is_a_mistake_of_the_configuration(place: Place) -> None:
+def test_09_a_secret_with_whitespace_at_an_end_is_a_configuration_error(place: Place) -> None:
     """Exit 2 with the setting's name, and no request is ever sent; a newline at the end of a file is none."""
     with served(case(ITEM)) as cms:
         workplace = place(cms, token='{ file = "tok" }')

@@ -57,7 +57,7 @@ def test_check_fails_with_the_parameter_that_is_refused(tmp_path: Path, kafka: B
     assert "token" not in failed["hint"]
 
 
-def test_check_names_what_a_topic_has_otherwise(workplace_of: WorkplaceOf) -> None:
+def test_check_names_topic_settings_that_differ(workplace_of: WorkplaceOf) -> None:
     """`topic_config` is used when a topic is created: a later change of it does nothing by itself."""
     line = 'topic_config = { "delete.retention.ms" = 60000, "retention.ms" = -1 }'
     workplace = workplace_of(kafka_lines=line)

@@ -22,7 +22,7 @@ def _python(program: str, log: Path) -> Child:
     return Child([sys.executable, "-c", program], log=log)
 
 
-def test_end_and_exit_code_are_told(tmp_path: Path) -> None:
+def test_end_and_exit_code_are_reported(tmp_path: Path) -> None:
     """A command that ends by itself shows its exit code and what it logged."""
     with _python("print('failing'); raise SystemExit(7)", tmp_path / "log") as child:
         assert child.wait(30) == 7
@@ -30,7 +30,7 @@ def test_end_and_exit_code_are_told(tmp_path: Path) -> None:
         assert child.tail() == "failing"
 
 
-def test_only_this_run_counts_as_said(tmp_path: Path) -> None:
+def test_only_this_run_counts(tmp_path: Path) -> None:
     """What an earlier run left in the log is not taken for a word of this one, which ends without saying it."""
     log = tmp_path / "log"
     log.write_text("ready\n")

@@ -96,7 +96,7 @@ def test_tail_shows_lines_that_people_read(workplace_of: WorkplaceOf, simulator:
     assert {line[0] for line in lines} <= {"c", "d", "t", "u"}
 
 
-def test_a_reader_that_has_enough_ends_tail_quietly(workplace_of: WorkplaceOf) -> None:
+def test_a_reader_that_closes_the_pipe_ends_tail_quietly(workplace_of: WorkplaceOf) -> None:
     """A pipe that is closed early is no error and leaves no traceback."""
     workplace = workplace_of("contentful")
     assert workplace.run(*ONCE).code == 0
@@ -109,7 +109,7 @@ def test_a_reader_that_has_enough_ends_tail_quietly(workplace_of: WorkplaceOf) -
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_amid_a_snapshot_loses_and_repeats_nothing(
+def test_a_signal_during_a_snapshot_loses_and_repeats_nothing(
     workplace_of: WorkplaceOf, simulator: Simulator, number: signal.Signals, code: int
 ) -> None:
     """A page that hangs does not delay the end beyond ten seconds; the next run goes on where this one stopped."""
@@ -161,7 +161,7 @@ def test_a_signal_while_the_broker_is_awaited_ends_at_once(workplace_of: Workpla
     assert time.monotonic() - signalled_at < 5
 
 
-def test_operators_take_over_a_running_stream(workplace_of: WorkplaceOf, simulator: Simulator) -> None:
+def test_operators_can_command_a_running_stream(workplace_of: WorkplaceOf, simulator: Simulator) -> None:
     """The owner notices pause, resume, snapshot, reset and import, and obeys; sequence and epoch never go down."""
     workplace = workplace_of(*VENDORS)
     with workplace.start("run") as run:

@@ -32,7 +32,7 @@ def test_init_writes_a_configuration_that_loads(workplace: Workplace) -> None:
     assert load(workplace.folder / "mine.toml", workplace.environ).connections.keys() == {"blog"}
 
 
-def test_init_overwrites_nothing_unless_told_to(workplace: Workplace) -> None:
+def test_init_overwrites_nothing_without_force(workplace: Workplace) -> None:
     """An existing file stays as it is without --force, and the message says how to go on."""
     workplace.write("mine")
     ended = workplace.run("init")
@@ -70,7 +70,7 @@ def test_a_wrong_command_line_ends_with_2(workplace: Workplace, arguments: tuple
 
 
 @pytest.mark.parametrize("options", [(), ("--json",)])
-def test_who_looks_for_a_list_of_checkpoints_is_sent_to_status(workplace: Workplace, options: tuple[str, ...]) -> None:
+def test_checkpoints_list_points_to_status(workplace: Workplace, options: tuple[str, ...]) -> None:
     """One command lists all streams; the place where another would be expected names it."""
     ended = workplace.run("checkpoints", "list", *options)
     assert (ended.code, ended.out) == (2, "")
@@ -87,7 +87,7 @@ def test_an_error_shows_its_traceback_only_on_demand(workplace: Workplace) -> No
     assert "Traceback" in workplace.run("--debug", "status").err
 
 
-def test_the_version_is_told(workplace: Workplace) -> None:
+def test_the_version_is_printed(workplace: Workplace) -> None:
     """--version works without a configuration."""
     ended = workplace.run("--version")
     assert (ended.code, ended.out.split()[0]) == (0, "contentwire,")
@@ -111,7 +111,7 @@ def shell(workplace: Workplace, line: str) -> Ended:
 
 @pytest.mark.parametrize("arguments", ["run --help", "init --force"])
 @pytest.mark.parametrize("redirection", [">&-", ">&- 2>&-", "<&- >&- 2>&-"])
-def test_closed_outputs_are_thrown_away(workplace: Workplace, arguments: str, redirection: str) -> None:
+def test_output_to_a_closed_stream_is_discarded(workplace: Workplace, arguments: str, redirection: str) -> None:
     """Whoever closes an output wants none: the command has done its work."""
     assert shell(workplace, f"contentwire {arguments} {redirection}") == (0, "", "")
 
@@ -132,14 +132,14 @@ def test_output_that_cannot_be_written_is_a_failure_in_one_line(
 
 @pytest.mark.parametrize("arguments", ["--help", "check"])
 @pytest.mark.parametrize("unbuffered", ["", "1"])
-def test_a_reader_that_has_enough_is_no_failure(workplace: Workplace, arguments: str, unbuffered: str) -> None:
+def test_a_reader_that_closes_the_pipe_is_no_failure(workplace: Workplace, arguments: str, unbuffered: str) -> None:
     """A pipe whose reader has gone ends a command quietly, with 0; also in images that set PYTHONUNBUFFERED."""
     workplace.environ["PYTHONUNBUFFERED"] = unbuffered
     ended = shell(workplace, f"{{ sleep 0.01; contentwire {arguments}; echo $? >&2; }} | exec true")
     assert ended.err == "0\n"
 
 
-def test_errors_that_nobody_can_hear_keep_their_exit_code(workplace: Workplace) -> None:
+def test_errors_that_cannot_be_printed_keep_their_exit_code(workplace: Workplace) -> None:
     """A full disk behind standard error does not change what went wrong."""
     assert shell(workplace, "contentwire status 2>/dev/full").code == 2
     assert shell(workplace, "contentwire status 2>&-").code == 2
@@ -153,7 +153,7 @@ def test_trouble_of_the_machine_is_not_taken_for_the_output(workplace: Workplace
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
-def test_what_an_encoding_lacks_ends_no_command(workplace: Workplace, encoding: str) -> None:
+def test_characters_that_an_encoding_lacks_end_no_command(workplace: Workplace, encoding: str) -> None:
     """A terminal without Unicode shows the rest."""
     workplace.environ["PYTHONIOENCODING"] = encoding
     workplace.write('[kafka]\n"日本-setting" = 1\n')

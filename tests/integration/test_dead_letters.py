@@ -63,7 +63,7 @@ def large(simulator: Simulator) -> str:
     return simulator.publish("blogPost", fields={"body": {"en-US": BODY}})
 
 
-def test_hostile_items_are_set_aside_with_their_very_bytes(
+def test_hostile_items_are_set_aside_byte_for_byte(
     workplace_of: WorkplaceOf, simulator: Simulator, kafka: Broker, prefix: str
 ) -> None:
     """Each becomes one letter with a reason and its cursor; everything else is published and proven; listing works."""
@@ -166,7 +166,7 @@ def test_letters_are_replayed_after_a_fix_on_a_running_stream(
     assert workplace.run("verify", "contentful").code == 0
 
 
-def test_a_limit_lowered_behind_our_back_stops_the_stream_visibly(
+def test_a_limit_lowered_unannounced_stops_the_stream_visibly(
     workplace_of: WorkplaceOf, simulator: Simulator, kafka: Broker, prefix: str
 ) -> None:
     """The broker refuses the batch: state `stopped` with the message and a hint, in metrics and on the status page."""

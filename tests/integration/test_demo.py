@@ -120,7 +120,7 @@ def test_the_demo_holds_and_leaves_nothing_behind(servers: Broker, registry: str
     assert _left(servers, registry, _prefix(output)) == []
 
 
-def test_the_demo_fails_where_the_topic_is_not_what_the_cms_says(
+def test_the_demo_fails_if_the_topic_differs_from_the_cms(
     servers: Broker, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """One row that somebody else removed from a topic: exit 1, and no word of success."""

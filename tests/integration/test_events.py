@@ -195,7 +195,7 @@ def test_schemas_are_registered_per_topic(deployment: Deployment, simulator: Sim
     assert deployment.subjects() == {*changes, f"{deployment.prefix}.{vendors.names()[0]}.dead-letters-value"}
 
 
-def test_dead_letters_are_read_with_the_registry_alone(deployment: Deployment, simulator: Simulator) -> None:
+def test_dead_letters_are_read_with_only_the_registry(deployment: Deployment, simulator: Simulator) -> None:
     """The raw item, why, and where it was: enough to replay it."""
     for name in vendors.names():
         simulator.push_fault(name, Fault("malformed_item"))
@@ -208,7 +208,7 @@ def test_dead_letters_are_read_with_the_registry_alone(deployment: Deployment, s
         assert_holds(latest_state(received(deployment.read(name)), simulator.truth(name)))
 
 
-def test_the_flat_form_is_read_with_the_registry_alone(deployment: Deployment, simulator: Simulator) -> None:
+def test_the_flat_form_is_read_with_only_the_registry(deployment: Deployment, simulator: Simulator) -> None:
     """`envelope = "flat"`: one record, with the same state."""
     deployment.run(connection='envelope = "flat"')
     for name in vendors.names():

@@ -95,7 +95,7 @@ def purges() -> Iterator[tuple[str, set[str]]]:
         server.server_close()
 
 
-def test_cache_invalidation_purges_what_changed_alone(deployment: Deployment, prefix: str) -> None:
+def test_cache_invalidation_purges_only_what_changed(deployment: Deployment, prefix: str) -> None:
     """A group that has purged the snapshot purges of a later delta only the changed entity and its lists."""
     with purges() as (url, tags):
         arguments = given(deployment, "--purge-url", url, "--group", prefix)

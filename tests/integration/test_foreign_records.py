@@ -103,7 +103,7 @@ def shapes(key: bytes, value: bytes, prefixes: Mapping[str, bytes]) -> Shapes:
 
 
 @pytest.mark.parametrize("registered", [False, True])
-def test_foreign_events_are_told_and_the_rest_goes_on(
+def test_foreign_events_are_reported_and_the_rest_continues(
     followed: WorkplaceOf, kafka: Broker, registry: str, *, registered: bool
 ) -> None:
     """`tail` and `verify` say where each is, whatever its shape, and read on; removed, all is proven again."""
@@ -181,7 +181,7 @@ def test_run_and_status_judge_foreign_state_alike(followed: WorkplaceOf, kafka: 
     assert workplace.run("verify", "contentful").code == 0
 
 
-def test_a_running_stream_whose_state_others_write_stops_by_name_and_goes_on(
+def test_a_running_stream_whose_state_others_write_stops_and_then_continues(
     followed: WorkplaceOf, kafka: Broker, simulator: Simulator
 ) -> None:
     """Its owner notices, says where, and once the record is replaced by what was there before, follows again."""

@@ -13,7 +13,7 @@ from connector.kafka.topics import Topics
 from connector.kafka.webhook_relay import Call, Handover
 
 
-def test_what_one_process_writes_every_other_hears(kafka: Broker, prefix: str) -> None:
+def test_every_process_hears_what_another_writes(kafka: Broker, prefix: str) -> None:
     """Those who listen are in no group and leave no offset behind, and stop within seconds."""
     client = dict(kafka.client)
     spec = webhook_relay.spec(prefix, 1)
@@ -48,7 +48,7 @@ def test_what_one_process_writes_every_other_hears(kafka: Broker, prefix: str) -
     assert committed.offset < 0
 
 
-def test_a_call_for_which_there_is_no_thread_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_call_without_a_thread_to_send_it_is_not_accepted(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its sender is told so, and may send the very same call again; a traceback would count it as taken."""
 
     def refuse(_: threading.Thread) -> None:

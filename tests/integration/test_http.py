@@ -89,7 +89,7 @@ def sockets() -> int:
 
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="counts descriptors as Linux shows them")
 @pytest.mark.parametrize("peer", PEERS)
-def test_closing_ends_what_is_under_way(peer: Callable[[socket.socket], None]) -> None:
+def test_closing_ends_requests_in_progress(peer: Callable[[socket.socket], None]) -> None:
     """A closed source leaves neither a thread nor a socket behind, however much time its request had left."""
     asked = threading.Event()
 
@@ -209,7 +209,7 @@ PAGE = b'{"items":[],"nextSyncUrl":"https://x/?sync_token=t"}'
         pytest.param("identity", codecs.BOM_UTF8 + PAGE, id="a byte order mark"),
     ],
 )
-def test_what_gateways_make_of_a_body_is_read(encoding: str, body: bytes) -> None:
+def test_bodies_as_gateways_send_them_are_read(encoding: str, body: bytes) -> None:
     """Several members, the old name of gzip, a byte order mark before the JSON."""
     headers = f"HTTP/1.1 200 OK\r\nContent-Encoding: {encoding}\r\nContent-Length: {len(body)}\r\n\r\n".encode()
 
@@ -269,7 +269,7 @@ def no_descriptors() -> Iterator[None]:
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
-def test_what_this_machine_lacks_is_no_fault_of_the_other_side(host: str) -> None:
+def test_a_shortage_on_this_machine_is_not_blamed_on_the_other_side(host: str) -> None:
     """Without a free descriptor the hint is about descriptors, and a later try succeeds: source and registry."""
     with serving(early_hints) as port:
         source = Source(contentful(base_url=f"http://{host}:{port}"), clock=SYSTEM, timeout=1)
@@ -285,7 +285,7 @@ def test_what_this_machine_lacks_is_no_fault_of_the_other_side(host: str) -> Non
         registry.close()
 
 
-def test_a_resolver_that_fails_for_want_of_descriptors_is_told_as_that(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_resolver_without_descriptors_is_reported_as_such(monkeypatch: pytest.MonkeyPatch) -> None:
     """It has been seen to say "busy", which would be told as an unreachable host."""
 
     def busy(*_: object, **__: object) -> None:
@@ -298,7 +298,7 @@ def test_a_resolver_that_fails_for_want_of_descriptors_is_told_as_that(monkeypat
     source.close()
 
 
-def test_certificates_that_cannot_be_opened_for_now_are_no_mistake() -> None:
+def test_certificates_that_cannot_be_opened_for_now_are_no_configuration_error() -> None:
     """Without a free descriptor nothing can be said about a file."""
     with no_descriptors(), pytest.raises(LocalTrouble):
         certificates(None, Outbound())

@@ -26,7 +26,7 @@ print(limits.descriptors(), limits.raise_descriptors(), *resource.getrlimit(reso
     assert child(code) == "40 300 300 300"
 
 
-def test_what_the_system_refuses_stays_as_it_was() -> None:
+def test_a_limit_that_the_system_refuses_stays_as_it_was() -> None:
     """A hard limit of "none" that the system does not grant: the process takes less, and goes on."""
     code = """
 granted = []
@@ -51,7 +51,7 @@ ROOT_ALONE = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become 
 
 
 @ROOT_ALONE
-def test_threads_that_are_not_to_be_had_are_told() -> None:
+def test_a_lack_of_threads_is_reported() -> None:
     """A process that may have twelve threads has room for five more, not for fifty; nothing of the proof is left."""
     code = """
 import os, threading

@@ -248,7 +248,7 @@ class _Broken:
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_a_loop_that_cannot_go_on_is_no_silence(idle: Idle, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_loop_that_keeps_failing_is_not_silent(idle: Idle, monkeypatch: pytest.MonkeyPatch) -> None:
     """A failure that does not pass ends the thread, and whoever looks is told."""
     monkeypatch.setattr(listener, "_FAILURES", 3)
     server = Server(Site("127.0.0.1", 0), idle, lambda: b"", "text/plain", SYSTEM).start()

@@ -12,7 +12,7 @@ def notice(count: int) -> str:
     return f"lost {count}"
 
 
-def test_a_reader_that_is_gone_costs_lines_alone() -> None:
+def test_a_reader_that_is_gone_costs_only_lines() -> None:
     """A pipe that nobody reads any more: every line is lost, and nothing is raised."""
     reading, writing = os.pipe()
     with os.fdopen(writing, "w") as stream:
@@ -26,7 +26,7 @@ def test_a_reader_that_is_gone_costs_lines_alone() -> None:
         assert sink.lost == 1
 
 
-def test_a_reader_that_does_not_read_holds_nobody_up() -> None:
+def test_a_reader_that_does_not_read_delays_nobody() -> None:
     """The pipe is full, and so is the room for waiting lines: lines are lost, and whoever logs goes on at once."""
     reading, writing = os.pipe()
     with os.fdopen(writing, "w") as stream:
@@ -44,7 +44,7 @@ def test_a_reader_that_does_not_read_holds_nobody_up() -> None:
         os.close(reading)
 
 
-def test_a_full_disk_costs_lines_alone() -> None:
+def test_a_full_disk_costs_only_lines() -> None:
     """/dev/full refuses every line."""
     with Path("/dev/full").open("w") as stream:
         sink = Sink(stream, notice)

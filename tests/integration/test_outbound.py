@@ -74,7 +74,7 @@ def test_a_variable_that_cannot_be_used_ends_every_command_with_2(
 
 
 @pytest.mark.parametrize("direct", ["fe80::/10", "[::1],[fe80::]/10,*.example:99999,%$,//"])
-def test_loopback_is_asked_directly_whatever_the_environment_says(
+def test_loopback_is_reached_directly_whatever_the_environment_says(
     workplace: Workplace, simulator: Simulator, direct: str
 ) -> None:
     """A proxy that listens never sees the token of a CMS on this machine; no form of NO_PROXY is in the way."""
@@ -90,9 +90,7 @@ def test_loopback_is_asked_directly_whatever_the_environment_says(
 
 
 @pytest.mark.parametrize("configured", [True, False])
-def test_a_stream_is_followed_by_way_of_a_proxy(
-    workplace: Workplace, simulator: Simulator, *, configured: bool
-) -> None:
+def test_a_stream_is_followed_through_a_proxy(workplace: Workplace, simulator: Simulator, *, configured: bool) -> None:
     """Of the file or of the environment; a proxy that goes away is named with where it was configured."""
     url = 'base_url = "http://cms.example"\nallow_http = true{}'
     proxy = Forwarding("cms.example", int(simulator.url().rpartition(":")[2]))

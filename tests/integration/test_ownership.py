@@ -51,7 +51,7 @@ def share(deployment: Deployment) -> tuple[Process, Process]:
     return first, second
 
 
-def test_streams_of_a_killed_owner_go_on_elsewhere_in_time(deployment: Deployment) -> None:
+def test_streams_of_a_killed_owner_continue_elsewhere_in_time(deployment: Deployment) -> None:
     """Within the session timeout and five seconds, the other process publishes what the killed one would have."""
     first, second = share(deployment)
     first.kill()
@@ -78,7 +78,7 @@ def test_a_rebalance_leaves_other_streams_running(deployment: Deployment) -> Non
     deployment.prove()
 
 
-def test_owner_that_leaves_in_order_hands_over_at_once(deployment: Deployment) -> None:
+def test_owner_that_leaves_cleanly_hands_over_at_once(deployment: Deployment) -> None:
     """A stopped process leaves the group: its streams go on elsewhere without waiting for the session timeout."""
     first, second = share(deployment)
     first.stop()

@@ -12,7 +12,7 @@ from tests.command import following
 
 
 @pytest.mark.timeout(120)
-def test_a_process_with_another_configuration_is_noticed_and_told(tmp_path: Path, kafka: Broker, prefix: str) -> None:
+def test_a_process_with_another_configuration_is_reported(tmp_path: Path, kafka: Broker, prefix: str) -> None:
     """`status` tells, by its name, whichever differs from its own file."""
     with Simulator(entries=20).serving() as simulator:
         places = []

@@ -191,7 +191,7 @@ REFUSED = b"HTTP/1.1 %s\r\nContent-Type: text/html\r\nContent-Length: 13\r\n\r\n
 
 
 @pytest.mark.parametrize("status", [b"403 Forbidden", b"407 Proxy Authentication Required", b"503 No route"])
-def test_what_a_proxy_answers_in_place_of_an_unencrypted_server_is_told_with_its_name(status: bytes) -> None:
+def test_what_a_proxy_answers_for_an_unencrypted_server_names_the_proxy(status: bytes) -> None:
     """Without TLS it could be either of them: the CMS and the registry are not accused alone."""
 
     def refuse(connection: socket.socket) -> None:

@@ -71,7 +71,7 @@ def test_a_topic_that_appears_later_is_followed(kafka: Broker, admin: AdminClien
     following.close()
 
 
-def test_the_last_checkpoint_is_found_behind_any_number_of_records(
+def test_the_last_checkpoint_is_found_before_any_number_of_records(
     kafka: Broker, admin: AdminClient, producer: Producer, prefix: str
 ) -> None:
     """Neither a long aborted transaction after it nor an open one hides it; without any there is none."""

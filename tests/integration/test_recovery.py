@@ -46,7 +46,7 @@ def test_crash_around_a_commit_of_a_delta_publishes_each_change_once(deployment:
         deployment.prove()
 
 
-def test_crash_amid_a_transaction_leaves_nothing_visible(deployment: Deployment) -> None:
+def test_crash_during_a_transaction_leaves_nothing_visible(deployment: Deployment) -> None:
     """What a dead owner produced without committing is in the log, aborted, and no read_committed consumer sees it."""
     with deployment:
         deployment.spawn(at=each("produce:45")).die()
@@ -91,7 +91,7 @@ def test_commit_of_a_zombie_just_before_the_fence_is_read_back(kafka: Broker, pr
         deployment.prove()
 
 
-def test_open_transaction_of_a_dead_owner_does_not_hide_what_is_committed_behind_it(deployment: Deployment) -> None:
+def test_open_transaction_of_a_dead_owner_does_not_hide_later_commits(deployment: Deployment) -> None:
     """Recovery reads to the end of the state, not to the end that an open transaction leaves to other consumers.
 
     The one here is of another transactional id, as after a renamed prefix: no fence ends it, only its timeout does.
@@ -132,7 +132,7 @@ def open_transaction(deployment: Deployment, vendor: str) -> Producer:
     return producer
 
 
-def test_fenced_owner_that_is_still_assigned_comes_back_by_itself(deployment: Deployment) -> None:
+def test_fenced_owner_that_is_still_assigned_recovers_by_itself(deployment: Deployment) -> None:
     """Another producer takes the streams over and leaves: the owner recovers, and publishes what came meanwhile."""
     with deployment:
         owner = deployment.spawn(once=False)

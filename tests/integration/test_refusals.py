@@ -41,7 +41,7 @@ def test_a_refused_setting_is_named(workplace_of: WorkplaceOf, name: str) -> Non
     assert "credentials" not in ended.err
 
 
-def test_a_name_that_collides_is_told(workplace_of: WorkplaceOf, admin: AdminClient) -> None:
+def test_a_colliding_name_is_reported(workplace_of: WorkplaceOf, admin: AdminClient) -> None:
     """Kafka takes `a.b` and `a_b` for the same metric: whoever has the other name is in the way."""
     workplace = workplace_of()
     taken = f"{workplace.prefix}_contentful_state"
@@ -60,7 +60,7 @@ class Ahead(Producer):
         super().produce(*arguments, **{**options, "timestamp": round(time.time() * 1000) + HOURS_MS})
 
 
-def test_a_clock_that_is_ahead_is_told_and_passes(kafka: Broker, layout: Layout, simulator: Simulator) -> None:
+def test_a_clock_that_is_ahead_is_reported_and_retried(kafka: Broker, layout: Layout, simulator: Simulator) -> None:
     """Kafka refuses what is an hour ahead: the hint names the clock; once it is right, the stream goes on."""
     producers: list[type[Producer]] = [Ahead]
     following = Following(

@@ -64,7 +64,7 @@ def test_a_wiped_registry_stops_publishing_until_it_is_restored(
         eventually(lambda: follower.status.state == "running")
 
 
-def test_a_wiped_registry_is_told_to_who_asks_from_elsewhere(
+def test_a_wiped_registry_is_reported_to_other_processes(
     kafka: Broker, layout: Layout, following: Following, scripted: ScriptedRegistry
 ) -> None:
     """The owner's last word is in the state topic, though nothing else of the stream may be written."""

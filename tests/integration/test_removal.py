@@ -34,7 +34,7 @@ def test_another_registry_makes_nothing_of_ours_foreign(place: Place, kafka: Bro
         assert held(workplace, kafka) == before
 
 
-def test_nothing_of_changes_is_removed_while_no_checkpoint_vouches(place: Place, kafka: Broker) -> None:
+def test_no_change_record_is_removed_without_a_checkpoint(place: Place, kafka: Broker) -> None:
     """Where the checkpoint is gone, or was imported and knows no keys yet, what stands there stays, and is told."""
     with served(case(ITEM)) as cms:
         workplace = place(cms)

@@ -53,7 +53,7 @@ def state(workplace: Workplace) -> str:
 
 
 @pytest.mark.parametrize("ahead", [-3600, 3600])
-def test_an_owner_with_another_clock_is_heard(place: Place, ahead: int) -> None:
+def test_the_report_of_an_owner_with_another_clock_counts(place: Place, ahead: int) -> None:
     """What it said before the command counts for nothing, what it says after does, whatever its clock shows."""
     with served(case(ITEM)) as cms:
         # Frozen for a while, the owner stays the owner.
@@ -116,7 +116,7 @@ def test_a_stream_that_cannot_be_opened_says_so_and_obeys(place: Place) -> None:
             assert ended.code == 0, ended
 
 
-def test_a_stream_that_nothing_answers_is_still_trying(place: Place) -> None:
+def test_a_stream_without_an_answer_is_still_trying(place: Place) -> None:
     """Exit 3 and what is amiss, when the time to wait is over."""
     with served(case(ITEM)) as cms:
         workplace = place(cms)

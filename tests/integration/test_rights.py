@@ -178,7 +178,7 @@ def test_a_transaction_timeout_above_the_brokers_is_found(
         assert "transaction.max.timeout.ms" in ended.out
 
 
-def test_wrong_credentials_for_kafka_are_told(place: Place) -> None:
+def test_wrong_credentials_for_kafka_are_reported(place: Place) -> None:
     """The broker's own words say that it refuses them; that is no outage, so the exit code is 1."""
     with served(case(ITEM)) as cms, ExitStack() as stack:
         workplace = place(cms)

@@ -129,7 +129,7 @@ def test_the_port_answers_beyond_the_reach_of_select() -> None:
 
 
 @pytest.mark.parametrize("line", [b"\x00\x01\x02\r\n\r\n", b"GET\r\n\r\n", b"GET / HTTP/9.9.9\r\n\r\n", b"G" * 300_000])
-def test_nonsense_is_no_line_in_the_log(line: bytes) -> None:
+def test_nonsense_adds_no_line_to_the_log(line: bytes) -> None:
     """Whoever can reach the port cannot fill the log."""
     stream = io.StringIO()
     logs.configure(stream, json=True, level="info", secrets=[])

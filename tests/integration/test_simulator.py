@@ -179,7 +179,7 @@ def test_a_foreign_next_url_is_in_the_body(simulator: Simulator, client: httpx.C
 
 @pytest.mark.parametrize("vendor", VENDORS)
 @pytest.mark.parametrize("kind", ["malformed_item", "unknown_item"])
-def test_a_strange_item_stands_among_the_right_ones(
+def test_a_strange_item_is_inserted_among_the_right_ones(
     simulator: Simulator, client: httpx.Client, vendor: str, kind: Any
 ) -> None:
     """One more item; all others are as without it, and so is the continuation."""
@@ -271,7 +271,7 @@ def test_the_admin_api_offers_the_methods_over_http() -> None:
         assert client.post("/_admin/serving").status_code == 404
 
 
-def test_compression_is_for_who_accepts_it() -> None:
+def test_compression_is_for_clients_that_accept_it() -> None:
     """And leaves the content as it is."""
     with Simulator(entries=30).serving() as simulator, httpx.Client(base_url=simulator.url()) as client:
         path, params, headers = CONTENTFUL.path, CONTENTFUL.start, dict(CONTENTFUL.headers)

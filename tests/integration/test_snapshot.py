@@ -20,7 +20,7 @@ def later(workplace: Workplace, after: int) -> list[Any]:
 
 
 @pytest.mark.timeout(120)
-def test_a_part_is_published_anew_and_everything_is_reconciled(tmp_path: Path, kafka: Broker, prefix: str) -> None:
+def test_a_part_is_republished_and_everything_is_reconciled(tmp_path: Path, kafka: Broker, prefix: str) -> None:
     """By type and by id, as `u` without a change; the rest stays as it is."""
     with Simulator(entries=40, page_sizes={"contentstack": 10}).serving() as simulator:
         names = ("contentstack",)

@@ -71,9 +71,7 @@ def test_an_unusable_answer_is_worth_a_retry(
     assert source.fetch(START).changes
 
 
-def test_a_certificate_that_nobody_vouches_for_gets_no_request(
-    simulator: Simulator, opened: Callable[..., Source]
-) -> None:
+def test_an_untrusted_certificate_gets_no_request(simulator: Simulator, opened: Callable[..., Source]) -> None:
     """Whoever poses as the CMS sees no credential; it is worth a retry, as certificates expire and are renewed."""
     context, heard = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), bytearray()
     trustme.CA().issue_cert("127.0.0.1").configure_cert(context)

@@ -119,7 +119,7 @@ def test_a_topic_recreated_under_an_idle_owner_is_noticed(
         store.close()
 
 
-def test_a_topic_accepted_anew_is_recorded_again(admin: AdminClient, following: Following, layout: Layout) -> None:
+def test_an_accepted_topic_is_recorded_again(admin: AdminClient, following: Following, layout: Layout) -> None:
     """Accepting another topic is for once: the next one that is recreated stops the stream as ever."""
     topic = f"{layout.transactional_id}.changes"
     following.become_current()
@@ -160,7 +160,7 @@ def test_what_a_first_start_left_unfinished_is_no_obstacle(
 
 
 @pytest.mark.parametrize("then", [edits.reset, CHANGED], ids=["reset", "snapshot"])
-def test_what_was_lost_is_published_again_whatever_is_asked_meanwhile(
+def test_what_was_lost_is_published_again_whatever_is_requested_meanwhile(
     kafka: Broker, admin: AdminClient, following: Following, topic: str, then: Edit
 ) -> None:
     """Amid the republishing another snapshot is asked for: it publishes what the topic lacks all the same."""
@@ -235,7 +235,7 @@ def test_former_topics_are_not_looked_after(
     elsewhere.become_current()
 
 
-def test_a_template_that_is_changed_back_stops_at_what_is_out_of_date(
+def test_a_template_changed_back_stops_at_outdated_topics(
     following: Following, elsewhere: Following, topic: str
 ) -> None:
     """The former topic has missed what was written elsewhere: its removals would never be told."""
@@ -245,7 +245,7 @@ def test_a_template_that_is_changed_back_stops_at_what_is_out_of_date(
 
 
 @pytest.mark.parametrize("interrupted", [False, True])
-def test_a_template_that_leads_to_the_same_topic_goes_on_in_it(
+def test_a_template_that_gives_the_same_topic_continues_in_it(
     kafka: Broker, simulator: Simulator, following: Following, layout: Layout, *, interrupted: bool
 ) -> None:
     """Written otherwise it is another template, and everything is published again; a crash changes nothing."""
@@ -262,7 +262,7 @@ def test_a_template_that_leads_to_the_same_topic_goes_on_in_it(
     assert same.checkpoint().progress.partitions == following.checkpoint().progress.partitions != {}
 
 
-def test_a_wider_dead_letters_topic_is_nobodys_business(
+def test_a_wider_dead_letters_topic_does_no_harm(
     admin: AdminClient, simulator: Simulator, following: Following, layout: Layout
 ) -> None:
     """Nothing rests on where a dead letter lies."""
@@ -327,7 +327,7 @@ def test_check_warns_of_what_only_looks_like_a_changes_topic(
     followed(simulator, kafka, by_locale).become_current()
 
 
-def test_a_template_that_is_changed_back_before_anything_went_elsewhere_goes_on(
+def test_a_template_changed_back_before_anything_went_elsewhere_continues(
     kafka: Broker, simulator: Simulator, following: Following, elsewhere: Following, topic: str
 ) -> None:
     """A typing error in the template, or one old process among new ones, costs a snapshot and no topic."""

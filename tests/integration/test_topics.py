@@ -158,7 +158,7 @@ def test_a_newer_state_record_is_refused(kafka: Broker, following: Following, la
     assert "at least the release that wrote it" in refusal(following)
 
 
-def test_aborted_state_is_never_believed(kafka: Broker, following: Following, layout: Layout) -> None:
+def test_aborted_state_is_never_trusted(kafka: Broker, following: Following, layout: Layout) -> None:
     """Neither a checkpoint nor an index record of a transaction that was aborted, also where it is the last one."""
     following.become_current()
     before = following.checkpoint()

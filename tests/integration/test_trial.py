@@ -52,7 +52,7 @@ def test_a_filter_that_the_api_refuses_is_found(tmp_path: Path, cms: ScriptedCms
     assert "content_type=nope" in cms.requests[-1]
 
 
-def test_a_filter_that_matches_nothing_is_told(tmp_path: Path, cms: ScriptedCms) -> None:
+def test_a_filter_that_matches_nothing_is_reported(tmp_path: Path, cms: ScriptedCms) -> None:
     """Some APIs answer an unknown type with an empty page."""
     cms.initial = []
     _, (remark,) = check_cms.first_page(configured(tmp_path, cms, FILTER))
@@ -69,14 +69,16 @@ def test_a_filter_that_matches_nothing_is_told(tmp_path: Path, cms: ScriptedCms)
         ('entity_types = ["entry"]', None),
     ],
 )
-def test_a_choice_that_leaves_nothing_is_told(tmp_path: Path, cms: ScriptedCms, line: str, named: str | None) -> None:
+def test_a_filter_that_leaves_nothing_is_reported(
+    tmp_path: Path, cms: ScriptedCms, line: str, named: str | None
+) -> None:
     """A type that is misspelt publishes nothing, in silence."""
     found, remarks = check_cms.first_page(configured(tmp_path, cms, line))
     assert found == "the API answers an initial sync: 1 items on the first page"
     assert [remark.setting for remark in remarks] == ([named] if named else [])
 
 
-def test_items_that_cannot_be_understood_are_told(tmp_path: Path, cms: ScriptedCms) -> None:
+def test_items_that_cannot_be_read_are_reported(tmp_path: Path, cms: ScriptedCms) -> None:
     """Before they become dead letters, or stop the stream."""
     cms.initial = [ENTRY, {"sys": {"type": "Hologram", "id": "h1"}}]
     for line, follows in (("", "would become dead letters"), ('malformed = "stop"', "would stop the stream")):

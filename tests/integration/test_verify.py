@@ -90,7 +90,7 @@ def test_a_current_stream_equals_its_cms(
             assert sum(row["equal"] for row in report["counts"]) > 10
 
 
-def test_a_missing_a_stale_and_an_extra_key_are_told(
+def test_missing_stale_and_extra_keys_are_reported(
     followed: WorkplaceOf, simulator: Simulator, kafka: Broker, prefix: str
 ) -> None:
     """Each with its table and revisions, as a table and as JSON; exit code 1; the stream is left as it was."""
@@ -150,7 +150,7 @@ def test_changes_made_during_the_check_are_tolerated(followed: WorkplaceOf, simu
     assert [outcome.code for outcome in outcomes] == [0, 0, 0], outcomes
 
 
-def test_a_stream_that_is_behind_is_waited_for_and_then_told(followed: WorkplaceOf, simulator: Simulator) -> None:
+def test_a_stream_that_is_behind_is_waited_for_and_then_reported(followed: WorkplaceOf, simulator: Simulator) -> None:
     """Nobody follows the CMS: what changed since the last run is missing once the next walk had to be over."""
     workplace = followed()
     one = simulator.publish()
@@ -158,7 +158,7 @@ def test_a_stream_that_is_behind_is_waited_for_and_then_told(followed: Workplace
     assert [(each["kind"], each["key"]["id"]) for each in report["differences"]] == [("missing", one)]
 
 
-def test_items_among_the_dead_letters_are_told_and_excused(followed: WorkplaceOf, simulator: Simulator) -> None:
+def test_items_among_the_dead_letters_are_reported_and_excused(followed: WorkplaceOf, simulator: Simulator) -> None:
     """What nobody can read and what was too large are counted, and the rest is proven."""
     simulator.push_fault("contentful", Fault("unknown_item"))
     workplace = followed(kafka_lines="max_message_bytes = 2500")

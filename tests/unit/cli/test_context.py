@@ -61,7 +61,7 @@ def test_a_complaint_cannot_move_the_cursor(session: Session, capsys: pytest.Cap
     assert [line.isprintable() for line in capsys.readouterr().err.splitlines()] == [True, True]
 
 
-def test_who_cannot_be_told_changes_no_outcome(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unwritable_standard_error_changes_no_outcome(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
     """A full disk behind standard error does not fail the command."""
 
     class Full(io.StringIO):
@@ -73,7 +73,7 @@ def test_who_cannot_be_told_changes_no_outcome(session: Session, monkeypatch: py
 
 
 @pytest.mark.parametrize("stdin", [None, io.StringIO("y\n")])
-def test_without_a_terminal_nothing_is_asked(monkeypatch: pytest.MonkeyPatch, stdin: io.StringIO | None) -> None:
+def test_without_a_terminal_there_is_no_question(monkeypatch: pytest.MonkeyPatch, stdin: io.StringIO | None) -> None:
     """A script has to confirm explicitly; a y on its input may be meant for something else."""
     monkeypatch.setattr("sys.stdin", stdin)
     with pytest.raises(click.UsageError, match="--yes"):
@@ -90,7 +90,7 @@ def test_only_a_yes_is_a_yes(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Cap
     assert (told.out, told.err.count("Really?")) == ("", 2)
 
 
-def test_what_others_wrote_is_skipped_and_told(session: Session, capsys: pytest.CaptureFixture[str]) -> None:
+def test_foreign_records_are_skipped_and_reported(session: Session, capsys: pytest.CaptureFixture[str]) -> None:
     """Each with its place; the hint is printed once."""
     assert list(ours(session, "blog", [FOREIGN, OURS, FOREIGN])) == [OURS]
     told = capsys.readouterr().err

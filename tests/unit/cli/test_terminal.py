@@ -44,7 +44,7 @@ def test_nothing_of_a_row_is_cut_off_at_any_width(width: int) -> None:
 
 
 @pytest.mark.parametrize("width", [60, 80, 200])
-def test_words_stay_whole_where_there_is_room(width: int) -> None:
+def test_words_stay_whole_if_there_is_room(width: int) -> None:
     """Names and states can be read, searched and copied: only sentences and overlong words are folded."""
     words = {word for row in ROWS for cell in row[:2] for word in cell.split()} | {"CONTENTFUL_TOKEN"}
     assert words <= set(shown(Rows(HEADERS, ROWS), width).split())
@@ -62,7 +62,7 @@ def test_live_progress_shows_state_and_trouble_on_narrow_terminals(width: int) -
     assert [word for word in f"{error}; {hint}".split() if word not in words] == []
 
 
-def test_live_progress_shows_first_who_waits_for_an_operator() -> None:
+def test_live_progress_shows_streams_that_wait_for_an_operator_first() -> None:
     """A terminal too short for all streams cuts off the others."""
     states: tuple[StreamState, ...] = ("running", "retrying", "stopped", "running", "deletes_held")
     streams = [StreamStatus(connection=f"c{at}", vendor="v", state=state) for at, state in enumerate(states)]

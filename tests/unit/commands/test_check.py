@@ -5,7 +5,7 @@ from connector.commands.check import Finding, failure, refused, remarked, verdic
 from connector.errors import BrokerUnavailable, ConfigError
 
 
-def test_what_has_to_be_corrected_comes_before_what_may_pass_by_itself() -> None:
+def test_what_needs_fixing_comes_before_what_may_go_away() -> None:
     """Exit code 2 comes before 1 and 1 before 3; warnings fail nothing."""
     findings = [Finding("a", "failed", "", exit_code=code) for code in (3, 1, 2)]
     assert [verdict(findings[:count]) for count in (0, 1, 2, 3)] == [0, 3, 1, 2]

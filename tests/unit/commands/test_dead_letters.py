@@ -44,7 +44,7 @@ def reasons(outcome: Replayed) -> list[str]:
     return [stays.why for stays in outcome.stays]
 
 
-def test_a_letter_that_can_be_read_by_now_is_published_once() -> None:
+def test_a_letter_that_can_now_be_read_is_published_once() -> None:
     """As if it had just arrived, in sequence; replayed again, it repeats what the index holds."""
     stream = Stream()
     stream.publish(published("e9"))
@@ -68,7 +68,7 @@ def test_an_older_letter_never_overwrites_what_is_newer() -> None:
     }
 
 
-def test_a_removal_is_replayed_as_well() -> None:
+def test_a_removal_is_replayed_too() -> None:
     """An item that removes what is live gives a delete and its tombstone, once."""
     stream = Stream()
     stream.publish(published("e1", 1))
@@ -87,7 +87,7 @@ def test_what_is_still_unreadable_stays_and_says_why() -> None:
     assert len(stream.store.records) == 1
 
 
-def test_what_is_still_too_large_stays_and_holds_nothing_up() -> None:
+def test_what_is_still_too_large_stays_and_delays_nothing() -> None:
     """The others are published, and no second letter is written."""
     stream = Stream(Policy(oversized="stop", max_message_bytes=3000))
     stream.publish(published("e9"))
@@ -106,7 +106,7 @@ def test_what_is_still_too_large_stays_and_holds_nothing_up() -> None:
         (letter(item("e1", None)), "has no clock"),
     ],
 )
-def test_where_nothing_can_be_compared_the_letter_stays(doubtful: dict[str, Any], why: str) -> None:
+def test_a_letter_that_cannot_be_compared_stays(doubtful: dict[str, Any], why: str) -> None:
     """From another epoch, older than the index remembers removals, or without a clock to compare."""
     stream = Stream()
     stream.publish(published("e1", 1))
@@ -115,7 +115,7 @@ def test_where_nothing_can_be_compared_the_letter_stays(doubtful: dict[str, Any]
     assert why in reasons(outcome)[0]
 
 
-def test_an_item_without_a_clock_is_published_where_nothing_is_known() -> None:
+def test_an_item_without_a_clock_is_published_if_nothing_is_known() -> None:
     """And only once."""
     stream = Stream()
     stream.publish(published("e9"))
@@ -124,7 +124,7 @@ def test_an_item_without_a_clock_is_published_where_nothing_is_known() -> None:
 
 
 @pytest.mark.parametrize("changes", [{"phase": "snapshot"}, {"phase": "reconciling"}, {"fingerprint": "other"}])
-def test_amid_a_snapshot_nothing_is_replayed(changes: dict[str, Any]) -> None:
+def test_during_a_snapshot_nothing_is_replayed(changes: dict[str, Any]) -> None:
     """Marking a key as seen could hide that it vanished, and a snapshot reads every item again anyway."""
     stream = Stream()
     stream.publisher.commit_checkpoint(amended(stream.checkpoint, **changes))

@@ -34,7 +34,7 @@ EDITS: list[Edit] = [
 
 
 @pytest.mark.parametrize("edit", EDITS)
-def test_sequence_and_epoch_never_go_down(edit: Edit) -> None:
+def test_sequence_and_epoch_never_decrease(edit: Edit) -> None:
     """Whatever an operator asks for, consumers see sequences and epochs that only grow; topics stay as recorded."""
     after = edit(STREAMING, NOW)
     assert after.progress.sequence >= 41
@@ -43,7 +43,7 @@ def test_sequence_and_epoch_never_go_down(edit: Edit) -> None:
 
 
 @pytest.mark.parametrize("edit", [edits.reset, partial(edits.snapshot, republish=None, allow_deletes=False)])
-def test_a_new_snapshot_starts_from_nothing_under_the_present_configuration(edit: Edit) -> None:
+def test_a_new_snapshot_starts_from_nothing_under_the_current_configuration(edit: Edit) -> None:
     """It has no cursor, a new epoch, and the fingerprint of the current configuration."""
     after = edit(STREAMING, NOW)
     assert (after.position, after.fingerprint) == (Position(epoch=4), NOW)
@@ -71,7 +71,7 @@ def test_other_topics_get_everything(edit: Edit) -> None:
         lambda checkpoint, _: checkpoint.restarted_for("later.topics"),
     ],
 )
-def test_what_is_owed_to_the_topics_survives_other_wishes(edit: Edit) -> None:
+def test_what_the_topics_are_due_survives_other_requests(edit: Edit) -> None:
     """Everything is due because topics may lack it: no later request makes up for that."""
     everything = edits.snapshot(STREAMING, STREAMING.fingerprint, republish="all", allow_deletes=False)
     assert everything.progress.topics == {"t": KnownTopic(6, replaceable=True)}
@@ -80,7 +80,7 @@ def test_what_is_owed_to_the_topics_survives_other_wishes(edit: Edit) -> None:
     assert after.snapshot_finished().carried_over == Request()
 
 
-def test_a_cursor_cannot_be_imported_while_everything_is_owed() -> None:
+def test_a_cursor_cannot_be_imported_while_everything_is_due() -> None:
     """It would skip what the topics lack."""
     everything = edits.snapshot(STREAMING, STREAMING.fingerprint, republish="all", allow_deletes=False)
     for found, fingerprint in ((everything, everything.fingerprint), (STREAMING, "before.others")):
@@ -88,7 +88,7 @@ def test_a_cursor_cannot_be_imported_while_everything_is_owed() -> None:
             edits.at_cursor(found, fingerprint, cursor="c1")
 
 
-def test_an_import_after_a_lost_state_vouches_for_the_topics() -> None:
+def test_an_import_after_a_lost_state_confirms_the_topics() -> None:
     """The export's record of them counts, unless the stream has its own."""
     edit = edits.imported(edits.exported(STREAMING), "cp.json")
     assert edit(Checkpoint(stream="blog"), STREAMING.fingerprint).progress.topics == {"t": KnownTopic(6, "id")}
@@ -103,7 +103,7 @@ def test_a_pause_leaves_everything_else_alone() -> None:
     assert edits.resume(paused, NOW) == STREAMING
 
 
-def test_wishes_add_up() -> None:
+def test_requests_add_up() -> None:
     """A snapshot requested while the stream is paused begins when it resumes, with everything requested."""
     paused = edits.pause(STREAMING, NOW)
     both = edits.snapshot(paused, NOW, republish="all", allow_deletes=True)
@@ -136,7 +136,7 @@ def test_an_import_under_another_configuration_is_refused() -> None:
 
 
 @pytest.mark.parametrize("amid", [{"phase": "snapshot", "page": 3}, {"walk_open": True}, {"phase": "reconciling"}])
-def test_an_import_from_amid_a_walk_is_refused(amid: dict[str, object]) -> None:
+def test_an_import_from_the_middle_of_a_walk_is_refused(amid: dict[str, object]) -> None:
     """Such a cursor does not cover everything: what lies before it would be missed."""
     with pytest.raises(ConfigError, match="was exported in the phase"):
         edits.imported(edits.exported(amended(STREAMING, **amid)), "cp.json")
@@ -150,7 +150,7 @@ def test_an_import_of_anything_else_is_refused(text: str) -> None:
     assert "contentwire checkpoints export" in caught.value.hint
 
 
-def test_what_a_complete_walk_has_published_is_no_longer_owed() -> None:
+def test_what_a_complete_walk_has_published_is_no_longer_due() -> None:
     """Consent to deletes after the walk does not publish everything again; clocks are still not trusted."""
     everything = edits.snapshot(STREAMING, STREAMING.fingerprint, republish="all", allow_deletes=False)
     walked = amended(everything, phase="reconciling", topic_ids={"t": "id"})
@@ -159,7 +159,7 @@ def test_what_a_complete_walk_has_published_is_no_longer_owed() -> None:
     assert edits.at_cursor(walked, walked.fingerprint, cursor="c1").position.phase == "streaming"
 
 
-def test_an_import_ends_every_wish_but_a_pause() -> None:
+def test_an_import_ends_every_request_but_a_pause() -> None:
     """Consent to deletes was for a snapshot that will not take place; a later one must ask again."""
     asked = edits.snapshot(edits.pause(STREAMING, NOW), NOW, republish=None, allow_deletes=True)
     assert edits.at_cursor(asked, NOW, cursor="c1").request == Request(paused=True)

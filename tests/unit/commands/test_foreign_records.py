@@ -50,7 +50,7 @@ def judged(
 
 
 @pytest.mark.parametrize("key", [b"hello", b"", framed(GONE), framed(UNKNOWN)])
-def test_a_record_that_stands_for_nothing_live_goes(index: Index, key: bytes) -> None:
+def test_a_record_of_nothing_live_is_removed(index: Index, key: bytes) -> None:
     """A tombstone in its place takes nothing away from any consumer."""
     found = judged(index, key)
     assert (found.removed, found.remark) == (True, "")
@@ -64,7 +64,7 @@ def test_a_live_entity_has_to_be_published_again(index: Index) -> None:
     assert found.remark == "the entity is live: contentwire snapshot blog --entity live"
 
 
-def test_in_a_partition_that_is_not_its_own_nothing_would_replace_it(index: Index) -> None:
+def test_in_another_partition_nothing_would_replace_it(index: Index) -> None:
     """So the record is removed, and the entity still has to be published again."""
     other = (partitioned(framed(LIVE), PARTITIONS) + 1) % PARTITIONS
     found = judged(index, framed(LIVE), partition=other)
@@ -72,14 +72,14 @@ def test_in_a_partition_that_is_not_its_own_nothing_would_replace_it(index: Inde
 
 
 @pytest.mark.parametrize("checkpoint", [None, Checkpoint(stream="blog", fingerprint="f")])
-def test_where_nothing_says_what_is_live_everything_stays(index: Index, checkpoint: Checkpoint | None) -> None:
+def test_if_nothing_says_what_is_live_everything_stays(index: Index, checkpoint: Checkpoint | None) -> None:
     """A lost state must not cause deletions."""
     found = judged(index, framed(UNKNOWN), checkpoint)
     assert not found.removed
     assert "import a checkpoint" in found.remark
 
 
-def test_the_state_is_mended_by_what_is_known(index: Index) -> None:
+def test_the_state_is_restored_from_what_is_known(index: Index) -> None:
     """Any key in the state topic is restored or removed; a lost checkpoint has to be imported."""
     state = LAYOUT.state_topic
     for checkpoint in (CHECKPOINT, None):

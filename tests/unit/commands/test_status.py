@@ -14,13 +14,13 @@ PAUSED = checkpoint(phase="streaming", request='{"paused":true}')
 
 
 @pytest.mark.parametrize("state", STATES)
-def test_an_owner_says_in_which_state_its_stream_is(state: str) -> None:
+def test_an_owner_reports_the_state_of_its_stream(state: str) -> None:
     """If that state waits for an operator, so does the stream."""
     stream = Stream("blog", "v", FOLLOWED, OWNER, OwnerReport(state=state))
     assert (stream.state, stream.stopped) == (state, state in HALTED)
 
 
-def test_an_owner_that_has_said_nothing_is_unknown() -> None:
+def test_a_stream_without_a_report_is_unknown() -> None:
     """That is not an error: it may just have started."""
     for report in (None, OwnerReport()):
         stream = Stream("blog", "v", None, OWNER, report)

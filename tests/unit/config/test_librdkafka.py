@@ -30,7 +30,7 @@ from connector.config import librdkafka
         ("ssl.truststore.password", "ssl.ca.location"),
     ],
 )
-def test_what_delivery_rests_on_is_refused_with_the_reason(name: str, reason: str) -> None:
+def test_settings_that_delivery_depends_on_are_refused_with_the_reason(name: str, reason: str) -> None:
     """Each setting that contentwire owns is refused with the reason, or with what to set instead."""
     assert reason in str(librdkafka.refusal(name))
 

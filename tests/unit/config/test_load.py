@@ -108,7 +108,7 @@ def test_a_setting_that_the_vendor_can_only_ignore_is_a_problem(problems: Proble
     assert line == "connections.blog.entity_types: leaves nothing to publish: acme delivers only asset, entry"
 
 
-def test_who_cannot_choose_locales_is_told(tmp_path: Path) -> None:
+def test_a_useless_filter_of_locales_is_refused(tmp_path: Path) -> None:
     """If one item carries every locale, a filter would filter nothing."""
     path = tmp_path / "contentwire.toml"
     path.write_text(

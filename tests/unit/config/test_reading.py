@@ -114,7 +114,7 @@ def test_nested_tables_are_read_by_the_same_rules(tmp_path: Path) -> None:
     assert reading.problems == ["top.inner.pasword: unknown key; did you mean password?"]
 
 
-def test_all_problems_of_a_table_are_told(tmp_path: Path) -> None:
+def test_all_problems_of_a_table_are_reported(tmp_path: Path) -> None:
     """Reading continues after a problem: none hides another."""
     reading = Reading(tmp_path, {})
     assert reading.model(Outer, {"size": [], "token": "x", "zzz": 1, "inner": 5}, "top") is None

@@ -114,7 +114,7 @@ def test_a_minimal_file_gives_the_documented_defaults(load: Load) -> None:
         (KAFKA + 'registry = { url = "http://r", ca = "no.pem" }\n' + BLOG, "kafka.registry.ca: "),
     ],
 )
-def test_a_mistake_is_named_where_it_is_with_the_way_out(problems: Problems, text: str, problem: str) -> None:
+def test_a_mistake_is_named_with_its_place_and_the_remedy(problems: Problems, text: str, problem: str) -> None:
     """Each single mistake gives exactly one line, with its path and what to write instead."""
     assert [line[: len(problem)] for line in problems(text)] == [problem]
 
@@ -171,7 +171,7 @@ def test_a_private_key_may_have_many_lines(load: Load) -> None:
     assert loaded.kafka.client["ssl.key.pem"] == SecretStr("ab\ncd")
 
 
-def test_a_client_setting_that_delivery_rests_on_is_refused_with_the_reason(problems: Problems) -> None:
+def test_a_client_setting_that_delivery_depends_on_is_refused_with_the_reason(problems: Problems) -> None:
     """What contentwire owns cannot be broken from the file, and the line says why."""
     (line,) = problems(f'{KAFKA}client = {{ "transactional.id" = "x" }}\n{BLOG}')
     assert line.startswith('kafka.client."transactional.id": is not yours to set: ')

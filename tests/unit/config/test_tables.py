@@ -26,7 +26,7 @@ def test_what_is_written_loads_to_what_was_given(tmp_path: Path, vendor: str) ->
 
 
 @pytest.mark.parametrize("vendor", vendors.names())
-def test_a_secret_stands_in_the_environment_alone(vendor: str) -> None:
+def test_a_secret_is_only_in_the_environment(vendor: str) -> None:
     """The tables can be pasted anywhere; the variable's name says whose secret it holds."""
     text, environ = tables({"my-blog": connection(vendor)})
     assert environ

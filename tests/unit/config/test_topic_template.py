@@ -49,7 +49,7 @@ def test_a_template_that_tells_connections_apart_is_returned_as_it_is(topic: str
     assert checked(topic) == topic
 
 
-def test_names_that_lead_to_topics_of_their_own_collide_in_nothing() -> None:
+def test_names_that_give_separate_topics_do_not_collide() -> None:
     """Neither with each other nor with contentwire's other topics."""
     assert list(collisions("{prefix}.{connection}.changes", "cw", ("blog", "shop"))) == []
 

@@ -107,7 +107,7 @@ def test_a_lost_event_is_missed() -> None:
     assert _failing(records, account) == {STATE, CHANGES, SEQUENCE}
 
 
-def test_a_repeated_event_is_noticed_whatever_it_calls_itself() -> None:
+def test_a_repeated_event_is_noticed_whatever_its_id() -> None:
     """A copy fails as a change, and by its number and id as well unless it has new ones."""
     records, account = _story()
     copied = records[_position(records, "u")]
@@ -196,7 +196,7 @@ def test_events_out_of_order_are_noticed() -> None:
     assert _failing(records, account) == {SEQUENCE}
 
 
-def test_old_markers_belong_to_the_initial_sync_alone() -> None:
+def test_old_markers_belong_only_to_the_initial_sync() -> None:
     """A removal of a key that was gone before is allowed once in the snapshot, and surplus later or a second time."""
     for reported, failing in ((["true"], set()), (["false"], {CHANGES}), (["true", "true"], {CHANGES})):
         simulator, consumer = Simulator(entries=20), Consumer()
@@ -210,17 +210,17 @@ def test_old_markers_belong_to_the_initial_sync_alone() -> None:
 
 def test_old_markers_may_follow_an_initial_sync_that_was_cut_short() -> None:
     """Each of them once: the rest of the sync is a delta."""
-    for told, failing in ((["false"], set()), (["false", "false"], {CHANGES})):
+    for reported, failing in ((["false"], set()), (["false", "false"], {CHANGES})):
         simulator, consumer = Simulator(entries=20), Consumer()
         gone = simulator.delete(simulator.ids()[0])
         ledger = Ledger(simulator, "weegloo")
-        for snapshot in told:
+        for snapshot in reported:
             consumer.remove("entry", gone, snapshot=snapshot)
         consumer.snapshot(ledger.before)
         assert _failing(consumer.records, replace(ledger.account(), cut_short=True)) == failing
 
 
-def test_a_marker_of_what_never_was_is_noticed() -> None:
+def test_a_marker_of_something_that_never_existed_is_noticed() -> None:
     """No snapshot may report the removal of something that the CMS never had."""
     ledger, consumer = Ledger(Simulator(entries=20), "weegloo"), Consumer()
     consumer.remove("entry", "never-there", snapshot="true")

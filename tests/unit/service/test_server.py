@@ -27,7 +27,7 @@ def http(streams: Streams) -> Iterator[httpx.Client]:
         yield client
 
 
-def test_health_tells_a_wedged_supervisor(http: httpx.Client, streams: Streams) -> None:
+def test_health_reports_a_wedged_supervisor(http: httpx.Client, streams: Streams) -> None:
     """Health means that the supervisor's loop runs, whatever the streams do."""
     streams.streams = [stream(state="stopped", error="401")]
     assert http.get("/healthz").status_code == 200
@@ -134,7 +134,7 @@ def test_the_page_escapes_every_value_and_loads_nothing() -> None:
     assert "".join(page.texts).count(evil) == 6
 
 
-def test_braces_in_a_value_are_no_template() -> None:
+def test_braces_in_a_value_are_not_a_template() -> None:
     """A value that looks like a template is shown as it is."""
     assert "{rows}" in _Texts(status_page([stream(error="{rows}")])).texts
 

@@ -27,7 +27,7 @@ def supervisor() -> Supervisor:
     return Supervisor([spec], {}, "contentwire", Metrics(), clock=ManualClock(NOW))
 
 
-def test_before_kafka_has_answered_nobody_is_said_to_own_a_stream() -> None:
+def test_before_kafka_has_answered_no_owner_is_claimed() -> None:
     """`standby` would claim that another process owns it, which only Kafka can know."""
     (status,) = supervisor().status()
     assert (status.state, status.owned) == ("connecting", False)
@@ -117,7 +117,7 @@ def test_a_call_is_read_as_it_was_written() -> None:
     assert webhook_relay.read(b'{"connection": "blog"}') == Call("blog")
 
 
-def test_ends_that_follow_each_other_are_paused_for_longer() -> None:
+def test_pauses_grow_while_ends_are_close_together() -> None:
     """One second, two, four, up to five minutes; after five quiet minutes it starts over."""
     revival, now, pauses = _Revival(), 1000.0, []
     for _ in range(12):

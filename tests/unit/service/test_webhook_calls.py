@@ -4,7 +4,7 @@ from connector.service.webhook_calls import Calls
 from connector.testing import ManualClock
 
 
-def test_a_call_that_could_not_be_heeded_counts_when_it_is_repeated() -> None:
+def test_a_call_that_could_not_be_handled_counts_when_it_is_repeated() -> None:
     """Its sender is asked to repeat it, and may send the identical call again."""
     calls = Calls(ManualClock())
     assert calls.first("signature")
@@ -41,7 +41,7 @@ def test_the_memory_of_calls_is_bounded() -> None:
     assert not calls.first("19999")
 
 
-def test_a_refusal_is_told_once_a_minute() -> None:
+def test_a_refusal_is_logged_once_a_minute() -> None:
     """For each connection and reason separately: a flood writes few lines, and hides no other refusal."""
     clock = ManualClock()
     calls = Calls(clock)

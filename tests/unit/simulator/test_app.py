@@ -10,7 +10,7 @@ from tests.unit.simulator.readers import READERS
 CONTENTFUL = READERS["contentful"]
 
 
-def test_an_answer_is_compressed_for_who_accepts_it() -> None:
+def test_an_answer_is_compressed_for_clients_that_accept_it() -> None:
     """If it is large enough; the answer is the same."""
     simulator = Simulator(entries=30)
     plain = CONTENTFUL.ask(simulator, **CONTENTFUL.start)

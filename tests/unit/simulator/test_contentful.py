@@ -242,7 +242,7 @@ def test_a_response_above_7_mib_is_refused(simulator: Simulator) -> None:
 
 
 @pytest.mark.parametrize(("told", "header"), [(True, "1"), (False, None)])
-def test_rate_limit_tells_the_wait_or_not(simulator: Simulator, told: bool, header: str | None) -> None:  # noqa: FBT001
+def test_rate_limit_may_give_the_retry_time(simulator: Simulator, told: bool, header: str | None) -> None:  # noqa: FBT001
     """`X-Contentful-RateLimit-Reset`, in seconds; it may be missing."""
     simulator.push_fault("contentful", Fault("rate_limited", told=told))
     refused = ask(simulator, initial="true")
@@ -250,7 +250,7 @@ def test_rate_limit_tells_the_wait_or_not(simulator: Simulator, told: bool, head
     assert json.loads(refused.body)["sys"]["id"] == "RateLimitExceeded"
 
 
-def test_the_environment_tells_its_identity(simulator: Simulator) -> None:
+def test_the_environment_reports_its_identity(simulator: Simulator) -> None:
     """`cf-environment-uuid` changes when an alias is retargeted; the old token silently stays valid."""
     cursor = caught_up(simulator)
     before = ask(simulator, sync_token=cursor)

@@ -57,7 +57,7 @@ def test_errors_name_themselves_and_the_request(simulator: Simulator, status: in
     assert answer.headers["X-Contentful-Request-Id"] == told["requestId"]
 
 
-def test_a_preview_delivers_drafts_by_an_initial_sync_alone(simulator: Simulator) -> None:
+def test_a_preview_delivers_drafts_only_in_an_initial_sync(simulator: Simulator) -> None:
     """With the quirk, unpublished entities are entries again, deleted ones are not, and a delta is refused."""
     draft, deleted = simulator.ids()[:2]
     simulator.unpublish(draft)

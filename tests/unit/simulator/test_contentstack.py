@@ -188,7 +188,7 @@ def test_references_come_in_two_forms(simulator: Simulator) -> None:
 
 
 @pytest.mark.parametrize(("operation", "event"), [("unpublish", "unpublished"), ("delete", "deleted")])
-def test_removals_are_told_per_locale(simulator: Simulator, operation: str, event: str) -> None:
+def test_removals_are_reported_per_locale(simulator: Simulator, operation: str, event: str) -> None:
     """One locale gives one item of uid and locale, all locales one item each; the same for assets."""
     token = caught_up(simulator)
     one, all_, asset = *simulator.ids()[:2], simulator.ids("asset")[0]
@@ -216,7 +216,7 @@ def test_a_deleted_content_type_is_one_item(simulator: Simulator) -> None:
 
 
 @pytest.mark.parametrize("name", ["sync_token", "pagination_token"])
-def test_a_bad_token_is_141_and_named(simulator: Simulator, name: str) -> None:
+def test_a_bad_token_is_141_and_is_named(simulator: Simulator, name: str) -> None:
     """The recorded body."""
     refused = ask(simulator, **{name: "blt122334455667"})
     assert json.loads(refused.body) == {
@@ -226,7 +226,7 @@ def test_a_bad_token_is_141_and_named(simulator: Simulator, name: str) -> None:
     }
 
 
-def test_a_token_of_one_kind_is_no_token_of_the_other(simulator: Simulator) -> None:
+def test_a_token_of_one_kind_is_not_one_of_the_other(simulator: Simulator) -> None:
     """The error names the parameter it came in."""
     page = body(ask(simulator, init="true"))
     token = caught_up(simulator)
@@ -263,7 +263,7 @@ def test_wrong_credentials(simulator: Simulator) -> None:
     assert json.loads(refused.body)["error_code"] == 109
 
 
-def test_further_parameters_next_to_a_token_do_no_harm(simulator: Simulator) -> None:
+def test_further_parameters_beside_a_token_are_ignored(simulator: Simulator) -> None:
     """SDKs send environment, type and more."""
     token = caught_up(simulator)
     assert ask(simulator, sync_token=token, environment=ENVIRONMENT, type="entry_published").status == 200
@@ -278,7 +278,7 @@ def test_a_publication_during_a_walk_makes_clients_start_over(simulator: Simulat
     assert items(simulator, init="true")
 
 
-def test_items_shift_instead_by_switch(simulator: Simulator) -> None:
+def test_items_shift_in_the_other_mode(simulator: Simulator) -> None:
     """Then the delta after the walk delivers what changed during it."""
     simulator.set_mode("contentstack", "shift")
     unread = simulator.ids("asset")[0]
@@ -305,7 +305,7 @@ def test_content_types_are_listed(simulator: Simulator) -> None:
     assert types == {"text", "number", "isodate", "boolean", "file", "link", "reference", "group", "blocks", "json"}
 
 
-def test_the_first_delta_may_tell_older_removals(simulator: Simulator) -> None:
+def test_the_first_delta_may_report_older_removals(simulator: Simulator) -> None:
     """With the quirk, once, and even of entities that are live again; later deltas report what is new."""
     simulator.set_quirks("contentstack", ["older_removals"])
     again, gone = simulator.ids()[:2]

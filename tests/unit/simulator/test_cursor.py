@@ -6,7 +6,7 @@ from connector.simulator.cursor import BadCursorError, Cursor, Seal
 
 
 @pytest.mark.parametrize("text", ["", "é", "AAAA", "x" * 200])
-def test_text_from_elsewhere_is_no_cursor(text: str) -> None:
+def test_text_from_elsewhere_is_not_a_cursor(text: str) -> None:
     """Neither is one that was altered, or sealed with another secret."""
     with pytest.raises(BadCursorError):
         Seal("secret").open(text)
@@ -24,7 +24,7 @@ def test_cursors_cannot_be_read_or_altered() -> None:
         Seal("secret").open(text[:-2] + ("AA" if text[-2:] != "AA" else "BB"))
 
 
-def test_equal_cursors_are_equal_text() -> None:
+def test_equal_cursors_give_equal_text() -> None:
     """A page requested again has the same continuation; a nonce distinguishes cursors of the same position."""
     one, again = Cursor("s", since=5, before=None), Cursor("s", since=5, before=None)
     assert Seal("secret").close(one) == Seal("secret").close(again)

@@ -36,14 +36,14 @@ def test_a_fault_concerns_the_requests_it_names(on: str, hit: list[str]) -> None
     assert [kind for kind in kinds if script(fault).take(kind)] == hit  # type: ignore[arg-type]
 
 
-def test_a_fault_hits_so_many_requests_after_so_many() -> None:
+def test_a_fault_hits_its_number_of_requests_after_letting_some_pass() -> None:
     """Then it is used up."""
     told = script(Fault("reset", after=2, times=3))
     assert [told.take("start") is not None for _ in range(7)] == [False, False, True, True, True, False, False]
     assert told.waiting == []
 
 
-def test_a_fault_may_last_for_ever() -> None:
+def test_a_fault_may_last() -> None:
     """Until it is removed."""
     told = script(Fault("reset", times=None))
     assert all(told.take("start") for _ in range(100))

@@ -9,7 +9,7 @@ from connector.simulator.message import Request, json_array
     ("header", "credential"),
     [("Bearer abc", "abc"), ("bearer a b", "a b"), ("Basic abc", None), ("abc", None), ("", None), ("Bearer", "")],
 )
-def test_a_bearer_is_told_from_other_schemes(header: str, credential: str | None) -> None:
+def test_a_bearer_is_distinguished_from_other_schemes(header: str, credential: str | None) -> None:
     """The scheme's case does not matter."""
     assert Request("GET", "/", {}, {"authorization": header}).bearer == credential
 

@@ -71,7 +71,7 @@ def test_unknown_entities_and_locales_are_refused() -> None:
         simulator.unpublish(id_, locale="de-DE")
 
 
-def test_publishing_what_is_there_leaves_its_content() -> None:
+def test_publishing_an_existing_entity_leaves_its_content() -> None:
     """An existing id is published once more: its revision increases, its fields stay the same."""
     simulator = Simulator(entries=5)
     id_ = simulator.ids()[0]

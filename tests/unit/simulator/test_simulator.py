@@ -46,7 +46,7 @@ def test_following_the_stream_leads_to_the_truth(vendor: str) -> None:
 
 
 @pytest.mark.parametrize("vendor", VENDORS)
-def test_the_truth_carries_the_very_bytes(vendor: str) -> None:
+def test_the_truth_is_byte_for_byte(vendor: str) -> None:
     """Fields are as in the items, byte for byte."""
     simulator = Simulator(seed=11, entries=20, page_sizes={vendor: 1000})
     response = start(simulator, vendor)

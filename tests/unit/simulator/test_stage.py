@@ -51,7 +51,7 @@ def test_too_many_requests_are_limited() -> None:
     assert 429 in statuses
 
 
-def test_what_was_scripted_can_be_taken_back() -> None:
+def test_what_was_scripted_can_be_withdrawn() -> None:
     """Both faults and edits, of one vendor."""
     simulator = Simulator(entries=5)
     calls: list[int] = []

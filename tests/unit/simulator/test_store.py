@@ -7,7 +7,7 @@ from connector.simulator.store import Clock, Store, UnknownEntityError
 DEFAULT, GERMAN, FRENCH = "en-US", "de-DE", "fr-FR"
 
 
-def test_time_goes_on_unless_it_is_held() -> None:
+def test_time_advances_unless_it_is_held() -> None:
     """All changes of a release have the same time; the next change is later."""
     clock = Clock(wall=False)
     first = clock.tick()

@@ -22,12 +22,12 @@ def test_milliseconds_are_written_and_read(text: str, ms: int) -> None:
 @pytest.mark.parametrize(
     "text", ["1970-01-02", "1970-01-02T00:00", "1970-01-02T02:00+02:00", "1970-01-02T00:00:00.000999Z"]
 )
-def test_other_spellings_are_read_as_well(text: str) -> None:
+def test_other_spellings_are_read_too(text: str) -> None:
     """UTC unless the text says otherwise; anything finer than a millisecond is cut off."""
     assert milliseconds(text) == 86_400_000
 
 
-def test_what_is_no_time_is_an_error() -> None:
+def test_text_that_is_not_a_time_is_an_error() -> None:
     """It is not guessed at."""
     with pytest.raises(ValueError, match="yesterday"):
         milliseconds("yesterday")

@@ -26,7 +26,7 @@ def test_the_envelope_is_the_documented_one(simulator: Simulator) -> None:
     assert page["nextSyncUrl"].startswith(f"/v1/spaces/{SPACE}/sync?sync-token=")
 
 
-def test_a_walk_ends_at_an_empty_page_which_brings_a_new_url(simulator: Simulator) -> None:
+def test_a_walk_ends_at_an_empty_page_with_a_new_url(simulator: Simulator) -> None:
     """Every page has a URL, even the one without items."""
     pages = list(walk(simulator, initial="true", type="All"))
     assert [len(page["items"]) for page in pages[:-2]] == [15] * (len(pages) - 2)
@@ -36,7 +36,7 @@ def test_a_walk_ends_at_an_empty_page_which_brings_a_new_url(simulator: Simulato
     assert token(again) != token(pages[-1])
 
 
-def test_every_page_is_a_place_to_follow_from(simulator: Simulator) -> None:
+def test_a_delta_can_start_at_any_page(simulator: Simulator) -> None:
     """A delta from any page's URL delivers what came after that page, and what changed."""
     first, *rest = walk(simulator, initial="true", type="All")
     edited = simulator.ids()[-1]
@@ -218,7 +218,7 @@ def test_one_content_media_or_content_type_is_delivered_by_its_id(simulator: Sim
         (["narrow_deltas"], {"Content"}),
     ],
 )
-def test_type_may_select_otherwise_in_deltas(simulator: Simulator, quirks: list[str], kinds: set[str]) -> None:
+def test_type_may_filter_deltas_differently(simulator: Simulator, quirks: list[str], kinds: set[str]) -> None:
     """With a quirk: markers beside `type=Content`, or only contents; the initial sync is the same."""
     simulator.set_quirks("weegloo", quirks)
     start = caught_up(simulator, type="Content")

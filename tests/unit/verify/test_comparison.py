@@ -43,7 +43,7 @@ def test_removed_keys_are_on_neither_side(*, flat: bool) -> None:
 
 
 @pytest.mark.parametrize("flat", [False, True])
-def test_what_came_back_older_than_its_removal_needs_everything_again(*, flat: bool) -> None:
+def test_an_entity_that_came_back_older_than_its_removal_needs_everything_again(*, flat: bool) -> None:
     """The stream would take it for stale; a lone tombstone does not say when, so it is assumed to be later."""
     live = entry(published("e1", 5), flat=flat)
     delete = msgspec.structs.replace(live, value={**(live.value or {}), "op": "d", "after": None})
@@ -89,7 +89,7 @@ def test_a_clock_is_compared_as_exactly_as_an_event_holds_it() -> None:
     assert compared(given(later), held(other)) == [("stale", "e1")]
 
 
-def test_a_reference_stands_for_the_very_item_it_names() -> None:
+def test_a_reference_stands_for_exactly_the_item_it_names() -> None:
     """An event without content is equal if the CMS still delivers the item whose digest it carries."""
     change = published("big", 3)
     for digest, found in ((change.digest.hex(), []), ("00" * 16, [("stale", "big")])):
@@ -106,7 +106,7 @@ def test_an_item_among_the_dead_letters_is_set_aside() -> None:
     assert [key.id for key in comparison.differences] == ["e2"]
 
 
-def test_another_look_resolves_and_counts() -> None:
+def test_comparing_again_resolves_and_counts() -> None:
     """A key that agrees now is equal, one that left both sides is neither; nothing is counted twice."""
     ours, theirs = given(published("e1"), published("e2")), held()
     comparison = Comparison(ours, theirs, ManualClock(), shallow=True)
@@ -124,7 +124,7 @@ def looks(comparison: Comparison, patience: float, read_on: Callable[[], object]
     return len([read_on() for _ in comparison.settle(patience)])
 
 
-def test_what_differs_gets_the_time_of_a_walk() -> None:
+def test_a_difference_gets_the_time_of_a_walk() -> None:
     """As long as the stream may take for its next walk, and no longer; a key that agrees is no longer waited for."""
     clock, theirs = ManualClock(), held()
     assert looks(Comparison(given(published("e1")), theirs, clock, shallow=True), 30.0) > 1
@@ -134,7 +134,7 @@ def test_what_differs_gets_the_time_of_a_walk() -> None:
     assert late.differences == {}
 
 
-def test_what_never_comes_to_rest_is_given_up() -> None:
+def test_a_difference_that_never_settles_is_given_up() -> None:
     """A key that the CMS keeps changing gets more time, but not indefinitely."""
     clock, ours = ManualClock(), given(published("e1"))
     seconds = iter(range(2, 10_000))
@@ -146,7 +146,7 @@ def test_what_never_comes_to_rest_is_given_up() -> None:
     assert clock.monotonic() == 4 * 30.0
 
 
-def test_a_topic_that_goes_on_is_compared_as_it_was_before_the_cms_was_read() -> None:
+def test_a_topic_that_moves_on_is_compared_as_it_was_before_the_cms_was_read() -> None:
     """While content keeps changing, the topic may be ahead of what was read: its earlier state is enough."""
     ours, theirs = given(published("e1", 2)), held(entry(published("e1", 2)))
     before = dict(theirs.traces)

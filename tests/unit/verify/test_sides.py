@@ -67,7 +67,7 @@ def test_a_read_gives_what_the_cms_delivers(delivered: Reading, simulator: Simul
     assert_delivers_the_truth(side, simulator, vendor)
 
 
-def test_a_removed_type_is_read_as_the_api_tells_it(delivered: Reading, simulator: Simulator) -> None:
+def test_a_removed_type_is_read_as_the_api_reports_it(delivered: Reading, simulator: Simulator) -> None:
     """One item that stands for many entities, in the middle of a walk."""
     side = delivered("contentstack")
     side.read()
@@ -89,7 +89,7 @@ def test_content_may_change_while_it_is_read(delivered: Reading, simulator: Simu
 
 @pytest.mark.parametrize("vendor", VENDORS)
 @pytest.mark.parametrize("fault", [Fault("status", on="cursor"), Fault("repeat_cursor", on="cursor", after=1)])
-def test_a_read_survives_what_a_cms_does_now_and_then(
+def test_a_read_survives_occasional_faults_of_the_cms(
     delivered: Reading, simulator: Simulator, vendor: str, fault: Fault
 ) -> None:
     """A failed request is repeated, a broken walk starts again."""
@@ -99,7 +99,7 @@ def test_a_read_survives_what_a_cms_does_now_and_then(
     assert_delivers_the_truth(side, simulator, vendor)
 
 
-def test_a_read_ends_where_the_cms_refuses_for_good(delivered: Reading, simulator: Simulator) -> None:
+def test_a_read_ends_if_the_cms_refuses_permanently(delivered: Reading, simulator: Simulator) -> None:
     """Wrong credentials are reported, not tried again."""
     simulator.push_fault("contentful", Fault("status", status=403, times=None))
     with pytest.raises(SourceRejected):
@@ -146,7 +146,7 @@ def test_a_removed_type_takes_its_entries_along() -> None:
     assert side.traces.keys() == {entry_key("e2"), entry_key("e3")}
 
 
-def test_what_nobody_can_read_is_not_gone(delivered: Reading, simulator: Simulator) -> None:
+def test_an_unreadable_item_is_not_gone(delivered: Reading, simulator: Simulator) -> None:
     """A key whose current item is malformed is counted, and is not extra."""
     simulator.push_fault("contentful", Fault("malformed_item", item='{"sys": {"id": "bad1", "type": "Gadget"}}'))
     side = delivered("contentful")
