@@ -1,4 +1,4 @@
-"""What several of these tests start from."""
+"""Fixtures that several of these tests share."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,26 +16,26 @@ from tests.values import CONNECTION
 
 @pytest.fixture
 def admin(kafka: Broker) -> AdminClient:
-    """Give an admin client."""
+    """Return an admin client."""
     return AdminClient(dict(kafka.client))
 
 
 @pytest.fixture
 def layout(prefix: str) -> Layout:
-    """Give a stream's topics."""
+    """Return a stream's topics."""
     return Layout(prefix=prefix, connection=CONNECTION, partitions=3)
 
 
 @pytest.fixture
 def simulator() -> Iterator[Simulator]:
-    """Give a served simulator."""
+    """Yield a served simulator."""
     with Simulator(seed=4, entries=5).serving() as serving:
         yield serving
 
 
 @pytest.fixture
 def workplace_of(tmp_path: Path, simulator: Simulator, kafka: Broker, prefix: str) -> WorkplaceOf:
-    """Give what makes a workplace that follows simulated vendors, by default Contentful, into the session's broker."""
+    """Return a maker of workplaces that follow simulated vendors, by default Contentful, into the session's broker."""
 
     def make(*names: str, kafka_lines: str = "", connection_lines: str = "") -> Workplace:
         return following(
@@ -53,7 +53,7 @@ def workplace_of(tmp_path: Path, simulator: Simulator, kafka: Broker, prefix: st
 
 @pytest.fixture
 def followed(workplace_of: WorkplaceOf) -> WorkplaceOf:
-    """Give what makes such a workplace that has followed until it was current."""
+    """Return a maker of such workplaces that have followed until they were current."""
 
     def make(*names: str, kafka_lines: str = "", connection_lines: str = "") -> Workplace:
         made = workplace_of(*names, kafka_lines=kafka_lines, connection_lines=connection_lines)
@@ -65,5 +65,5 @@ def followed(workplace_of: WorkplaceOf) -> WorkplaceOf:
 
 @pytest.fixture
 def place(tmp_path: Path, kafka: Broker, prefix: str) -> Place:
-    """Give what makes a workplace that follows a scripted space."""
+    """Return a maker of workplaces that follow a scripted space."""
     return placing(tmp_path, kafka.bootstrap, prefix)

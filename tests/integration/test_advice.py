@@ -1,4 +1,4 @@
-"""Every difference that `verify` tells is mended by the command that it advises: both are run, on the real broker."""
+"""Every difference that `verify` reports is repaired by the command it advises: both run on the real broker."""
 
 from functools import partial
 from typing import Any
@@ -13,14 +13,14 @@ from tests.scripted import ITEM, ONCE, Place, case, rows, served
 from tests.topics import remove
 
 
-def advice(told: Ended) -> list[str]:
-    """Return the arguments of the command that `verify` gives, which has found a difference."""
-    assert told.code == 1, told
-    (line,) = [line for line in told.out.splitlines() if "contentwire snapshot" in line]
+def advice(verified: Ended) -> list[str]:
+    """Return the arguments of the command that `verify` advises after finding a difference."""
+    assert verified.code == 1, verified
+    (line,) = [line for line in verified.out.splitlines() if "contentwire snapshot" in line]
     return line.partition("contentwire ")[2].split()
 
 
-def mended(workplace: Workplace, command: list[str]) -> bool:
+def repaired(workplace: Workplace, command: list[str]) -> bool:
     """Run the advised command and the stream; return whether the topic then equals the CMS."""
     for each in (command, ONCE):
         ended = workplace.run(*each)
@@ -29,7 +29,7 @@ def mended(workplace: Workplace, command: list[str]) -> bool:
 
 
 def test_a_restored_backup_is_repaired_by_the_command_that_verify_gives(place: Place) -> None:
-    """Older by clock and revision: everything is published again, for no single clock can be believed."""
+    """Older by clock and revision: everything is published again, because no clock can be trusted."""
     (item,) = case(ITEM)
     sys = {**item["sys"], "revision": 9, "updatedAt": "2024-09-01T10:00:00.000Z"}
     with served([{**item, "sys": sys, "fields": {}}]) as cms:
@@ -38,11 +38,11 @@ def test_a_restored_backup_is_repaired_by_the_command_that_verify_gives(place: P
         cms.initial = [item]
         command = advice(workplace.run("verify", "blog"))
         assert command == ["snapshot", "blog", "--all"]
-        assert mended(workplace, command)
+        assert repaired(workplace, command)
 
 
 def test_an_entity_that_came_back_older_than_its_removal_is_repaired_by_that_command(place: Place) -> None:
-    """A backup from before the removal: only the removal's clock tells that the stream would take it for stale."""
+    """A backup from before the removal: only the removal's clock shows that the stream would take it for stale."""
     (item,) = case(ITEM)
     gone = {"sys": {"id": "a", "type": "DeletedEntry", "revision": 1, "deletedAt": "2024-09-01T10:00:00.000Z"}}
     with served([item]) as cms:
@@ -53,7 +53,7 @@ def test_an_entity_that_came_back_older_than_its_removal_is_repaired_by_that_com
         cms.release([])
         command = advice(workplace.run("verify", "blog"))
         assert command == ["snapshot", "blog", "--all"]
-        assert mended(workplace, command)
+        assert repaired(workplace, command)
 
 
 def entry(of: Any, entry_id: str, *, revision: int = 1, text: str = "Hi", content_type: str = "post") -> Any:
@@ -64,7 +64,7 @@ def entry(of: Any, entry_id: str, *, revision: int = 1, text: str = "Hi", conten
 
 
 def test_each_kind_of_difference_is_repaired_by_name(place: Place) -> None:
-    """Missing, stale by content, by revision and behind a reference, filtered, and too many extra for no consent."""
+    """Missing; stale by content, by revision and behind a reference; filtered; and extra keys that need consent."""
     (item,) = case(ITEM)
     lines = ('content_types = ["post"]', 'oversized = "reference"')
     vanished = [entry(item, f"gone{number}") for number in range(25)]
@@ -82,11 +82,11 @@ def test_each_kind_of_difference_is_repaired_by_name(place: Place) -> None:
         command = advice(workplace.run("verify", "blog"))
         named = [part for name in ("content", "large", "new", "revision") for part in ("--entity", name)]
         assert command == ["snapshot", "blog", *named, "--allow-deletes"]
-        assert mended(workplace, command)
+        assert repaired(workplace, command)
 
 
 def test_what_the_stream_does_not_know_of_is_deleted_by_name(place: Place, admin: AdminClient, prefix: str) -> None:
-    """Its state was lost, with the index: what has left the CMS since is in the topic, and no snapshot lacks it."""
+    """Its state was lost, with the index: the topic holds what has left the CMS since, and no snapshot misses it."""
     (item,) = case(ITEM)
     both = [entry(item, "stays"), entry(item, "leaves")]
     with served(both) as cms:
@@ -96,15 +96,15 @@ def test_what_the_stream_does_not_know_of_is_deleted_by_name(place: Place, admin
         remove(admin, f"{prefix}.blog.state")
         assert workplace.run("checkpoints", "import", "blog", "-", stdin=exported).code == 0
         cms.initial = [both[0]]
-        assert mended(workplace, ["snapshot", "blog"]) is False
+        assert repaired(workplace, ["snapshot", "blog"]) is False
         command = advice(workplace.run("verify", "blog"))
         assert command == ["snapshot", "blog", "--entity", "leaves"]
-        assert mended(workplace, command)
+        assert repaired(workplace, command)
         assert [op for op, _ in rows(workplace)][-1] == "d"
 
 
 def test_what_the_stream_deletes_meanwhile_is_deleted_once(place: Place) -> None:
-    """The topics are read before the stream is taken over, and to their end after it: its owner has gone on."""
+    """The topics are read before the stream is taken over, and to their end afterwards: its owner has continued."""
     (item,) = case(ITEM)
     with served([entry(item, "stays"), entry(item, "leaves")]) as cms:
         workplace = place(cms)

@@ -26,7 +26,7 @@ NAMES = re.findall(r"(?m)^ *- alert: (\w+)$", RULES.read_text(encoding="utf-8"))
 
 
 class Process:
-    """A process of contentwire, as far as a scrape sees it."""
+    """A contentwire process as a scrape sees it."""
 
     def __init__(self) -> None:
         self.lost = 0
@@ -35,7 +35,7 @@ class Process:
         self.well()
 
     def well(self) -> None:
-        """Follow the stream without any trouble."""
+        """Follow the stream without trouble."""
         now = time.time()
         self.metrics.states({"blog": "running"})
         self.metrics.committed("blog", now)
@@ -51,11 +51,11 @@ class Process:
         self.metrics._last_poll.labels("blog").set(at)
 
     def status(self) -> list[StreamStatus]:
-        """Return nothing: a scrape does not ask."""
+        """Return nothing: a scrape does not ask for it."""
         return []
 
     def seconds_since_turn(self) -> float:
-        """Return that the loop turns."""
+        """Say that the loop runs."""
         return 0.0
 
     def dead(self) -> list[str]:
@@ -81,23 +81,23 @@ TROUBLES: dict[str, Callable[[Process], None]] = {
     "ContentwireWebhooksRefused": lambda process: process.metrics.webhook("blog", "wrong"),
     "ContentwireLocaleMismatches": lambda process: process.metrics.locale_mismatch("blog"),
 }
-"""What makes each alert fire, but for the one about a process that is gone."""
+"""What makes each alert fire, except the one about a process that is gone."""
 
 
 def test_the_rules_are_rules() -> None:
-    """Prometheus's own tool accepts the file, and the documentation tells of each alert in it."""
+    """Prometheus's own tool accepts the file, and the documentation describes each alert in it."""
     checked = subprocess.run(
         [binary("promtool"), "check", "rules", str(RULES)], capture_output=True, text=True, check=False, timeout=60
     )
     assert (checked.returncode, checked.stderr) == (0, "")
-    told = set(re.findall(r"(?m)^\| `(Contentwire\w+)` \|", (DOCS / "metrics.md").read_text(encoding="utf-8")))
-    assert told == set(NAMES) == {"ContentwireAbsent", *TROUBLES}
+    documented = set(re.findall(r"(?m)^\| `(Contentwire\w+)` \|", (DOCS / "metrics.md").read_text(encoding="utf-8")))
+    assert documented == set(NAMES) == {"ContentwireAbsent", *TROUBLES}
 
 
 def test_each_alert_fires(tmp_path: Path) -> None:
-    """A healthy process raises none; each trouble, the first of its kind too, raises its own; and none is missed."""
+    """A healthy process raises none; each trouble, even the first of its kind, raises its own, and none is missed."""
     rules = tmp_path / "rules.yml"
-    # How long trouble has to last is for a person's sake; what is proven here is that it can be seen at all.
+    # How long trouble has to last is a matter of taste; this proves only that it can be seen.
     rules.write_text(re.sub(r"for: \d+m", "for: 0s", RULES.read_text(encoding="utf-8")), encoding="utf-8")
     process = Process()
     server = Server(Site("127.0.0.1", 0), process, process.metrics.render, CONTENT_TYPE, SYSTEM).start()
@@ -122,7 +122,7 @@ def test_each_alert_fires(tmp_path: Path) -> None:
 
 
 def until(fact: Callable[[], bool]) -> None:
-    """Wait until something is so."""
+    """Wait until something is true."""
     deadline = time.monotonic() + 60
     while True:
         try:
@@ -135,7 +135,7 @@ def until(fact: Callable[[], bool]) -> None:
 
 
 def ask(prometheus: httpx.Client, path: str, **parameters: str) -> Any:
-    """Return the data of an answer of Prometheus."""
+    """Return the data of Prometheus's answer."""
     answer = prometheus.get(f"/api/v1/{path}", params=parameters)
     return answer.json()["data"] if answer.status_code == 200 else {}
 

@@ -1,4 +1,4 @@
-"""Archives are what was pinned, however the cache or the repository behaves."""
+"""Archives are the pinned ones, however the cache or the repository behaves."""
 
 import dataclasses
 import functools
@@ -23,7 +23,7 @@ _JARS = {"one": b"the first archive", "two": b"the second archive"}
 
 @dataclass
 class Repository:
-    """A Maven repository on loopback, and what it was asked for."""
+    """A Maven repository on loopback, and what was requested from it."""
 
     folder: Path
     url: str = ""
@@ -62,7 +62,7 @@ def repository(tmp_path: Path) -> Iterator[Repository]:
 
 @pytest.fixture
 def library(tmp_path: Path, repository: Repository) -> Library:
-    """Give a library with an empty cache and a bundle `sample` of both jars."""
+    """Return a library with an empty cache and a bundle `sample` of both jars."""
     pins = tmp_path / "pins"
     pins.mkdir()
     lines = (_pin(content, f"org.example:{name}:1.0:jar") for name, content in _JARS.items())
@@ -109,7 +109,7 @@ def test_archive_that_is_not_the_pinned_one_is_refused(library: Library, reposit
 
 
 def test_unreachable_repository_is_reported_with_the_remedy(tmp_path: Path, library: Library) -> None:
-    """The error names the file and the repository, its hint a proxy, a mirror and the broker one may have."""
+    """The error names the file and the repository; its hint suggests a proxy, a mirror or an existing broker."""
     url = f"http://127.0.0.1:{free_ports(1)[0]}"
 
     with pytest.raises(Unreachable, match=f"cannot fetch one-1.0.jar from {url}") as raised:
@@ -129,7 +129,7 @@ def test_a_mirror_stands_in_for_maven_central(tmp_path: Path, library: Library, 
 
 
 def test_interrupted_fetch_continues(library: Library, repository: Repository) -> None:
-    """What arrived before a failure is kept; what a killed fetch left half done does not disturb."""
+    """What arrived before a failure is kept; what a killed fetch left unfinished does no harm."""
     (library.cache / "sample").mkdir(parents=True)
     (library.cache / "sample" / "one-1.0.jar.part").write_bytes(b"half of the fi")
     repository.offer("two", b"broken")
@@ -159,7 +159,7 @@ def test_processes_that_fetch_at_once_fetch_once(library: Library, repository: R
 def test_damaged_unpacked_archive_is_fetched_and_unpacked_again(
     tmp_path: Path, library: Library, repository: Repository
 ) -> None:
-    """A changed, missing or added file in an unpacked archive is noticed, and the archive is made whole."""
+    """A changed, missing or added file in an unpacked archive is noticed, and the archive is restored."""
     (tmp_path / "hello.txt").write_text("hello")
     with tarfile.open(tmp_path / "app.tar.gz", "w:gz") as tar:
         tar.add(tmp_path / "hello.txt", "app/hello.txt")

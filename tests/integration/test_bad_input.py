@@ -1,4 +1,4 @@
-"""Bad input, as an operator meets it: the real command, the real broker, a message with a next step, an exit code."""
+"""Bad input as an operator meets it: the real command, the real broker, a message with a next step, an exit code."""
 
 import json
 import socket
@@ -106,22 +106,22 @@ PROBLEMS = (
 
 @pytest.fixture
 def simulator() -> Iterator[Simulator]:
-    """Give a served simulator."""
+    """Yield a served simulator."""
     with Simulator(entries=20).serving() as served:
         yield served
 
 
 def _says(ended: Ended, code: int, *parts: str) -> None:
     """Assert that a command ended with `code`, that a message and its hint hold `parts`, and no traceback shows."""
-    told = ended.err + ended.out
-    assert ended.code == code, told
+    shown = ended.err + ended.out
+    assert ended.code == code, shown
     for part in parts:
-        assert part in told
-    assert "Traceback" not in told
+        assert part in shown
+    assert "Traceback" not in shown
 
 
 def test_every_mistake_in_a_configuration_is_reported_at_once(tmp_path: Path) -> None:
-    """Each line names where, what and the nearest right thing; nothing is contacted; the exit code is 2."""
+    """Each line names the place, the problem and the nearest valid name; nothing is contacted; the exit code is 2."""
     workplace = Workplace(tmp_path, {"EMPTY": "", "MULTILINE": "one\ntwo", "TOKEN": "tok-1-secret"})
     workplace.write(MISTAKES)
     ended = workplace.run("run")
@@ -130,14 +130,14 @@ def test_every_mistake_in_a_configuration_is_reported_at_once(tmp_path: Path) ->
         f"contentwire: contentwire.toml: {len(PROBLEMS)} problems",
         "  -> correct the file",
     ]
-    told = [line.strip() for line in ended.err.splitlines()[2:]]
-    assert [problem for problem in PROBLEMS if not any(problem in line for line in told)] == []
-    assert len(told) == len(PROBLEMS)
+    shown = [line.strip() for line in ended.err.splitlines()[2:]]
+    assert [problem for problem in PROBLEMS if not any(problem in line for line in shown)] == []
+    assert len(shown) == len(PROBLEMS)
     assert "hunter2" not in ended.err
 
 
 def test_check_reports_the_same_mistakes(tmp_path: Path) -> None:
-    """The doctor lists each problem as a finding, for machines as well, and ends with 2."""
+    """It lists each problem as a finding, for machines as well, and ends with 2."""
     workplace = Workplace(tmp_path, {"EMPTY": "", "MULTILINE": "one\ntwo", "TOKEN": "tok-1-secret"})
     workplace.write(MISTAKES)
     ended = workplace.run("check", "--json")
@@ -153,7 +153,7 @@ def test_check_reports_the_same_mistakes(tmp_path: Path) -> None:
     ],
 )
 def test_a_file_that_is_not_a_configuration_is_refused(tmp_path: Path, text: str, message: str) -> None:
-    """What cannot be read at all ends with 2 and names the file."""
+    """A file that cannot be read ends with 2 and is named."""
     workplace = Workplace(tmp_path, {})
     workplace.path.write_bytes(text.encode("latin-1"))
     _says(workplace.run("run"), 2, message)
@@ -166,13 +166,13 @@ def test_an_unknown_connection_is_refused(workplace_of: WorkplaceOf) -> None:
 
 
 def test_an_unknown_client_setting_is_refused(workplace_of: WorkplaceOf) -> None:
-    """What librdkafka does not know is a mistake in the configuration, told before any stream begins."""
+    """A setting unknown to librdkafka is a configuration error, reported before any stream begins."""
     workplace = workplace_of(kafka_lines='client = { "no.such.setting" = 1 }')
     _says(workplace.run(*ONCE), 2, "no.such.setting", "[kafka] client")
 
 
 def test_a_port_that_is_taken_is_refused(workplace_of: WorkplaceOf) -> None:
-    """The operators' port is opened first: a second process on it does not begin. A single pass needs no port."""
+    """The operators' port is opened first: a second process on it does not start. A single pass needs no port."""
     workplace = workplace_of()
     with socket.create_server(("127.0.0.1", 0)) as taken:
         workplace.edit(r"\Z", f'[server]\nlisten = "127.0.0.1:{taken.getsockname()[1]}"\n')
@@ -181,7 +181,7 @@ def test_a_port_that_is_taken_is_refused(workplace_of: WorkplaceOf) -> None:
 
 
 def test_wrong_credentials_stop_the_stream(workplace_of: WorkplaceOf) -> None:
-    """Each vendor's refusal is told with its next step, the tokens are not, and the exit code is 1."""
+    """Each vendor's refusal is reported with its next step, without the tokens, and the exit code is 1."""
     workplace = workplace_of(*VENDORS)
     workplace.environ = dict.fromkeys(workplace.environ, "wrong-token-9")
     with workplace.start("check") as check:
@@ -193,7 +193,7 @@ def test_wrong_credentials_stop_the_stream(workplace_of: WorkplaceOf) -> None:
 
 
 def test_a_wrong_scope_stops_the_stream(workplace_of: WorkplaceOf) -> None:
-    """A space that is not there for this token is told by its name; the other streams go on."""
+    """A space that does not exist for this token is named; the other streams continue."""
     workplace = workplace_of("contentful", "weegloo")
     workplace.edit('space = "cf.*"', 'space = "elsewhere"')
     _says(workplace.run(*ONCE), 1, "contentful: ", "404", "elsewhere")
@@ -205,7 +205,7 @@ def test_a_wrong_scope_stops_the_stream(workplace_of: WorkplaceOf) -> None:
 
 
 def test_an_unreachable_cms_ends_with_3(workplace_of: WorkplaceOf) -> None:
-    """A pass waits as long as --timeout says, then tells which host did not answer."""
+    """A pass waits as long as --timeout says, then names the host that did not answer."""
     workplace = workplace_of(*VENDORS)
     workplace.edit(r'base_url = ".*"', f'base_url = "http://{NOWHERE}"')
     with workplace.start("check") as check:
@@ -214,13 +214,13 @@ def test_an_unreachable_cms_ends_with_3(workplace_of: WorkplaceOf) -> None:
 
 
 def test_a_cms_that_only_fails_ends_with_3(workplace_of: WorkplaceOf, simulator: Simulator) -> None:
-    """Server errors are waited out until --timeout, then told."""
+    """Server errors are waited out until --timeout, then reported."""
     simulator.push_fault("contentful", Fault("status", times=None, on="any"))
     _says(workplace_of().run(*ONCE), 3, "contentful: ", "503")
 
 
 def test_an_unreachable_broker_ends_every_command_with_3(workplace_of: WorkplaceOf) -> None:
-    """Whatever needs Kafka says that it does not answer, where it was looked for, and what to check."""
+    """Whatever needs Kafka says that it does not answer, at which address, and what to check."""
     workplace = workplace_of()
     workplace.edit("bootstrap_servers = .*", f'bootstrap_servers = "{NOWHERE}"')
     commands = [
@@ -239,7 +239,7 @@ def test_an_unreachable_broker_ends_every_command_with_3(workplace_of: Workplace
 
 
 def test_an_unreachable_registry_ends_with_3(workplace_of: WorkplaceOf) -> None:
-    """A stream waits for its registry until --timeout; other commands tell at once."""
+    """A stream waits for its registry until --timeout; other commands report it at once."""
     workplace = workplace_of(kafka_lines=f'registry = {{ url = "http://{NOWHERE}" }}')
     with workplace.start("check") as check, workplace.start("schemas", "check") as schemas:
         _says(workplace.run(*ONCE), 3, f"registry at http://{NOWHERE} did not answer", "check [kafka] registry")
@@ -248,18 +248,18 @@ def test_an_unreachable_registry_ends_with_3(workplace_of: WorkplaceOf) -> None:
 
 
 def test_a_registry_url_without_its_path_is_reported(workplace_of: WorkplaceOf, registry: str) -> None:
-    """A server that is no registry at this path is a mistake, not an outage."""
+    """A server without a registry at this path is a mistake, not an outage."""
     workplace = workplace_of(kafka_lines=f'registry = {{ url = "{registry}/elsewhere" }}')
     _says(workplace.run("check"), 1, "answered HTTP 404", "Confluent API's base URL")
 
 
 def test_no_registry_has_no_schemas(workplace_of: WorkplaceOf) -> None:
-    """`schemas` without a registry says that there is nothing to look after, and how there would be."""
+    """`schemas` without a registry says that there is nothing to manage, and how to add one."""
     _says(workplace_of().run("schemas", "check"), 2, "[kafka] registry is not configured")
 
 
 def test_an_incompatible_schema_is_reported(workplace_of: WorkplaceOf, registry: str, prefix: str) -> None:
-    """A subject that something else has registered under stops the stream and fails the check, by its name."""
+    """A subject under which something else has registered stops the stream, fails the check, and is named."""
     subject = f"{prefix}.contentful.changes-value"
     Registry(registry).register(subject, codec.text("dead_letter"))
     workplace = workplace_of(kafka_lines=f'registry = {{ url = "{registry}" }}')
@@ -270,7 +270,7 @@ def test_an_incompatible_schema_is_reported(workplace_of: WorkplaceOf, registry:
 
 
 @pytest.mark.parametrize(
-    ("topic", "partitions", "settings", "told"),
+    ("topic", "partitions", "settings", "parts"),
     [
         ("changes", 3, {"cleanup.policy": "delete"}, ("has cleanup.policy = delete, not compact", "--alter")),
         ("changes", 3, COMPACT | {"max.message.bytes": "1000"}, ("has max.message.bytes = 1000, below", "raise it to")),
@@ -284,19 +284,19 @@ def test_an_incompatible_topic_is_reported(
     topic: str,
     partitions: int,
     settings: dict[str, str],
-    told: tuple[str, ...],
+    parts: tuple[str, ...],
 ) -> None:
     """A topic that breaks the message contract stops the stream before anything is written to it."""
     workplace = workplace_of()
     name = f"{workplace.prefix}.contentful.{topic}"
     _create(kafka, name, partitions, settings)
     with workplace.start("check") as check:
-        _says(workplace.run(*ONCE), 1, name, *told)
-        _says(check.ends(), 1, name, *told)
+        _says(workplace.run(*ONCE), 1, name, *parts)
+        _says(check.ends(), 1, name, *parts)
 
 
 def test_a_changed_partition_count_is_reported(workplace_of: WorkplaceOf, kafka: Broker, prefix: str) -> None:
-    """More partitions would move keys: the recorded count is compared, and the way out is named."""
+    """More partitions would move keys: the recorded count is compared, and the remedy is named."""
     workplace = workplace_of()
     assert workplace.run(*ONCE).code == 0
     name = f"{prefix}.contentful.changes"
@@ -309,14 +309,14 @@ def test_a_changed_partition_count_is_reported(workplace_of: WorkplaceOf, kafka:
 
 
 def test_a_filter_that_loses_deletes_is_a_warning(workplace_of: WorkplaceOf) -> None:
-    """The doctor says what an `api_filter` withholds; that fails nothing."""
+    """`check` says what an `api_filter` withholds; that fails nothing."""
     workplace = workplace_of()
     workplace.edit(r"\Z", 'api_filter = { type = "Entry" }\n')
     _says(workplace.run("check"), 0, "warning", "no delete or unpublish of anything")
 
 
 def test_a_changed_filter_is_announced(workplace_of: WorkplaceOf) -> None:
-    """The doctor says beforehand that the next run will take a new snapshot."""
+    """`check` says beforehand that the next run will take a new snapshot."""
     workplace = workplace_of()
     assert workplace.run(*ONCE).code == 0
     workplace.edit(r"\Z", 'content_types = ["blogPost"]\n')

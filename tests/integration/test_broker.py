@@ -1,4 +1,4 @@
-"""The broker and the registry that tests and the demo run on do what the promise rests on."""
+"""The broker and the registry that tests and the demo use do what our guarantees depend on."""
 
 import json
 import os
@@ -40,7 +40,7 @@ def _commit(producer: Producer, topic: str, value: bytes) -> None:
 
 
 def _values(client: Mapping[str, str], topic: str, isolation: str = "read_committed") -> list[bytes | None]:
-    """Read a topic's partition to its present end."""
+    """Read a topic's partition to its current end."""
     settings = {"group.id": "unused", "isolation.level": isolation, "enable.partition.eof": True}
     consumer = Consumer({**client, **settings, "enable.auto.commit": False})
     consumer.assign([TopicPartition(topic, 0, 0)])
@@ -55,7 +55,7 @@ def _values(client: Mapping[str, str], topic: str, isolation: str = "read_commit
 
 
 def test_zombie_is_fenced(kafka: Broker, prefix: str) -> None:
-    """A producer whose transactional id was taken over cannot commit, and its records stay invisible."""
+    """A producer whose transactional id has been taken over cannot commit, and its records stay invisible."""
     topic = _create(kafka.client, prefix)
     zombie = _producer(kafka.client, prefix)
     zombie.begin_transaction()
@@ -72,7 +72,7 @@ def test_zombie_is_fenced(kafka: Broker, prefix: str) -> None:
 
 
 def test_aborted_records_are_invisible_only_to_read_committed(kafka: Broker, prefix: str) -> None:
-    """Aborted records are in the log, for `read_uncommitted` to see, and for nobody who reads committed ones."""
+    """Aborted records are in the log: `read_uncommitted` sees them, `read_committed` does not."""
     topic = _create(kafka.client, prefix)
     producer = _producer(kafka.client, prefix)
     producer.begin_transaction()
@@ -86,7 +86,7 @@ def test_aborted_records_are_invisible_only_to_read_committed(kafka: Broker, pre
 
 
 def test_message_contracts_largest_event_fits(kafka: Broker, prefix: str) -> None:
-    """A topic may allow 8 MiB a message, and a message of that size arrives."""
+    """A topic may allow 8 MiB per message, and a message of that size arrives."""
     largest = 8 * 2**20
     topic = _create(kafka.client, prefix, {"max.message.bytes": str(largest + 2**10)})
     producer = _producer({**kafka.client, "message.max.bytes": str(2 * largest)}, prefix)
@@ -116,7 +116,7 @@ def _refusals(client: Mapping[str, str]) -> set[int]:
 def test_secure_broker_accepts_only_the_password() -> None:
     """Over TLS, the client with the SCRAM password commits; one with another password cannot connect.
 
-    Nor does a client connect that does not trust the certificate.
+    Neither can a client that does not trust the certificate.
     """
     with Kafka(secure=True) as kafka:
         topic = _create(kafka.client, "secured")
@@ -129,7 +129,7 @@ def test_secure_broker_accepts_only_the_password() -> None:
 
 @pytest.mark.kafka
 def test_three_brokers_survive_the_loss_of_one() -> None:
-    """With one of three brokers killed, commits go on and nothing committed is lost; it comes back with its data."""
+    """With one of three brokers killed, commits continue and nothing committed is lost; it comes back with its data."""
     with Kafka(brokers=3) as kafka:
         topic = _create(kafka.client, "replicated")
         producer = _producer(kafka.client, "replicated")
@@ -174,7 +174,7 @@ def _processes_of(folder: str) -> list[str]:
 
 @pytest.mark.kafka
 def test_no_process_outlives_a_killed_parent() -> None:
-    """After kill -9 of the process that started Kafka, no process of it remains, and none of its files."""
+    """After kill -9 of the process that started Kafka, none of Kafka's processes or files remain."""
     program = (
         "from connector.devservers.broker import Kafka; k = Kafka(); print(k.log().parents[1], flush=True); input()"
     )
@@ -217,7 +217,7 @@ def test_registry_registers_and_answers(registry: str, prefix: str) -> None:
 
 @pytest.mark.parametrize(("ci", "code", "outcome"), [("true", 1, "1 error"), ("", 0, "1 skipped")])
 def test_missing_broker_skips_locally_and_fails_in_ci(tmp_path: Path, ci: str, code: int, outcome: str) -> None:
-    """Where no broker can be had, a test that needs one is skipped with the reason, and fails where CI is set."""
+    """Without a broker, a test that needs one is skipped with the reason, or fails if CI is set."""
     mirror = f"http://127.0.0.1:{free_ports(1)[0]}"
     env = {**os.environ, "CI": ci, "XDG_CACHE_HOME": str(tmp_path), "MAVEN_REPOSITORY": mirror}
     env.pop("KAFKA_BOOTSTRAP", None)

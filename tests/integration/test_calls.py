@@ -12,7 +12,7 @@ from tests.scripted import ITEM, Place, case, revisions, rows, served
 
 
 def called(port: int, path: str, headers: dict[str, str]) -> int:
-    """Return the status that a webhook call is answered with."""
+    """Return the status of the answer to a webhook call."""
     request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", b"{}", headers, method="POST")
     try:
         with urllib.request.urlopen(request, timeout=10) as answer:
@@ -31,7 +31,7 @@ def signature(path: str) -> dict[str, str]:
 
 
 def test_10_a_webhook_behind_a_gateway_wakes(place: Place) -> None:
-    """A query is signed escaped, a prefix that a gateway takes off is configured, and refusals leave a trace."""
+    """The query is signed escaped, a prefix that a gateway strips is configured, and refusals leave a trace."""
     with served(case(ITEM)) as cms:
         workplace, port = place(cms, 'webhook_secret = { env = "W" }'), free_port()
         workplace.environ["W"] = "s" * 64
@@ -66,14 +66,14 @@ def test_a_webhook_is_handed_on_to_the_owner(place: Place) -> None:
                     lambda: called(ports[1], "/webhooks/blog", shared) and revisions(workplace) == [1, 2], within=60
                 )
                 with urllib.request.urlopen(f"http://127.0.0.1:{ports[1]}/metrics", timeout=10) as answer:
-                    told = answer.read().decode()
-                assert 'contentwire_webhooks_total{connection="blog",outcome="handed_on"} 0.0' not in told
+                    scraped = answer.read().decode()
+                assert 'contentwire_webhooks_total{connection="blog",outcome="handed_on"} 0.0' not in scraped
                 other.ends(signal.SIGTERM)
             owner.ends(signal.SIGTERM)
 
 
 def test_sighup_reloads_or_says_why_not(place: Place) -> None:
-    """What cannot be used is refused with a line, and the former configuration goes on; what can is followed."""
+    """An unusable configuration is refused with a log line and the previous one stays; a usable one is followed."""
     with served(case(ITEM)) as cms:
         workplace = place(cms)
         with workplace.start("run") as run:

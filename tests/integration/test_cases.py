@@ -1,4 +1,4 @@
-"""Inputs from the field, each with what was expected: `tests/cases/NN-name`, on the real broker, as users run it."""
+"""Inputs from the field, each with the expected outcome: `tests/cases/NN-name`, on the real broker, as users run it."""
 
 import signal
 import subprocess
@@ -12,16 +12,16 @@ from tests.scripted import CASES, ITEM, ONCE, Place, case, revisions, rows, serv
 
 
 def test_04_content_that_changed_under_the_same_version_is_published_by_a_snapshot(place: Place) -> None:
-    """A locale and a field deleted from the model: `verify` tells, its advice mends, and nothing else is published."""
+    """A locale and a field deleted from the model: `verify` reports it, its advice repairs it, no more is published."""
     before, after = case("04-changed-under-the-same-version/initial-1.json"), None
     after = case("04-changed-under-the-same-version/initial-2.json")
     with served(before) as cms:
         workplace = place(cms)
         assert workplace.run(*ONCE).code == 0
         cms.initial = after
-        told = workplace.run("verify", "blog")
-        assert told.code == 1
-        assert "-> if the stream is running and current: contentwire snapshot blog" in told.out
+        verified = workplace.run("verify", "blog")
+        assert verified.code == 1
+        assert "-> if the stream is running and current: contentwire snapshot blog" in verified.out
         assert workplace.run("verify", "blog", "--shallow").code == 0
         assert workplace.run("snapshot", "blog").code == 0
         assert workplace.run(*ONCE).code == 0
@@ -30,7 +30,7 @@ def test_04_content_that_changed_under_the_same_version_is_published_by_a_snapsh
 
 
 def test_04_a_deleted_tag_is_a_change_of_content(place: Place) -> None:
-    """Tags stand beside the fields, and consumers see them in `meta`."""
+    """Tags are beside the fields, and consumers see them in `meta`."""
     (item,) = case("04-changed-under-the-same-version/initial-1.json")
     tagged = {**item, "metadata": {"tags": [{"sys": {"type": "Link", "linkType": "Tag", "id": "old"}}]}}
     with served([tagged]) as cms:
@@ -45,7 +45,7 @@ def test_04_a_deleted_tag_is_a_change_of_content(place: Place) -> None:
 
 
 def test_04_the_same_content_spelt_differently_publishes_nothing(place: Place) -> None:
-    """Key order, number spelling and a new member of `sys` are no reason to publish anything."""
+    """Key order, the spelling of numbers and a new member of `sys` are no reason to publish anything."""
     (item,) = case("04-changed-under-the-same-version/initial-1.json")
     item["fields"]["n"] = {"en-US": 10}
     with served([item]) as cms:
@@ -75,7 +75,7 @@ def test_04_a_snapshot_deletes_a_removed_draft_of_a_preview(place: Place) -> Non
 
 
 def test_04_a_draft_that_one_walk_of_a_preview_missed_is_kept(place: Place) -> None:
-    """Items move between pages while they are read, and no delta tells: only what both walks lack has vanished."""
+    """Items move between pages while they are read, and no delta reports it: only what both walks lack has vanished."""
     (item,) = case("04-changed-under-the-same-version/initial-1.json")
     both = [item, {**item, "sys": {**item["sys"], "id": "draft"}}]
     with served(both) as cms:
@@ -90,7 +90,7 @@ def test_04_a_draft_that_one_walk_of_a_preview_missed_is_kept(place: Place) -> N
 
 
 def test_04_a_higher_revision_with_an_older_clock_is_newer(place: Place) -> None:
-    """In a delta and in a snapshot alike: a change is stale only where nothing about it is newer."""
+    """In both a delta and a snapshot: a change is stale only if nothing about it is newer."""
     (item,) = case("04-changed-under-the-same-version/initial-1.json")
     later = {**item, "sys": {**item["sys"], "revision": 2, "updatedAt": "2024-04-01T10:00:00.000Z"}, "fields": {}}
     with served([item]) as cms:
@@ -104,7 +104,7 @@ def test_04_a_higher_revision_with_an_older_clock_is_newer(place: Place) -> None
 
 
 def test_01_a_log_that_nobody_reads_costs_no_stream(place: Place) -> None:
-    """The reader of stderr is gone: both deltas are published all the same."""
+    """The reader of stderr is gone: both deltas are published anyway."""
     initial, first, second = (each["items"] for each in case("01-log-sink-gone/pages.json"))
     with served(initial) as cms:
         workplace = place(cms)
@@ -125,7 +125,7 @@ def test_01_a_log_that_nobody_reads_costs_no_stream(place: Place) -> None:
 
 
 def test_01_a_full_log_disk_costs_no_stream(place: Place) -> None:
-    """No line can be written: everything is published, and the process ends in order."""
+    """No line can be written: everything is published, and the process ends cleanly."""
     initial, first, _ = (each["items"] for each in case("01-log-sink-gone/pages.json"))
     with served(initial) as cms, Path("/dev/full").open("w", encoding="utf-8") as full:
         workplace = place(cms)
@@ -139,7 +139,7 @@ def test_01_a_full_log_disk_costs_no_stream(place: Place) -> None:
 
 @pytest.mark.parametrize("status", [408, 425, 409, 401, 403, 404, 418, 503])
 def test_03_one_temporary_refusal_costs_nothing(place: Place, status: int) -> None:
-    """Whatever a gateway, firewall, edge or fresh key makes the API say once: exit 0, everything is published."""
+    """Whatever a gateway, firewall, edge or new key makes the API answer once: exit 0, everything is published."""
     with served(case(ITEM)) as cms:
         cms.refusals = [(status, {"Content-Type": "text/plain"}, b"upstream request timeout")]
         workplace = place(cms)
@@ -149,7 +149,7 @@ def test_03_one_temporary_refusal_costs_nothing(place: Place, status: int) -> No
 
 
 def test_06_a_token_rotated_in_its_file_is_read_again(place: Place) -> None:
-    """The old one is refused, the file holds the new one: the stream never stops, and nobody restarts anything."""
+    """The old one is refused, the file holds the new one: the stream never stops and needs no restart."""
     with served(case(ITEM)) as cms:
         workplace = place(cms, token='{ file = "tok" }')
         token = workplace.folder / "tok"
@@ -167,7 +167,7 @@ def test_06_a_token_rotated_in_its_file_is_read_again(place: Place) -> None:
 
 
 def test_06_a_stopped_stream_is_visible_and_resumed(place: Place) -> None:
-    """Probes, `status` and its exit code tell it; `resume` waits for what comes of it, and says so by its exit code."""
+    """Probes, `status` and its exit code show it; `resume` waits for the outcome, and its exit code reports it."""
     with served(case(ITEM)) as cms:
         workplace = place(cms, token='{ file = "tok" }', tables="")
         workplace.edit(r"\Z", '[server]\nlisten = "127.0.0.1:0"\n')
@@ -175,10 +175,10 @@ def test_06_a_stopped_stream_is_visible_and_resumed(place: Place) -> None:
         cms.accepted = {"another"}
         code = workplace.run(*ONCE).code
         assert code == 1
-        told = workplace.run("status")
-        assert told.code == 1
-        assert "stopped" in told.out
-        assert "401" in told.out
+        status = workplace.run("status")
+        assert status.code == 1
+        assert "stopped" in status.out
+        assert "401" in status.out
         cms.accepted = {"old-token"}
         assert workplace.run(*ONCE).code == 0
         assert workplace.run("status").code == 0
@@ -189,7 +189,7 @@ def test_06_a_stopped_stream_is_visible_and_resumed(place: Place) -> None:
 
 
 def test_07_no_space_for_a_large_walk_is_reported_and_retried(place: Place) -> None:
-    """No temporary folder: the hint names TMPDIR, and the stream goes on once there is one."""
+    """No temporary folder: the hint names TMPDIR, and the stream continues once there is one."""
     with served(case(ITEM)) as cms:
         workplace = place(cms, tables="commit_bytes = 16384")
         assert workplace.run(*ONCE).code == 0
@@ -220,7 +220,7 @@ def test_07_no_space_for_a_large_walk_is_reported_and_retried(place: Place) -> N
 
 
 def test_09_a_secret_with_whitespace_at_an_end_is_a_configuration_error(place: Place) -> None:
-    """Exit 2 with the setting's name, and no request is ever sent; a newline at the end of a file is none."""
+    """Exit 2 with the setting's name, and no request is sent; a newline at the end of a file does not count."""
     with served(case(ITEM)) as cms:
         workplace = place(cms, token='{ file = "tok" }')
         (workplace.folder / "tok").write_bytes((CASES / "09-secret-with-a-blank" / "tok").read_bytes())
@@ -260,7 +260,7 @@ def test_12_a_filter_that_nothing_can_apply_is_refused(place: Place) -> None:
 def test_14_closed_and_full_outputs_end_nothing_in_a_traceback(
     place: Place, redirection: str, arguments: str, codes: set[int]
 ) -> None:
-    """A command works, or says one line and ends with a code."""
+    """A command works, or prints one line and ends with an exit code."""
     with served(case(ITEM)) as cms:
         workplace = place(cms)
         assert workplace.run(*ONCE).code == 0
@@ -280,7 +280,7 @@ def test_14_closed_and_full_outputs_end_nothing_in_a_traceback(
 
 
 def test_commands_need_only_the_secrets_that_they_use(place: Place) -> None:
-    """Looking at a stream takes no credential of its CMS; what does take one says which."""
+    """Looking at a stream needs no credential of its CMS; a command that needs one says which."""
     with served(case(ITEM)) as cms:
         workplace = place(cms)
         assert workplace.run(*ONCE).code == 0

@@ -1,4 +1,4 @@
-"""`check` names the setting that a run would fail or be poorer for, on a real broker."""
+"""`check` names the setting that makes a run fail or publish less, on a real broker."""
 
 import json
 from pathlib import Path
@@ -19,30 +19,30 @@ CASES = {
 
 @pytest.mark.parametrize("vendor", CASES)
 def test_check_names_the_setting(workplace_of: WorkplaceOf, vendor: str) -> None:
-    """What makes a run poorer, or lets it publish nothing, is a warning under the setting that does it."""
+    """A setting that makes a run publish less, or nothing, gets a warning under its name."""
     line, setting, verdict, code = CASES[vendor]
     workplace = workplace_of(vendor, connection_lines=line)
     ended = workplace.run("check", "--json")
     findings = json.loads(ended.out)
-    told = {finding["subject"]: finding for finding in findings if finding["verdict"] != "ok"}
-    assert ended.code == code, told
-    (found,) = [finding for finding in told.values() if finding["subject"] == f"{vendor}: {setting}"]
+    warned = {finding["subject"]: finding for finding in findings if finding["verdict"] != "ok"}
+    assert ended.code == code, warned
+    (found,) = [finding for finding in warned.values() if finding["subject"] == f"{vendor}: {setting}"]
     assert found["verdict"] == verdict
     assert found["hint"]
-    assert f"{vendor}: credentials" not in told
+    assert f"{vendor}: credentials" not in warned
 
 
 class Refusing(ScriptedCms):
     """A space in which the content type of the filter does not exist."""
 
     def answer(self, path: str, token: str) -> Answer:
-        """Refuse the initial request alone."""
+        """Refuse only the initial request."""
         body = {"sys": {"type": "Error", "id": "InvalidQuery"}, "details": {"errors": [{"name": "unknownContentType"}]}}
         return (400, {}, json.dumps(body).encode()) if "initial=true" in path else super().answer(path, token)
 
 
 def test_check_fails_with_the_parameter_that_is_refused(tmp_path: Path, kafka: Broker, prefix: str) -> None:
-    """The credentials are right: exit 1, and the key to correct, as `run` would tell it."""
+    """The credentials are right: exit 1, and the key to correct, as `run` would report it."""
     workplace = Workplace(tmp_path, {"T": "tok-secret-1"}, prefix)
     with Refusing([]).serving() as cms:
         workplace.write(
@@ -58,7 +58,7 @@ def test_check_fails_with_the_parameter_that_is_refused(tmp_path: Path, kafka: B
 
 
 def test_check_names_topic_settings_that_differ(workplace_of: WorkplaceOf) -> None:
-    """`topic_config` is used when a topic is created: a later change of it does nothing by itself."""
+    """`topic_config` applies only when a topic is created: changing it later has no effect by itself."""
     line = 'topic_config = { "delete.retention.ms" = 60000, "retention.ms" = -1 }'
     workplace = workplace_of(kafka_lines=line)
     assert workplace.run("run", "--until-caught-up").code == 0

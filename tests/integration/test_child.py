@@ -1,4 +1,4 @@
-"""A child obeys its parent, tells how it ended, and never outlives it."""
+"""A child obeys its parent, reports how it ended, and never outlives it."""
 
 import os
 import signal
@@ -23,7 +23,7 @@ def _python(program: str, log: Path) -> Child:
 
 
 def test_end_and_exit_code_are_reported(tmp_path: Path) -> None:
-    """A command that ends by itself shows its exit code and what it logged."""
+    """A command that ends by itself has an exit code, and its log can be read."""
     with _python("print('failing'); raise SystemExit(7)", tmp_path / "log") as child:
         assert child.wait(30) == 7
         assert not child.running
@@ -31,7 +31,7 @@ def test_end_and_exit_code_are_reported(tmp_path: Path) -> None:
 
 
 def test_only_this_run_counts(tmp_path: Path) -> None:
-    """What an earlier run left in the log is not taken for a word of this one, which ends without saying it."""
+    """What an earlier run left in the log does not count for this one, which ends without saying it."""
     log = tmp_path / "log"
     log.write_text("ready\n")
     with _python("print('not yet')", log) as child:
@@ -40,14 +40,14 @@ def test_only_this_run_counts(tmp_path: Path) -> None:
 
 
 def test_command_that_cannot_be_started_raises(tmp_path: Path) -> None:
-    """A missing program is an error at once, and the log tells more."""
+    """A missing program is an error at once, and the log has the details."""
     with pytest.raises(OSError, match="no-such-program"):
         Child([str(tmp_path / "no-such-program")], log=tmp_path / "log")
     assert "FileNotFoundError" in (tmp_path / "log").read_text()
 
 
 def test_paused_child_can_be_killed(tmp_path: Path) -> None:
-    """A stopped process ends at once by kill, though it ignores SIGTERM; ending it twice does no harm."""
+    """A paused process that ignores SIGTERM is killed at once; ending it twice does no harm."""
     child = _python(_STUBBORN, tmp_path / "log")
     assert child.said("up", 30)
     child.signal(signal.SIGSTOP)
@@ -58,7 +58,7 @@ def test_paused_child_can_be_killed(tmp_path: Path) -> None:
 
 
 def test_abandoned_child_ends_and_its_scratch_folder_goes(tmp_path: Path) -> None:
-    """When a parent is killed, its child ends too, and then the scratch folder goes."""
+    """When a parent is killed, its child ends too, and then the scratch folder is removed."""
     scratch = tmp_path / "scratch"
     scratch.mkdir()
     log = tmp_path / "log"
@@ -83,7 +83,7 @@ def test_abandoned_child_ends_and_its_scratch_folder_goes(tmp_path: Path) -> Non
 
 
 def test_stopped_child_leaves_its_scratch_folder_to_the_parent(tmp_path: Path) -> None:
-    """Neither an orderly end nor a kill by the parent removes the folder: a restart finds its data."""
+    """Neither a clean end nor a kill by the parent removes the folder: a restart finds its data."""
     scratch = tmp_path / "scratch"
     scratch.mkdir()
     for end in (Child.stop, Child.kill):
@@ -92,7 +92,7 @@ def test_stopped_child_leaves_its_scratch_folder_to_the_parent(tmp_path: Path) -
 
 
 def test_free_ports_are_free_and_below_the_ephemeral_ones() -> None:
-    """Each port can be bound, none twice, and no outgoing connection may take it meanwhile."""
+    """Each port can be bound, none is repeated, and no outgoing connection may take it meanwhile."""
     ports = free_ports(20)
     assert len(set(ports)) == 20
     assert max(ports) < 32_768

@@ -25,7 +25,7 @@ ALL = ("--from-beginning", "--until-end", "--json")
 
 @pytest.fixture
 def simulator() -> Iterator[Simulator]:
-    """Give a served simulator with small pages."""
+    """Yield a served simulator with small pages."""
     with Simulator(entries=60, page_sizes=dict.fromkeys(VENDORS, 10)).serving() as served:
         yield served
 
@@ -40,7 +40,7 @@ def _contiguous(entries: list[Any]) -> bool:
 
 
 def _live(entries: list[Any]) -> set[tuple[str, str, str]]:
-    """Return the keys that are left when every record is applied; the order within a key is its partition's."""
+    """Return the keys left once every record is applied; the order within a key is its partition's."""
     live = {}
     for entry in entries:
         key = entry["key"]
@@ -77,7 +77,7 @@ def test_a_pass_over_three_vendors_can_be_followed_with_every_command(
 
 
 def test_tail_shows_lines_that_people_read(workplace_of: WorkplaceOf, simulator: Simulator) -> None:
-    """Op, table, id and locale of events as they come, removals with their tombstones; --limit ends it."""
+    """Op, table, id and locale of events as they arrive, removals with their tombstones; --limit ends it."""
     workplace = workplace_of("contentful")
     before = workplace.run("tail", "contentful", *ALL)
     assert (before.code, before.out) == (0, "")
@@ -87,7 +87,7 @@ def test_tail_shows_lines_that_people_read(workplace_of: WorkplaceOf, simulator:
     with workplace.start("tail", "contentful", "--limit", "2") as tail, workplace.start("run") as run:
         assert run.said('"recovered"')
         while tail.goes_on():
-            # Until the tail has found the end of the topic, it may miss what comes.
+            # Until `tail` has found the end of the topic, it may miss what arrives.
             simulator.publish(id=gone)
             simulator.delete(gone)
         lines = [line.split() for line in tail.ends().out.splitlines()]
@@ -97,7 +97,7 @@ def test_tail_shows_lines_that_people_read(workplace_of: WorkplaceOf, simulator:
 
 
 def test_a_reader_that_closes_the_pipe_ends_tail_quietly(workplace_of: WorkplaceOf) -> None:
-    """A pipe that is closed early is no error and leaves no traceback."""
+    """A pipe that is closed early is not an error and gives no traceback."""
     workplace = workplace_of("contentful")
     assert workplace.run(*ONCE).code == 0
     command = [*COMMAND, "tail", "contentful", "--from-beginning", "--until-end", "--json"]
@@ -112,7 +112,7 @@ def test_a_reader_that_closes_the_pipe_ends_tail_quietly(workplace_of: Workplace
 def test_a_signal_during_a_snapshot_loses_and_repeats_nothing(
     workplace_of: WorkplaceOf, simulator: Simulator, number: signal.Signals, code: int
 ) -> None:
-    """A page that hangs does not delay the end beyond ten seconds; the next run goes on where this one stopped."""
+    """A page that hangs does not delay the end beyond ten seconds; the next run continues where this one stopped."""
     workplace = workplace_of("contentstack", kafka_lines="commit_items = 10")
     simulator.push_fault("contentstack", Fault("hang", on="cursor", after=3))
     with workplace.start("run") as run:
@@ -134,7 +134,7 @@ def test_a_signal_during_a_snapshot_loses_and_repeats_nothing(
 
 
 def test_a_second_signal_ends_at_once_and_safely(workplace_of: WorkplaceOf, simulator: Simulator) -> None:
-    """Impatience costs nothing: the exit code is the signal's, and the next run has everything once."""
+    """Impatience does no harm: the exit code is the signal's, and the next run publishes everything once."""
     left = '{ "session.timeout.ms" = 1500, "heartbeat.interval.ms" = 500 }'
     workplace = workplace_of("contentful", kafka_lines=f"commit_items = 10\nclient = {left}")
     with workplace.start("run") as run:
@@ -150,7 +150,7 @@ def test_a_second_signal_ends_at_once_and_safely(workplace_of: WorkplaceOf, simu
 
 @pytest.mark.alone
 def test_a_signal_while_the_broker_is_awaited_ends_at_once(workplace_of: WorkplaceOf) -> None:
-    """Nothing has begun that would have to be finished."""
+    """Nothing has begun that has to be finished."""
     workplace = workplace_of("contentful")
     workplace.edit("bootstrap_servers = .*", 'bootstrap_servers = "127.0.0.1:1"')
     workplace.edit(r"\Z", '[server]\nlisten = "127.0.0.1:0"\n')
@@ -162,7 +162,7 @@ def test_a_signal_while_the_broker_is_awaited_ends_at_once(workplace_of: Workpla
 
 
 def test_operators_can_command_a_running_stream(workplace_of: WorkplaceOf, simulator: Simulator) -> None:
-    """The owner notices pause, resume, snapshot, reset and import, and obeys; sequence and epoch never go down."""
+    """The owner notices pause, resume, snapshot, reset and import, and obeys; sequence and epoch never decrease."""
     workplace = workplace_of(*VENDORS)
     with workplace.start("run") as run:
         assert [workplace.reached(vendor, epoch=1)["stream"] for vendor in VENDORS] == list(VENDORS)
@@ -195,7 +195,7 @@ def test_operators_can_command_a_running_stream(workplace_of: WorkplaceOf, simul
 
 
 def test_a_stream_can_begin_at_a_cursor(workplace_of: WorkplaceOf, simulator: Simulator) -> None:
-    """`checkpoints import --cursor` starts a stream that has never run after what another tool has already read."""
+    """`checkpoints import --cursor` starts a stream that has never run where another tool has stopped reading."""
     workplace = workplace_of("contentful")
     assert workplace.run(*ONCE).code == 0
     cursor = _checkpoint(workplace, "contentful")["cursor"]
@@ -208,7 +208,7 @@ def test_a_stream_can_begin_at_a_cursor(workplace_of: WorkplaceOf, simulator: Si
 
 
 def test_dead_letters_are_listed_with_their_reason(workplace_of: WorkplaceOf, simulator: Simulator) -> None:
-    """Text says what is wrong, never the content; --json shows the item as it came."""
+    """Text says what is wrong, never the content; --json shows the item as delivered."""
     workplace = workplace_of("contentful")
     item = '{"sys": {"id": "bad1", "type": "Gadget"}, "weight": 1.10}'
     simulator.push_fault("contentful", Fault("malformed_item", item=item))

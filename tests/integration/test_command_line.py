@@ -1,4 +1,4 @@
-"""The command line in a process of its own, without a broker: what it refuses, writes, and how it ends."""
+"""The command line in a separate process, without a broker: what it refuses, what it writes, how it ends."""
 
 import contextlib
 import fcntl
@@ -20,7 +20,7 @@ from tests.command import COMMAND, Ended, Workplace
 
 @pytest.fixture
 def workplace(tmp_path: Path) -> Workplace:
-    """Give an empty folder to run commands in."""
+    """Return an empty folder to run commands in."""
     return Workplace(tmp_path, {"CONTENTFUL_TOKEN": "tok-123-secret"})
 
 
@@ -33,7 +33,7 @@ def test_init_writes_a_configuration_that_loads(workplace: Workplace) -> None:
 
 
 def test_init_overwrites_nothing_without_force(workplace: Workplace) -> None:
-    """An existing file stays as it is without --force, and the message says how to go on."""
+    """Without --force an existing file stays as it is, and the message says how to proceed."""
     workplace.write("mine")
     ended = workplace.run("init")
     assert (ended.code, workplace.path.read_text()) == (2, "mine")
@@ -43,7 +43,7 @@ def test_init_overwrites_nothing_without_force(workplace: Workplace) -> None:
 
 
 def test_the_environment_names_the_configuration(workplace: Workplace) -> None:
-    """CONTENTWIRE_CONFIG stands for --config."""
+    """CONTENTWIRE_CONFIG replaces --config."""
     workplace.environ["CONTENTWIRE_CONFIG"] = "elsewhere.toml"
     assert "elsewhere.toml: cannot be read" in workplace.run("status").err
 
@@ -61,7 +61,7 @@ def test_the_environment_names_the_configuration(workplace: Workplace) -> None:
     ],
 )
 def test_a_wrong_command_line_ends_with_2(workplace: Workplace, arguments: tuple[str, ...]) -> None:
-    """What cannot be understood, or asked without a terminal, changes nothing and shows how it is used."""
+    """What cannot be parsed, or needs a terminal to confirm, changes nothing and shows the usage."""
     workplace.run("init")
     ended = workplace.run(*arguments)
     assert (ended.code, ended.out) == (2, "")
@@ -71,7 +71,7 @@ def test_a_wrong_command_line_ends_with_2(workplace: Workplace, arguments: tuple
 
 @pytest.mark.parametrize("options", [(), ("--json",)])
 def test_checkpoints_list_points_to_status(workplace: Workplace, options: tuple[str, ...]) -> None:
-    """One command lists all streams; the place where another would be expected names it."""
+    """One command lists all streams, and the error names it."""
     ended = workplace.run("checkpoints", "list", *options)
     assert (ended.code, ended.out) == (2, "")
     assert "`contentwire status` lists them" in ended.err
@@ -112,7 +112,7 @@ def shell(workplace: Workplace, line: str) -> Ended:
 @pytest.mark.parametrize("arguments", ["run --help", "init --force"])
 @pytest.mark.parametrize("redirection", [">&-", ">&- 2>&-", "<&- >&- 2>&-"])
 def test_output_to_a_closed_stream_is_discarded(workplace: Workplace, arguments: str, redirection: str) -> None:
-    """Whoever closes an output wants none: the command has done its work."""
+    """Whoever closes an output wants none: the command has succeeded."""
     assert shell(workplace, f"contentwire {arguments} {redirection}") == (0, "", "")
 
 
@@ -122,7 +122,7 @@ def test_output_to_a_closed_stream_is_discarded(workplace: Workplace, arguments:
 def test_output_that_cannot_be_written_is_a_failure_in_one_line(
     workplace: Workplace, arguments: str, redirection: str, unbuffered: str
 ) -> None:
-    """What was asked for is lost: exit 1, and why; also in images that set PYTHONUNBUFFERED."""
+    """The output is lost: exit 1, and why; also in images that set PYTHONUNBUFFERED."""
     workplace.environ["PYTHONUNBUFFERED"] = unbuffered
     ended = shell(workplace, f"contentwire {arguments} {redirection}")
     assert (ended.code, len(ended.err.splitlines())) == (1, 1), ended
@@ -133,20 +133,20 @@ def test_output_that_cannot_be_written_is_a_failure_in_one_line(
 @pytest.mark.parametrize("arguments", ["--help", "check"])
 @pytest.mark.parametrize("unbuffered", ["", "1"])
 def test_a_reader_that_closes_the_pipe_is_no_failure(workplace: Workplace, arguments: str, unbuffered: str) -> None:
-    """A pipe whose reader has gone ends a command quietly, with 0; also in images that set PYTHONUNBUFFERED."""
+    """A pipe without a reader ends a command quietly, with 0; also in images that set PYTHONUNBUFFERED."""
     workplace.environ["PYTHONUNBUFFERED"] = unbuffered
     ended = shell(workplace, f"{{ sleep 0.01; contentwire {arguments}; echo $? >&2; }} | exec true")
     assert ended.err == "0\n"
 
 
 def test_errors_that_cannot_be_printed_keep_their_exit_code(workplace: Workplace) -> None:
-    """A full disk behind standard error does not change what went wrong."""
+    """A full disk behind standard error does not change the exit code."""
     assert shell(workplace, "contentwire status 2>/dev/full").code == 2
     assert shell(workplace, "contentwire status 2>&-").code == 2
 
 
 def test_trouble_of_the_machine_is_not_taken_for_the_output(workplace: Workplace) -> None:
-    """A file that cannot be read ends a command with 3, and no word about output."""
+    """A file that cannot be read ends a command with 3, without a message about output."""
     ended = shell(workplace, "contentwire checkpoints import blog /proc/self/mem")
     assert (ended.code, "Traceback" in ended.err, "output cannot" in ended.err) == (3, False, False), ended
     assert "Input/output error" in ended.err
@@ -154,7 +154,7 @@ def test_trouble_of_the_machine_is_not_taken_for_the_output(workplace: Workplace
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
 def test_characters_that_an_encoding_lacks_end_no_command(workplace: Workplace, encoding: str) -> None:
-    """A terminal without Unicode shows the rest."""
+    """A terminal without Unicode shows the remaining characters."""
     workplace.environ["PYTHONIOENCODING"] = encoding
     workplace.write('[kafka]\n"日本-setting" = 1\n')
     ended = shell(workplace, "contentwire check 2>&1 | iconv -f latin1 -t utf8; exit ${PIPESTATUS[0]}")
@@ -174,7 +174,7 @@ def test_a_signal_ends_a_command_cleanly(workplace: Workplace, number: signal.Si
 
 @pytest.mark.parametrize("columns", [60, 80])
 def test_a_narrow_terminal_shows_every_word(workplace: Workplace, columns: int) -> None:
-    """What `check` finds and advises can be read on a real terminal of that width."""
+    """The findings and hints of `check` can be read on a real terminal of that width."""
     workplace.write('[kafka]\nbootstrap_servers = "b:9092"\n\n[connections.blog]\nvendor = "contentfull"\n')
     here, there = pty.openpty()
     fcntl.ioctl(there, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
@@ -183,7 +183,7 @@ def test_a_narrow_terminal_shows_every_word(workplace: Workplace, columns: int) 
     ) as child:
         os.close(there)
         shown = b""
-        # A terminal without anybody behind it is an error to read from.
+        # Reading from a terminal whose other end is closed is an error.
         with contextlib.suppress(OSError), os.fdopen(here, "rb", buffering=0) as terminal:
             while more := terminal.read(4096):
                 shown += more
@@ -202,7 +202,7 @@ def test_a_narrow_terminal_shows_every_word(workplace: Workplace, columns: int) 
 
 
 def test_a_cursor_need_not_stand_on_the_command_line(workplace: Workplace) -> None:
-    """Everybody on the machine can read it there: - takes it from standard input, and nothing is no cursor."""
+    """Everybody on the machine could read it there: - reads it from standard input, and an empty one is refused."""
     ended = workplace.run("checkpoints", "import", "blog", "--cursor", "-", stdin="\n")
     assert ended.code == 2
     assert "no cursor on standard input" in ended.err

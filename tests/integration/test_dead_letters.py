@@ -1,4 +1,4 @@
-"""Bad items and big ones on the real broker: set aside with their very bytes, and published after a fix."""
+"""Bad items and big ones on the real broker: set aside byte for byte, and published after a fix."""
 
 import json
 import signal
@@ -35,13 +35,13 @@ HOSTILE = {
     "no object": '"text"',
 }
 
-# Nothing that compresses: the broker looks at what arrives.
+# Incompressible: the broker checks the size of what arrives.
 BODY = Random(1).randbytes(20_000).hex()
 
 
 @pytest.fixture
 def simulator() -> Iterator[Simulator]:
-    """Give a served simulator with small pages."""
+    """Yield a served simulator with small pages."""
     with Simulator(entries=30, page_sizes=dict.fromkeys(VENDORS, 10)).serving() as served:
         yield served
 
@@ -59,14 +59,14 @@ def events(workplace: Workplace, entity: str) -> list[Any]:
 
 
 def large(simulator: Simulator) -> str:
-    """Publish an entity that no `max_message_bytes` of these tests lets through; return its id."""
+    """Publish an entity larger than any `max_message_bytes` of these tests; return its id."""
     return simulator.publish("blogPost", fields={"body": {"en-US": BODY}})
 
 
 def test_hostile_items_are_set_aside_byte_for_byte(
     workplace_of: WorkplaceOf, simulator: Simulator, kafka: Broker, prefix: str
 ) -> None:
-    """Each becomes one letter with a reason and its cursor; everything else is published and proven; listing works."""
+    """Each becomes one letter with a reason and its cursor; the rest is published and proven; listing works."""
     for item in HOSTILE.values():
         simulator.push_fault("contentful", Fault("malformed_item", item=item))
     workplace = workplace_of()
@@ -130,7 +130,7 @@ def test_an_event_that_is_too_large_may_say_where_to_fetch_from(
 def test_letters_are_replayed_after_a_fix_on_a_running_stream(
     workplace_of: WorkplaceOf, simulator: Simulator, kafka: Broker, prefix: str
 ) -> None:
-    """Each once, never over newer state; what is still unreadable stays; the owner recovers and goes on."""
+    """Each once, never over newer state; what is still unreadable stays; the owner recovers and continues."""
     workplace = workplace_of(kafka_lines="max_message_bytes = 30000")
     waits, overtaken = large(simulator), large(simulator)
     simulator.push_fault("contentful", Fault("unknown_item", item=HOSTILE["unknown type"]))
@@ -190,7 +190,7 @@ def test_a_limit_lowered_unannounced_stops_the_stream_visibly(
 
 
 def set_the_limit(kafka: Broker, prefix: str, size: int) -> None:
-    """Set the largest batch that the changes topic takes."""
+    """Set the largest batch that the changes topic accepts."""
     entry = ConfigEntry("max.message.bytes", str(size), incremental_operation=AlterConfigOpType.SET)
     resource = ConfigResource(ResourceType.TOPIC, f"{prefix}.contentful.changes", incremental_configs=[entry])
     admin = AdminClient(dict(kafka.client))  # must outlive the answer

@@ -1,4 +1,4 @@
-"""The demo as users run it: it holds, it says so only if it does, and it leaves nothing behind however it ends."""
+"""The demo as users run it: it succeeds, says so only if it does, and leaves nothing behind however it ends."""
 
 import os
 import re
@@ -22,7 +22,7 @@ _REPOSITORY = Path(__file__).parents[2]
 _DEMO = (sys.executable, "-m", "connector.cli", "demo")
 _PATIENCE = 120
 
-# Runs the real connector, and removes a row of its topic as nobody may.
+# Runs the real connector, and removes a row of its topic, which nobody may do.
 _VANDAL = """
 import subprocess, sys, tomllib
 from confluent_kafka import Consumer, Producer
@@ -46,7 +46,7 @@ sys.exit(connector.wait())
 
 @pytest.fixture
 def servers(kafka: Broker, registry: str, monkeypatch: pytest.MonkeyPatch) -> Broker:
-    """Let the demo find the session's servers."""
+    """Let the demo use the session's servers."""
     monkeypatch.setenv("KAFKA_BOOTSTRAP", kafka.bootstrap)
     monkeypatch.setenv("SCHEMA_REGISTRY", registry)
     return kafka
@@ -123,7 +123,7 @@ def test_the_demo_holds_and_leaves_nothing_behind(servers: Broker, registry: str
 def test_the_demo_fails_if_the_topic_differs_from_the_cms(
     servers: Broker, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """One row that somebody else removed from a topic: exit 1, and no word of success."""
+    """One row that somebody else removed from a topic: exit 1, and no claim of success."""
     vandal = tmp_path / "vandal.py"
     vandal.write_text(_VANDAL)
     assert live.main(entries=60, command=(sys.executable, str(vandal))) == 1
@@ -133,7 +133,7 @@ def test_the_demo_fails_if_the_topic_differs_from_the_cms(
 
 
 def test_ctrl_c_ends_everything(servers: Broker, registry: str, tmp_path: Path) -> None:
-    """Amid the edits, and pressed twice: exit 130, and neither a process nor a folder nor a topic stays."""
+    """During the edits, and pressed twice: exit 130, and no process, folder or topic stays."""
     output = tmp_path / "output"
     with _running(output) as demo:
         assert _says(output, "Edits")
@@ -151,7 +151,7 @@ def test_ctrl_c_ends_everything(servers: Broker, registry: str, tmp_path: Path) 
 
 
 def test_a_killed_demo_takes_its_connector_along(servers: Broker, tmp_path: Path) -> None:
-    """After SIGKILL of the demo itself, amid the edits, its children end by themselves and remove its folder."""
+    """After SIGKILL of the demo itself, during the edits, its children end by themselves and remove its folder."""
     output = tmp_path / "output"
     with _running(output) as demo:
         assert _says(output, "Edits")
@@ -162,7 +162,7 @@ def test_a_killed_demo_takes_its_connector_along(servers: Broker, tmp_path: Path
 
 
 def test_kept_servers_answer_until_ctrl_c(servers: Broker, tmp_path: Path) -> None:
-    """With --keep the printed commands work, as they are printed; Ctrl-C then is no failure."""
+    """With --keep the printed commands work as printed, and Ctrl-C is not a failure."""
     output = tmp_path / "output"
     with _running(output, "--keep") as demo:
         assert _says(output, "/_admin/publish")
@@ -180,7 +180,7 @@ def _bare() -> dict[str, str]:
 
 
 def test_a_connector_that_ends_is_an_error_with_its_log(servers: Broker, capsys: pytest.CaptureFixture[str]) -> None:
-    """No waiting for events that cannot come: what the connector said last is shown."""
+    """It does not wait for events that cannot arrive, and shows the end of the connector's log."""
     broken = (sys.executable, "-c", "import sys; sys.exit('no such luck')")
     with pytest.raises(ConnectorError, match="before the connector ended"):
         live.main(entries=20, command=broken)

@@ -1,6 +1,6 @@
-"""Three CMSs into a real broker and a real registry, read by an independent consumer that knows nothing of the codec.
+"""Three CMSs into a real broker and a real registry, read by an independent consumer without our codec.
 
-It decodes with the Apache implementation, by the schema that the registry gives for the id in front of each record.
+It decodes with the Apache implementation, using the registry's schema for the id at the start of each record.
 """
 
 import struct
@@ -31,7 +31,7 @@ from tests.values import CONNECTION
 
 
 class Seen(NamedTuple):
-    """One record, decoded; of a tombstone the event is None."""
+    """One record, decoded; for a tombstone the event is None."""
 
     partition: int
     raw_key: bytes
@@ -41,7 +41,7 @@ class Seen(NamedTuple):
 
 
 class Deployment:
-    """One process that follows every vendor there is, as its configuration file says."""
+    """One process that follows every vendor, as its configuration file says."""
 
     def __init__(self, simulator: Simulator, kafka: Broker, registry: str, prefix: str, folder: Path) -> None:
         self.simulator, self.kafka, self.prefix = simulator, kafka, prefix
@@ -73,7 +73,7 @@ class Deployment:
         return [self._body(each.value or b"") for each in found]
 
     def schema(self, schema_id: int) -> Any:
-        """Return a schema as the registry knows it, read by the Apache implementation."""
+        """Return a schema from the registry, parsed by the Apache implementation."""
         return avro.schema.parse(_registered(self._registry, schema_id))
 
     def subjects(self) -> set[str]:
@@ -101,7 +101,7 @@ def _registered(registry: str, schema_id: int) -> str:
 
 
 def received(records: Iterable[Seen]) -> list[Received]:
-    """Return records partition by partition, to prove them."""
+    """Return records partition by partition, for the proof."""
     return [
         Received(each.partition, EntityKey(**{**each.key, "connection": CONNECTION}), each.event, 0.0)
         for each in sorted(records, key=lambda each: each.partition)
@@ -126,14 +126,14 @@ def murmur2(data: bytes) -> int:
 
 @pytest.fixture
 def simulator() -> Iterator[Simulator]:
-    """Give a served simulator."""
+    """Yield a served simulator."""
     with Simulator(seed=21, entries=30).serving() as serving:
         yield serving
 
 
 @pytest.fixture
 def deployment(simulator: Simulator, kafka: Broker, registry: str, prefix: str, tmp_path: Path) -> Deployment:
-    """Give a process that follows every vendor."""
+    """Return a process that follows every vendor."""
     return Deployment(simulator, kafka, registry, prefix, tmp_path)
 
 
@@ -188,7 +188,7 @@ def test_every_removal_is_whole_and_every_record_has_its_headers(deployment: Dep
 
 
 def test_schemas_are_registered_per_topic(deployment: Deployment, simulator: Simulator) -> None:
-    """Subjects `<topic>-key` and `<topic>-value`; no others, and dead letters once there are some."""
+    """Subjects `<topic>-key` and `<topic>-value`, no others, and those of dead letters once there are some."""
     simulator.push_fault(vendors.names()[0], Fault("unknown_item"))
     deployment.run()
     changes = {f"{deployment.prefix}.{name}.changes-{part}" for name in vendors.names() for part in ("key", "value")}
@@ -196,7 +196,7 @@ def test_schemas_are_registered_per_topic(deployment: Deployment, simulator: Sim
 
 
 def test_dead_letters_are_read_with_only_the_registry(deployment: Deployment, simulator: Simulator) -> None:
-    """The raw item, why, and where it was: enough to replay it."""
+    """The raw item, the reason, and its position: enough to replay it."""
     for name in vendors.names():
         simulator.push_fault(name, Fault("malformed_item"))
     assert deployment.run() == "current"
@@ -212,11 +212,11 @@ def test_the_flat_form_is_read_with_only_the_registry(deployment: Deployment, si
     """`envelope = "flat"`: one record, with the same state."""
     deployment.run(connection='envelope = "flat"')
     for name in vendors.names():
-        told = [each.event for each in deployment.read(name) if each.event]
-        state = {(row["entity_type"], row["id"], row["locale"]): row["fields"] for row in told if row["op"] != "d"}
+        events = [each.event for each in deployment.read(name) if each.event]
+        state = {(row["entity_type"], row["id"], row["locale"]): row["fields"] for row in events if row["op"] != "d"}
         wanted = {(key.entity_type, key.id, key.locale): row[3] for key, row in truth(simulator, name).items()}
         assert state == wanted
-        assert contiguous(row["sequence"] for row in told)
+        assert contiguous(row["sequence"] for row in events)
 
 
 def test_topics_may_be_routed_by_parts_of_the_key(deployment: Deployment, simulator: Simulator) -> None:

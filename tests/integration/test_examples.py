@@ -25,7 +25,7 @@ VENDOR = "contentstack"
 
 @pytest.fixture
 def deployment(kafka: Broker, prefix: str, tmp_path: Path) -> Iterator[Deployment]:
-    """Give a stream without a registry that has followed a snapshot."""
+    """Yield a stream without a registry that has taken a snapshot."""
     with Deployment(kafka, prefix, tmp_path, vendors=(VENDOR,)) as deployed:
         deployed.follow()
         yield deployed
@@ -72,7 +72,7 @@ def test_data_lake_holds_every_event_once(deployment: Deployment, tmp_path: Path
 
 @contextlib.contextmanager
 def purges() -> Iterator[tuple[str, set[str]]]:
-    """Serve a CDN's purge API; yield its URL and the tags that were purged."""
+    """Serve a CDN's purge API; yield its URL and the purged tags."""
     tags: set[str] = set()
 
     class Purge(BaseHTTPRequestHandler):
@@ -96,7 +96,7 @@ def purges() -> Iterator[tuple[str, set[str]]]:
 
 
 def test_cache_invalidation_purges_only_what_changed(deployment: Deployment, prefix: str) -> None:
-    """A group that has purged the snapshot purges of a later delta only the changed entity and its lists."""
+    """A group that has purged the snapshot purges only the changed entity and its lists after a later delta."""
     with purges() as (url, tags):
         arguments = given(deployment, "--purge-url", url, "--group", prefix)
         cache_invalidation.main(arguments)
@@ -113,7 +113,7 @@ def test_cache_invalidation_purges_only_what_changed(deployment: Deployment, pre
 
 
 def test_the_consumer_in_the_readme_works(kafka: Broker, registry: str, prefix: str, tmp_path: Path) -> None:
-    """The README's lines, as they stand there, print every event."""
+    """The README's code, unchanged, prints every event."""
     with Deployment(kafka, prefix, tmp_path, vendors=(VENDOR,), kafka={"registry": {"url": registry}}) as deployed:
         deployed.follow()
         deployed.change(everyday)

@@ -1,4 +1,4 @@
-"""Records of others in a stream's topics: told by their place, passed over by what only reads, and taken out again."""
+"""Foreign records in a stream's topics: reported with their place, skipped by commands that read, and removable."""
 
 import json
 import urllib.request
@@ -32,7 +32,7 @@ Shapes = Mapping[str, tuple[bytes | None, bytes | None]]
 
 
 def write(kafka: Broker, topic: str, records: Shapes, partition: int = 0) -> dict[str, str]:
-    """Write records as anybody might; return where each is, as it is told."""
+    """Write records as anybody might; return where each is, as reported."""
     places: dict[str, str] = {}
 
     def at(name: str, _error: object, message: Message) -> None:
@@ -46,15 +46,15 @@ def write(kafka: Broker, topic: str, records: Shapes, partition: int = 0) -> dic
     return places
 
 
-def told(ended: Ended, places: Mapping[str, str]) -> set[str]:
-    """Return what is told of these places, after checking that nothing has failed without a word."""
+def reported(ended: Ended, places: Mapping[str, str]) -> set[str]:
+    """Return what is reported of these places, after checking that every failure has a message."""
     assert "Traceback" not in ended.err
     assert "bug in contentwire" not in ended.err
     return {name for name, place in places.items() if f"{place}: " in ended.err + ended.out}
 
 
 def foreign_schema(registry: str, subject: str) -> int:
-    """Register the schema of some other application; return its id."""
+    """Register another application's schema; return its id."""
     schema = {"type": "record", "name": "Order", "fields": [{"name": "op", "type": "string"}]}
     request = urllib.request.Request(
         f"{registry}/subjects/{subject}-value/versions",
@@ -74,7 +74,7 @@ def listed(workplace: Workplace, *options: str, code: int) -> list[Any]:
 
 
 def framed_as(genuine: bytes, key: EntityKey) -> bytes:
-    """Return a key, framed as a genuine one is."""
+    """Return a key, framed like a genuine one."""
     return genuine[: -len(codec.unframe(genuine)[1])] + codec.encode_key(key)
 
 
@@ -106,7 +106,7 @@ def shapes(key: bytes, value: bytes, prefixes: Mapping[str, bytes]) -> Shapes:
 def test_foreign_events_are_reported_and_the_rest_continues(
     followed: WorkplaceOf, kafka: Broker, registry: str, *, registered: bool
 ) -> None:
-    """`tail` and `verify` say where each is, whatever its shape, and read on; removed, all is proven again."""
+    """`tail` and `verify` say where each is, whatever its shape, and read on; once removed, all is proven again."""
     workplace = followed(kafka_lines=f'registry = {{ url = "{registry}" }}' if registered else "")
     topic = f"{workplace.prefix}.contentful.changes"
     events = workplace.lines("tail", "contentful", *ALL)
@@ -121,7 +121,7 @@ def test_foreign_events_are_reported_and_the_rest_continues(
         prefixes["a schema of others"] = b"\0" + foreign_schema(registry, f"{topic}x").to_bytes(4, "big")
     places = write(kafka, topic, shapes(key, value, prefixes), partition=1)
     tailed = workplace.run("tail", "contentful", *ALL)
-    assert (tailed.code, told(tailed, places)) == (0, set(places))
+    assert (tailed.code, reported(tailed, places)) == (0, set(places))
     assert sorted(map(json.loads, tailed.out.splitlines()), key=str) == sorted(events, key=str)
     assert tailed.err.count("contentwire foreign-records contentful --remove") == 1
     verified = workplace.run("verify", "contentful", "--json")
@@ -138,7 +138,7 @@ def test_foreign_events_are_reported_and_the_rest_continues(
 def test_a_record_in_place_of_a_live_entity_is_left_until_that_is_published_again(
     followed: WorkplaceOf, kafka: Broker, simulator: Simulator
 ) -> None:
-    """A tombstone would take the entity from consumers: the command says which one a snapshot has to publish."""
+    """A tombstone would take the entity from consumers: the command names the entity that a snapshot has to publish."""
     workplace = followed()
     topic = f"{workplace.prefix}.contentful.changes"
     live = next(each for each in consume(kafka.client, topic) if each.key and each.value)
@@ -149,7 +149,7 @@ def test_a_record_in_place_of_a_live_entity_is_left_until_that_is_published_agai
     removed = {each["partition"]: each for each in listed(workplace, "--remove", code=1)}
     assert {partition: each["removed"] for partition, each in removed.items()} == {here: False, (here + 1) % 6: True}
     assert f"snapshot contentful --entity {entity}" in removed[here]["remark"]
-    assert told(workplace.run("verify", "contentful"), places) == {"here"}
+    assert reported(workplace.run("verify", "contentful"), places) == {"here"}
     assert workplace.run("snapshot", "contentful", "--entity", entity).code == 0
     assert workplace.run(*ONCE).code == 0
     assert workplace.run("verify", "contentful").code == 0
@@ -162,7 +162,7 @@ def state_of(workplace: Workplace, kafka: Broker) -> list[tuple[bytes | None, by
 
 
 def test_run_and_status_judge_foreign_state_alike(followed: WorkplaceOf, kafka: Broker) -> None:
-    """Both name the stream, topic, partition and offset; other streams are not concerned; removed, all goes on."""
+    """Both name the stream, topic, partition and offset; other streams are unaffected; once removed, all continues."""
     workplace = followed(*NAMES)
     topic = f"{workplace.prefix}.contentful.state"
     before = {key: value for key, value in state_of(workplace, kafka) if key not in (CHECKPOINT_KEY, REPORT_KEY)}
@@ -170,7 +170,7 @@ def test_run_and_status_judge_foreign_state_alike(followed: WorkplaceOf, kafka: 
     places = write(kafka, topic, {"a plain record": (b"hello", b"world"), "an entry": (known, b"garbage")})
     ran, status, checked = workplace.run(*ONCE), workplace.run("status"), workplace.run("check")
     for ended in (ran, status, checked):
-        assert (ended.code, told(ended, places)) == (1, set(places))
+        assert (ended.code, reported(ended, places)) == (1, set(places))
         assert "contentwire foreign-records contentful --remove" in ended.err + ended.out
     streams = {each["connection"]: each for each in json.loads(workplace.run("status", "--json").out)}
     assert (streams["contentful"]["checkpoint"], bool(streams["contentful"]["error"])) == (None, True)
@@ -184,7 +184,7 @@ def test_run_and_status_judge_foreign_state_alike(followed: WorkplaceOf, kafka: 
 def test_a_running_stream_whose_state_others_write_stops_and_then_continues(
     followed: WorkplaceOf, kafka: Broker, simulator: Simulator
 ) -> None:
-    """Its owner notices, says where, and once the record is replaced by what was there before, follows again."""
+    """Its owner notices, says where, and follows again once the record is replaced by what was there before."""
     workplace = followed()
     with workplace.start("run") as run:
         assert run.said('"recovered"')
@@ -219,7 +219,7 @@ def test_what_others_write_just_before_a_commit_is_noticed(kafka: Broker, layout
 
 
 def test_foreign_dead_letters_are_passed_over(followed: WorkplaceOf, kafka: Broker, simulator: Simulator) -> None:
-    """Listing and replaying tell where they are and go on; they cannot be removed, and end with their retention."""
+    """Listing and replaying say where they are and continue; they cannot be removed, and expire with the retention."""
     simulator.push_fault("contentful", Fault("malformed_item", item='{"sys": {"id": "bad1", "type": "Gadget"}}'))
     workplace = followed()
     records: Shapes = {
@@ -230,7 +230,7 @@ def test_foreign_dead_letters_are_passed_over(followed: WorkplaceOf, kafka: Brok
     }
     places = write(kafka, f"{workplace.prefix}.contentful.dead-letters", records)
     ended = workplace.run("dead-letters", "contentful")
-    assert (ended.code, told(ended, places), "bad1" in ended.out) == (0, set(places), True)
+    assert (ended.code, reported(ended, places), "bad1" in ended.out) == (0, set(places), True)
     replayed = workplace.run("dead-letters", "contentful", "--replay")
     assert (replayed.code, "1 letters read again" in replayed.out) == (0, True)
     assert {each["remark"] for each in listed(workplace, "--remove", code=1)} == {

@@ -1,4 +1,4 @@
-"""A stream that stops, and the commands that cross its stop."""
+"""A stream that stops, and commands that arrive at that moment."""
 
 from functools import partial
 
@@ -17,20 +17,20 @@ from tests.cms import eventually
 from tests.following import QUICK, Following
 
 NAME = "contentful"
-# Nobody looks again by himself within the test.
+# The stream does not try again on its own during the test.
 PATIENT = msgspec.structs.replace(QUICK, try_again=600.0, report_after=600.0)
 
 
 @pytest.fixture
 def following(simulator: Simulator, kafka: Broker, layout: Layout) -> Following:
-    """Give a stream that stops at an item that it does not understand."""
+    """Return a stream that stops at an item it cannot read."""
     made = Following(simulator, NAME, lambda: KafkaStore(kafka.client, layout, clock=SYSTEM), page_size=100)
     made.policy = Policy(malformed="stop")
     return made
 
 
 def test_a_command_that_crosses_a_stop_is_obeyed(simulator: Simulator, following: Following) -> None:
-    """It fences the owner while that reads the page that stops it: what the owner then fails to say is no news."""
+    """It fences the owner while it reads the page that stops it: the report that then fails no longer matters."""
     following.become_current()
     simulator.edit(simulator.ids()[0])
     simulator.push_fault(NAME, Fault("unknown_item"))

@@ -1,4 +1,4 @@
-"""Webhook calls between processes, on the real broker: what one writes all others hear, and nothing is committed."""
+"""Webhook calls between processes, on the real broker: what one writes all others read, and nothing is committed."""
 
 import threading
 
@@ -14,7 +14,7 @@ from connector.kafka.webhook_relay import Call, Handover
 
 
 def test_every_process_hears_what_another_writes(kafka: Broker, prefix: str) -> None:
-    """Those who listen are in no group and leave no offset behind, and stop within seconds."""
+    """Listeners join no group, leave no offset behind, and stop within seconds."""
     client = dict(kafka.client)
     spec = webhook_relay.spec(prefix, 1)
     Topics(client, SYSTEM).ensure(spec)
@@ -34,7 +34,7 @@ def test_every_process_hears_what_another_writes(kafka: Broker, prefix: str) -> 
         link.start()
     writer = Handover(client, spec.name)
     for event, values in heard:
-        # Who listens from the end on may not be there yet.
+        # A listener that starts at the end may not be ready yet.
         while not event.wait(0.5):
             assert writer.send(Call("blog", "e1"))
         assert webhook_relay.read(values[0]) == Call("blog", "e1")
@@ -49,7 +49,7 @@ def test_every_process_hears_what_another_writes(kafka: Broker, prefix: str) -> 
 
 
 def test_a_call_without_a_thread_to_send_it_is_not_accepted(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its sender is told so, and may send the very same call again; a traceback would count it as taken."""
+    """Its sender learns that, and may send the identical call again; a traceback would count it as accepted."""
 
     def refuse(_: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")

@@ -1,4 +1,4 @@
-"""HTTP exchanges end in time whatever the peer does, and what comes of them is read as gateways send it."""
+"""HTTP exchanges end in time whatever the peer does, and bodies are read as gateways send them."""
 
 import codecs
 import contextlib
@@ -56,7 +56,7 @@ PEERS = [early_hints, slow_head, slow_body, silence]
 @pytest.mark.alone
 @pytest.mark.parametrize("peer", PEERS)
 def test_a_peer_that_never_ends_is_given_up_in_time(peer: Callable[[socket.socket], None]) -> None:
-    """The time of the whole exchange counts, however often the peer sends something: source and registry alike."""
+    """The time of the whole exchange counts, however often the peer sends something: for both source and registry."""
     before = waiting_threads()
     with serving(peer) as port:
         url = f"http://127.0.0.1:{port}"
@@ -74,7 +74,7 @@ def test_a_peer_that_never_ends_is_given_up_in_time(peer: Callable[[socket.socke
 
 
 def waiting_threads() -> set[threading.Thread]:
-    """Return the threads that ask, or look for a host."""
+    """Return the threads that send requests or look up hosts."""
     return {thread for thread in threading.enumerate() if thread.name in ("look-ahead", "look-up")}
 
 
@@ -93,12 +93,12 @@ def test_closing_ends_requests_in_progress(peer: Callable[[socket.socket], None]
     """A closed source leaves neither a thread nor a socket behind, however much time its request had left."""
     asked = threading.Event()
 
-    def told(connection: socket.socket) -> None:
+    def serve_peer(connection: socket.socket) -> None:
         asked.set()
         peer(connection)
 
     before, threads = sockets(), waiting_threads()
-    with serving(told) as port:
+    with serving(serve_peer) as port:
         source = Source(contentful(base_url=f"http://127.0.0.1:{port}"), clock=SYSTEM, timeout=600)
         walking = threading.Thread(target=walk, args=(source,))
         walking.start()
@@ -111,14 +111,14 @@ def test_closing_ends_requests_in_progress(peer: Callable[[socket.socket], None]
 
 
 def walk(source: Source) -> None:
-    """Walk; whatever comes of it."""
+    """Walk, whatever the outcome."""
     with contextlib.suppress(ConnectorError):
         list(source.walk(START))
 
 
 @pytest.mark.alone
 def test_a_walk_that_was_left_gets_no_more_time_by_the_next_one() -> None:
-    """Each request has its own end: asking again does not prolong what hangs."""
+    """Each request has its own deadline: asking again does not prolong one that hangs."""
     answer = threading.Event()
     asked = 0
 
@@ -162,7 +162,7 @@ def test_a_handshake_that_never_ends_is_given_up_in_time() -> None:
 
 
 def test_a_request_under_way_can_be_seen() -> None:
-    """Since when the source waits for an answer; between requests for none."""
+    """The source says since when it has been waiting for an answer; None between requests."""
     asked, answer = threading.Event(), threading.Event()
 
     def hold(connection: socket.socket) -> None:
@@ -185,12 +185,12 @@ def test_a_request_under_way_can_be_seen() -> None:
 
 
 def waits(source: Source) -> bool:
-    """Return whether a request is under way."""
+    """Return whether a request is in progress."""
     return source.waiting_since is not None
 
 
 def probe(source: Source) -> None:
-    """Ask once; whatever comes of it."""
+    """Ask once, whatever the outcome."""
     with contextlib.suppress(ConnectorError):
         source.probe()
 
@@ -210,7 +210,7 @@ PAGE = b'{"items":[],"nextSyncUrl":"https://x/?sync_token=t"}'
     ],
 )
 def test_bodies_as_gateways_send_them_are_read(encoding: str, body: bytes) -> None:
-    """Several members, the old name of gzip, a byte order mark before the JSON."""
+    """Several gzip members, its old name `x-gzip`, a byte order mark before the JSON."""
     headers = f"HTTP/1.1 200 OK\r\nContent-Encoding: {encoding}\r\nContent-Length: {len(body)}\r\n\r\n".encode()
 
     def serve(connection: socket.socket) -> None:
@@ -239,7 +239,7 @@ def test_an_error_without_a_body_is_the_error_that_it_is() -> None:
 
 
 def test_members_are_bounded_together() -> None:
-    """Many small members are no way around max_response_bytes."""
+    """Many small members do not get around max_response_bytes."""
     body = gzip.compress(b" " * 60_000) * 5
 
     def serve(connection: socket.socket) -> None:
@@ -257,7 +257,7 @@ def test_members_are_bounded_together() -> None:
 
 @contextlib.contextmanager
 def no_descriptors() -> Iterator[None]:
-    """Let this process open nothing."""
+    """Keep this process from opening anything."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     lowest = os.dup(0)
     os.close(lowest)
@@ -270,7 +270,7 @@ def no_descriptors() -> Iterator[None]:
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
 def test_a_shortage_on_this_machine_is_not_blamed_on_the_other_side(host: str) -> None:
-    """Without a free descriptor the hint is about descriptors, and a later try succeeds: source and registry."""
+    """Without a free descriptor the hint is about descriptors, and a later try succeeds: for source and registry."""
     with serving(early_hints) as port:
         source = Source(contentful(base_url=f"http://{host}:{port}"), clock=SYSTEM, timeout=1)
         registry = Registry(f"http://{host}:{port}", timeout=1)
@@ -286,7 +286,7 @@ def test_a_shortage_on_this_machine_is_not_blamed_on_the_other_side(host: str) -
 
 
 def test_a_resolver_without_descriptors_is_reported_as_such(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It has been seen to say "busy", which would be told as an unreachable host."""
+    """It has been seen to say "busy", which would be reported as an unreachable host."""
 
     def busy(*_: object, **__: object) -> None:
         raise OSError(errno.EBUSY, os.strerror(errno.EBUSY))

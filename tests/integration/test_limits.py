@@ -1,4 +1,4 @@
-"""What the host allows, seen from child processes whose limits are their own."""
+"""What the host allows, seen from child processes with their own limits."""
 
 import os
 import subprocess
@@ -11,14 +11,14 @@ ROOT = Path(__file__).parents[2]
 
 
 def child(code: str, **environ: str) -> str:
-    """Run code in a process of its own; return what it prints."""
+    """Run code in a separate process; return what it prints."""
     run = [sys.executable, "-c", f"import resource, connector.limits as limits\n{code}"]
-    told = subprocess.run(run, cwd=ROOT, env={**os.environ, **environ}, capture_output=True, text=True, check=True)
-    return told.stdout.strip()
+    ended = subprocess.run(run, cwd=ROOT, env={**os.environ, **environ}, capture_output=True, text=True, check=True)
+    return ended.stdout.strip()
 
 
 def test_the_soft_limit_is_raised_to_the_hard_one() -> None:
-    """A process started with few descriptors takes what it is allowed at most."""
+    """A process started with few descriptors raises its limit to the maximum allowed."""
     code = """
 resource.setrlimit(resource.RLIMIT_NOFILE, (40, 300))
 print(limits.descriptors(), limits.raise_descriptors(), *resource.getrlimit(resource.RLIMIT_NOFILE))
@@ -27,7 +27,7 @@ print(limits.descriptors(), limits.raise_descriptors(), *resource.getrlimit(reso
 
 
 def test_a_limit_that_the_system_refuses_stays_as_it_was() -> None:
-    """A hard limit of "none" that the system does not grant: the process takes less, and goes on."""
+    """A hard limit of "none" that the system does not grant: the process takes less, and continues."""
     code = """
 granted = []
 def refusing(kind, pair, real=resource.setrlimit):
@@ -42,7 +42,7 @@ print(limits.raise_descriptors())
 
 
 def test_the_folder_for_temporary_files_is_found(tmp_path: Path) -> None:
-    """`TMPDIR` decides, and the free bytes are the folder's."""
+    """`TMPDIR` decides, and the free bytes are that folder's."""
     folder, free = child("print(*limits.scratch())", TMPDIR=str(tmp_path)).split()
     assert (folder, int(free) > 0) == (str(tmp_path), True)
 
@@ -52,7 +52,7 @@ ROOT_ALONE = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become 
 
 @ROOT_ALONE
 def test_a_lack_of_threads_is_reported() -> None:
-    """A process that may have twelve threads has room for five more, not for fifty; nothing of the proof is left."""
+    """A process that may have twelve threads has room for five more, not for fifty; the test leaves none behind."""
     code = """
 import os, threading
 from connector.errors import LocalTrouble
@@ -70,7 +70,7 @@ except LocalTrouble as error:
 @ROOT_ALONE
 @pytest.mark.parametrize("allowed", range(6, 22))
 def test_a_process_without_threads_for_a_kafka_client_lives_on(allowed: int) -> None:
-    """The library would end it by an assertion at some of these numbers: it is told what is missing instead."""
+    """At some of these numbers the library's assertion would end it: an error says what is missing instead."""
     code = f"""
 import os
 from confluent_kafka import Producer

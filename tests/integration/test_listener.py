@@ -1,4 +1,4 @@
-"""The operators' port among bad peers: it answers its probes whatever others send, hold back or flood."""
+"""The operators' port among bad peers: it answers its probes whatever others send, withhold or flood."""
 
 import os
 import socket
@@ -22,7 +22,7 @@ from tests.cms import eventually
 
 
 class Idle:
-    """A supervisor without streams, whose webhooks take as long as the test wants."""
+    """A supervisor without streams, whose webhooks take as long as a test wants."""
 
     def __init__(self) -> None:
         self.go_on = threading.Event()
@@ -41,14 +41,14 @@ class Idle:
         return ()
 
     def wake(self, connection: str, calls: Sequence[WebhookCall]) -> Handled:
-        """Hang until the test goes on."""
+        """Hang until the test continues."""
         self.go_on.wait(30)
         return Handled("unknown")
 
 
 @pytest.fixture
 def idle() -> Iterator[Idle]:
-    """The supervisor; what hangs in it goes on at the end."""
+    """Yield the supervisor; what hangs in it continues at the end."""
     idle = Idle()
     yield idle
     idle.go_on.set()
@@ -56,13 +56,13 @@ def idle() -> Iterator[Idle]:
 
 @pytest.fixture
 def refusals() -> Counter[str]:
-    """Why peers were refused."""
+    """Return the reasons why peers were refused."""
     return Counter()
 
 
 @pytest.fixture
 def server(idle: Idle, refusals: Counter[str]) -> Iterator[Server]:
-    """A running server."""
+    """Yield a running server."""
     with Server(
         Site("127.0.0.1", 0), idle, lambda: b"", "text/plain", SYSTEM, refused=lambda why: refusals.update([why])
     ) as server:
@@ -75,7 +75,7 @@ Connect = Callable[[Server, bytes], socket.socket]
 
 @pytest.fixture
 def connect() -> Iterator[Connect]:
-    """Opens a connection on which something is sent at once; the end of the test closes it."""
+    """Yield what opens a connection and sends something at once; the end of the test closes it."""
     with ExitStack() as opened:
 
         def connect(server: Server, sent: bytes) -> socket.socket:
@@ -87,7 +87,7 @@ def connect() -> Iterator[Connect]:
 
 
 def healthy(server: Server) -> bool:
-    """Return whether a probe gets its answer within the time that probes have."""
+    """Return whether a probe is answered within its time."""
     url = f"http://127.0.0.1:{server.port}/healthz"
     return httpx.get(url, trust_env=False, timeout=3).status_code == 200
 
@@ -104,14 +104,14 @@ def ended(connection: socket.socket) -> bool:
     "sent", [b"", b"GET /healthz HT", b"POST /webhooks/blog HTTP/1.1\r\nContent-Length: 9\r\n\r\nx"]
 )
 def test_half_requests_do_not_starve_probes(connect: Connect, server: Server, sent: bytes) -> None:
-    """Many more idle connections than there is room for, and a probe is answered at once."""
+    """With many more idle connections than there is room for, a probe is answered at once."""
     for _ in range(listener.CONNECTIONS + 100):
         connect(server, sent)
     assert healthy(server)
 
 
 def test_a_client_has_a_bounded_number_of_connections(connect: Connect, server: Server, refusals: Counter[str]) -> None:
-    """One more, and the one that has kept us waiting longest is closed."""
+    """One more, and the connection that has been waiting longest is closed."""
     held = [connect(server, b"G") for _ in range(listener.OF_A_CLIENT + 1)]
     assert ended(held[0])
     assert refusals["crowded"] == 1
@@ -128,7 +128,7 @@ def test_a_request_has_to_end_in_time(
     monkeypatch: pytest.MonkeyPatch,
     trickle: bool,  # noqa: FBT001  # parametrized
 ) -> None:
-    """A request is given up after its time, however steadily its bytes come."""
+    """A request is given up when its time is over, however steadily its bytes arrive."""
     monkeypatch.setattr(listener, "REQUEST_SECONDS", 0.3)
     connection = connect(server, b"GET / HTTP/1.1\r\n")
     begun_at = time.monotonic()
@@ -147,7 +147,7 @@ def test_a_request_has_to_end_in_time(
 
 
 def test_an_answer_that_nobody_reads_is_given_up(connect: Connect, idle: Idle, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A peer that asks for more than fits into its buffers and reads nothing does not stay."""
+    """A peer that requests more than fits into buffers and reads nothing is dropped."""
     monkeypatch.setattr(listener, "_ANSWER_SECONDS", 0.2)
     with Server(Site("127.0.0.1", 0), idle, lambda: b"x" * 100_000_000, "text/plain", SYSTEM) as server:
         connection = connect(server, b"GET /metrics HTTP/1.0\r\n\r\n")
@@ -161,7 +161,7 @@ def test_an_answer_that_nobody_reads_is_given_up(connect: Connect, idle: Idle, m
 def test_webhooks_that_hang_do_not_keep_a_probe_waiting(
     connect: Connect, server: Server, refusals: Counter[str]
 ) -> None:
-    """Probes, scrapes and webhooks have threads of their own; a webhook too many is told to come again."""
+    """Probes, scrapes and webhooks have separate threads; a webhook too many is asked to retry."""
     held = [
         connect(server, b"POST /webhooks/blog HTTP/1.0\r\nContent-Length: 1\r\n\r\nx")
         for _ in range(2 * listener.OF_A_CLIENT)
@@ -199,7 +199,7 @@ def test_a_malformed_request_is_counted_and_costs_no_line(
 
 
 def test_it_answers_beyond_1024_descriptors(server: Server) -> None:
-    """A process that holds many files is probed all the same."""
+    """A process with many open files still answers probes."""
     if limits.raise_descriptors() < 2048:
         pytest.skip("this machine allows fewer descriptors")
     held = [os.open(os.devnull, os.O_RDONLY) for _ in range(1100)]
@@ -212,7 +212,7 @@ def test_it_answers_beyond_1024_descriptors(server: Server) -> None:
 
 
 def test_it_answers_again_after_a_shortage_of_descriptors(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A process that can open nothing more accepts again when it can; its loop does not spin meanwhile."""
+    """A process out of descriptors accepts again once it can; its loop does not spin meanwhile."""
     assert server._listener
     door = server._listener._door
     refusing = _Refusing(door.socket, 3)
@@ -222,7 +222,7 @@ def test_it_answers_again_after_a_shortage_of_descriptors(server: Server, monkey
 
 
 class _Refusing:
-    """A socket that finds no descriptor a few times."""
+    """A socket that runs out of descriptors a few times."""
 
     def __init__(self, inner: socket.socket, times: int) -> None:
         self.left = times
@@ -249,7 +249,7 @@ class _Broken:
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_a_loop_that_keeps_failing_is_not_silent(idle: Idle, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A failure that does not pass ends the thread, and whoever looks is told."""
+    """A permanent failure ends the thread, and `alive` shows it."""
     monkeypatch.setattr(listener, "_FAILURES", 3)
     server = Server(Site("127.0.0.1", 0), idle, lambda: b"", "text/plain", SYSTEM).start()
     assert server.alive
@@ -260,7 +260,7 @@ def test_a_loop_that_keeps_failing_is_not_silent(idle: Idle, monkeypatch: pytest
 
 
 def test_a_failure_that_passes_leaves_the_port_open(connect: Connect, server: Server) -> None:
-    """The loop goes on; connections may be lost to it, the port is not."""
+    """The loop continues; connections may be lost, but the port is not."""
     assert server._listener
     server._listener._sockets[1_000_000] = _Broken()
     assert ended(connect(server, b"G"))

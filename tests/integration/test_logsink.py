@@ -1,4 +1,4 @@
-"""Log lines into pipes and files: whoever does not take them costs lines, and holds nobody up."""
+"""Log lines into pipes and files: a reader that does not take them costs lines, and delays nobody."""
 
 import os
 import threading
@@ -13,7 +13,7 @@ def notice(count: int) -> str:
 
 
 def test_a_reader_that_is_gone_costs_only_lines() -> None:
-    """A pipe that nobody reads any more: every line is lost, and nothing is raised."""
+    """A pipe without a reader: every line is lost, and nothing is raised."""
     reading, writing = os.pipe()
     with os.fdopen(writing, "w") as stream:
         sink = Sink(stream, notice)
@@ -27,7 +27,7 @@ def test_a_reader_that_is_gone_costs_only_lines() -> None:
 
 
 def test_a_reader_that_does_not_read_delays_nobody() -> None:
-    """The pipe is full, and so is the room for waiting lines: lines are lost, and whoever logs goes on at once."""
+    """The pipe is full, and so is the queue: lines are lost, and whoever logs continues at once."""
     reading, writing = os.pipe()
     with os.fdopen(writing, "w") as stream:
         sink = Sink(stream, notice)

@@ -30,7 +30,7 @@ def answer(connection: socket.socket) -> None:
 
 
 def found_at(monkeypatch: pytest.MonkeyPatch, *addresses: str) -> None:
-    """Let every name be found at these addresses."""
+    """Let every name resolve to these addresses."""
     real = socket.getaddrinfo
 
     def look_up(host: str, port: int, *args: Any, **more: Any) -> list[Any]:
@@ -41,13 +41,13 @@ def found_at(monkeypatch: pytest.MonkeyPatch, *addresses: str) -> None:
 
 
 def looking() -> list[threading.Thread]:
-    """Return the threads that look for a host."""
+    """Return the threads that look up a host."""
     return [thread for thread in threading.enumerate() if thread.name == "look-up"]
 
 
 @pytest.mark.alone
 def test_a_resolver_that_hangs_is_given_up_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """However often it is tried: one look-up of a host hangs, not one for each try; once it answers, all is well."""
+    """However often it is tried, only one look-up of a host hangs; once it answers, requests succeed."""
     going, before = threading.Event(), len(looking())
     real = socket.getaddrinfo
 
@@ -72,7 +72,7 @@ def test_a_resolver_that_hangs_is_given_up_in_time(monkeypatch: pytest.MonkeyPat
 
 @contextlib.contextmanager
 def full(host: str, port: int) -> Iterator[None]:
-    """Listen where no further connection is taken up: whoever connects waits."""
+    """Listen without accepting further connections: whoever connects waits."""
     with contextlib.ExitStack() as stack:
         listening = stack.enter_context(socket.socket())
         listening.bind((host, port))
@@ -85,7 +85,7 @@ def full(host: str, port: int) -> Iterator[None]:
 
 
 def test_an_address_that_cannot_be_reached_leaves_time_for_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A host is as good as its best address: one that refuses or swallows connections costs its share of the time."""
+    """A host is as good as its best address: one that refuses or swallows connections costs only its share of time."""
     found_at(monkeypatch, "127.0.0.2", "127.0.0.3", "127.0.0.1")
     with serving(answer) as port, full("127.0.0.3", port), httpx.Client(transport=Transport(2.0), timeout=60) as client:
         assert client.get(f"http://cms.example:{port}/").text == "hi"
@@ -93,7 +93,7 @@ def test_an_address_that_cannot_be_reached_leaves_time_for_the_next(monkeypatch:
 
 @pytest.mark.alone
 def test_addresses_that_all_fail_end_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Many addresses are no more time than one."""
+    """Many addresses take no more time than one."""
     found_at(monkeypatch, *["127.0.0.3"] * 20)
     with serving(answer) as port, full("127.0.0.3", port), httpx.Client(transport=Transport(0.4)) as client:
         begun = time.monotonic()
@@ -104,13 +104,13 @@ def test_addresses_that_all_fail_end_in_time(monkeypatch: pytest.MonkeyPatch) ->
 
 @pytest.mark.parametrize("host", ["nowhere.invalid", "a" * 64 + ".example", "a..example"])
 def test_a_host_that_is_not_there_is_worth_a_retry(host: str) -> None:
-    """Also one that DNS cannot even be asked for."""
+    """Even one that DNS cannot be asked for."""
     with httpx.Client(transport=Transport(5.0)) as client, pytest.raises(httpx.ConnectError):
         client.get(f"http://{host}/")
 
 
 def test_a_machine_without_a_further_thread_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It passes, and is no bug: retried, with what to do."""
+    """It is temporary, and not a bug: retried, with a hint."""
 
     def refuse(_: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")

@@ -1,4 +1,4 @@
-"""Proxies and certificates as operators meet them: the command, its environment, and a proxy that it asks."""
+"""Proxies and certificates as operators meet them: the command, its environment, and a real proxy."""
 
 import socket
 from collections.abc import Iterator
@@ -15,19 +15,19 @@ PASS = ("run", "--until-caught-up", "--timeout", "30")
 
 @pytest.fixture
 def simulator() -> Iterator[Simulator]:
-    """Give a served simulator of several pages."""
+    """Yield a served simulator of several pages."""
     with Simulator(seed=5, entries=12, page_sizes={NAME: 5}).serving() as serving_now:
         yield serving_now
 
 
 @pytest.fixture
 def workplace(workplace_of: WorkplaceOf) -> Workplace:
-    """Give a workplace that follows it."""
+    """Return a workplace that follows it."""
     return workplace_of(NAME)
 
 
 class Forwarding:
-    """A proxy for requests without TLS: passes those to one host on to a port of this machine, and counts them."""
+    """A proxy for requests without TLS: forwards those to one host to a port of this machine, and counts them."""
 
     def __init__(self, host: str, port: int) -> None:
         self.asked = 0
@@ -35,7 +35,7 @@ class Forwarding:
         self._port = port
 
     def __call__(self, connection: socket.socket) -> None:
-        """Serve one request of a connection, and end it."""
+        """Serve one request of a connection, and close it."""
         with connection:
             asked = head(connection)
             self.asked += 1
@@ -60,16 +60,16 @@ class Forwarding:
 def test_a_variable_that_cannot_be_used_ends_every_command_with_2(
     workplace: Workplace, simulator: Simulator, variable: tuple[str, str]
 ) -> None:
-    """By its name, before anything is asked or written; no traceback, and nothing of a password."""
+    """The error names it before anything is requested or written; no traceback, and no part of a password."""
     name, value = variable
     workplace.environ[name] = value
     for command in (PASS, ("check",)):
         ended = workplace.run(*command)
-        told = ended.out + ended.err
-        assert ended.code == 2, told
-        assert f"environment: {name}: " in told
-        assert "Traceback" not in told
-        assert "hush" not in told
+        shown = ended.out + ended.err
+        assert ended.code == 2, shown
+        assert f"environment: {name}: " in shown
+        assert "Traceback" not in shown
+        assert "hush" not in shown
     assert simulator.requests(NAME) == []
 
 
@@ -77,7 +77,7 @@ def test_a_variable_that_cannot_be_used_ends_every_command_with_2(
 def test_loopback_is_reached_directly_whatever_the_environment_says(
     workplace: Workplace, simulator: Simulator, direct: str
 ) -> None:
-    """A proxy that listens never sees the token of a CMS on this machine; no form of NO_PROXY is in the way."""
+    """A proxy never sees the token of a CMS on this machine; no form of NO_PROXY interferes."""
     proxy = Forwarding("127.0.0.1", 1)
     with serving(proxy) as port:
         for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
@@ -91,7 +91,7 @@ def test_loopback_is_reached_directly_whatever_the_environment_says(
 
 @pytest.mark.parametrize("configured", [True, False])
 def test_a_stream_is_followed_through_a_proxy(workplace: Workplace, simulator: Simulator, *, configured: bool) -> None:
-    """Of the file or of the environment; a proxy that goes away is named with where it was configured."""
+    """From the file or the environment; the error for a proxy that is gone says where it was configured."""
     url = 'base_url = "http://cms.example"\nallow_http = true{}'
     proxy = Forwarding("cms.example", int(simulator.url().rpartition(":")[2]))
     with serving(proxy) as port:

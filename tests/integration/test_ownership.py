@@ -1,4 +1,4 @@
-"""Who follows a stream: processes of one configuration share the streams, and none is long without an owner."""
+"""Who follows a stream: processes of one configuration share the streams, and no stream is long without an owner."""
 
 import signal
 import time
@@ -16,7 +16,7 @@ PATIENCE = 30
 
 @pytest.fixture
 def deployment(kafka: Broker, prefix: str, tmp_path: Path) -> Iterator[Deployment]:
-    """Give a running deployment of all vendors whose snapshots are published."""
+    """Yield a running deployment of all vendors whose snapshots are published."""
     with Deployment(kafka, prefix, tmp_path) as deployment:
         deployment.follow()
         yield deployment
@@ -34,7 +34,7 @@ def owned(process: Process) -> set[str]:
 
 
 def wait_until(fact: Callable[[], object], what: str, timeout: float = PATIENCE) -> None:
-    """Wait until something is so; fail with what it is after `timeout` seconds."""
+    """Wait until a fact is true; fail with its description after `timeout` seconds."""
     deadline = time.monotonic() + timeout
     while not fact():
         assert time.monotonic() < deadline, f"not in {timeout} s: {what}"
@@ -52,7 +52,7 @@ def share(deployment: Deployment) -> tuple[Process, Process]:
 
 
 def test_streams_of_a_killed_owner_continue_elsewhere_in_time(deployment: Deployment) -> None:
-    """Within the session timeout and five seconds, the other process publishes what the killed one would have."""
+    """Within the session timeout plus five seconds, the other process publishes what the killed one would have."""
     first, second = share(deployment)
     first.kill()
     deployment.change(everyday)
@@ -63,7 +63,7 @@ def test_streams_of_a_killed_owner_continue_elsewhere_in_time(deployment: Deploy
 
 
 def test_a_rebalance_leaves_other_streams_running(deployment: Deployment) -> None:
-    """A process that joins gets its share; what the first one keeps is neither stopped nor recovered again."""
+    """A process that joins gets its share; what the first one keeps is neither stopped nor recovered."""
     first, second = share(deployment)
     deployment.change(everyday)
     deployment.arrive()
@@ -79,7 +79,7 @@ def test_a_rebalance_leaves_other_streams_running(deployment: Deployment) -> Non
 
 
 def test_owner_that_leaves_cleanly_hands_over_at_once(deployment: Deployment) -> None:
-    """A stopped process leaves the group: its streams go on elsewhere without waiting for the session timeout."""
+    """A stopped process leaves the group: its streams continue elsewhere without waiting for the session timeout."""
     first, second = share(deployment)
     first.stop()
     wait_until(lambda: owned(second) == set(VENDORS), "the second process owns everything", LATEST)
@@ -90,7 +90,7 @@ def test_owner_that_leaves_cleanly_hands_over_at_once(deployment: Deployment) ->
 
 
 def test_frozen_owner_that_wakes_up_steps_back(deployment: Deployment) -> None:
-    """Frozen for longer than its session, an owner is replaced; awake again it disturbs nobody for long.
+    """Frozen for longer than its session, an owner is replaced; when it wakes up, it disturbs nobody for long.
 
     When its successor dies in turn, it takes its share again.
     """

@@ -13,7 +13,7 @@ from tests.command import following
 
 @pytest.mark.timeout(120)
 def test_a_process_with_another_configuration_is_reported(tmp_path: Path, kafka: Broker, prefix: str) -> None:
-    """`status` tells, by its name, whichever differs from its own file."""
+    """`status` names each process that differs from its own file."""
     with Simulator(entries=20).serving() as simulator:
         places = []
         for name in ("one", "two"):
@@ -27,9 +27,9 @@ def test_a_process_with_another_configuration_is_reported(tmp_path: Path, kafka:
         with one.start("run") as first, two.start("run") as second:
             pid = second.child.pid
             eventually(lambda: f"-{pid}-" in one.run("status").err)
-            told = one.run("status")
-            assert "follows another configuration than this one" in told.err
-            assert f"-{first.child.pid}-" not in told.err
-            assert told.code == 0
+            status = one.run("status")
+            assert "follows another configuration than this one" in status.err
+            assert f"-{first.child.pid}-" not in status.err
+            assert status.code == 0
             first.ends(signal.SIGTERM)
             second.ends(signal.SIGTERM)

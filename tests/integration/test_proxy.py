@@ -1,4 +1,4 @@
-"""Requests by way of a real proxy: tunnels, credentials, refusals, and who is named when it goes wrong."""
+"""Requests through a real proxy: tunnels, credentials, refusals, and what errors name."""
 
 import base64
 import contextlib
@@ -26,7 +26,7 @@ START = Position()
 
 
 class Tunnel:
-    """A proxy that speaks CONNECT, with or without credentials, and remembers what it was asked."""
+    """A proxy that speaks CONNECT, with or without credentials, and remembers its requests."""
 
     def __init__(self, target: int, *, password: str = "") -> None:
         self.asked: list[bytes] = []
@@ -54,7 +54,7 @@ class Tunnel:
 
 
 def pump(one: socket.socket, other: socket.socket) -> None:
-    """Pass on everything, until either end is gone."""
+    """Forward everything until either end is gone."""
     with contextlib.suppress(OSError):
         while chunk := one.recv(65_536):
             other.sendall(chunk)
@@ -62,7 +62,7 @@ def pump(one: socket.socket, other: socket.socket) -> None:
 
 
 def encrypted(serve: Serve, context: ssl.SSLContext) -> Serve:
-    """Return what serves the same within TLS."""
+    """Return a handler that serves the same within TLS."""
 
     def shake(connection: socket.socket) -> None:
         with context.wrap_socket(connection, server_side=True) as within:
@@ -73,13 +73,13 @@ def encrypted(serve: Serve, context: ssl.SSLContext) -> Serve:
 
 @pytest.fixture
 def authority() -> trustme.CA:
-    """Give an authority that nobody knows but who is told."""
+    """Return a certificate authority that is trusted only on request."""
     return trustme.CA()
 
 
 @pytest.fixture
 def believing(authority: trustme.CA) -> ssl.SSLContext:
-    """Give what believes the authority."""
+    """Return a TLS context that trusts the authority."""
     context = ssl.create_default_context()
     authority.configure_trust(context)
     return context
@@ -87,7 +87,7 @@ def believing(authority: trustme.CA) -> ssl.SSLContext:
 
 @pytest.fixture
 def cms(authority: trustme.CA) -> Iterator[int]:
-    """Give the port of an https server of cms.example."""
+    """Yield the port of an https server for cms.example."""
 
     def serve(connection: socket.socket) -> None:
         head(connection)
@@ -98,7 +98,7 @@ def cms(authority: trustme.CA) -> Iterator[int]:
 
 
 def identity(authority: trustme.CA, name: str) -> ssl.SSLContext:
-    """Return what a server of that name shows."""
+    """Return the TLS context of a server with that name."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert(name).configure_cert(context)
     return context
@@ -118,7 +118,7 @@ def read(proxy: Proxy, context: ssl.SSLContext | None, *, timeout: float = 30, *
 def test_a_page_comes_through_a_proxy(
     cms: int, authority: trustme.CA, believing: ssl.SSLContext, scheme: str, password: str
 ) -> None:
-    """TLS goes through the tunnel to the CMS itself: the proxy sees a host's name, and no credential of the CMS."""
+    """TLS goes through the tunnel to the CMS itself: the proxy sees the host's name, and none of its credentials."""
     tunnel = Tunnel(cms, password=password)
     within_tls = encrypted(tunnel, identity(authority, "127.0.0.1"))
     with serving(within_tls if scheme == "https" else tunnel) as at:
@@ -131,7 +131,7 @@ def test_a_page_comes_through_a_proxy(
 
 
 def test_a_proxy_that_refuses_is_named(cms: int, believing: ssl.SSLContext) -> None:
-    """By its URL and the variable it comes from, never with its credentials."""
+    """With its URL and the variable it comes from, never with its credentials."""
     with serving(Tunnel(cms, password="right")) as at:
         proxy = Proxy("the environment variable HTTPS_PROXY", f"http://127.0.0.1:{at}", "me", "wrong-secret")
         with pytest.raises(SourceUnavailable, match="407") as caught:
@@ -145,7 +145,7 @@ def test_a_proxy_that_refuses_is_named(cms: int, believing: ssl.SSLContext) -> N
 def test_neither_the_proxy_nor_the_cms_can_be_anybody(
     cms: int, authority: trustme.CA, believing: ssl.SSLContext, known: str
 ) -> None:
-    """Both certificates are checked; the hint says how to make an authority known."""
+    """Both certificates are checked; the hint says how to trust an authority."""
     stranger = identity(trustme.CA(), "127.0.0.1")
     tunnel = Tunnel(cms)
     with serving(encrypted(tunnel, stranger if known == "the CMS's" else identity(authority, "127.0.0.1"))) as at:
@@ -178,7 +178,7 @@ def slow_handshake(connection: socket.socket) -> None:
 def test_a_proxy_that_hangs_is_given_up_in_time(
     authority: trustme.CA, believing: ssl.SSLContext, scheme: str, hanging: Serve
 ) -> None:
-    """It is part of the exchange, and named; TLS within its TLS is no way around the time either."""
+    """It is part of the exchange, and named; TLS within its TLS is subject to the same limit."""
     serve = encrypted(hanging, identity(authority, "127.0.0.1")) if scheme == "https" else hanging
     with serving(serve) as at:
         begun = time.monotonic()
@@ -192,7 +192,7 @@ REFUSED = b"HTTP/1.1 %s\r\nContent-Type: text/html\r\nContent-Length: 13\r\n\r\n
 
 @pytest.mark.parametrize("status", [b"403 Forbidden", b"407 Proxy Authentication Required", b"503 No route"])
 def test_what_a_proxy_answers_for_an_unencrypted_server_names_the_proxy(status: bytes) -> None:
-    """Without TLS it could be either of them: the CMS and the registry are not accused alone."""
+    """Without TLS it could be either: the CMS or the registry is not blamed alone."""
 
     def refuse(connection: socket.socket) -> None:
         head(connection)

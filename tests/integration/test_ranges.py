@@ -16,10 +16,10 @@ from connector.simulator import Simulator
 from tests.cms import paged
 from tests.command import following
 
-# What one broker on loopback cannot have: as many partitions as a large cluster, and more replicas than brokers.
+# What one broker on loopback does not support: a large cluster's partition counts, and more replicas than brokers.
 CLUSTER = {"partitions": 100, "replication_factor": 1}
 OPEN = 0.001  # of a range that ends above 0
-# A stream that never takes a snapshot needs a cursor from elsewhere: tests of snapshots have it.
+# A stream that never takes a snapshot needs a cursor from elsewhere: other tests cover it.
 ELSEWHERE = {"never"}
 ROUNDS = 3
 
@@ -28,15 +28,15 @@ ROUNDS = 3
 def test_the_ends_of_every_range_work(
     tmp_path: Path, simulator: Simulator, kafka: Broker, prefix: str, nth: int
 ) -> None:
-    """`check` has nothing to find fault with, and a run follows every vendor to the end, with all settings at one."""
+    """With all settings at one end, `check` finds no fault, and a run follows every vendor until it is current."""
     names = sorted(vendors.names())
-    lines = "\n".join(told(KafkaConfig, nth))
+    lines = "\n".join(setting_lines(KafkaConfig, nth))
     workplace = following(tmp_path, simulator, names, bootstrap=kafka.bootstrap, prefix=prefix, kafka=lines)
     for name in names:
-        own = told(vendors.find(name).settings_type, nth, choices=False)
+        own = setting_lines(vendors.find(name).settings_type, nth, choices=False)
         if not paged(name, 1):
             own = (line for line in own if not line.startswith("page_size"))
-        settings = "\n".join([*told(Connection, nth), *own])
+        settings = "\n".join([*setting_lines(Connection, nth), *own])
         workplace.edit(rf'vendor = "{name}"\npoll_interval = 0.1', f'vendor = "{name}"\n{settings}')
     failed = [each for each in json.loads(workplace.run("check", "--json").out) if each["verdict"] == "failed"]
     assert failed == []
@@ -44,7 +44,7 @@ def test_the_ends_of_every_range_work(
     assert (ended.code, ended.err) == (0, "")
 
 
-def told(model: type[BaseModel], nth: int, *, choices: bool = True) -> Iterator[str]:
+def setting_lines(model: type[BaseModel], nth: int, *, choices: bool = True) -> Iterator[str]:
     """Yield a line for each setting that has a range or choices: its nth end, or its nth choice."""
     for name, field in model.model_fields.items():
         value = _choice(field.annotation, nth) if choices else None
@@ -66,7 +66,7 @@ def _choice(annotation: Any, nth: int) -> object:
 
 
 def _end(metadata: Iterable[Any], nth: int) -> Any:
-    """Return the lowest value of a range, or the highest; None where there is no such end."""
+    """Return the lowest or highest value of a range, or None if it has no such end."""
     bounds: list[Any] = [*metadata]
     bounds += [inner for each in bounds if hasattr(each, "metadata") for inner in each.metadata]
     ends = {type(each): getattr(each, type(each).__name__.lower()) for each in bounds if isinstance(each, Ge | Gt | Le)}

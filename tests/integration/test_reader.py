@@ -1,4 +1,4 @@
-"""What is read from Kafka for an operator: committed records only, later topics too, checkpoints wherever they are."""
+"""What is read from Kafka for an operator: only committed records, later topics too, checkpoints wherever they are."""
 
 import re
 from collections.abc import Iterator
@@ -18,13 +18,13 @@ from tests.values import checkpoint
 
 @pytest.fixture
 def admin(kafka: Broker) -> AdminClient:
-    """Give an admin client of the session's broker."""
+    """Return an admin client of the session's broker."""
     return AdminClient(dict(kafka.client))
 
 
 @pytest.fixture
 def producer(kafka: Broker, prefix: str) -> Iterator[Producer]:
-    """Give a transactional producer, ready to begin."""
+    """Return a transactional producer, ready to begin."""
     producer = Producer({**kafka.client, "transactional.id": prefix, "linger.ms": 0})
     producer.init_transactions(30)
     yield producer
@@ -37,7 +37,7 @@ def _create(admin: AdminClient, name: str) -> str:
 
 
 def test_aborted_records_are_never_shown(kafka: Broker, admin: AdminClient, producer: Producer, prefix: str) -> None:
-    """What a transaction took back is not there, nor is what is still open; a tombstone is."""
+    """Neither aborted records nor those of an open transaction appear; a tombstone does."""
     topic = _create(admin, f"{prefix}.t")
     for value, end in ((b"1", producer.commit_transaction), (b"2", producer.abort_transaction)):
         producer.begin_transaction()
@@ -55,7 +55,7 @@ def test_aborted_records_are_never_shown(kafka: Broker, admin: AdminClient, prod
 
 
 def test_a_topic_that_appears_later_is_followed(kafka: Broker, admin: AdminClient, prefix: str) -> None:
-    """A new locale's or type's topic is read whole without a restart."""
+    """A new locale's or type's topic is read from its start, without a restart."""
     producer = Producer(dict(kafka.client))
     first = _create(admin, f"{prefix}.a")
     producer.produce(first, b"1", b"k")
@@ -74,7 +74,7 @@ def test_a_topic_that_appears_later_is_followed(kafka: Broker, admin: AdminClien
 def test_the_last_checkpoint_is_found_before_any_number_of_records(
     kafka: Broker, admin: AdminClient, producer: Producer, prefix: str
 ) -> None:
-    """Neither a long aborted transaction after it nor an open one hides it; without any there is none."""
+    """Neither a long aborted transaction after it nor an open one hides it; a topic without one gives None."""
     topic = _create(admin, f"{prefix}.state")
     cluster = Cluster(kafka.client, clock=SYSTEM)
     assert cluster.last_checkpoint(topic, "blog") is None

@@ -1,4 +1,4 @@
-"""A stream goes on where it was committed, wherever its process died: nothing lost, nothing twice, nothing half."""
+"""A stream continues from what is committed, wherever its process died: nothing lost, repeated or half done."""
 
 import signal
 from pathlib import Path
@@ -16,19 +16,19 @@ from tests.faults.deployment import VENDORS, Deployment, everyday
 
 
 def each(step: str) -> dict[str, str]:
-    """Return the orders to be at `step` in every stream at once."""
+    """Return orders that stop every stream at `step`."""
     return dict.fromkeys(VENDORS, step)
 
 
 @pytest.fixture
 def deployment(kafka: Broker, prefix: str, tmp_path: Path) -> Deployment:
-    """Give a deployment of all vendors, not started yet."""
+    """Yield a deployment of all vendors, not started yet."""
     return Deployment(kafka, prefix, tmp_path)
 
 
 @pytest.mark.parametrize("step", ["commit.before:2", "commit.after:2"])
 def test_crash_around_a_commit_of_the_snapshot_publishes_each_change_once(deployment: Deployment, step: str) -> None:
-    """Killed before a commit, or after it and before anyone knew: the snapshot goes on from what is committed."""
+    """Killed before a commit, or after it and before anyone knew: the snapshot continues from what is committed."""
     with deployment:
         deployment.spawn(at=each(step)).die()
         deployment.follow()
@@ -37,7 +37,7 @@ def test_crash_around_a_commit_of_the_snapshot_publishes_each_change_once(deploy
 
 @pytest.mark.parametrize("step", ["commit.before:2", "commit.after:2"])
 def test_crash_around_a_commit_of_a_delta_publishes_each_change_once(deployment: Deployment, step: str) -> None:
-    """Killed in a walk that takes several transactions: those before are not repeated, those after not left out."""
+    """Killed in a walk of several transactions: earlier ones are not repeated, later ones not left out."""
     with deployment:
         deployment.follow()
         deployment.change(everyday)
@@ -47,7 +47,7 @@ def test_crash_around_a_commit_of_a_delta_publishes_each_change_once(deployment:
 
 
 def test_crash_during_a_transaction_leaves_nothing_visible(deployment: Deployment) -> None:
-    """What a dead owner produced without committing is in the log, aborted, and no read_committed consumer sees it."""
+    """What a dead owner produced without committing is in the log, aborted, and invisible to read_committed."""
     with deployment:
         deployment.spawn(at=each("produce:45")).die()
         deployment.follow()
@@ -57,7 +57,7 @@ def test_crash_during_a_transaction_leaves_nothing_visible(deployment: Deploymen
 
 
 def test_zombie_is_fenced_and_its_transaction_leaves_no_trace(deployment: Deployment) -> None:
-    """An owner that freezes amid a transaction is replaced; awake again, it cannot commit what it began."""
+    """An owner that freezes during a transaction is replaced; when it wakes up, it cannot commit what it began."""
     with deployment:
         deployment.follow()
         deployment.change(everyday)
@@ -68,12 +68,12 @@ def test_zombie_is_fenced_and_its_transaction_leaves_no_trace(deployment: Deploy
         zombie.finish()
         deployment.prove()
         for vendor in VENDORS:
-            # The very one: until the zombie knows that it was replaced, more of its commits may be refused.
+            # Exactly this one: until the zombie knows that it was replaced, more of its commits may be refused.
             assert "commit.refused:1" in zombie.steps[vendor], "the zombie's commit was not refused"
 
 
 def test_commit_of_a_zombie_just_before_the_fence_is_read_back(kafka: Broker, prefix: str, tmp_path: Path) -> None:
-    """A successor reads where the stream stands only once nobody else can commit any more."""
+    """A successor reads where the stream stands only once nobody else can commit."""
     with Deployment(kafka, prefix, tmp_path, vendors=VENDORS[:1]) as deployment:
         deployment.follow()
         deployment.change(everyday)
@@ -94,7 +94,7 @@ def test_commit_of_a_zombie_just_before_the_fence_is_read_back(kafka: Broker, pr
 def test_open_transaction_of_a_dead_owner_does_not_hide_later_commits(deployment: Deployment) -> None:
     """Recovery reads to the end of the state, not to the end that an open transaction leaves to other consumers.
 
-    The one here is of another transactional id, as after a renamed prefix: no fence ends it, only its timeout does.
+    Here it belongs to another transactional id, as after a renamed prefix: no fence ends it, only its timeout.
     """
     with deployment:
         deployment.follow()
@@ -109,7 +109,7 @@ def test_open_transaction_of_a_dead_owner_does_not_hide_later_commits(deployment
 
 
 def test_transaction_that_does_not_end_is_named(deployment: Deployment) -> None:
-    """Recovery that waits in vain for an open transaction says where it waits, and with what tool to look."""
+    """Recovery that waits in vain for an open transaction says where, and which tool shows it."""
     with deployment:
         deployment.follow()
         opened = open_transaction(deployment, VENDORS[0])
@@ -133,7 +133,7 @@ def open_transaction(deployment: Deployment, vendor: str) -> Producer:
 
 
 def test_fenced_owner_that_is_still_assigned_recovers_by_itself(deployment: Deployment) -> None:
-    """Another producer takes the streams over and leaves: the owner recovers, and publishes what came meanwhile."""
+    """Another producer takes the streams over and leaves: the owner recovers, and publishes what happened meanwhile."""
     with deployment:
         owner = deployment.spawn(once=False)
         deployment.arrive()

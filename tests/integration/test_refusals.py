@@ -1,4 +1,4 @@
-"""What a real broker refuses, and what an operator is told: the setting that is to be corrected, and no other."""
+"""What a real broker refuses, and what an operator sees: the setting to correct, and no other."""
 
 import time
 from typing import Any
@@ -32,17 +32,17 @@ REFUSED = {
 
 @pytest.mark.parametrize("name", REFUSED)
 def test_a_refused_setting_is_named(workplace_of: WorkplaceOf, name: str) -> None:
-    """The broker's own words, the setting that is meant, and nothing about credentials."""
-    lines, told = REFUSED[name]
+    """The broker's own words, the setting in question, and nothing about credentials."""
+    lines, message = REFUSED[name]
     ended = workplace_of(kafka_lines=lines).run(*ONCE)
     assert ended.code == 1
     assert name in ended.err
-    assert told in ended.err
+    assert message in ended.err
     assert "credentials" not in ended.err
 
 
 def test_a_colliding_name_is_reported(workplace_of: WorkplaceOf, admin: AdminClient) -> None:
-    """Kafka takes `a.b` and `a_b` for the same metric: whoever has the other name is in the way."""
+    """Kafka takes `a.b` and `a_b` for the same metric: an existing topic with the other name is in the way."""
     workplace = workplace_of()
     taken = f"{workplace.prefix}_contentful_state"
     create(admin, taken, 1)
@@ -56,12 +56,12 @@ class Ahead(Producer):
     """A producer on a machine whose clock is two hours ahead."""
 
     def produce(self, *arguments: Any, **options: Any) -> None:
-        """Produce, in the future."""
+        """Produce with a timestamp in the future."""
         super().produce(*arguments, **{**options, "timestamp": round(time.time() * 1000) + HOURS_MS})
 
 
 def test_a_clock_that_is_ahead_is_reported_and_retried(kafka: Broker, layout: Layout, simulator: Simulator) -> None:
-    """Kafka refuses what is an hour ahead: the hint names the clock; once it is right, the stream goes on."""
+    """Kafka refuses what is an hour ahead: the hint names the clock; once it is right, the stream continues."""
     producers: list[type[Producer]] = [Ahead]
     following = Following(
         simulator,

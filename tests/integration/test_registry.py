@@ -1,4 +1,4 @@
-"""Streams whose registry is wiped, or comes back: nothing undecodable is published, nothing wrong is registered."""
+"""Streams whose registry is wiped, or restored: nothing undecodable is published, nothing wrong is registered."""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -28,14 +28,14 @@ NAME = "contentful"
 
 @pytest.fixture
 def scripted() -> Iterator[ScriptedRegistry]:
-    """Give a registry that can be wiped."""
+    """Yield a registry that can be wiped."""
     with ScriptedRegistry().serving() as serving:
         yield serving
 
 
 @pytest.fixture
 def following(simulator: Simulator, kafka: Broker, layout: Layout, scripted: ScriptedRegistry) -> Following:
-    """Give a stream whose ids are compared often."""
+    """Return a stream whose ids are compared often."""
 
     def opened() -> KafkaStore:
         return KafkaStore(kafka.client, layout, Registry(scripted.url), verify_every=0.05, clock=SYSTEM)
@@ -46,7 +46,7 @@ def following(simulator: Simulator, kafka: Broker, layout: Layout, scripted: Scr
 def test_a_wiped_registry_stops_publishing_until_it_is_restored(
     simulator: Simulator, following: Following, scripted: ScriptedRegistry
 ) -> None:
-    """A running owner notices, publishes nothing and registers nothing; a restored registry heals without a restart."""
+    """A running owner notices, publishes and registers nothing, and continues without a restart once it is restored."""
     with following.running() as follower:
         eventually(lambda: follower.status.phase == "streaming")
         kept = scripted.wipe()
@@ -67,7 +67,7 @@ def test_a_wiped_registry_stops_publishing_until_it_is_restored(
 def test_a_wiped_registry_is_reported_to_other_processes(
     kafka: Broker, layout: Layout, following: Following, scripted: ScriptedRegistry
 ) -> None:
-    """The owner's last word is in the state topic, though nothing else of the stream may be written."""
+    """The owner's last report is in the state topic, although nothing else of the stream may be written."""
     cluster = Cluster(kafka.client, clock=SYSTEM)
 
     def said() -> OwnerReport:
@@ -83,7 +83,7 @@ def test_a_wiped_registry_is_reported_to_other_processes(
 
 
 def test_a_restart_against_a_wiped_registry_registers_nothing(following: Following, scripted: ScriptedRegistry) -> None:
-    """What is recorded is compared before anything is registered: no wrong key schema gets in the way of the right."""
+    """The recorded id is compared before anything is registered: no wrong key schema blocks the right one."""
     following.become_current()
     kept = scripted.wipe()
     scripted.registered()
@@ -96,7 +96,7 @@ def test_a_restart_against_a_wiped_registry_registers_nothing(following: Followi
 
 
 def test_another_schema_under_a_recorded_id_is_noticed(following: Following, scripted: ScriptedRegistry) -> None:
-    """A registry that was set up anew gives the same numbers to other schemas."""
+    """A registry that was set up again gives the same numbers to other schemas."""
     following.become_current()
     for number in scripted.schemas:
         scripted.schemas[number] = '{"type": "record", "name": "Other", "fields": []}'
@@ -107,7 +107,7 @@ def test_another_schema_under_a_recorded_id_is_noticed(following: Following, scr
 def test_an_outage_of_the_registry_stops_nothing(
     simulator: Simulator, following: Following, scripted: ScriptedRegistry
 ) -> None:
-    """Silence proves nothing: ids that are known go on being used."""
+    """Silence proves nothing: known ids stay in use."""
     with following.running() as follower:
         eventually(lambda: follower.status.phase == "streaming")
         sequence = follower.status.sequence
@@ -120,7 +120,7 @@ def test_an_outage_of_the_registry_stops_nothing(
 def test_a_registry_that_lost_the_schema_of_values_is_noticed(
     simulator: Simulator, following: Following, scripted: ScriptedRegistry
 ) -> None:
-    """Every id in use is compared, not only that of keys; what is lost is not registered under another id."""
+    """Every id in use is compared, not only the key's; a lost schema is not registered under another id."""
     with following.running() as follower:
         eventually(lambda: follower.status.phase == "streaming")
         sequence = follower.status.sequence
@@ -141,7 +141,7 @@ def test_a_registry_that_lost_the_schema_of_values_is_noticed(
 def test_nothing_is_registered_for_a_new_topic_in_a_wiped_registry(
     simulator: Simulator, kafka: Broker, layout: Layout, scripted: ScriptedRegistry
 ) -> None:
-    """Before it registers, a stream compares what it has in use, however lately that was done."""
+    """Before it registers, a stream compares the ids in use, however recently that was done."""
     for each in simulator.ids("asset"):
         simulator.delete(each)
     routed = msgspec.structs.replace(layout, topic="{prefix}.{connection}.{entity_type}.{locale}")
@@ -159,7 +159,7 @@ def test_nothing_is_registered_for_a_new_topic_in_a_wiped_registry(
 
 
 def test_a_busy_stream_compares_too(simulator: Simulator, following: Following, scripted: ScriptedRegistry) -> None:
-    """Events are committed only under ids that were compared a short while ago, though nothing is waited for."""
+    """Events are committed only under ids that were compared recently, although nothing waits for that."""
     with following.running(poll_interval=0.0) as follower:
         eventually(lambda: follower.status.phase == "streaming")
         scripted.wipe()
@@ -191,7 +191,7 @@ def test_a_refusal_to_compare_stops_nothing(
 
 
 def test_a_pass_ends_where_the_registry_stays_wiped(following: Following, scripted: ScriptedRegistry) -> None:
-    """`run --until-caught-up` has a time-out for this, too."""
+    """`run --until-caught-up` has a timeout for this too."""
     following.become_current()
     scripted.wipe()
     follower = Follower(following.spec(), following.metrics, once=True, give_up_after=0.3)
@@ -202,7 +202,7 @@ def test_a_pass_ends_where_the_registry_stays_wiped(following: Following, script
 
 
 def test_the_changes_topic_is_there_from_the_start(kafka: Broker, layout: Layout) -> None:
-    """An empty space: whoever subscribes gets a topic, with its schemas registered."""
+    """For an empty space too, consumers find a topic, with its schemas registered."""
     with Simulator(entries=1).serving() as simulator:
         for each in simulator.ids():
             simulator.delete(each)
@@ -214,7 +214,7 @@ def test_the_changes_topic_is_there_from_the_start(kafka: Broker, layout: Layout
 
 
 def test_a_slash_at_the_end_of_the_url_does_not_matter(scripted: ScriptedRegistry, tmp_path: Path) -> None:
-    """As the configuration reads it: no request has two of them in a row."""
+    """The configuration removes it: no request has two slashes in a row."""
     path = tmp_path / "contentwire.toml"
     path.write_text(
         f'[kafka]\nbootstrap_servers = "localhost:9092"\nregistry = {{ url = "{scripted.url}//" }}\n'

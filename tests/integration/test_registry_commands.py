@@ -1,4 +1,4 @@
-"""Commands against a registry that may only be read, was wiped, or is another one: the real command and broker."""
+"""Commands against a registry that is read-only, wiped, or another one: the real command and broker."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -24,30 +24,30 @@ Place = Callable[..., Workplace]
 
 @pytest.fixture
 def place(workplace_of: WorkplaceOf) -> Place:
-    """Make a workplace with a registry."""
+    """Return a workplace with a registry."""
     return lambda url, more="": workplace_of(kafka_lines=f'registry = {{ url = "{url}"{more} }}')
 
 
 @pytest.fixture
 def scripted() -> Iterator[ScriptedRegistry]:
-    """Give a registry that can be wiped."""
+    """Yield a registry that can be wiped."""
     with ScriptedRegistry().serving() as serving:
         yield serving
 
 
 def findings(workplace: Workplace) -> dict[str, dict[str, Any]]:
-    """Return what `check` finds, by what it looked at."""
+    """Return the findings of `check`, by subject."""
     return {each["subject"]: each for each in json.loads(workplace.run("check", "--json").out)}
 
 
 @pytest.mark.parametrize("refusal", REFUSALS, ids=[str(each["status"]) for each in REFUSALS])
 def test_08_a_registry_that_may_only_be_read(place: Place, scripted: ScriptedRegistry, refusal: dict[str, Any]) -> None:
-    """Case 08: `check` tells beforehand, a run shows the registry's words, and what an administrator did suffices."""
+    """Case 08: `check` warns, a run shows the registry's words, and an administrator's registration is enough."""
     scripted.refusal = refusal["status"], refusal["body"]
     workplace = place(scripted.url)
-    told = findings(workplace)["contentful: schemas"]
-    assert told["verdict"] == "warning"
-    assert "whether this account may" in told["message"]
+    finding = findings(workplace)["contentful: schemas"]
+    assert finding["verdict"] == "warning"
+    assert "whether this account may" in finding["message"]
     refused = workplace.run(*ONCE)
     assert refused.code == 1
     assert refusal["body"]["message"] in refused.err
@@ -56,9 +56,9 @@ def test_08_a_registry_that_may_only_be_read(place: Place, scripted: ScriptedReg
     assert workplace.run("schemas", "register").code == 0
     scripted.refusal = refusal["status"], refusal["body"]
     scripted.registered()
-    told = findings(workplace)["contentful: schemas"]
-    assert told["verdict"] == "ok"
-    assert "3 of 3 are registered" in told["message"]
+    finding = findings(workplace)["contentful: schemas"]
+    assert finding["verdict"] == "ok"
+    assert "3 of 3 are registered" in finding["message"]
     assert workplace.run(*ONCE).code == 0
     assert scripted.registered() == []
 
@@ -69,16 +69,16 @@ def test_an_account_that_may_not_register_uses_what_an_administrator_did(
     """On the real registry: missing schemas are named and stay missing; registered ones are used, however written."""
     readers = place(registry, ", register = false")
     topic = f"{prefix}.contentful.changes"
-    told = findings(readers)["contentful: schemas"]
-    assert told["verdict"] == "failed"
-    assert f"{topic}-key" in told["message"]
+    finding = findings(readers)["contentful: schemas"]
+    assert finding["verdict"] == "failed"
+    assert f"{topic}-key" in finding["message"]
     refused = readers.run(*ONCE)
     assert refused.code == 1
     assert "register = false" in refused.err
     assert "contentwire schemas register" in refused.err
     at = Registry(registry)
     assert not [name for name in at.subjects() if name.startswith(prefix)]
-    # As other tools write it.
+    # Formatted as other tools do.
     spaced = json.dumps(json.loads(codec.text("envelope")), indent=4)
     number = at.register(f"{topic}-value", spaced)
     readers.edit(", register = false", "")
@@ -94,16 +94,16 @@ def test_an_account_that_may_not_register_uses_what_an_administrator_did(
 def test_commands_against_another_registry_register_nothing(
     place: Place, simulator: Simulator, registry: str, prefix: str
 ) -> None:
-    """Two real registries, the second without what the first knows: each command tells it, and leaves it empty."""
+    """Two real registries, the second without the first's schemas: each command reports it, and leaves it empty."""
     workplace = place(registry)
     assert workplace.run(*ONCE).code == 0
     assert findings(workplace)["contentful: keys"]["verdict"] == "ok"
     simulator.edit(simulator.ids()[0])
     with Apicurio() as another:
         workplace.edit(registry, another.url)
-        told = findings(workplace)["contentful: keys"]
-        assert told["verdict"] == "failed"
-        assert "the schema registry has nothing under the id" in told["message"]
+        finding = findings(workplace)["contentful: keys"]
+        assert finding["verdict"] == "failed"
+        assert "the schema registry has nothing under the id" in finding["message"]
         for command in (ONCE, ("schemas", "register"), ("schemas", "check")):
             ended = workplace.run(*command)
             assert ended.code == 3, ended
@@ -117,11 +117,11 @@ def test_commands_against_another_registry_register_nothing(
 
 
 def test_check_finds_a_registry_that_came_later(place: Place, registry: str) -> None:
-    """Keys are framed one way for ever: the command tells what the run would stop at."""
+    """The framing of keys is permanent: the command reports what the run would stop at."""
     workplace = place(registry)
     workplace.edit(r"registry = \{.*\}", "")
     assert workplace.run(*ONCE).code == 0
     workplace.edit(r"\[kafka\]", f'[kafka]\nregistry = {{ url = "{registry}" }}')
-    told = findings(workplace)["contentful: keys"]
-    assert told["verdict"] == "failed"
-    assert "were written as single-object" in told["message"]
+    finding = findings(workplace)["contentful: keys"]
+    assert finding["verdict"] == "failed"
+    assert "were written as single-object" in finding["message"]

@@ -1,4 +1,4 @@
-"""Whether a tag may become a release, asked as the workflow asks."""
+"""Whether a tag may become a release, checked as the workflow does."""
 
 import subprocess
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""`foreign-records --remove` takes out nothing of ours: not while the registry differs, nor while no state vouches."""
+"""`foreign-records --remove` removes none of our records, even if the registry differs or the state is lost."""
 
 import json
 
@@ -19,7 +19,7 @@ def held(workplace: Workplace, kafka: Broker) -> dict[bytes, bytes | None]:
 
 
 def test_another_registry_makes_nothing_of_ours_foreign(place: Place, kafka: Broker, registry: str) -> None:
-    """Whatever reads the topics refuses, with the remedy; nothing is removed, and nothing is called another's."""
+    """Whatever reads the topics refuses, with the remedy; nothing is removed, and nothing is called foreign."""
     with served(case(ITEM)) as cms:
         workplace = place(cms, tables=f'registry = {{ url = "{registry}" }}')
         assert workplace.run(*ONCE).code == 0
@@ -35,7 +35,7 @@ def test_another_registry_makes_nothing_of_ours_foreign(place: Place, kafka: Bro
 
 
 def test_no_change_record_is_removed_without_a_checkpoint(place: Place, kafka: Broker) -> None:
-    """Where the checkpoint is gone, or was imported and knows no keys yet, what stands there stays, and is told."""
+    """If the checkpoint is gone, or was imported and knows no keys yet, the records stay, and are reported."""
     with served(case(ITEM)) as cms:
         workplace = place(cms)
         assert workplace.run(*ONCE).code == 0
@@ -54,7 +54,7 @@ def test_no_change_record_is_removed_without_a_checkpoint(place: Place, kafka: B
 
 
 def test_check_finds_what_others_have_written_lately(place: Place, kafka: Broker) -> None:
-    """A consumer fails at it: `check` names the place and the remedy, as `verify` does."""
+    """A consumer fails on them: `check` names the place and the remedy, as `verify` does."""
     with served(case(ITEM)) as cms:
         workplace = place(cms)
         assert workplace.run(*ONCE).code == 0

@@ -1,4 +1,4 @@
-"""`resume` at work: it waits for what the stream's owner says to it, by the order of the log and not by clocks."""
+"""`resume` at work: it waits for the owner's report, by the order of the log and not by clocks."""
 
 import json
 import signal
@@ -22,7 +22,7 @@ from tests.scripted import ITEM, ONCE, Place, case, revisions, served
 
 @contextmanager
 def running(workplace: Workplace, *, ahead: int = 0) -> Iterator["subprocess.Popen[bytes]"]:
-    """Run the connector, on a machine whose clock is so many seconds ahead of ours."""
+    """Run the connector on a machine whose clock is some seconds ahead of ours."""
     clock = f"import time; ns, s = time.time_ns, time.time; time.time_ns = lambda: ns() + {ahead} * 10**9; "
     program = f"{clock}time.time = lambda: s() + {ahead}; import sys; sys.argv[0] = 'contentwire'; "
     command = [COMMAND[0], "-c", f"{program}from connector.__main__ import main; main()", "run"]
@@ -36,27 +36,27 @@ def running(workplace: Workplace, *, ahead: int = 0) -> Iterator["subprocess.Pop
         child.wait(30)
 
 
-def told(workplace: Workplace) -> Any:
-    """Return what `status` tells of the stream."""
+def status_of(workplace: Workplace) -> Any:
+    """Return what `status` reports of the stream."""
     (stream,) = json.loads(workplace.run("status", "--json").out)
     return stream
 
 
 def reported(workplace: Workplace) -> str:
     """Return the state that the stream's owner has reported last."""
-    return str((told(workplace)["report"] or {}).get("state", ""))
+    return str((status_of(workplace)["report"] or {}).get("state", ""))
 
 
 def state(workplace: Workplace) -> str:
     """Return the state that the stream is in."""
-    return str(told(workplace)["state"])
+    return str(status_of(workplace)["state"])
 
 
 @pytest.mark.parametrize("ahead", [-3600, 3600])
 def test_the_report_of_an_owner_with_another_clock_counts(place: Place, ahead: int) -> None:
-    """What it said before the command counts for nothing, what it says after does, whatever its clock shows."""
+    """Reports from before the command do not count, later ones do, whatever its clock shows."""
     with served(case(ITEM)) as cms:
-        # Frozen for a while, the owner stays the owner.
+        # Frozen briefly, the owner stays the owner.
         workplace = place(cms, tables='client = { "session.timeout.ms" = "45000" }')
         stream = ConfiguredStream(load(workplace.path, workplace.environ), "blog")
         with running(workplace, ahead=ahead) as owner:
@@ -77,7 +77,7 @@ def test_the_report_of_an_owner_with_another_clock_counts(place: Place, ahead: i
 
 
 def test_a_stream_that_stops_again_says_why_and_one_that_works_says_so(place: Place) -> None:
-    """Exit 1 with the owner's own error while the cause is there; 0 once it is gone, without a restart."""
+    """Exit 1 with the owner's own error while the cause lasts; 0 once it is gone, without a restart."""
     (item,) = case(ITEM)
     with served([{**item, "sys": {**item["sys"], "id": 7}}]) as cms:
         workplace = place(cms, 'malformed = "stop"')
@@ -96,7 +96,7 @@ def test_a_stream_that_stops_again_says_why_and_one_that_works_says_so(place: Pl
 
 
 def test_a_stream_that_cannot_be_opened_says_so_and_obeys(place: Place) -> None:
-    """A file of certificates that is amiss meanwhile is told by `resume`; once it is right, the next one is heard."""
+    """`resume` reports a broken certificate file; once it is right, the next `resume` takes effect."""
     (item,) = case(ITEM)
     with served([{**item, "sys": {**item["sys"], "id": 7}}]) as cms:
         workplace = place(cms, 'malformed = "stop"', 'ca = "ca.pem"')
@@ -117,7 +117,7 @@ def test_a_stream_that_cannot_be_opened_says_so_and_obeys(place: Place) -> None:
 
 
 def test_a_stream_without_an_answer_is_still_trying(place: Place) -> None:
-    """Exit 3 and what is amiss, when the time to wait is over."""
+    """Exit 3 with what is wrong, when the time to wait is over."""
     with served(case(ITEM)) as cms:
         workplace = place(cms)
         assert workplace.run(*ONCE).code == 0
@@ -130,7 +130,7 @@ def test_a_stream_without_an_answer_is_still_trying(place: Place) -> None:
 
 
 def test_a_stream_that_nobody_follows_is_no_failure(place: Place) -> None:
-    """It will go on with the next run, and that is said."""
+    """It will continue with the next run, and the message says so."""
     with served(case(ITEM)) as cms:
         workplace = place(cms)
         assert workplace.run(*ONCE).code == 0

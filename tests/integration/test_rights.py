@@ -1,4 +1,4 @@
-"""Kafka with an authorizer: what the documents grant is enough for everything, and `check` names what is missing."""
+"""Kafka with an authorizer: the documented rights are enough for everything, and `check` names those missing."""
 
 import json
 import re
@@ -19,12 +19,12 @@ from tests.cms import eventually
 from tests.command import Ended, Workplace
 from tests.scripted import ITEM, ONCE, Place, case, placing, served
 
-pytestmark = pytest.mark.kafka  # a broker of its own
+pytestmark = pytest.mark.kafka  # a separate broker
 
 OPERATIONS = Path(__file__).parents[2] / "docs" / "operations.md"
 AUTHORIZER = {
     "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
-    # Of the listener that is between brokers: nobody has to log in there.
+    # The listener between brokers: nobody has to log in there.
     "super.users": "User:ANONYMOUS",
     "transaction.max.timeout.ms": "60000",
 }
@@ -37,7 +37,7 @@ RESOURCES = {
 
 
 class Right(NamedTuple):
-    """What an ACL grants to the account of the tests."""
+    """What an ACL grants to the tests' account."""
 
     kind: ResourceType
     name: str
@@ -46,20 +46,20 @@ class Right(NamedTuple):
 
     @property
     def who(self) -> tuple[str, str, AclOperation, AclPermissionType]:
-        """What an ACL says behind the resource."""
+        """The part of an ACL after the resource."""
         return ("User:contentwire", "*", self.operation, AclPermissionType.ALLOW)
 
 
 @pytest.fixture(scope="module")
 def secured() -> Iterator[Kafka]:
-    """Give a broker with TLS, SASL and an authorizer, which has granted nothing yet."""
+    """Yield a broker with TLS, SASL and an authorizer, which has granted nothing yet."""
     with Kafka(secure=True, properties=AUTHORIZER) as kafka:
         yield kafka
 
 
 @pytest.fixture
 def administrator(secured: Kafka) -> Iterator[AdminClient]:
-    """Give a client that may do everything; what it has granted is withdrawn in the end."""
+    """Yield a client that may do everything; the rights it grants are withdrawn at the end."""
     client = AdminClient({"bootstrap.servers": f"127.0.0.1:{secured._nodes[1].internal}"})
     yield client
     whoever: Any = None
@@ -70,7 +70,7 @@ def administrator(secured: Kafka) -> Iterator[AdminClient]:
 
 @pytest.fixture
 def place(tmp_path: Path, secured: Kafka, prefix: str) -> Place:
-    """Give what makes a workplace, whose account has to log in."""
+    """Return a maker of workplaces whose account has to log in."""
     settings = {name: json.dumps(value) for name, value in secured.client.items() if name != "bootstrap.servers"}
     settings["sasl.password"] = '{ env = "KAFKA_PASSWORD" }'
     pairs = ", ".join(f'"{name}" = {value}' for name, value in settings.items())
@@ -86,18 +86,18 @@ def place(tmp_path: Path, secured: Kafka, prefix: str) -> Place:
 
 
 def documented(prefix: str) -> list[Right]:
-    """Return the rights that docs/operations.md tells to grant, for a prefix."""
+    """Return the rights that docs/operations.md says to grant, for a prefix."""
     commands = re.findall(r"^ +(kafka-acls --add .*)$", OPERATIONS.read_text(encoding="utf-8"), re.MULTILINE)
     found = []
     for command in commands:
         words = shlex.split(command.replace("contentwire.", f"{prefix}."))
-        told = dict(zip(words[2::2], words[3::2], strict=True))
-        assert told["--allow-principal"] == "User:contentwire"
-        (kind,) = told.keys() & RESOURCES.keys()
-        pattern = ResourcePatternType[told.get("--resource-pattern-type", "literal").upper()]
+        options = dict(zip(words[2::2], words[3::2], strict=True))
+        assert options["--allow-principal"] == "User:contentwire"
+        (kind,) = options.keys() & RESOURCES.keys()
+        pattern = ResourcePatternType[options.get("--resource-pattern-type", "literal").upper()]
         for name in (words[at + 1] for at, word in enumerate(words) if word == "--operation"):
             operation = AclOperation[re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).upper()]
-            found.append(Right(RESOURCES[kind], told[kind], pattern, operation))
+            found.append(Right(RESOURCES[kind], options[kind], pattern, operation))
     return found
 
 
@@ -109,7 +109,7 @@ def grant(administrator: AdminClient, *rights: Right) -> None:
 
 
 def withdraw(administrator: AdminClient, right: Right) -> None:
-    """Take one right away."""
+    """Revoke one right."""
     which = AclBindingFilter(right.kind, right.name, right.pattern, *right.who)
     (future,) = administrator.delete_acls([which]).values()
     assert len(future.result(20)) == 1
@@ -118,7 +118,7 @@ def withdraw(administrator: AdminClient, right: Right) -> None:
 def test_the_documented_rights_are_enough_for_every_command(
     place: Place, administrator: AdminClient, prefix: str
 ) -> None:
-    """Everything works with them and with nothing more: a run, its successor, every command beside it."""
+    """Everything works with exactly these: a run, its successor, every command beside it."""
     grant(administrator, *documented(prefix))
     with served(case(ITEM)) as cms:
         workplace = place(cms)
@@ -138,7 +138,7 @@ def test_the_documented_rights_are_enough_for_every_command(
 
 
 def test_check_names_each_right_that_is_missing(place: Place, administrator: AdminClient, prefix: str) -> None:
-    """Whichever one is taken away, before the first run or after it, on a topic, the group or the transactional id."""
+    """Whichever is revoked, before the first run or after it, on a topic, the group or the transactional id."""
     rights = documented(prefix)
     with served(case(ITEM)) as cms:
         workplace = place(cms)
@@ -154,7 +154,7 @@ def test_check_names_each_right_that_is_missing(place: Place, administrator: Adm
         _tells(workplace, f"CREATE on topic {prefix}.blog.state")
         grant(administrator, create)
         assert workplace.run(*ONCE).code == 0
-        implied = (AclOperation.CREATE, AclOperation.DESCRIBE)  # no more needed, and told by WRITE
+        implied = (AclOperation.CREATE, AclOperation.DESCRIBE)  # no longer needed, and implied by WRITE
         for right in (each for each in rights if each.operation not in implied):
             withdraw(administrator, right)
             if right.kind is ResourceType.TRANSACTIONAL_ID:
@@ -168,7 +168,7 @@ def test_check_names_each_right_that_is_missing(place: Place, administrator: Adm
 def test_a_transaction_timeout_above_the_brokers_is_found(
     place: Place, administrator: AdminClient, prefix: str
 ) -> None:
-    """`check` says what `run` would, and which two settings have to fit."""
+    """`check` reports what `run` would, and which two settings have to match."""
     grant(administrator, *documented(prefix))
     with served(case(ITEM)) as cms:
         workplace = place(cms, tables="transaction_timeout = 61")
@@ -179,7 +179,7 @@ def test_a_transaction_timeout_above_the_brokers_is_found(
 
 
 def test_wrong_credentials_for_kafka_are_reported(place: Place) -> None:
-    """The broker's own words say that it refuses them; that is no outage, so the exit code is 1."""
+    """The broker's own words say that it refuses them; that is not an outage, so the exit code is 1."""
     with served(case(ITEM)) as cms, ExitStack() as stack:
         workplace = place(cms)
         workplace.environ["KAFKA_PASSWORD"] = "wrong-password-9"

@@ -22,13 +22,13 @@ from tests.statussource import Streams
 
 @pytest.fixture
 def streams() -> Streams:
-    """A supervisor without streams."""
+    """Return a supervisor without streams."""
     return Streams()
 
 
 @pytest.fixture
 def http(streams: Streams) -> Iterator[httpx.Client]:
-    """A client of a running server."""
+    """Yield a client of a running server."""
     with (
         Server(
             Site("127.0.0.1", 0), streams, lambda: b"up 1\n", "text/plain; version=1.0.0; charset=utf-8", SYSTEM
@@ -39,7 +39,7 @@ def http(streams: Streams) -> Iterator[httpx.Client]:
 
 
 def test_an_authentic_webhook_wakes_its_connection(http: httpx.Client, streams: Streams) -> None:
-    """The supervisor gets all that a signature may cover: method, raw path with query, headers, exact body."""
+    """The supervisor gets everything that a signature may cover: method, raw path with query, headers, exact body."""
     answer = http.post("/webhooks/blog?a=%2F&b=1", content=b'{ "x" : 1 }', headers={"X-Secret": "right"})
     assert answer.status_code == 202
     ((connection, (call,)),) = streams.calls
@@ -59,7 +59,7 @@ def test_a_large_webhook_body_is_refused_unread(http: httpx.Client, streams: Str
 
 
 def test_answers_forbid_scripts_frames_and_caches(http: httpx.Client) -> None:
-    """Every answer, errors too, carries the headers that keep a browser from doing more than showing it."""
+    """Every answer, even an error, carries the headers that keep a browser from doing more than showing it."""
     for path in ("/", "/metrics", "/nothing"):
         headers = http.get(path).headers
         assert "default-src 'none'" in headers["content-security-policy"]
@@ -84,7 +84,7 @@ def test_stopping_closes_the_port_and_leaves_no_thread() -> None:
 
 
 def test_a_port_in_use_is_named_with_the_way_out() -> None:
-    """A second process on one port is told which setting to change."""
+    """The error for a second process on one port names the setting to change."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(ConfigError, match=rf"cannot open 127\.0\.0\.1:{port}: Address already in use") as caught:
@@ -100,7 +100,7 @@ def test_nothing_of_a_webhook_is_logged(http: httpx.Client, caplog: pytest.LogCa
 
 
 def test_idle_half_requests_starve_nobody() -> None:
-    """More of them than the port has room for: health is answered within a few seconds all the same."""
+    """Even with more of them than the port has room for, health is answered within a few seconds."""
     with Server(Site("127.0.0.1", 0), Streams(), lambda: b"", "text/plain", SYSTEM) as server:
         halves = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(400)]
         for each in halves:
@@ -112,7 +112,7 @@ def test_idle_half_requests_starve_nobody() -> None:
 
 
 def test_the_port_answers_beyond_the_reach_of_select() -> None:
-    """A process of many streams has more than 1,024 files open: the loop goes on."""
+    """A process with many streams has more than 1,024 open files: the loop continues."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 4096), hard))
     opened = [os.open(os.devnull, os.O_RDONLY) for _ in range(1100)]

@@ -19,14 +19,14 @@ CONTENTFUL, WEEGLOO = READERS["contentful"], READERS["weegloo"]
 
 @pytest.fixture(scope="module")
 def serving() -> Iterator[Simulator]:
-    """One server for all tests here."""
+    """Yield one server for all tests here."""
     with Simulator(seed=2, entries=150).serving() as simulator:
         yield simulator
 
 
 @pytest.fixture
 def simulator(serving: Simulator) -> Simulator:
-    """A small one."""
+    """Return a small simulator."""
     serving.clear_faults()
     serving.clear_requests()
     return serving
@@ -34,7 +34,7 @@ def simulator(serving: Simulator) -> Simulator:
 
 @pytest.fixture
 def client(simulator: Simulator) -> Iterator[httpx.Client]:
-    """A client of the simulator."""
+    """Yield a client of the simulator."""
     with httpx.Client(base_url=simulator.url(), timeout=5) as client:
         yield client
 
@@ -56,7 +56,7 @@ def follow(client: httpx.Client, vendor: str, page: Any) -> httpx.Response:
 def test_trouble_has_the_vendors_status_and_body(
     simulator: Simulator, client: httpx.Client, vendor: str, status: int
 ) -> None:
-    """Once; then the request is answered."""
+    """It hits once; then requests are answered."""
     simulator.push_fault(vendor, Fault("status", status=status))
     refused = start(client, vendor)
     assert refused.status_code == status
@@ -66,7 +66,7 @@ def test_trouble_has_the_vendors_status_and_body(
 
 @pytest.mark.parametrize("vendor", VENDORS)
 def test_faults_strike_first_in_first_out(simulator: Simulator, client: httpx.Client, vendor: str) -> None:
-    """Each as often as it says, after letting as many pass as it says."""
+    """Each hits `times` requests after letting `after` of them pass."""
     simulator.push_fault(vendor, Fault("status", status=500, times=2))
     simulator.push_fault(vendor, Fault("status", status=503, after=1))
     assert [start(client, vendor).status_code for _ in range(5)] == [500, 500, 200, 503, 200]
@@ -75,7 +75,7 @@ def test_faults_strike_first_in_first_out(simulator: Simulator, client: httpx.Cl
 
 @pytest.mark.parametrize("vendor", VENDORS)
 def test_a_fault_can_wait_for_requests_with_a_cursor(simulator: Simulator, client: httpx.Client, vendor: str) -> None:
-    """The start of a walk passes."""
+    """The start of a walk is not affected."""
     simulator.push_fault(vendor, Fault("refuse_cursor", on="cursor"))
     page = start(client, vendor)
     assert page.status_code == 200
@@ -84,7 +84,7 @@ def test_a_fault_can_wait_for_requests_with_a_cursor(simulator: Simulator, clien
 
 
 def test_a_fault_can_strike_until_it_is_cleared(simulator: Simulator, client: httpx.Client) -> None:
-    """`times` None."""
+    """With `times` None."""
     simulator.push_fault("weegloo", Fault("html", times=None))
     assert {start(client, "weegloo").headers["content-type"] for _ in range(3)} == {"text/html"}
     simulator.clear_faults()
@@ -108,7 +108,7 @@ def test_a_truncated_body_ends_the_connection_midway(simulator: Simulator, clien
 
 
 def test_truncated_gzip_arrives_complete_but_does_not_decompress(simulator: Simulator, client: httpx.Client) -> None:
-    """All announced bytes come, and the stream inside lacks its end."""
+    """All announced bytes arrive, and the compressed stream lacks its end."""
     simulator.push_fault("contentful", Fault("truncated_gzip"))
     with client.stream("GET", CONTENTFUL.path, params=CONTENTFUL.start, headers=CONTENTFUL.headers) as response:
         raw = b"".join(response.iter_raw())
@@ -119,7 +119,7 @@ def test_truncated_gzip_arrives_complete_but_does_not_decompress(simulator: Simu
 
 
 def test_a_gzip_bomb_is_small_on_the_wire(simulator: Simulator, client: httpx.Client) -> None:
-    """And valid JSON of the size it says."""
+    """Unpacked, it is valid JSON of the given size."""
     simulator.push_fault("contentful", Fault("gzip_bomb", size=32 * 1024 * 1024))
     with client.stream("GET", CONTENTFUL.path, params=CONTENTFUL.start, headers=CONTENTFUL.headers) as response:
         raw = b"".join(response.iter_raw())
@@ -138,14 +138,14 @@ def test_an_oversized_page_is_large_on_the_wire(simulator: Simulator, client: ht
 
 
 def test_a_reset_is_a_connection_error(simulator: Simulator, client: httpx.Client) -> None:
-    """No byte of an answer."""
+    """The client gets no byte of an answer."""
     simulator.push_fault("contentstack", Fault("reset"))
     with pytest.raises(httpx.ReadError):
         start(client, "contentstack")
 
 
 def test_a_hanging_request_never_answers(simulator: Simulator, client: httpx.Client) -> None:
-    """The client's own timeout ends it; the server is not kept from serving others."""
+    """The client's own timeout ends it; the server still serves others."""
     simulator.push_fault("contentstack", Fault("hang"))
     client.timeout = httpx.Timeout(0.2)
     with pytest.raises(httpx.ReadTimeout):
@@ -163,7 +163,7 @@ def test_a_slow_answer_comes_after_its_delay(simulator: Simulator, client: httpx
 
 
 def test_a_redirect_names_another_host(simulator: Simulator, client: httpx.Client) -> None:
-    """Where `to` says."""
+    """It points to `to`."""
     simulator.push_fault("contentful", Fault("redirect", to="http://elsewhere.invalid/login"))
     response = start(client, "contentful")
     assert (response.status_code, response.headers["location"]) == (302, "http://elsewhere.invalid/login")
@@ -171,7 +171,7 @@ def test_a_redirect_names_another_host(simulator: Simulator, client: httpx.Clien
 
 @pytest.mark.parametrize("vendor", ["contentful", "weegloo"])
 def test_a_foreign_next_url_is_in_the_body(simulator: Simulator, client: httpx.Client, vendor: str) -> None:
-    """Of a page that is right otherwise."""
+    """The rest of the page is right."""
     simulator.push_fault(vendor, Fault("foreign_next_url", to="http://elsewhere.invalid"))
     page = start(client, vendor).json()
     assert (page.get("nextPageUrl") or page["nextSyncUrl"]).startswith("http://elsewhere.invalid/")
@@ -182,7 +182,7 @@ def test_a_foreign_next_url_is_in_the_body(simulator: Simulator, client: httpx.C
 def test_a_strange_item_is_inserted_among_the_right_ones(
     simulator: Simulator, client: httpx.Client, vendor: str, kind: Any
 ) -> None:
-    """One more item; all others are as without it, and so is the continuation."""
+    """One more item; all others are unchanged, and so is the continuation."""
     right = start(client, vendor).json()
     simulator.push_fault(vendor, Fault(kind))
     page = start(client, vendor).json()
@@ -200,7 +200,7 @@ def test_any_json_can_be_inserted(simulator: Simulator, client: httpx.Client) ->
 
 @pytest.mark.parametrize("vendor", VENDORS)
 def test_a_duplicate_page_repeats_the_previous_items(simulator: Simulator, client: httpx.Client, vendor: str) -> None:
-    """The page that should have come follows, under another cursor."""
+    """The right page follows, under another cursor."""
     first = start(client, vendor).json()
     second = follow(client, vendor, first).json()
     start(client, vendor)
@@ -212,7 +212,7 @@ def test_a_duplicate_page_repeats_the_previous_items(simulator: Simulator, clien
 
 @pytest.mark.parametrize("vendor", VENDORS)
 def test_an_empty_page_midway_loses_nothing(simulator: Simulator, client: httpx.Client, vendor: str) -> None:
-    """The page that should have come follows."""
+    """The right page follows."""
     first = start(client, vendor).json()
     second = follow(client, vendor, first).json()
     simulator.push_fault(vendor, Fault("empty_page"))
@@ -223,7 +223,7 @@ def test_an_empty_page_midway_loses_nothing(simulator: Simulator, client: httpx.
 
 @pytest.mark.parametrize("vendor", VENDORS)
 def test_a_repeated_cursor_leads_nowhere(simulator: Simulator, client: httpx.Client, vendor: str) -> None:
-    """A page continues with the cursor that it was asked for with."""
+    """A page continues with the cursor that requested it."""
     first = start(client, vendor).json()
     simulator.push_fault(vendor, Fault("repeat_cursor"))
     second = follow(client, vendor, first).json()
@@ -231,7 +231,7 @@ def test_a_repeated_cursor_leads_nowhere(simulator: Simulator, client: httpx.Cli
 
 
 def test_probes_are_spared_unless_meant(simulator: Simulator, client: httpx.Client) -> None:
-    """So that a probe tells bad cursors from bad credentials."""
+    """So a probe can distinguish bad cursors from bad credentials."""
     path, headers = WEEGLOO.path.replace("sync", "content-types"), WEEGLOO.headers
     simulator.push_fault("weegloo", Fault("status", status=500))
     assert client.get(path, headers=headers).status_code == 200
@@ -240,7 +240,7 @@ def test_probes_are_spared_unless_meant(simulator: Simulator, client: httpx.Clie
 
 
 def test_nothing_is_left_after_serving() -> None:
-    """Neither with idle connections nor with a request that hangs."""
+    """Even with idle connections and a request that hangs."""
     before = set(threading.enumerate())
     with httpx.Client(timeout=0.2) as idle, httpx.Client(timeout=0.2) as hanging:
         with Simulator(entries=5).serving() as simulator:
@@ -272,7 +272,7 @@ def test_the_admin_api_offers_the_methods_over_http() -> None:
 
 
 def test_compression_is_for_clients_that_accept_it() -> None:
-    """And leaves the content as it is."""
+    """It leaves the content as it is."""
     with Simulator(entries=30).serving() as simulator, httpx.Client(base_url=simulator.url()) as client:
         path, params, headers = CONTENTFUL.path, CONTENTFUL.start, dict(CONTENTFUL.headers)
         packed = client.get(path, params=params, headers=headers)
@@ -284,7 +284,7 @@ def test_compression_is_for_clients_that_accept_it() -> None:
 
 
 def test_it_has_a_url_only_while_it_serves() -> None:
-    """Where it is asked for outside of that, nobody listens."""
+    """Outside of that, nobody listens at its address."""
     simulator = Simulator(entries=5)
     with simulator.serving():
         assert httpx.get(f"{simulator.url()}/_admin/ids").json()["result"] == simulator.ids()

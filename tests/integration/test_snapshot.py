@@ -1,4 +1,4 @@
-"""`contentwire snapshot` of a part: a whole new walk on a running stream that publishes what was selected anew."""
+"""`contentwire snapshot` of a part: a whole new walk on a running stream that republishes what was selected."""
 
 import signal
 from pathlib import Path
@@ -21,15 +21,15 @@ def later(workplace: Workplace, after: int) -> list[Any]:
 
 @pytest.mark.timeout(120)
 def test_a_part_is_republished_and_everything_is_reconciled(tmp_path: Path, kafka: Broker, prefix: str) -> None:
-    """By type and by id, as `u` without a change; the rest stays as it is."""
+    """By type and by id, as `u` without a change; the rest is untouched."""
     with Simulator(entries=40, page_sizes={"contentstack": 10}).serving() as simulator:
         names = ("contentstack",)
         workplace = following(tmp_path, simulator, names, bootstrap=kafka.bootstrap, prefix=prefix)
         with workplace.start("run") as run:
             first = workplace.reached("contentstack", epoch=1)
             author, post = simulator.ids(content_type="author"), simulator.ids(content_type="blogPost")[0]
-            told = workplace.run("snapshot", "contentstack", "--content-type", "author", "--entity", post)
-            assert "a new snapshot is due" in told.out
+            answer = workplace.run("snapshot", "contentstack", "--content-type", "author", "--entity", post)
+            assert "a new snapshot is due" in answer.out
             again = workplace.reached("contentstack", epoch=2)
             run.ends(signal.SIGTERM)
         events = later(workplace, first["sequence"])

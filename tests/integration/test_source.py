@@ -1,4 +1,4 @@
-"""Requests over a real network: what breaks off, who answers in place of the CMS, and the page that is on its way."""
+"""Requests over a real network: broken responses, peers that pose as the CMS, and the page requested ahead."""
 
 import socket
 import ssl
@@ -27,21 +27,21 @@ NAME = "contentful"
 
 @pytest.fixture
 def simulator() -> Iterator[Simulator]:
-    """Give a served simulator with several pages."""
+    """Yield a served simulator with several pages."""
     with Simulator(seed=3, entries=20, page_sizes=dict.fromkeys(vendors.names(), 4)).serving() as serving:
         yield serving
 
 
 @pytest.fixture
 def opened() -> Iterator[Callable[..., Source]]:
-    """Give a way to open sources that are closed in the end."""
+    """Yield a function that opens sources, which are closed at the end."""
     with ExitStack() as stack:
         yield lambda vendor, **options: stack.enter_context(closing(Source(vendor, clock=SYSTEM, **options)))
 
 
 @pytest.fixture
 def source(simulator: Simulator, opened: Callable[..., Source]) -> Source:
-    """Give a source of the simulated CMS."""
+    """Return a source of the simulated CMS."""
     return opened(connect(simulator, NAME, page_size=4), timeout=5)
 
 
@@ -53,7 +53,7 @@ def raised(source: Source, position: Position = START) -> ConnectorError:
 
 
 def walking(source: Source) -> Generator[SyncPage]:
-    """Return a walk that can be left."""
+    """Return a walk that can be abandoned."""
     walk = source.walk(START)
     assert isinstance(walk, Generator)
     return walk
@@ -64,7 +64,7 @@ def walking(source: Source) -> Generator[SyncPage]:
 def test_an_unusable_answer_is_worth_a_retry(
     simulator: Simulator, opened: Callable[..., Source], name: str, kind: str
 ) -> None:
-    """Half bodies, other content and too much of it: SourceUnavailable, and the next attempt succeeds."""
+    """Half bodies, other content or too much of it: SourceUnavailable, and the next attempt succeeds."""
     simulator.push_fault(name, Fault(kind, size=8 * 2**20))  # type: ignore[arg-type]  # one of the kinds
     source = opened(connect(simulator, name), max_response_bytes=2**20)
     assert type(raised(source)) is SourceUnavailable
@@ -92,7 +92,7 @@ def test_an_untrusted_certificate_gets_no_request(simulator: Simulator, opened: 
 
 
 def test_the_next_page_is_on_its_way_while_one_is_worked_on(simulator: Simulator, source: Source) -> None:
-    """An API's latency is all that a slow one costs."""
+    """A slow API costs only its latency."""
     with closing(walking(source)) as walk:
         for page in range(1, 4):
             next(walk)
@@ -100,7 +100,7 @@ def test_the_next_page_is_on_its_way_while_one_is_worked_on(simulator: Simulator
 
 
 def test_an_abandoned_walk_asks_for_nothing_more(simulator: Simulator, source: Source) -> None:
-    """Whoever leaves a walk leaves no thread behind."""
+    """Abandoning a walk leaves no thread behind."""
     others = set(threading.enumerate())
     with closing(walking(source)) as walk:
         next(walk)
@@ -122,7 +122,7 @@ def test_a_hanging_request_does_not_hold_up_a_stop(simulator: Simulator, opened:
 
 
 def test_a_server_without_tls_is_unavailable(simulator: Simulator, opened: Callable[..., Source]) -> None:
-    """A broken handshake is trouble of the network, and its message says what to look at."""
+    """A broken handshake is a network error, and its message says what to check."""
     home = simulator.url(NAME).replace("http://", "https://")
     error = raised(opened(connect(simulator, NAME, base_url=home), timeout=5))
     assert isinstance(error, SourceUnavailable)

@@ -1,4 +1,4 @@
-"""What a process does about the threads of its streams."""
+"""How a process handles the threads of its streams."""
 
 import threading
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from tests.following import Following
 
 
 def test_a_stream_whose_thread_has_ended_is_started_again() -> None:
-    """Noticed at the next turn, `stopped` and red meanwhile, counted, and followed again after a pause."""
+    """It is noticed at the next turn, `stopped` and unhealthy meanwhile, counted, and followed again after a pause."""
     store, failures = MemoryStore(connection="blog"), [ZeroDivisionError()]
     with Simulator(entries=3).serving() as simulator:
         following = Following(simulator, "contentful", lambda: store)
@@ -47,7 +47,7 @@ def test_a_stream_whose_thread_has_ended_is_started_again() -> None:
 
 
 def test_a_stream_without_a_thread_is_started_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A machine that gives no thread costs a pause, not the process's place in the group."""
+    """A machine out of threads costs a pause, not the process's place in the group."""
 
     def refuse(_: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")
@@ -72,7 +72,7 @@ def test_a_stream_without_a_thread_is_started_again(monkeypatch: pytest.MonkeyPa
 
 
 def test_a_stream_that_is_just_being_started_has_not_ended(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever looks before its thread is alive is not told that it has ended: it would be started a second time."""
+    """Before its thread is alive it does not count as ended: it would be started a second time."""
     start, seen = threading.Thread.start, list[Sequence[str]]()
     with Simulator(entries=1).serving() as simulator:
         spec = Following(simulator, "contentful", MemoryStore).spec()

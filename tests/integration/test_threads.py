@@ -1,4 +1,4 @@
-"""A machine that gives the process no further thread: it says so and waits, it does not die."""
+"""A machine out of threads: the process says so and waits, it does not die."""
 
 import os
 import signal
@@ -12,7 +12,7 @@ from tests.scripted import ITEM, Place, case, rows, served
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become a user who has no other thread")
 
-# Becomes a user whose threads are counted alone, once everything that this user may not read is imported.
+# Becomes a user whose threads are counted separately, after importing everything that this user may not read.
 PROGRAM = """
 import certifi, encodings.idna, encodings.utf_8_sig, hmac, importlib.readers, os, stringprep, sys, uuid
 import connector.cli.main, connector.service.process, resource, signal
@@ -28,7 +28,7 @@ main()
 
 
 def started(workplace: Workplace, more: int) -> Running:
-    """Start a process of a user of its own, which has only `more` further threads from SIGUSR1 to SIGUSR2."""
+    """Start a process as a separate user, which may have only `more` further threads from SIGUSR1 to SIGUSR2."""
     workplace.folder.chmod(0o777)
     log = workplace.folder / "run.log"
     with log.open("w") as err:
@@ -45,7 +45,7 @@ def started(workplace: Workplace, more: int) -> Running:
 
 @pytest.mark.parametrize("more", [0, 2])
 def test_a_stream_without_a_further_thread_waits_for_one(place: Place, more: int) -> None:
-    """A takeover needs a new Kafka client: refused its threads, the stream says so, and goes on once there are some."""
+    """A takeover needs a new Kafka client: without threads the stream says so, and continues once there are some."""
     (item,) = case(ITEM)
     with served([item]) as cms:
         workplace = place(cms)

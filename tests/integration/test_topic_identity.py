@@ -1,4 +1,4 @@
-"""A stream goes on only where what it has published still is: topics that vanish, come back, or are others'."""
+"""A stream continues only if what it has published is still there: topics that vanish, come back, or are others'."""
 
 from collections.abc import Callable
 from functools import partial
@@ -33,19 +33,19 @@ CHANGED: Edit = partial(edits.snapshot, republish=None, allow_deletes=True)
 
 @pytest.fixture
 def following(simulator: Simulator, kafka: Broker, layout: Layout) -> Following:
-    """Give a stream without a registry."""
+    """Return a stream without a registry."""
     return followed(simulator, kafka, layout)
 
 
 @pytest.fixture
 def topic(layout: Layout) -> str:
-    """Give the name of its changes topic."""
+    """Return the name of its changes topic."""
     return f"{layout.transactional_id}.changes"
 
 
 @pytest.fixture
 def elsewhere(simulator: Simulator, kafka: Broker, layout: Layout) -> Following:
-    """Give the stream under another topic template."""
+    """Return the stream under another topic template."""
     return followed(simulator, kafka, msgspec.structs.replace(layout, topic="{prefix}.{connection}.other"), "other")
 
 
@@ -57,12 +57,12 @@ def followed(simulator: Simulator, kafka: Broker, layout: Layout, topics: str = 
 
 
 def command(following: Following, edit: Edit) -> None:
-    """Do what an operator's command does."""
+    """Do what an operator command does."""
     following.checkpoint(**flat(edit(following.checkpoint(), following.fingerprint)))
 
 
 def keys(kafka: Broker, topic: str) -> int:
-    """Return how many entities a topic tells of."""
+    """Return how many entities are in a topic."""
     return len({each.key for each in consume(kafka.client, topic)})
 
 
@@ -77,9 +77,9 @@ def test_a_changes_topic_that_lost_its_events_stops_the_stream_until_all_is_publ
     remove(admin, topic)
     if "anew" in lost:
         create(admin, topic, count, cleanup_policy="compact", max_message_bytes=str(8 * 2**20))
-    told = refusal(following)
-    assert f"topic {topic} {lost}" in told
-    assert "contentwire snapshot NAME --all" in told
+    message = refusal(following)
+    assert f"topic {topic} {lost}" in message
+    assert "contentwire snapshot NAME --all" in message
     command(following, EVERYTHING)
     following.become_current()
     assert following.checkpoint().progress.sequence == 2 * events
@@ -88,23 +88,23 @@ def test_a_changes_topic_that_lost_its_events_stops_the_stream_until_all_is_publ
     following.become_current()
 
 
-@pytest.mark.parametrize(("done", "told"), [(widen, "4 partitions"), (remove, "is gone")])
+@pytest.mark.parametrize(("done", "message"), [(widen, "4 partitions"), (remove, "is gone")])
 def test_what_happens_to_a_topic_under_an_idle_owner_is_noticed(
-    admin: AdminClient, following: Following, layout: Layout, done: Callable[[AdminClient, str], None], told: str
+    admin: AdminClient, following: Following, layout: Layout, done: Callable[[AdminClient, str], None], message: str
 ) -> None:
-    """The owner looks while nothing is to be published, rather than weeks later, when it recovers."""
+    """The owner checks while there is nothing to publish, rather than weeks later, when it recovers."""
     following.become_current()
     with following.running() as follower:
         eventually(lambda: follower.status.phase == "streaming")
         done(admin, f"{layout.transactional_id}.changes")
         eventually(lambda: follower.status.state == "stopped")
-        assert told in follower.status.error
+        assert message in follower.status.error
 
 
 def test_a_topic_recreated_under_an_idle_owner_is_noticed(
     kafka: Broker, admin: AdminClient, following: Following, layout: Layout
 ) -> None:
-    """Between two looks it is gone and there again, just as it was but for what was in it."""
+    """Between two checks it is deleted and recreated, identical but empty."""
     following.become_current()
     store = KafkaStore(kafka.client, layout, clock=SYSTEM)
     try:
@@ -120,7 +120,7 @@ def test_a_topic_recreated_under_an_idle_owner_is_noticed(
 
 
 def test_an_accepted_topic_is_recorded_again(admin: AdminClient, following: Following, layout: Layout) -> None:
-    """Accepting another topic is for once: the next one that is recreated stops the stream as ever."""
+    """Accepting another topic counts once: the next one that is recreated stops the stream as usual."""
     topic = f"{layout.transactional_id}.changes"
     following.become_current()
     command(following, EVERYTHING)
@@ -132,12 +132,12 @@ def test_an_accepted_topic_is_recorded_again(admin: AdminClient, following: Foll
 def test_events_without_a_state_stop_the_stream(
     admin: AdminClient, following: Following, layout: Layout, simulator: Simulator
 ) -> None:
-    """A lost state must not begin at sequence 1 over events that are there: deletes in between would never be told."""
+    """A lost state must not restart at sequence 1 on existing events: deletes in between would never be published."""
     topic = f"{layout.transactional_id}.changes"
     following.become_current()
     remove(admin, layout.state_topic)
-    told = refusal(following)
-    assert f"topic {topic} holds records of which the stream's state knows nothing" in told
+    message = refusal(following)
+    assert f"topic {topic} holds records of which the stream's state knows nothing" in message
     remove(admin, topic)
     following.become_current()
     assert following.checkpoint().progress.sequence == len(simulator.truth(NAME))
@@ -146,7 +146,7 @@ def test_events_without_a_state_stop_the_stream(
 def test_what_a_first_start_left_unfinished_is_no_obstacle(
     kafka: Broker, admin: AdminClient, following: Following, layout: Layout
 ) -> None:
-    """A first transaction that was aborted leaves a topic and records that nobody ever sees."""
+    """An aborted first transaction leaves a topic, with records that nobody ever sees."""
     topic = f"{layout.transactional_id}.changes"
     create(admin, topic, 3, cleanup_policy="compact", max_message_bytes=str(8 * 2**20))
     producer = Producer({**kafka.client, "transactional.id": layout.transactional_id})
@@ -163,7 +163,7 @@ def test_what_a_first_start_left_unfinished_is_no_obstacle(
 def test_what_was_lost_is_published_again_whatever_is_requested_meanwhile(
     kafka: Broker, admin: AdminClient, following: Following, topic: str, then: Edit
 ) -> None:
-    """Amid the republishing another snapshot is asked for: it publishes what the topic lacks all the same."""
+    """Another snapshot is requested during the republishing: it still publishes what the topic lacks."""
     following.become_current()
     remove(admin, topic)
     command(following, EVERYTHING)
@@ -175,7 +175,7 @@ def test_what_was_lost_is_published_again_whatever_is_requested_meanwhile(
 def test_what_was_lost_is_published_again_after_an_interruption(
     kafka: Broker, admin: AdminClient, simulator: Simulator, following: Following, topic: str
 ) -> None:
-    """Half of it is there, under a new id, when an operator asks for a plain snapshot."""
+    """Half of it is there, under a new id, when an operator requests a plain snapshot."""
     following.become_current()
     remove(admin, topic)
     command(following, EVERYTHING)
@@ -207,7 +207,7 @@ def test_a_command_right_after_the_loss_is_heard(
 def test_a_command_under_a_new_template_fills_the_new_topics(
     kafka: Broker, admin: AdminClient, following: Following, elsewhere: Following, edit: Edit
 ) -> None:
-    """As a run without it would; what was written before is the operator's to delete, and is not made again."""
+    """As a run without it would; earlier topics are for the operator to delete, and are not recreated."""
     following.become_current()
     (topic,) = following.checkpoint().progress.partitions
     command(elsewhere, edit)
@@ -238,7 +238,7 @@ def test_former_topics_are_not_looked_after(
 def test_a_template_changed_back_stops_at_outdated_topics(
     following: Following, elsewhere: Following, topic: str
 ) -> None:
-    """The former topic has missed what was written elsewhere: its removals would never be told."""
+    """The former topic has missed what was written elsewhere: its removals would never be published."""
     following.become_current()
     elsewhere.become_current()
     assert f"topic {topic} holds records of which the stream's state knows nothing" in refusal(following)
@@ -248,7 +248,7 @@ def test_a_template_changed_back_stops_at_outdated_topics(
 def test_a_template_that_gives_the_same_topic_continues_in_it(
     kafka: Broker, simulator: Simulator, following: Following, layout: Layout, *, interrupted: bool
 ) -> None:
-    """Written otherwise it is another template, and everything is published again; a crash changes nothing."""
+    """Spelt differently it is another template, and everything is published again; a crash changes nothing."""
     following.become_current()
     same = followed(
         simulator, kafka, msgspec.structs.replace(layout, topic=layout.prefix + ".{connection}.changes"), "b"
@@ -265,7 +265,7 @@ def test_a_template_that_gives_the_same_topic_continues_in_it(
 def test_a_wider_dead_letters_topic_does_no_harm(
     admin: AdminClient, simulator: Simulator, following: Following, layout: Layout
 ) -> None:
-    """Nothing rests on where a dead letter lies."""
+    """Nothing depends on a dead letter's partition."""
     simulator.push_fault(NAME, Fault("unknown_item"))
     with following.running() as follower:
         eventually(lambda: follower.status.phase == "streaming")
@@ -277,7 +277,7 @@ def test_a_wider_dead_letters_topic_does_no_harm(
 
 
 def test_a_stale_owner_is_fenced_rather_than_misled(kafka: Broker, following: Following, layout: Layout) -> None:
-    """What it does not know of the topics, another owner has written meanwhile."""
+    """Another owner may have written what it does not know of the topics."""
     stale = KafkaStore(kafka.client, layout, clock=SYSTEM)
     try:
         assert stale.recover(Index()) is None
@@ -289,7 +289,7 @@ def test_a_stale_owner_is_fenced_rather_than_misled(kafka: Broker, following: Fo
 
 
 def test_an_upgraded_stream_learns_the_ids_by_itself(following: Following) -> None:
-    """A checkpoint without ids has them after the next commit, whatever that commits."""
+    """A checkpoint without ids gets them with the next commit, whatever that commits."""
     following.become_current()
     topics = following.checkpoint().progress.topics
     following.checkpoint(topic_ids={})
@@ -301,7 +301,7 @@ def test_an_upgraded_stream_learns_the_ids_by_itself(following: Following) -> No
 def test_an_exported_checkpoint_takes_the_place_of_a_lost_state(
     admin: AdminClient, following: Following, simulator: Simulator, layout: Layout
 ) -> None:
-    """It knows the topics: the stream goes on in them, and the sequence with it."""
+    """It knows the topics: the stream continues in them, and so does the sequence."""
     following.become_current()
     exported = following.checkpoint()
     remove(admin, layout.state_topic)
@@ -314,7 +314,7 @@ def test_an_exported_checkpoint_takes_the_place_of_a_lost_state(
 def test_check_warns_of_what_only_looks_like_a_changes_topic(
     kafka: Broker, admin: AdminClient, simulator: Simulator, layout: Layout
 ) -> None:
-    """A locale may be called anything: whether the topic is ours, only a run can tell."""
+    """A locale may have any name: only a run can tell whether the topic is ours."""
     by_locale = msgspec.structs.replace(layout, topic="{prefix}.{connection}.changes.{locale}")
     followed(simulator, kafka, by_locale).become_current()
     foreign = f"{layout.transactional_id}.changes.all.dlq"
@@ -330,7 +330,7 @@ def test_check_warns_of_what_only_looks_like_a_changes_topic(
 def test_a_template_changed_back_before_anything_went_elsewhere_continues(
     kafka: Broker, simulator: Simulator, following: Following, elsewhere: Following, topic: str
 ) -> None:
-    """A typing error in the template, or one old process among new ones, costs a snapshot and no topic."""
+    """A typing error in the template, or one old process among new ones, costs a snapshot, not a topic."""
     following.become_current()
     command(elsewhere, CHANGED)
     following.become_current()
@@ -346,13 +346,13 @@ def test_a_template_changed_back_before_anything_went_elsewhere_continues(
 def test_a_state_recreated_under_its_owner_is_noticed_and_can_be_replaced(
     admin: AdminClient, simulator: Simulator, following: Following, layout: Layout
 ) -> None:
-    """The owner stops by name rather than go on with half an index; an imported checkpoint wakes it."""
+    """The owner stops and names it rather than continue with half an index; an imported checkpoint wakes it."""
     following.become_current()
     exported = following.checkpoint()
     with following.running() as follower:
         eventually(lambda: follower.status.phase == "streaming")
         remove(admin, layout.state_topic)
-        # Between two looks at it the client may be asking where it ends, and asks on for a quarter of a minute.
+        # Between two checks the client may be asking for its end, and keeps asking for fifteen seconds.
         eventually(lambda: follower.status.state == "stopped", within=30)
         assert "deleted or recreated" in follower.status.error
         command(following, edits.imported(edits.exported(exported), "cp.json"))

@@ -1,4 +1,4 @@
-"""Topics and state on a real broker: settings as the contract wants them, and what is refused by name."""
+"""Topics and state on a real broker: settings as the contract requires them, and named refusals."""
 
 import pytest
 from confluent_kafka import Producer
@@ -28,7 +28,7 @@ NAME = "contentful"
 
 @pytest.fixture
 def following(simulator: Simulator, kafka: Broker, layout: Layout) -> Following:
-    """Give a stream without a registry."""
+    """Return a stream without a registry."""
     return Following(simulator, NAME, lambda: KafkaStore(kafka.client, layout, clock=SYSTEM), page_size=100)
 
 
@@ -73,23 +73,23 @@ def test_a_topic_that_is_not_compacted_is_refused(admin: AdminClient, following:
     """It would forget entities: the message names topic, setting and command."""
     topic = f"{layout.transactional_id}.changes"
     create(admin, topic, 3, cleanup_policy="delete")
-    told = refusal(following)
-    assert f"{topic} has cleanup.policy = delete, not compact" in told
-    assert "kafka-configs" in told
+    message = refusal(following)
+    assert f"{topic} has cleanup.policy = delete, not compact" in message
+    assert "kafka-configs" in message
 
 
 def test_a_topic_for_smaller_messages_is_refused(admin: AdminClient, following: Following, layout: Layout) -> None:
-    """It would refuse events that contentwire believes to fit."""
+    """It would refuse events that contentwire expects to fit."""
     create(admin, f"{layout.transactional_id}.changes", 3, cleanup_policy="compact", max_message_bytes="1000000")
-    told = refusal(following)
-    assert "max.message.bytes = 1000000" in told
-    assert "lower max_message_bytes" in told
+    message = refusal(following)
+    assert "max.message.bytes = 1000000" in message
+    assert "lower max_message_bytes" in message
 
 
 def test_a_state_topic_with_more_partitions_is_refused(
     admin: AdminClient, following: Following, layout: Layout
 ) -> None:
-    """Its one partition is the stream: ownership and order rest on it."""
+    """Its one partition is the stream: ownership and order depend on it."""
     create(admin, layout.state_topic, 2, cleanup_policy="compact")
     assert f"{layout.state_topic} has 2 partitions, not 1" in refusal(following)
 
@@ -105,33 +105,33 @@ def test_an_existing_partition_count_is_taken_as_it_is(
 
 
 def test_a_changed_partition_count_is_refused(admin: AdminClient, following: Following, layout: Layout) -> None:
-    """Keys would move away from their past: the message says from what to what, the hint the way out."""
+    """Keys would move away from their past: the message names both counts, the hint the remedy."""
     topic = f"{layout.transactional_id}.changes"
     following.become_current()
     admin.create_partitions([NewPartitions(topic, 4)])[topic].result(10)
-    told = refusal(following)
-    assert f"{topic} has 4 partitions, not 3" in told
-    assert "another prefix" in told
+    message = refusal(following)
+    assert f"{topic} has 4 partitions, not 3" in message
+    assert "another prefix" in message
 
 
 def test_keys_under_another_framing_are_refused(
     simulator: Simulator, kafka: Broker, registry: str, layout: Layout, following: Following
 ) -> None:
-    """A registry that was not there before would move every key: named, with both ids and the way out."""
+    """Adding a registry would move every key: the error names both ids and the remedy."""
     following.become_current()
     framed = Following(
         simulator, NAME, lambda: KafkaStore(kafka.client, layout, Registry(registry), clock=SYSTEM), page_size=100
     )
-    told = refusal(framed)
-    assert "written as single-object" in told
-    assert "confluent" in told
-    assert "restore the registry" in told
+    message = refusal(framed)
+    assert "written as single-object" in message
+    assert "confluent" in message
+    assert "restore the registry" in message
 
 
 def test_keys_under_another_schema_id_are_refused(
     simulator: Simulator, kafka: Broker, registry: str, layout: Layout
 ) -> None:
-    """A registry that lost its ids would give another one: nothing is registered, and a restored one heals it."""
+    """A registry that lost its ids would give another one: nothing is registered until it is restored."""
     store = KafkaStore(kafka.client, layout, Registry(registry), clock=SYSTEM)
     Following(simulator, NAME, lambda: store, page_size=100).become_current()
     following = Following(simulator, NAME, lambda: KafkaStore(kafka.client, layout, Registry(registry), clock=SYSTEM))
@@ -159,7 +159,7 @@ def test_a_newer_state_record_is_refused(kafka: Broker, following: Following, la
 
 
 def test_aborted_state_is_never_trusted(kafka: Broker, following: Following, layout: Layout) -> None:
-    """Neither a checkpoint nor an index record of a transaction that was aborted, also where it is the last one."""
+    """Neither a checkpoint nor an index record of an aborted transaction counts, even if it is the last one."""
     following.become_current()
     before = following.checkpoint()
     producer = Producer({**kafka.client, "transactional.id": f"{layout.prefix}-other"})
@@ -173,13 +173,13 @@ def test_aborted_state_is_never_trusted(kafka: Broker, following: Following, lay
 
 
 def test_another_writer_is_noticed(kafka: Broker, simulator: Simulator, following: Following, layout: Layout) -> None:
-    """An operator's command has committed: the owner sees it without trying to commit itself."""
+    """An operator command has committed: the owner sees it without trying to commit itself."""
     following.become_current()
     store = KafkaStore(kafka.client, layout, clock=SYSTEM)
     assert store.recover(Index())
     assert not store.superseded()
     following.checkpoint(request='{"paused":true}')
-    # The marker of the commit is written behind its answer.
+    # The commit's marker is written after its answer.
     eventually(store.superseded)
     found = store.recover(Index())
     assert found
@@ -191,7 +191,7 @@ def test_another_writer_is_noticed(kafka: Broker, simulator: Simulator, followin
 def test_what_is_recovered_is_what_was_committed(
     kafka: Broker, simulator: Simulator, following: Following, layout: Layout
 ) -> None:
-    """Checkpoint and index come back whole, from the start and from the last offset alike."""
+    """Checkpoint and index come back whole, from the start or from the last offset."""
     following.become_current()
     index, again = Index(), KafkaStore(kafka.client, layout, clock=SYSTEM)
     first = again.recover(index)
@@ -219,7 +219,7 @@ def test_the_state_topic_holds_nothing_but_state(kafka: Broker, following: Follo
 def test_a_state_topic_that_was_recreated_is_noticed(
     kafka: Broker, admin: AdminClient, following: Following, layout: Layout
 ) -> None:
-    """A process that has read further than the topic now reaches stops by name: it must not begin anew by itself."""
+    """A process that has read past the topic's end stops and names it: it must not start over by itself."""
     following.become_current()
     store, index = KafkaStore(kafka.client, layout, clock=SYSTEM), Index()
     try:

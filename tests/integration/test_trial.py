@@ -1,4 +1,4 @@
-"""`check` asks the CMS what a first run would ask, and finds what a run would meet."""
+"""`check` sends the CMS the first request of a first run, and finds what a run would meet."""
 
 import json
 from collections.abc import Iterator
@@ -42,7 +42,7 @@ def configured(tmp_path: Path, cms: ScriptedCms, *lines: str) -> ConfiguredStrea
 
 
 def test_a_filter_that_the_api_refuses_is_found(tmp_path: Path, cms: ScriptedCms) -> None:
-    """The probe knows nothing of the filter: only the request that a run begins with does."""
+    """The probe does not use the filter: only the first request of a run does."""
     stream = configured(tmp_path, cms, FILTER)
     assert check_cms.concerns(stream) == ["api_filter"]
     assert check_cms.probe(stream)
@@ -72,7 +72,7 @@ def test_a_filter_that_matches_nothing_is_reported(tmp_path: Path, cms: Scripted
 def test_a_filter_that_leaves_nothing_is_reported(
     tmp_path: Path, cms: ScriptedCms, line: str, named: str | None
 ) -> None:
-    """A type that is misspelt publishes nothing, in silence."""
+    """A misspelt type silently publishes nothing."""
     found, remarks = check_cms.first_page(configured(tmp_path, cms, line))
     assert found == "the API answers an initial sync: 1 items on the first page"
     assert [remark.setting for remark in remarks] == ([named] if named else [])
@@ -87,7 +87,7 @@ def test_items_that_cannot_be_read_are_reported(tmp_path: Path, cms: ScriptedCms
 
 
 def test_one_refusal_is_doubted(tmp_path: Path, cms: ScriptedCms) -> None:
-    """A key that was just made works some seconds later; a second refusal in a row is believed."""
+    """A new key works after a few seconds; a second refusal in a row is believed."""
     stream, clock = configured(tmp_path, cms), ManualClock()
     stream.clock = clock
     cms.refusals = [(401, {}, b"{}")]

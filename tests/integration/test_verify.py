@@ -22,13 +22,13 @@ ONCE = ("run", "--until-caught-up", "--log-level", "error")
 
 @pytest.fixture
 def simulator() -> Iterator[Simulator]:
-    """Give a served simulator with small pages."""
+    """Yield a served simulator with small pages."""
     with Simulator(entries=40, page_sizes=dict.fromkeys(VENDORS, 10)).serving() as served:
         yield served
 
 
 def verified(workplace: Workplace, vendor: str, *options: str, code: int = 0) -> Any:
-    """Run `verify --json`, check its exit code, and return what it says."""
+    """Run `verify --json`, check its exit code, and return its report."""
     ended = workplace.run("verify", vendor, "--json", *options)
     assert ended.code == code, ended
     return json.loads(ended.out)
@@ -47,7 +47,7 @@ def records(kafka: Broker, topic: str) -> dict[str, tuple[bytes, bytes]]:
 
 
 def forged(value: bytes, source: Mapping[str, Any], **after: Any) -> bytes:
-    """Return the event with other members."""
+    """Return the event with other values."""
     framing = codec.single_object("envelope")
     event = codec.decode("envelope", codec.unframe(value)[1])
     event["after"] |= after
@@ -56,7 +56,7 @@ def forged(value: bytes, source: Mapping[str, Any], **after: Any) -> bytes:
 
 
 def untouched(kafka: Broker, prefix: str, vendor: str) -> tuple[int, list[str]]:
-    """Return what a command that only reads must leave as it is: the length of the state, and the groups."""
+    """Return what a read-only command must leave as it is: the length of the state, and the groups."""
     admin = AdminClient(dict(kafka.client))
     groups = [
         each.group_id for each in admin.list_consumer_groups().result(10).valid if each.group_id.startswith(prefix)
@@ -79,7 +79,7 @@ TEMPLATE = 'topic = "{prefix}.{connection}.{entity_type}.{locale}"'
 def test_a_current_stream_equals_its_cms(
     followed: WorkplaceOf, simulator: Simulator, kafka_lines: str, connection_lines: str
 ) -> None:
-    """For each vendor, also in depth: with routed topics, the flat envelope, filters, and references to big items."""
+    """For each vendor, by content too: with routed topics, the flat envelope, filters, and references to big items."""
     workplace = followed(*VENDORS, kafka_lines=kafka_lines, connection_lines=connection_lines)
     simulator.churn(20)
     assert workplace.run(*ONCE).code == 0
@@ -93,7 +93,7 @@ def test_a_current_stream_equals_its_cms(
 def test_missing_stale_and_extra_keys_are_reported(
     followed: WorkplaceOf, simulator: Simulator, kafka: Broker, prefix: str
 ) -> None:
-    """Each with its table and revisions, as a table and as JSON; exit code 1; the stream is left as it was."""
+    """Each with its table and revisions, as a table and as JSON; exit code 1; the stream is untouched."""
     workplace = followed()
     topic = f"{prefix}.contentful.changes"
     missing, stale, tampered, *_ = simulator.ids()
@@ -113,8 +113,8 @@ def test_missing_stale_and_extra_keys_are_reported(
     assert {"table": "ghost", "equal": 0, "missing": 0, "stale": 0, "extra": 1} in report["counts"]
     deep = workplace.run("verify", "contentful", "--limit", "99")
     assert deep.code == 1
-    told = [line.split() for line in deep.out.splitlines()]
-    assert ["stale", tampered] in [[line[0], line[3]] for line in told if len(line) > 5]
+    rows = [line.split() for line in deep.out.splitlines()]
+    assert ["stale", tampered] in [[line[0], line[3]] for line in rows if len(line) > 5]
     assert "4 differ" in deep.out
     assert "keys that differ" in deep.err
     assert len(verified(workplace, "contentful", "--limit", "1", code=1)["differences"]) == 1
@@ -126,7 +126,7 @@ def test_missing_stale_and_extra_keys_are_reported(
 
 
 def test_changes_made_during_the_check_are_tolerated(followed: WorkplaceOf, simulator: Simulator) -> None:
-    """Content that goes on changing while both sides are read, and a stream a poll behind, are no difference."""
+    """Content that keeps changing while both sides are read, and a stream one poll behind, are not differences."""
     workplace = followed(*VENDORS)
     ended = threading.Event()
 
@@ -138,7 +138,7 @@ def test_changes_made_during_the_check_are_tolerated(followed: WorkplaceOf, simu
         assert run.said('"recovered"', times=len(VENDORS))
         for vendor in VENDORS:
             simulator.on_page(vendor, 2, lambda: simulator.churn(10))
-        # The check waits as long as its own interval says: the stream's is no measure for a machine that is busy.
+        # The command waits for its own interval: the stream's would be too short on a busy machine.
         workplace.edit(r"poll_interval = 0\.1", "poll_interval = 30")
         editor = threading.Timer(0, edit)
         editor.start()
@@ -151,7 +151,7 @@ def test_changes_made_during_the_check_are_tolerated(followed: WorkplaceOf, simu
 
 
 def test_a_stream_that_is_behind_is_waited_for_and_then_reported(followed: WorkplaceOf, simulator: Simulator) -> None:
-    """Nobody follows the CMS: what changed since the last run is missing once the next walk had to be over."""
+    """Nobody follows the CMS: what changed since the last run is missing once a next walk should have ended."""
     workplace = followed()
     one = simulator.publish()
     report = verified(workplace, "contentful", code=1)
@@ -159,7 +159,7 @@ def test_a_stream_that_is_behind_is_waited_for_and_then_reported(followed: Workp
 
 
 def test_items_among_the_dead_letters_are_reported_and_excused(followed: WorkplaceOf, simulator: Simulator) -> None:
-    """What nobody can read and what was too large are counted, and the rest is proven."""
+    """Unreadable and oversized items are counted, and the rest is proven."""
     simulator.push_fault("contentful", Fault("unknown_item"))
     workplace = followed(kafka_lines="max_message_bytes = 2500")
     letters = workplace.lines("dead-letters", "contentful", "--json")
@@ -170,7 +170,7 @@ def test_items_among_the_dead_letters_are_reported_and_excused(followed: Workpla
 
 
 def test_an_unreachable_side_ends_with_3(followed: WorkplaceOf) -> None:
-    """Neither side's absence is taken for a difference."""
+    """A side that cannot be read is not taken for differences."""
     workplace = followed()
     workplace.edit(r'base_url = ".*"', 'base_url = "http://127.0.0.1:1"')
     assert workplace.run("verify", "contentful").code == 3

@@ -1,4 +1,4 @@
-"""The parts of a configured stream that librdkafka has a thread for: made once, and with which secrets."""
+"""The parts of a configured stream that need librdkafka threads: made once, and with which secrets."""
 
 import threading
 from pathlib import Path
@@ -19,12 +19,12 @@ def _blog(tmp_path: Path) -> ConfiguredStream:
 
 
 def test_a_cluster_is_connected_to_once(blog: ConfiguredStream) -> None:
-    """Whoever asks for it again gets the same one."""
+    """Asking again returns the same one."""
     assert blog.cluster is blog.cluster
 
 
 def test_a_start_uses_secrets_as_they_were_read_last(blog: ConfiguredStream, tmp_path: Path) -> None:
-    """A password that was replaced in its file serves the next start; a client that is open keeps the former one."""
+    """A password replaced in its file is used by the next start; an open client keeps the previous one."""
     spec = blog.spec()
     assert blog.client["sasl.password"] == "first"
     (tmp_path / "password").write_text("second")
