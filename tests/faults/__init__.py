@@ -1,1 +1,1 @@
-"""The promise under failure: real processes, a real Kafka, and everything that may go wrong between them."""
+"""The guarantees under failure: real processes, a real Kafka, and everything that may go wrong between them."""

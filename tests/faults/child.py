@@ -1,9 +1,9 @@
 """A connector process that tests kill or freeze at a step of their choice: `python -m tests.faults.child ORDERS.json`.
 
-It runs the production code as `contentwire run` does. Steps are counted around it, from outside: in a wrapped producer,
+It runs the production code as `contentwire run` does. Steps are counted from outside: in a wrapped producer,
 a wrapped transport, the reads of the state topic and the calls of the membership. A step is called `<what>:<n>`,
-counted by stream, so that its name is the same in every run. When every stream of the orders has reached its step, the
-process does to itself what the orders say; until then the streams that are there wait.
+counted by stream, so its name is the same in every run. Once every stream in the orders has reached its step, the
+process does to itself what the orders say; until then, streams that have reached theirs wait.
 """
 
 import os
@@ -32,11 +32,11 @@ from connector.wiring import ConfiguredStream
 P = ParamSpec("P")
 R = TypeVar("R")
 
-PROCESS: Final = "process"  # the stream that steps of the whole process are counted under
+PROCESS: Final = "process"  # the stream name for steps of the whole process
 
 
 class Orders(msgspec.Struct, kw_only=True):
-    """What the parent wants: `at` which step of which stream to raise which signal, and where to write the steps."""
+    """The parent's orders: which signal to raise `at` which step of which stream, and where to write the steps."""
 
     config: str
     steps: str
@@ -46,7 +46,7 @@ class Orders(msgspec.Struct, kw_only=True):
 
 
 class Steps:
-    """Counts the steps of each stream, writes them down, and obeys the orders."""
+    """Counts and records the steps of each stream, and obeys the orders."""
 
     def __init__(self, orders: Orders) -> None:
         self._orders = orders
@@ -69,7 +69,7 @@ class Steps:
         return number
 
     def around(self, stream: str, what: str, call: Callable[P, R]) -> Callable[P, R]:
-        """Return `call` with a step before and after it; one that raises has the number of the step before it."""
+        """Return `call` with a step before and after it; if it raises, the refusal gets the number of the former."""
 
         def stepped(*args: P.args, **kwargs: P.kwargs) -> R:
             number = self.take(stream, f"{what}.before")
@@ -107,7 +107,7 @@ class SteppingProducer:
         return getattr(self._producer, name)
 
     def produce(self, *args: Any, **kwargs: Any) -> None:
-        """Hand a record over; before the process dies here, the broker has what was produced so far."""
+        """Hand over a record; if the process is to die here, the broker first gets what was produced so far."""
         self._producer.produce(*args, **kwargs)
         self._steps.take(self._stream, "produce", lambda: self._producer.flush(5))
 
@@ -147,12 +147,12 @@ class SteppingTransport(httpx.BaseTransport):
         return httpx.Response(response.status_code, headers=response.headers, stream=httpx.ByteStream(body))
 
     def close(self) -> None:
-        """Let go of connections."""
+        """Close connections."""
         self._transport.close()
 
 
 class SteppingSupervisor(Supervisor):
-    """The real supervisor, with steps around what the membership tells it."""
+    """The real supervisor, with steps around the membership's calls."""
 
     steps: Steps
 
@@ -166,7 +166,7 @@ class SteppingSupervisor(Supervisor):
 
 
 def spec(stream: ConfiguredStream, steps: Steps) -> StreamSpec:
-    """Return the spec of a stream, its seams wrapped."""
+    """Return the spec of a stream, with its seams wrapped."""
 
     def producer(*args: Any, **kwargs: Any) -> SteppingProducer:
         return SteppingProducer(steps, stream.name, Producer(*args, **kwargs))

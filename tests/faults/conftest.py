@@ -1,4 +1,4 @@
-"""A broker that faults may be done to, and a proxy in front of it."""
+"""Brokers for fault tests, and a proxy in front of one."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,13 +16,13 @@ Deploy = Callable[..., Deployment]
 
 @pytest.fixture(scope="session")
 def own_kafka() -> Iterator[Kafka]:
-    """Give a broker that may be killed, frozen and restarted; leave it running."""
+    """Yield a broker that may be killed, frozen and restarted; tests leave it running."""
     yield from _running(_started(1))
 
 
 @pytest.fixture(scope="module")
 def three_kafka() -> Iterator[Kafka]:
-    """Give three brokers, of which one at a time may be down; leave them running."""
+    """Yield three brokers, one of which at a time may be down; tests leave them running."""
     yield from _running(_started(3))
 
 
@@ -34,20 +34,20 @@ def _started(brokers: int) -> Iterator[Kafka]:
 
 @pytest.fixture
 def own_broker(own_kafka: Kafka) -> Broker:
-    """Give the way to that broker."""
+    """Return how to reach that broker."""
     return Broker(own_kafka.bootstrap, own_kafka.client)
 
 
 @pytest.fixture
 def proxy(own_broker: Broker) -> Iterator[Proxy]:
-    """Give a proxy in front of that broker."""
+    """Yield a proxy in front of that broker."""
     with Proxy(own_broker.bootstrap) as proxy:
         yield proxy
 
 
 @pytest.fixture
 def proxied(own_broker: Broker, proxy: Proxy, prefix: str, tmp_path: Path) -> Deploy:
-    """Give a function that makes a deployment whose processes see the broker through the proxy alone."""
+    """Return a function that makes a deployment whose processes reach the broker only through the proxy."""
 
     def deploy(**settings: object) -> Deployment:
         through = Broker(proxy.bootstrap, {"bootstrap.servers": proxy.bootstrap})

@@ -50,7 +50,7 @@ Edits = Callable[[Simulator], object]
 
 
 class Process(Child):
-    """A running `tests.faults.child`. `steps` are what it has gone through, by stream."""
+    """A running `tests.faults.child`. `steps` are the steps it has taken, by stream."""
 
     def __init__(self, orders: Orders, folder: Path, environ: Mapping[str, str]) -> None:
         self._steps = Path(orders.steps)
@@ -94,11 +94,11 @@ class Process(Child):
 
 
 class Deployment:
-    """A connection for each of `vendors`, called as the vendor; a context manager that leaves no process behind.
+    """A connection for each of `vendors`, named after the vendor; a context manager that leaves no process behind.
 
-    Small pages and transactions by default, so that a small content has many of both. `kafka` and `connection` are
-    further settings of `[kafka]` and of every connection. The proof reads from `reader`, if that is another way to the
-    broker.
+    Pages and transactions are small by default, so little content has many of both. `kafka` and `connection` are
+    further settings of `[kafka]` and of every connection. The proof reads from `reader`, if that is another route to
+    the broker.
     """
 
     def __init__(
@@ -133,7 +133,7 @@ class Deployment:
         self._stack.close()
 
     def configuration(self, vendors: Sequence[str] | None = None) -> Path:
-        """Write the configuration file, with the connections of `vendors` alone; return where."""
+        """Write the configuration file, with only the connections of `vendors`; return its path."""
         lines = ["[kafka]", *_table(self._kafka)]
         for vendor in vendors or self.vendors:
             table, environ = tables({vendor: self.simulator.connection(vendor)})
@@ -148,7 +148,7 @@ class Deployment:
         return load(self.configuration(), self._environ)
 
     def spawn(self, *, vendors: Sequence[str] | None = None, **orders: Any) -> Process:
-        """Start a process with these orders; it is ended with the deployment at the latest."""
+        """Start a process with these orders; it ends with the deployment at the latest."""
         self._spawned += 1
         folder = self._folder / f"process-{self._spawned}"
         folder.mkdir()
@@ -181,7 +181,7 @@ class Deployment:
         takeover.take_over(stream, partial(edits.snapshot, republish="all", allow_deletes=False))
 
     def change(self, edits: Edits) -> None:
-        """Change content, and note what each stream must tell of it."""
+        """Change content, and note what each stream must publish."""
         edits(self.simulator)
         for ledger in self.ledgers.values():
             ledger.note()
@@ -207,7 +207,7 @@ class Deployment:
         return f"{self.prefix}.{vendor}.changes"
 
     def prove(self, *, cut_short: Collection[str] = ()) -> dict[str, list[Received]]:
-        """Prove every stream, to the ledger and by `contentwire verify`; return its records.
+        """Prove every stream, by the ledger and by `contentwire verify`; return its records.
 
         `cut_short`: the vendors whose initial sync ended early.
         """
@@ -220,7 +220,7 @@ class Deployment:
 
 
 def everyday(simulator: Simulator) -> None:
-    """Do some of everything, each entity once: enough for several pages and transactions."""
+    """Make changes of every kind, each entity once: enough for several pages and transactions."""
     entries = simulator.ids()
     for one in entries[:3]:
         simulator.delete(one)
@@ -239,7 +239,7 @@ def pick(steps: Mapping[str, Sequence[str]], what: str, which: int) -> dict[str,
     return {stream: found[which] for stream, found in chosen.items() if len(found) > abs(which)}
 
 
-# Pauses after errors are short: what is tested is what happens after them.
+# Pauses after errors are short: the tests are about what follows them.
 _PACE = Pace(first_pause=0.1, longest_pause=0.5)
 _SMALL = {"commit_items": 30, "commit_interval": 30.0, "partitions": 2}
 _QUICK = {
@@ -251,7 +251,7 @@ _QUICK = {
 
 
 def _whole(line: str) -> bool:
-    # The client library writes lines of its own between ours; the last one may be on its way.
+    # The client library writes its own lines between ours; the last line may be incomplete.
     return line.startswith("{") and line.endswith("}\n")
 
 

@@ -1,4 +1,4 @@
-"""What a failed test leaves behind, for whoever has to find out why: a broker's files are gone with it otherwise."""
+"""What a failed test leaves behind to find out why: otherwise a broker's files are gone with it."""
 
 import json
 import shutil
@@ -34,7 +34,7 @@ def kept(folder: Path, kafka: Kafka, facts: Facts) -> Iterator[None]:
 
 
 def held_back(kafka: Kafka) -> dict[str, list[tuple[int, int]]]:
-    """Return the topics with an open transaction: where each partition ends for who reads committed, and for all."""
+    """Return the topics with an open transaction: where each partition ends for read_committed, and in the log."""
     client: Client = kafka.client
     found: dict[str, list[tuple[int, int]]] = {}
     for topic in AdminClient(dict(client)).list_topics(timeout=10).topics:
@@ -48,7 +48,7 @@ def held_back(kafka: Kafka) -> dict[str, list[tuple[int, int]]]:
 def _learnt(fact: Callable[[], Any]) -> Any:
     try:
         return fact()
-    except Exception as unknown:  # noqa: BLE001  whatever cannot be learnt must not hide the rest
+    except Exception as unknown:  # noqa: BLE001  one missing fact must not hide the others
         return f"unknown: {unknown!r}"
 
 

@@ -1,4 +1,4 @@
-"""Frames of Kafka's protocol, as far as faults have to read or to write them, since no client does it for them.
+"""Frames of Kafka's protocol, as far as faults have to read or write them, since no client does.
 
 A Produce request and its refusal, of versions 9 to 12 (https://kafka.apache.org/protocol.html#The_Messages_Produce);
 the states of transactions (https://kafka.apache.org/protocol.html#The_Messages_ListTransactions).
@@ -15,7 +15,7 @@ _NOTHING = -1
 
 
 class Produce(NamedTuple):
-    """What a Produce request is for: librdkafka sends one for each batch, which is of one partition."""
+    """The target of a Produce request: librdkafka sends one per batch, and a batch has one partition."""
 
     correlation: int
     topic: str
@@ -38,7 +38,7 @@ class Produce(NamedTuple):
         return cls(correlation, topic, partition)
 
     def refusal(self, error: int) -> bytes:
-        """Return the frame of an answer that says: nothing was written, because of this error."""
+        """Return the frame of an answer that says that nothing was written because of this error."""
         name = self.topic.encode()
         body = struct.pack(">i", self.correlation) + _NO_TAGS
         body += b"\x02" + _varint(len(name) + 1) + name  # one topic
@@ -49,10 +49,10 @@ class Produce(NamedTuple):
 
 
 def transactions(bootstrap: str) -> dict[str, str]:
-    """Return how the transactions stand whose coordinator the broker is, by transactional id."""
+    """Return the state of each transaction that the broker coordinates, by transactional id."""
     host, _, port = bootstrap.rpartition(":")
     header = struct.pack(">hhih", _LIST_TRANSACTIONS, 0, 0, _NOTHING) + _NO_TAGS
-    request = header + b"\x01" + b"\x01" + _NO_TAGS  # of whatever state and producer
+    request = header + b"\x01" + b"\x01" + _NO_TAGS  # of any state and producer
     with socket.create_connection((host, int(port)), timeout=10) as broker:
         broker.sendall(struct.pack(">i", len(request)) + request)
         reader = _Reader(received(broker))

@@ -1,4 +1,4 @@
-"""What a broker shows of a stream, proved against the CMS's own account as the demo does it."""
+"""What a broker holds of a stream, proved against the CMS's own account as in the demo."""
 
 from collections.abc import Mapping
 
@@ -36,7 +36,7 @@ def assert_nothing_is_open(client: Client, topic: str) -> None:
 
 
 def read(client: Client, topic: str, isolation: str = "read_committed") -> list[Received]:
-    """Return all that the topic holds now, partition by partition, each in its order."""
+    """Return everything that the topic holds now, partition by partition, each in its order."""
     return received(consume(client, topic, isolation))
 
 

@@ -1,8 +1,8 @@
-"""A TCP proxy in front of the brokers that understands as much of Kafka's protocol as its faults need.
+"""A TCP proxy in front of the brokers that understands only as much of Kafka's protocol as its faults need.
 
 Requests are frames: length, api key, version, correlation id. In the answers to Metadata and FindCoordinator it puts
-its own ports in the place of the brokers', so that every connection of a client goes through it. The host stays the
-same, hence so does every length, and nothing else needs to be understood but what `frames` reads of a refused batch.
+its own ports in place of the brokers', so that every connection of a client goes through it. The host stays the
+same, and so does every length; apart from that, only `frames` reads anything: the batch to be refused.
 Brokers must advertise `127.0.0.1`.
 """
 
@@ -33,7 +33,7 @@ class Api(IntEnum):
 
 
 class Moment(NamedTuple):
-    """When something happens: as a request is made, or when it was obeyed and its answer is on the way; which phase."""
+    """When something happens: when a request is made, or when it is answered after being carried out; and the phase."""
 
     api: Api
     answered: bool
@@ -45,10 +45,10 @@ class Moment(NamedTuple):
 
 
 class Trap:
-    """Waits for the `n`-th request of an api from now on, and keeps what comes on its connection from then on.
+    """Waits for the `n`-th request of an api from now on, and holds what its connection carries from then on.
 
-    `sprung` is set when it has come. Nothing more of that connection goes to the client or the broker until `release`.
-    With `answered`, the request itself goes to the broker, and its answer is what is kept.
+    `sprung` is set once it has arrived. Nothing more of that connection goes to the client or the broker until
+    `release`. With `answered`, the request itself goes to the broker, and its answer is held.
     """
 
     def __init__(self, api: Api, n: int, *, answered: bool) -> None:
@@ -62,7 +62,7 @@ class Trap:
         self._link: _Link | None = None
 
     def then(self, action: Callable[[], object]) -> None:
-        """Have `action` called as soon as the request has come."""
+        """Have `action` called as soon as the request has arrived."""
         self._then = action
 
     def takes(self, link: "_Link", api: int) -> bool:
@@ -82,25 +82,25 @@ class Trap:
         return self._link.port
 
     def spring(self) -> None:
-        """Tell that the request is caught, and wait for the release."""
+        """Signal that the request is caught, and wait for the release."""
         self.sprung.set()
         self._then()
         self._released.wait()
 
     def cut(self) -> None:
-        """Close the client's side of the connection; the broker's stays open, and takes what `release` sends."""
+        """Close the client's side of the connection; the broker's stays open, and receives what `release` sends."""
         assert self._link
         self._link.orphan()
 
     def release(self) -> None:
-        """Let go of what was kept."""
+        """Release what was held."""
         self._released.set()
 
 
 class Refusal:
-    """Keeps the first batch for a topic from the broker until `answer` refuses it, and the next one until then.
+    """Holds back the first batch for a topic until `answer` refuses it, and the next one until then.
 
-    `caught` is set when the first has come, `followed` when there is another for the same partition behind it: a client
+    `caught` is set when the first has arrived, `followed` when another for the same partition is behind it: a client
     with one request in flight never sends that.
     """
 
@@ -113,7 +113,7 @@ class Refusal:
         self._answered = threading.Event()
 
     def takes(self, link: "_Link", frame: bytes) -> bool:
-        """Look at a Produce request; return whether it is the one. The one behind it is held up here."""
+        """Look at a Produce request; return whether it is the one to refuse. The one behind it waits here."""
         batch = Produce.read(frame)
         if self._batch is None and batch.topic == self._topic:
             self._batch, self._link = batch, link
@@ -125,7 +125,7 @@ class Refusal:
         return False
 
     def answer(self) -> None:
-        """Refuse the batch that was kept; let the one behind it go on to the broker. Once only."""
+        """Refuse the batch that was held; let the one behind it go to the broker. Once only."""
         if self._batch and self._link and not self._answered.is_set():
             self._link.reply(self._batch.refusal(self._error))
         self._answered.set()
@@ -147,17 +147,17 @@ class _Link:
         self._threads = [threading.Thread(target=each, daemon=True) for each in (self._requests, self._responses)]
 
     def start(self) -> None:
-        """Begin to pass on."""
+        """Start forwarding."""
         for thread in self._threads:
             thread.start()
 
     def orphan(self) -> None:
-        """Close the client's side alone."""
+        """Close only the client's side."""
         self._orphan = True
         _close(self._client)
 
     def reply(self, frame: bytes) -> None:
-        """Answer the client in the broker's place."""
+        """Answer the client in place of the broker."""
         _send(self._client, frame)
 
     def close(self) -> None:
@@ -179,7 +179,7 @@ class _Link:
             self._proxy.passage()
             if not _send(self._broker, frame):
                 break
-        # A client that is gone does not take back what was caught: that goes to the broker, and is answered there.
+        # If the client is gone, what was caught still goes to the broker, and is answered there.
         if not (self._orphan or self._traps):
             self.close()
 
@@ -233,11 +233,11 @@ class Proxy:
 
     @property
     def bootstrap(self) -> str:
-        """Where clients connect to."""
+        """The addresses that clients connect to."""
         return ",".join(f"{_HOST}:{port}" for port in self._ports.values())
 
     def seen(self, api: Api) -> int:
-        """Return how many requests of this kind have come."""
+        """Return how many requests of this kind have arrived."""
         return self._counts[api]
 
     def hold(self, api: Api, n: int = 1) -> Trap:
@@ -249,19 +249,19 @@ class Proxy:
         return self._set(Trap(api, n, answered=True))
 
     def refuse(self, topic: str, error: int) -> Refusal:
-        """Have the first batch for a topic refused with an error of Kafka's, without the broker knowing of it."""
+        """Have the first batch for a topic refused with a Kafka error, unknown to the broker."""
         self._refusals.append(Refusal(topic, error))
         return self._refusals[-1]
 
     def cut(self) -> None:
-        """Close all connections; new ones are welcome."""
+        """Close all connections; new ones are accepted."""
         with self._lock:
             links, self._links = self._links, []
         for link in links:
             link.close()
 
     def partition(self) -> None:
-        """Let nothing through, in both directions, while all connections stay; new ones are accepted and ignored."""
+        """Let nothing through in either direction, but keep all connections; new ones are accepted and ignored."""
         self._open.clear()
 
     def heal(self) -> None:
@@ -269,23 +269,23 @@ class Proxy:
         self._open.set()
 
     def passage(self) -> None:
-        """Wait as long as a frame has to."""
+        """Wait as long as frames are held up."""
         self._open.wait()
         if self.delay:
             threading.Event().wait(self.delay)
 
     def meet(self, link: _Link, api: int) -> Trap | None:
-        """Count a request, and return the trap that it falls into."""
+        """Count a request, and return the trap that catches it."""
         with self._lock:
             self._counts[api] += 1
             return next((trap for trap in self._traps if trap.takes(link, api)), None)
 
     def refuses(self, link: _Link, frame: bytes) -> bool:
-        """Return whether a Produce request is kept from the broker, to be refused."""
+        """Return whether a Produce request is held back to be refused."""
         return any(refusal.takes(link, frame) for refusal in self._refusals)
 
     def rewrite(self, api: int | None, frame: bytes) -> bytes:
-        """Put our ports in the place of the brokers'."""
+        """Put our ports in place of the brokers'."""
         if api in (Api.METADATA, Api.FIND_COORDINATOR):
             for port, ours in self._ports.items():
                 for host in _ADVERTISED:
@@ -322,7 +322,7 @@ def _send(end: socket.socket, frame: bytes) -> bool:
 
 
 def _close(end: socket.socket) -> None:
-    # The other side may have been quicker.
+    # The other side may have been faster.
     with contextlib.suppress(OSError):
         end.shutdown(socket.SHUT_RDWR)
     end.close()

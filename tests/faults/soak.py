@@ -1,9 +1,10 @@
-"""`make soak`: random edits, faults and deaths on the real broker for a chosen time, proved again and again.
+"""`make soak`: random edits, faults and crashes on the real broker for a chosen time, proved at intervals.
 
 `python -m tests.faults.soak --seconds 60 --seed 1`. One resident process follows every stream all the time; visitors
 join it, own some of the streams for a while, and are killed, frozen or stopped. After each round every change must have
-arrived; now and then, and at the end, the independent consumer proves the topics. The resident's memory and open files
-must stay where they were after the first rounds. A failure names the seed and the round: equal seeds, equal scripts.
+arrived; at intervals, and at the end, the independent consumer proves the topics. The resident's memory and open files
+must stay where they were after the first rounds. A failure names the seed and the round; a seed always gives the same
+script.
 """
 
 import argparse
@@ -30,9 +31,9 @@ FAULTS: Final[Sequence[FaultKind]] = (
 )  # fmt: skip
 STEPS: Final = ("http", "init.after", "begin.before", "produce", "flush.before", "commit.before", "commit.after")
 
-_WINDOW: Final = 5  # rounds of which the least footprint counts: connections come and go
+_WINDOW: Final = 5  # rounds whose smallest footprint counts: connections come and go
 _PROOF_EVERY: Final = 5  # rounds
-_MORE_FILES: Final = 24  # a stream more or less and its connections
+_MORE_FILES: Final = 24  # one stream's connections, more or less
 _MORE_BYTES: Final = 64 * 1024 * 1024
 _PAGE: Final = os.sysconf("SC_PAGE_SIZE")
 
@@ -56,22 +57,22 @@ class Soak:
         self.visitors = 0
 
     def go_round(self) -> str:
-        """Change content amid faults, let a visitor meet its fate, wait until all has arrived; return what was done."""
+        """Change content during faults, let a visitor meet its fate, wait until all has arrived; return a summary."""
         self.rounds += 1
-        told = [*self._faults(), self._edits()]
-        told.append(self._random.choice(self._fates())())
+        done = [*self._faults(), self._edits()]
+        done.append(self._random.choice(self._fates())())
         try:
             self._deployment.arrive()
         except AssertionError as error:
-            raise AssertionError(f"{', '.join(told)}: {error}\n{self._resident.tail(60)}") from error
+            raise AssertionError(f"{', '.join(done)}: {error}\n{self._resident.tail(60)}") from error
         self._deployment.simulator.clear_faults()
         if self.rounds % _PROOF_EVERY == 0:
             self._deployment.prove()
-            told.append("proved")
-        return f"{', '.join(told)}; {self._measured()}"
+            done.append("proved")
+        return f"{', '.join(done)}; {self._measured()}"
 
     def finish(self) -> str:
-        """Prove everything; the resident MUST still run, and end in order."""
+        """Prove everything; the resident MUST still run, and end cleanly."""
         self._deployment.prove()
         assert self._resident.running, self._resident.tail(40)
         self._resident.stop()
@@ -80,7 +81,7 @@ class Soak:
     def _faults(self) -> list[str]:
         chosen: list[str] = []
         for vendor in VENDORS:
-            # Weegloo's 429 means a used-up quota, which is waited out for a quarter of an hour.
+            # Weegloo's 429 means a used-up quota, which takes fifteen minutes to wait out.
             kinds = [kind for kind in FAULTS if (vendor, kind) != ("weegloo", "rate_limited")]
             for kind in self._random.sample(kinds, self._random.randrange(3)):
                 self._deployment.simulator.push_fault(vendor, Fault(kind, delay=0.5, after=self._random.randrange(2)))
@@ -94,7 +95,7 @@ class Soak:
         count = self._random.choice((1, 5, 25, 60))
 
         def edit(simulator: Simulator) -> None:
-            # Each entity once: an API tells the latest state alone.
+            # Each entity once: an API reports only the latest state.
             chosen = self._random.sample(simulator.ids(), min(count, len(simulator.ids()) // 2))
             for one in chosen:
                 edits: list[Callable[[str], object]] = [simulator.edit] * 8 + [simulator.unpublish, simulator.delete]
@@ -166,7 +167,7 @@ def _read(path: Path) -> bytes:
 
 
 def soak(kafka: Broker, seconds: float, seed: int) -> str:
-    """Soak for so many seconds; return a summary. Raises `AssertionError` where the promise does not hold."""
+    """Soak for `seconds`; return a summary. Raises `AssertionError` if a guarantee does not hold."""
     with tempfile.TemporaryDirectory(prefix="soak-") as folder:
         deployment = Deployment(
             kafka, f"soak{uuid.uuid4().hex[:10]}", Path(folder), connection={"max_delete_share": 1.0}
@@ -187,8 +188,8 @@ def say(line: str) -> None:
 
 
 def main() -> int:
-    """Soak as the command line says."""
-    parser = argparse.ArgumentParser(description="Random edits, faults and deaths on the real broker, with proof.")
+    """Run the soak that the command line asks for."""
+    parser = argparse.ArgumentParser(description="Random edits, faults and crashes on the real broker, with proof.")
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--seed", type=int, default=int(time.time()))
     arguments = parser.parse_args()

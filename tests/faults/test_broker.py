@@ -13,8 +13,8 @@ from tests.faults.conftest import Deploy
 from tests.faults.deployment import VENDORS, Deployment, everyday
 from tests.faults.proxy import Api, Moment, Proxy
 
-# Not when a commit is answered: a broker that has the only replica of a partition forgets, now and then, to end a
-# transaction there which it had decided before it died. With three brokers that moment is tested below.
+# Not when a commit is answered: a broker with the only replica of a partition sometimes forgets to end a
+# transaction there that it had decided before it died. With three brokers that moment is tested below.
 MOMENTS = [
     Moment(api, answered, delta)
     for api, answered in (
@@ -36,7 +36,7 @@ REPRESENTATIVE = {Moment(Api.END_TXN, answered=False, delta=True)}
 def test_broker_killed_and_restarted_loses_and_repeats_nothing(
     proxied: Deploy, proxy: Proxy, own_kafka: Kafka, moment: Moment
 ) -> None:
-    """The only broker dies by kill -9 and comes back: the owner goes on by itself."""
+    """The only broker dies by kill -9 and comes back: the owner continues by itself."""
     with proxied(vendors=VENDORS[:1]) as deployment:
         if moment.delta:
             deployment.follow()
@@ -55,7 +55,7 @@ def test_broker_killed_and_restarted_loses_and_repeats_nothing(
 def test_broker_frozen_for_a_while_loses_and_repeats_nothing(
     own_kafka: Kafka, own_broker: Broker, prefix: str, tmp_path: Path
 ) -> None:
-    """The broker answers nothing for longer than a transaction may take, then everything that was asked meanwhile."""
+    """The broker answers nothing for longer than a transaction may take, then everything requested meanwhile."""
     with Deployment(own_broker, prefix, tmp_path, kafka={"transaction_timeout": 5}) as deployment:
         owner = deployment.spawn(once=False)
         deployment.arrive()
@@ -71,7 +71,7 @@ def test_broker_frozen_for_a_while_loses_and_repeats_nothing(
 @pytest.mark.faults
 @pytest.mark.timeout(600)
 def test_three_brokers_killed_in_turn_lose_and_repeat_nothing(three_kafka: Kafka, prefix: str, tmp_path: Path) -> None:
-    """Whichever node dies, with whatever it leads and coordinates, streams go on without it, and with it again."""
+    """Whichever node dies, with whatever it leads and coordinates, streams continue without it, and with it again."""
     with Deployment(Broker(three_kafka.bootstrap, three_kafka.client), prefix, tmp_path) as deployment:
         owner = deployment.spawn(once=False)
         deployment.arrive()
@@ -92,7 +92,7 @@ def test_three_brokers_killed_in_turn_lose_and_repeat_nothing(three_kafka: Kafka
 def test_coordinator_that_moves_during_a_commit_commits_once(
     three_kafka: Kafka, prefix: str, tmp_path: Path, *, answered: bool
 ) -> None:
-    """The node that coordinates a transaction dies when the commit was asked for; another one takes its place."""
+    """The node that coordinates a transaction dies when the commit is requested; another takes its place."""
     with Proxy(three_kafka.bootstrap) as proxy:
         through = Broker(proxy.bootstrap, {"bootstrap.servers": proxy.bootstrap})
         reader = Broker(three_kafka.bootstrap, three_kafka.client)
@@ -113,7 +113,7 @@ def test_coordinator_that_moves_during_a_commit_commits_once(
 
 @pytest.mark.faults
 def test_expired_transactional_id_is_recovered(prefix: str, tmp_path: Path) -> None:
-    """A stream that was idle for so long that the broker forgot its transactional id goes on."""
+    """A stream that was idle until the broker forgot its transactional id continues."""
     expiry = {
         "transactional.id.expiration.ms": "2000",
         "producer.id.expiration.ms": "2000",
@@ -145,7 +145,7 @@ def delete(client: Mapping[str, str], topic: str) -> None:
 
 
 def test_deleted_changes_topic_stops_the_stream_with_its_name(kafka: Broker, prefix: str, tmp_path: Path) -> None:
-    """What the topic held is gone: the stream says so and stops, rather than go on in an empty one."""
+    """What the topic held is gone: the stream says so and stops, rather than continue in an empty one."""
     with Deployment(kafka, prefix, tmp_path, vendors=VENDORS[:1]) as deployment:
         deployment.follow()
         (topic,) = map(deployment.topic, deployment.vendors)

@@ -1,4 +1,4 @@
-"""Whatever the CMS answers, the stream ends where the CMS is, and tells of each change once."""
+"""Whatever the CMS answers, the stream ends up equal to it, and publishes each change once."""
 
 import signal
 from collections.abc import Sequence
@@ -29,17 +29,17 @@ FAULTS = {
     "cursor refused midway": [Fault("refuse_cursor", on="cursor", after=1)],
     "cursor refused": [Fault("refuse_cursor", on="cursor")],
 }
-# Where a 429 means a used-up quota, waiting takes as long as it should.
+# If a 429 means a used-up quota, waiting takes its full time.
 SPARED = {"429 storm": {"weegloo"}}
 ENDED_BY_AN_EMPTY_PAGE = {"weegloo"}
 TELLING = "contentful"
-# Nothing in their answers tells one environment from another.
+# Nothing in their answers distinguishes environments.
 UNTELLING = tuple(name for name in VENDORS if name != TELLING)
 REPRESENTATIVE = {"hanging response", "cursor refused midway"}
 
 
 def deploy(kafka: Broker, prefix: str, folder: Path, vendors: Sequence[str] = VENDORS) -> Deployment:
-    """Return a deployment that has little patience with the CMS."""
+    """Return a deployment with little patience for the CMS."""
     return Deployment(kafka, prefix, folder, vendors=vendors, connection={"request_timeout": 1.0})
 
 
@@ -58,7 +58,7 @@ def test_fault_in_snapshot_and_delta_loses_and_repeats_nothing(
                 deployment.simulator.push_fault(vendor, fault)
             deployment.follow()
             if name == "empty page":
-                # Where an empty page is how a walk ends, the rest comes with the next one, a delta.
+                # If a walk ends with an empty page, the rest comes with the next one, a delta.
                 deployment.follow()
             deployment.prove(cut_short=ENDED_BY_AN_EMPTY_PAGE if name == "empty page" else ())
 
@@ -70,7 +70,7 @@ def test_fault_in_snapshot_and_delta_loses_and_repeats_nothing(
     ids=["redirect", "expired"],
 )
 def test_refusal_stops_the_stream_and_costs_nothing(kafka: Broker, prefix: str, tmp_path: Path, fault: Fault) -> None:
-    """A redirect, or a credential that expires amid a walk: stopped until a restart, which goes on where it was."""
+    """A redirect, or a credential that expires during a walk: stopped until a restart, which continues from there."""
     with deploy(kafka, prefix, tmp_path) as deployment:
         deployment.follow()
         deployment.change(everyday)
@@ -93,7 +93,7 @@ def test_content_that_changes_while_it_is_read_is_published_once(
         deployment.change(everyday)
         for vendor in VENDORS:
             simulator.set_mode(vendor, mode)
-        # The slowest walk of the three: whoever is amid another one then, sees it as well.
+        # The slowest walk of the three: streams in the middle of another one then see it too.
         simulator.on_page("contentstack", 2, lambda: edit_others(simulator))
         deployment.follow()
         deployment.change(lambda _: None)
@@ -102,7 +102,7 @@ def test_content_that_changes_while_it_is_read_is_published_once(
 
 
 def edit_others(simulator: Simulator) -> None:
-    """Edit entities that `everyday` leaves alone: it takes the oldest."""
+    """Edit entities that `everyday` leaves alone, as it takes the oldest."""
     for one in simulator.ids()[:5]:
         simulator.edit(one)
 
@@ -110,7 +110,7 @@ def edit_others(simulator: Simulator) -> None:
 def test_cursors_that_expire_during_a_walk_lead_to_a_snapshot_that_repeats_nothing(
     kafka: Broker, prefix: str, tmp_path: Path
 ) -> None:
-    """Every cursor is refused from the second page on: removals that only a comparison can find are told as well."""
+    """Every cursor is refused from the second page on: removals that only a comparison finds are published too."""
     with deploy(kafka, prefix, tmp_path) as deployment:
         simulator = deployment.simulator
         deployment.follow()
@@ -127,7 +127,7 @@ def test_cursors_that_expire_during_a_walk_lead_to_a_snapshot_that_repeats_nothi
 def test_environment_swapped_under_the_token_is_followed_from_a_new_snapshot(
     kafka: Broker, prefix: str, tmp_path: Path, vendor: str
 ) -> None:
-    """Told by the API, or by refused cursors: what the former one delivered is deleted, the new one is read."""
+    """Detected by the API's answers or refused cursors: the former one's content is deleted, the new one's is read."""
     with swapping(kafka, prefix, tmp_path, vendor) as deployment:
         (ledger,) = deployment.ledgers.values()
         deployment.follow()
@@ -144,7 +144,7 @@ def test_environment_swapped_under_the_token_is_followed_from_a_new_snapshot(
 def test_environment_swapped_unnoticed_is_found_by_verify_and_repaired_by_a_snapshot(
     kafka: Broker, prefix: str, tmp_path: Path, vendor: str
 ) -> None:
-    """An API that goes on with old cursors as if nothing had happened: the operator's two commands make it right."""
+    """An API that accepts old cursors as if nothing had happened: the operator's two commands repair it."""
     with swapping(kafka, prefix, tmp_path, vendor) as deployment:
         deployment.follow()
         deployment.simulator.swap_environment()
@@ -167,7 +167,7 @@ def swapping(kafka: Broker, prefix: str, folder: Path, vendor: str) -> Deploymen
 def test_used_up_quota_holds_up_neither_a_stop_nor_a_restart(
     kafka: Broker, prefix: str, tmp_path: Path, edits: Edits
 ) -> None:
-    """A storm of 429 that means a used-up quota is waited out for long; whoever restarts goes on where it was."""
+    """A storm of 429 that means a used-up quota is waited out for long; a restart continues from there."""
     with deploy(kafka, prefix, tmp_path, vendors=("weegloo",)) as deployment:
         if edits is everyday:
             deployment.follow()

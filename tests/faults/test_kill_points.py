@@ -1,4 +1,4 @@
-"""The matrix of kill points: at every numbered step the process dies, and its successor leaves no trace of that.
+"""The matrix of kill points: the process dies at every numbered step, and its successor leaves no trace of that.
 
 Each kill strikes the streams of all vendors at once, each at its own step of that name.
 """
@@ -28,13 +28,13 @@ KINDS = (
     "commit.after",
 )
 RECOVERING = ("http", "begin.before", "commit.after")
-EVERY = {"produce": 25}  # of the many records each so-manieth
+EVERY = {"produce": 25}  # of the many records, every 25th
 
 pytestmark = pytest.mark.timeout(1800)
 
 
 def kills(steps: Mapping[str, Sequence[str]], kind: str) -> Iterator[dict[str, str]]:
-    """Yield orders to die at each step of a kind; a stream that has fewer of them is not waited for."""
+    """Yield orders to die at each step of a kind; a stream with fewer of them is not waited for."""
     taken = {stream: [step for step in steps[stream] if step.partition(":")[0] == kind] for stream in VENDORS}
     for number in range(0, max(map(len, taken.values())), EVERY.get(kind, 1)):
         yield {stream: found[number] for stream, found in taken.items() if number < len(found)}
@@ -43,7 +43,7 @@ def kills(steps: Mapping[str, Sequence[str]], kind: str) -> Iterator[dict[str, s
 @pytest.mark.faults
 @pytest.mark.parametrize("kind", KINDS)
 def test_killed_at_every_step_of_the_snapshot(kafka: Broker, prefix: str, tmp_path: Path, kind: str) -> None:
-    """Wherever the snapshot was interrupted, it goes on, and each change is published once."""
+    """Wherever the snapshot was interrupted, it continues, and each change is published once."""
     with Deployment(kafka, f"{prefix}dry", _folder(tmp_path, "dry")) as dry:
         process = dry.spawn()
         process.finish()
@@ -59,7 +59,7 @@ def test_killed_at_every_step_of_the_snapshot(kafka: Broker, prefix: str, tmp_pa
     "kind", [pytest.param(kind, marks=() if kind == "read.before" else pytest.mark.faults) for kind in KINDS]
 )
 def test_killed_at_every_step_of_a_delta(kafka: Broker, prefix: str, tmp_path: Path, kind: str) -> None:
-    """Wherever a delta was interrupted, it goes on, and each change is published once."""
+    """Wherever a delta was interrupted, it continues, and each change is published once."""
     with Deployment(kafka, prefix, tmp_path) as deployment:
         deployment.follow()
         deployment.change(everyday)
@@ -74,7 +74,7 @@ def test_killed_at_every_step_of_a_delta(kafka: Broker, prefix: str, tmp_path: P
 
 @contextmanager
 def refused(kafka: Broker, prefix: str, folder: Path) -> Iterator[Deployment]:
-    """Give a deployment whose cursors are refused, after changes: all four phases lie before it."""
+    """Yield a deployment whose cursors are refused, after changes: all four phases lie ahead."""
     folder.mkdir()
     with Deployment(kafka, prefix, folder, connection={"max_delete_share": 1.0}) as deployment:
         deployment.follow()
@@ -85,7 +85,7 @@ def refused(kafka: Broker, prefix: str, folder: Path) -> Iterator[Deployment]:
 
 @pytest.fixture
 def steps_of_a_new_snapshot(kafka: Broker, prefix: str, tmp_path: Path) -> Mapping[str, Sequence[str]]:
-    """Give the steps that a new snapshot takes where nothing interrupts it."""
+    """Return the steps that a new snapshot takes if nothing interrupts it."""
     with refused(kafka, f"{prefix}dry", tmp_path / "dry") as deployment:
         process = deployment.spawn()
         process.finish()
@@ -101,7 +101,7 @@ def test_killed_during_reconciliation(
         assert deployment.phases() == dict.fromkeys(VENDORS, "reconciling")
         deployment.follow()
         records = deployment.prove()
-    # Where an initial sync tells of removals itself, nothing is left to prove.
+    # If an initial sync reports removals itself, nothing is left to prove.
     assert any(each.event["origin"] == "reconciled" for seen in records.values() for each in seen if each.event)
 
 
@@ -110,7 +110,7 @@ def test_killed_during_reconciliation(
 def test_killed_at_every_step_of_a_new_snapshot(
     kafka: Broker, prefix: str, tmp_path: Path, steps_of_a_new_snapshot: Mapping[str, Sequence[str]], kind: str
 ) -> None:
-    """A refused cursor leads through all four phases; wherever that was interrupted, every removal is told once."""
+    """A refused cursor leads through all four phases; wherever that is interrupted, every removal is published once."""
     for number, at in enumerate(kills(steps_of_a_new_snapshot, kind)):
         with refused(kafka, f"{prefix}{number}", tmp_path / str(number)) as deployment:
             deployment.spawn(at=at).die()
@@ -121,7 +121,7 @@ def test_killed_at_every_step_of_a_new_snapshot(
 @pytest.mark.faults
 @pytest.mark.parametrize("step", ["begin.before:2", "produce:2", "flush.after:2", "commit.before:2", "commit.after:2"])
 def test_killed_in_a_heartbeat(kafka: Broker, prefix: str, tmp_path: Path, step: str) -> None:
-    """An idle stream that dies while it refreshes its checkpoint goes on from the same place."""
+    """An idle stream that dies while it refreshes its checkpoint continues from the same place."""
     with Deployment(kafka, prefix, tmp_path, kafka={"heartbeat": 0.3}) as deployment:
         deployment.follow()
         deployment.spawn(once=False, at=dict.fromkeys(VENDORS, step)).die()
@@ -133,7 +133,7 @@ def test_killed_in_a_heartbeat(kafka: Broker, prefix: str, tmp_path: Path, step:
 @pytest.mark.faults
 @pytest.mark.parametrize("step", ["assigned.before:1", "assigned.after:1", "revoked.before:1", "revoked.after:1"])
 def test_killed_in_a_rebalance(kafka: Broker, prefix: str, tmp_path: Path, step: str) -> None:
-    """A process that dies while streams change hands leaves them to the one that asked for its share."""
+    """A process that dies while streams change hands leaves them to the one that is joining."""
     with Deployment(kafka, prefix, tmp_path) as deployment:
         deployment.follow()
         deployment.change(everyday)

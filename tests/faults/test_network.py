@@ -1,4 +1,4 @@
-"""Whatever the network does to a commit, it is seen whole or not at all, and once."""
+"""Whatever the network does to a commit, it becomes visible completely or not at all, and once."""
 
 import threading
 import time
@@ -24,7 +24,7 @@ ONE = ("contentful",)
 
 
 class ReleasingProducer:
-    """The real producer; amid the next transaction after the trap was sprung, it lets the late request arrive."""
+    """The real producer; during the first transaction after the trap was sprung, it lets the late request arrive."""
 
     def __init__(self, producer: Producer, trap: Trap) -> None:
         self._producer, self._trap = producer, trap
@@ -35,13 +35,13 @@ class ReleasingProducer:
         return getattr(self._producer, name)
 
     def begin_transaction(self) -> None:
-        """Begin; what was caught by now belongs to an earlier transaction."""
+        """Begin; a request caught by now belongs to an earlier transaction."""
         self._late = self._trap.sprung.is_set()
         self._produced = 0
         self._producer.begin_transaction()
 
     def produce(self, *args: Any, **kwargs: Any) -> None:
-        """Hand a record over; after the fifth, have them all delivered and then the late request answered."""
+        """Hand over a record; after the fifth, have them all delivered and then the late request answered."""
         self._producer.produce(*args, **kwargs)
         self._produced += 1
         if self._late and self._produced == 5 and not self._trap.reply.is_set():
@@ -56,7 +56,7 @@ def releasing(trap: Trap) -> Callable[..., Any]:
 
 
 def delta_with_a_late_commit(deployment: Deployment, proxy: Proxy) -> None:
-    """Publish a delta whose first commit is held and cut, succeeds again from within, and arrives late."""
+    """Publish a delta whose first commit is held and cut, succeeds on an internal retry, and arrives late."""
     deployment.follow()
     deployment.change(everyday)
     trap = proxy.hold(Api.END_TXN)
@@ -66,16 +66,16 @@ def delta_with_a_late_commit(deployment: Deployment, proxy: Proxy) -> None:
 
 
 def test_late_commit_request_never_commits_half_of_the_next_transaction(proxied: Deploy, proxy: Proxy) -> None:
-    """A commit whose connection was lost is not trusted though it reports success: its producer is given up.
+    """A commit whose connection was lost is not trusted even if it reports success: its producer is abandoned.
 
-    The request that got lost arrives amid the next transaction, and is refused as one of a former owner.
+    The lost request arrives during the next transaction, and is refused as a former owner's.
     """
     with proxied(vendors=ONE) as deployment:
         delta_with_a_late_commit(deployment, proxy)
         deployment.prove()
 
 
-@pytest.mark.faults  # the late request has to win a race, which it does not always
+@pytest.mark.faults  # the late request has to win a race, which it does not always do
 def test_late_commit_request_would_do_so_if_the_report_were_trusted(
     proxied: Deploy, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -89,7 +89,7 @@ def test_late_commit_request_would_do_so_if_the_report_were_trusted(
 
 
 def test_commit_request_held_past_the_timeout_is_refused_later(proxied: Deploy, proxy: Proxy) -> None:
-    """The last commit of a delta gets no answer: it is done anew, and its request, arriving amid that, does nothing."""
+    """The last commit of a delta gets no answer: it is repeated, and its first request, arriving then, does nothing."""
     with proxied(vendors=ONE, kafka={"transaction_timeout": 5}) as deployment:
         deployment.follow()
         deployment.change(everyday)
@@ -104,7 +104,7 @@ def test_commit_request_held_past_the_timeout_is_refused_later(proxied: Deploy, 
 def test_transaction_without_a_broker_is_given_up_in_time(
     own_broker: Broker, proxy: Proxy, prefix: str, api: Api
 ) -> None:
-    """Nothing gets through from a request on: the outcome is unknown, and known to be so soon after the timeout."""
+    """Nothing gets through from a request on: the outcome is unknown, and reported as such soon after the timeout."""
     layout = Layout(prefix=prefix, connection="any")
     Topics(own_broker.client, SYSTEM).ensure(layout.state_spec())
     client = {"bootstrap.servers": proxy.bootstrap}
@@ -131,7 +131,7 @@ REPRESENTATIVE = {Moment(Api.END_TXN, answered=True, delta=True), Moment(Api.PRO
     "cut", [pytest.param(cut, id=str(cut), marks=() if cut in REPRESENTATIVE else pytest.mark.faults) for cut in CUTS]
 )
 def test_connection_cut_at_a_request_loses_and_repeats_nothing(proxied: Deploy, proxy: Proxy, cut: Moment) -> None:
-    """All connections break at once, and every request on its way is lost, or its answer."""
+    """All connections break at once, and every request in flight is lost, or its answer."""
     with proxied() as deployment:
         if cut.delta:
             deployment.follow()
@@ -144,7 +144,7 @@ def test_connection_cut_at_a_request_loses_and_repeats_nothing(proxied: Deploy, 
 
 
 def test_owner_killed_while_its_commit_is_answered_published_once(proxied: Deploy, proxy: Proxy) -> None:
-    """The broker has committed, the owner dies before it hears of it: its successor goes on after the commit."""
+    """The broker has committed, the owner dies before it learns of it: its successor continues after the commit."""
     with proxied(vendors=ONE) as deployment:
         deployment.follow()
         deployment.change(everyday)
@@ -159,7 +159,7 @@ def test_owner_killed_while_its_commit_is_answered_published_once(proxied: Deplo
 def test_commit_request_of_a_dead_owner_arrives_during_its_successors_transaction(
     proxied: Deploy, proxy: Proxy
 ) -> None:
-    """The owner dies right after it asked for a commit; the request comes late, and must not commit for another."""
+    """The owner dies right after requesting a commit; the request arrives late, and must not commit for another."""
     with proxied(vendors=ONE) as deployment:
         deployment.follow()
         deployment.change(everyday)
@@ -174,7 +174,7 @@ def test_commit_request_of_a_dead_owner_arrives_during_its_successors_transactio
 
 @pytest.mark.parametrize("seconds", [7, pytest.param(30, marks=pytest.mark.faults)], ids=["7 seconds", "30 seconds"])
 def test_partition_during_a_transaction_loses_and_repeats_nothing(proxied: Deploy, proxy: Proxy, seconds: int) -> None:
-    """For longer than a transaction may take nothing gets through; then the streams go on by themselves."""
+    """Nothing gets through for longer than a transaction may take; then the streams continue by themselves."""
     with proxied(kafka={"transaction_timeout": 5}) as deployment:
         deployment.follow()
         deployment.change(everyday)

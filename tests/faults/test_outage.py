@@ -1,4 +1,4 @@
-"""The only broker is gone for a while, under two processes that share the streams: both live, and both say so."""
+"""The only broker is gone for a while, with two processes sharing the streams: both survive, and both report it."""
 
 import json
 import re
@@ -41,32 +41,32 @@ def asked(port: int, path: str) -> tuple[int, Any]:
 
 
 def series(port: int, name: str) -> list[str]:
-    """Return the lines of a metric, of whatever labels."""
+    """Return the lines of a metric, whatever their labels."""
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
         lines: list[str] = answer.read().decode().splitlines()
     return [line for line in lines if line.startswith(f"{name}{{")]
 
 
 def states(port: int) -> dict[str, str]:
-    """Return the state that a process's metric says each stream is in."""
+    """Return the state of each stream according to a process's metric."""
     labels = [_STATE.search(line) for line in series(port, "contentwire_stream_state") if line.endswith(" 1.0")]
     return {found["connection"]: found["state"] for found in labels if found}
 
 
 def followed(ports: Sequence[int]) -> bool:
-    """Return whether each stream runs in one of two processes, and the other one stands by."""
-    told = [states(port) for port in ports]
-    return all(sorted(each.get(vendor, "") for each in told) == ["running", "standby"] for vendor in VENDORS)
+    """Return whether each stream runs in one of two processes and is on standby in the other."""
+    seen = [states(port) for port in ports]
+    return all(sorted(each.get(vendor, "") for each in seen) == ["running", "standby"] for vendor in VENDORS)
 
 
 def disconnected(ports: Sequence[int]) -> bool:
-    """Return whether each stream is known to be disconnected, in every process."""
+    """Return whether every process reports each stream as disconnected."""
     return all(states(port) == dict.fromkeys(VENDORS, "disconnected") for port in ports)
 
 
 @contextmanager
 def frozen(running: Sequence[Running]) -> Iterator[None]:
-    """Keep these processes from doing anything."""
+    """Freeze these processes."""
     for each in running:
         each.child.send_signal(signal.SIGSTOP)
     try:
@@ -77,7 +77,7 @@ def frozen(running: Sequence[Running]) -> Iterator[None]:
 
 
 def settled(broker: Kafka, prefix: str) -> bool:
-    """Return whether every transaction of these streams has ended, and is marked so in each of its partitions."""
+    """Return whether every transaction of these streams has ended, and is so marked in each of its partitions."""
     found = {state for name, state in transactions(broker.bootstrap).items() if name.startswith(f"{prefix}.")}
     return found <= {"Empty", "CompleteCommit", "CompleteAbort"}
 
@@ -85,8 +85,8 @@ def settled(broker: Kafka, prefix: str) -> bool:
 def killed(broker: Kafka, prefix: str, running: Sequence[Running]) -> bool:
     """Kill the broker between two transactions; return whether there was such a moment.
 
-    A broker alone that is killed amid the end of one may never end it (docs/guarantees.md). The streams are frozen for
-    the look and the kill: whatever they would do next, they do to a broker that is gone.
+    A single broker that is killed while one ends may never end it (docs/guarantees.md). The streams are frozen for
+    the check and the kill: whatever they do next, they do to a broker that is gone.
     """
     if not settled(broker, prefix):
         return False
@@ -99,7 +99,7 @@ def killed(broker: Kafka, prefix: str, running: Sequence[Running]) -> bool:
 
 @pytest.fixture
 def simulator() -> Iterator[Simulator]:
-    """Give a served simulator."""
+    """Yield a served simulator."""
     with Simulator(entries=30).serving() as serving:
         yield serving
 
@@ -110,7 +110,7 @@ def proven(workplace: Workplace, vendor: str) -> bool:
 
 
 def workplaces(folder: Path, simulator: Simulator, broker: Kafka, prefix: str) -> list[tuple[Workplace, int]]:
-    """Return two places with one configuration but for their ports."""
+    """Return two places with one configuration, except for their ports."""
     made = []
     for name in ("one", "two"):
         place, port = folder / name, free_port()
@@ -149,9 +149,9 @@ def test_an_outage_ends_no_process_and_is_visible(
             gone_at = time.monotonic()
             eventually(partial(disconnected, ports), within=30)
             for port in ports:
-                status, told = asked(port, "/readyz")
-                assert (status, set(told["waiting"])) == (503, set(VENDORS))
-                assert all("did not answer" in why for why in told["waiting"].values())
+                status, answer = asked(port, "/readyz")
+                assert (status, set(answer["waiting"])) == (503, set(VENDORS))
+                assert all("did not answer" in why for why in answer["waiting"].values())
                 assert asked(port, "/healthz")[0] == 200
             simulator.churn(5)
             time.sleep(max(seconds - (time.monotonic() - gone_at), 0))  # the fault itself, not a synchronisation
@@ -159,7 +159,7 @@ def test_an_outage_ends_no_process_and_is_visible(
         eventually(lambda: all(asked(port, "/readyz")[0] == 200 for port in ports), within=PATIENCE)
         eventually(partial(followed, ports), within=PATIENCE)
         for vendor in VENDORS:
-            # One look waits for the stream's next walk; the walk after an outage takes what a busy machine gives it.
+            # One attempt waits for the stream's next walk; the walk after an outage may be slow on a busy machine.
             eventually(partial(proven, places[0][0], vendor), within=PATIENCE)
         ended = [each.ends(signal.SIGTERM) for each in running]
     assert [each.code for each in ended] == [143, 143]

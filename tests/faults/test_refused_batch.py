@@ -1,4 +1,4 @@
-"""A batch that a broker refuses is in the topic once its transaction has committed, or the transaction has not."""
+"""If a transaction commits, a batch that the broker refused at first is in the topic."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,12 +9,12 @@ from tests.faults.conftest import Deploy
 from tests.faults.proxy import Proxy, Refusal
 
 ONE = "contentful"
-REFUSED = KafkaError.NOT_ENOUGH_REPLICAS  # passing, and nothing was written: the client sends the batch again
+REFUSED = KafkaError.NOT_ENOUGH_REPLICAS  # temporary, and nothing was written: the client sends the batch again
 ANOTHER_TOO = {"max.in.flight.requests.per.connection": 5}  # the client's own default
 
 
 class RefusedProducer:
-    """The real producer; the first record of the topic is a batch of its own, refused before the others are delivered.
+    """The real producer; the topic's first record is a separate batch, refused before the others are delivered.
 
     It is refused as soon as another batch is on its way behind it, or when none has come for a second.
     """
@@ -27,13 +27,13 @@ class RefusedProducer:
         return getattr(self._producer, name)
 
     def produce(self, topic: str, *args: Any, **kwargs: Any) -> None:
-        """Hand a record over; the first one is on its way when this returns."""
+        """Hand over a record; the first one is in flight when this returns."""
         self._producer.produce(topic, *args, **kwargs)
         if topic == self._topic:
             assert self._refusal.caught.wait(10)
 
     def flush(self, timeout: float) -> int:
-        """Have everything delivered, but for what is refused."""
+        """Have everything delivered, except what is refused."""
         if self._refusal.caught.is_set() and not self._answered:
             self._refusal.followed.wait(1)
             self._refusal.answer()
@@ -47,7 +47,7 @@ def refused(refusal: Refusal, topic: str, **settings: Any) -> Callable[..., Any]
 
 
 def test_refused_batch_is_sent_again_within_its_transaction(proxied: Deploy, proxy: Proxy) -> None:
-    """No other batch of the partition is on its way until a refused one is answered: none can stand for it."""
+    """No other batch of the partition is in flight until a refused one is answered: none can be mistaken for it."""
     with proxied(vendors=(ONE,), kafka={"partitions": 1}) as deployment:
         refusal = proxy.refuse(deployment.topic(ONE), REFUSED)
         deployment.follow(producer=refused(refusal, deployment.topic(ONE)))
@@ -57,7 +57,7 @@ def test_refused_batch_is_sent_again_within_its_transaction(proxied: Deploy, pro
 
 
 def test_batch_that_only_a_later_one_acknowledged_is_published_again(proxied: Deploy, proxy: Proxy) -> None:
-    """With several requests in flight the client reports the refused batch as delivered: nothing of it is committed.
+    """With several requests in flight, the client reports the refused batch as delivered: nothing of it is committed.
 
     The broker takes the batch behind it, as it has never heard of this producer in the new partition.
     """
