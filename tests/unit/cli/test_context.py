@@ -41,18 +41,18 @@ def test_nothing_that_is_printed_shows_a_secret(session: Session, capsys: pytest
     warn(session, text)
     complain(session, text, text)
     lines(session, [text])
-    told = capsys.readouterr()
-    assert (told.out.count("refused: "), told.err.count("refused: ")) == (2, 3)
-    assert "tok-1234-secret" not in told.out + told.err
+    shown = capsys.readouterr()
+    assert (shown.out.count("refused: "), shown.err.count("refused: ")) == (2, 3)
+    assert "tok-1234-secret" not in shown.out + shown.err
 
 
 def test_a_complaint_is_one_line_and_its_hint_another(session: Session, capsys: pytest.CaptureFixture[str]) -> None:
     """On standard error, away from a script's input; without a hint there is no second line."""
     complain(session, "it failed", "try again")
     complain(session, "it failed", "")
-    told = capsys.readouterr()
-    assert told.err == "contentwire: it failed\n  -> try again\ncontentwire: it failed\n"
-    assert told.out == ""
+    shown = capsys.readouterr()
+    assert shown.err == "contentwire: it failed\n  -> try again\ncontentwire: it failed\n"
+    assert shown.out == ""
 
 
 def test_a_complaint_cannot_move_the_cursor(session: Session, capsys: pytest.CaptureFixture[str]) -> None:
@@ -86,13 +86,13 @@ def test_only_a_yes_is_a_yes(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Cap
     confirm("Really?")
     with pytest.raises(ConnectorError, match="nothing was changed"):
         confirm("Really?")
-    told = capsys.readouterr()
-    assert (told.out, told.err.count("Really?")) == ("", 2)
+    shown = capsys.readouterr()
+    assert (shown.out, shown.err.count("Really?")) == ("", 2)
 
 
 def test_foreign_records_are_skipped_and_reported(session: Session, capsys: pytest.CaptureFixture[str]) -> None:
     """Each with its place; the hint is printed once."""
     assert list(ours(session, "blog", [FOREIGN, OURS, FOREIGN])) == [OURS]
-    told = capsys.readouterr().err
-    assert told.count("skipped t partition 0 offset 8: no key of ours") == 2
-    assert told.count("contentwire foreign-records blog --remove") == 1
+    shown = capsys.readouterr().err
+    assert shown.count("skipped t partition 0 offset 8: no key of ours") == 2
+    assert shown.count("contentwire foreign-records blog --remove") == 1

@@ -52,6 +52,6 @@ def test_no_message_shows_a_secret(tmp_path: Path, capsys: pytest.CaptureFixture
     session = Session(path, debug=True, environ={"CONTENTFUL_TOKEN": "tok-123-secret"})
     session.config()
     assert failed(session, ConnectorError("tok-123-secret was refused", hint="renew tok-123-secret")) == 1
-    told = capsys.readouterr().err
-    assert "was refused" in told
-    assert "tok-123-secret" not in told
+    shown = capsys.readouterr().err
+    assert "was refused" in shown
+    assert "tok-123-secret" not in shown

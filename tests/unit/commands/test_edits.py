@@ -135,11 +135,11 @@ def test_an_import_under_another_configuration_is_refused() -> None:
         edit(STREAMING, NOW)
 
 
-@pytest.mark.parametrize("amid", [{"phase": "snapshot", "page": 3}, {"walk_open": True}, {"phase": "reconciling"}])
-def test_an_import_from_the_middle_of_a_walk_is_refused(amid: dict[str, object]) -> None:
+@pytest.mark.parametrize("midway", [{"phase": "snapshot", "page": 3}, {"walk_open": True}, {"phase": "reconciling"}])
+def test_an_import_from_the_middle_of_a_walk_is_refused(midway: dict[str, object]) -> None:
     """Such a cursor does not cover everything: what lies before it would be missed."""
     with pytest.raises(ConfigError, match="was exported in the phase"):
-        edits.imported(edits.exported(amended(STREAMING, **amid)), "cp.json")
+        edits.imported(edits.exported(amended(STREAMING, **midway)), "cp.json")
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"stream": 1}', "\ufeff{}"])

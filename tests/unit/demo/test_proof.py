@@ -248,11 +248,11 @@ def test_of_two_environments_only_what_differs_is_expected(vendor: str) -> None:
     now = {place(live): live for live in simulator.truth(vendor)}
     for gone in former.keys() - now.keys():
         consumer.remove(*gone)
-    told = [live for at, live in now.items() if at not in former or former[at].fields != live.fields]
-    for live in told:
+    changed = [live for at, live in now.items() if at not in former or former[at].fields != live.fields]
+    for live in changed:
         consumer.publish(live)
     assert _failing(consumer.records, ledger.account()) == set()
-    consumer.publish(told[0])
+    consumer.publish(changed[0])
     assert CHANGES in _failing(consumer.records, ledger.account())
 
 
@@ -265,11 +265,11 @@ def test_the_story_of_a_removal_of_one_locale_differs_by_vendor() -> None:
     )
     simulator.unpublish(entity, locale="de-DE")
     change: Change = simulator.changes()[-1]
-    told = {vendor: announced([change], lives) for vendor, lives in holdings.items()}
-    assert told["contentstack"] == [Identity("entry", entity, "de-de", removal=True, revision=None)]
+    reported = {vendor: announced([change], lives) for vendor, lives in holdings.items()}
+    assert reported["contentstack"] == [Identity("entry", entity, "de-de", removal=True, revision=None)]
     whole = [Identity("entry", entity, "*", removal=False, revision=change.version.revision)]
-    assert told["contentful"] == whole
-    assert told["weegloo"] == whole
+    assert reported["contentful"] == whole
+    assert reported["weegloo"] == whole
 
 
 def test_changes_of_what_a_vendor_does_not_deliver_are_not_expected() -> None:
@@ -277,9 +277,9 @@ def test_changes_of_what_a_vendor_does_not_deliver_are_not_expected() -> None:
     simulator = Simulator(entries=20)
     holdings = {vendor: simulator.truth(vendor) for vendor in simulator.vendors}
     types = [change for change in simulator.changes() if change.version.kind == "content_type"]
-    told = {vendor: len(announced(types, lives)) for vendor, lives in holdings.items()}
+    reported = {vendor: len(announced(types, lives)) for vendor, lives in holdings.items()}
     delivering = {
         vendor for vendor, lives in holdings.items() if "content_type" in {live.entity_type for live in lives}
     }
-    assert told == {vendor: len(types) if vendor in delivering else 0 for vendor in simulator.vendors}
+    assert reported == {vendor: len(types) if vendor in delivering else 0 for vendor in simulator.vendors}
     assert {"weegloo"} <= delivering < set(simulator.vendors)

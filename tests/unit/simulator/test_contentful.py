@@ -118,8 +118,8 @@ def test_a_delta_is_compacted_to_the_latest_state(simulator: Simulator) -> None:
     simulator.publish(id=back)
     brief = simulator.publish("product")
     simulator.unpublish(brief)
-    told = [(item["sys"]["id"], item["sys"]["type"]) for item in items(simulator, sync_token=cursor)]
-    assert told == [(brief, "DeletedEntry"), (back, "Entry"), (gone, "DeletedEntry"), (edited, "Entry")]
+    delivered = [(item["sys"]["id"], item["sys"]["type"]) for item in items(simulator, sync_token=cursor)]
+    assert delivered == [(brief, "DeletedEntry"), (back, "Entry"), (gone, "DeletedEntry"), (edited, "Entry")]
 
 
 def test_revision_counts_publications(simulator: Simulator) -> None:
@@ -182,9 +182,9 @@ def test_content_types_are_not_in_the_stream_but_their_entries_go(simulator: Sim
     authors = set(simulator.ids(content_type="author"))
     simulator.edit("product")
     simulator.delete_content_type("author")
-    told = items(simulator, sync_token=cursor)
-    assert {item["sys"]["id"] for item in told} == authors
-    assert {item["sys"]["type"] for item in told} == {"DeletedEntry"}
+    delivered = items(simulator, sync_token=cursor)
+    assert {item["sys"]["id"] for item in delivered} == authors
+    assert {item["sys"]["type"] for item in delivered} == {"DeletedEntry"}
 
 
 def test_recorded_shapes_occur() -> None:

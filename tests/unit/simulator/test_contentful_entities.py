@@ -52,9 +52,9 @@ def test_errors_name_themselves_and_the_request(simulator: Simulator, status: in
     """A refusal of each status has its wording, and its request id is in both body and header."""
     simulator.push_fault("contentful", Fault("status", status=status))
     answer = ask(simulator, initial="true")
-    told = json.loads(answer.body)
-    assert (answer.status, told["sys"]["id"]) == (status, id)
-    assert answer.headers["X-Contentful-Request-Id"] == told["requestId"]
+    error = json.loads(answer.body)
+    assert (answer.status, error["sys"]["id"]) == (status, id)
+    assert answer.headers["X-Contentful-Request-Id"] == error["requestId"]
 
 
 def test_a_preview_delivers_drafts_only_in_an_initial_sync(simulator: Simulator) -> None:

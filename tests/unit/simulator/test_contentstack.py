@@ -19,7 +19,7 @@ ALL_TYPES = (
 ask, items, walk, caught_up = READER.ask, READER.items, READER.pages, READER.caught_up
 
 
-def told(item: Any) -> tuple[str, str, str | None]:
+def event_of(item: Any) -> tuple[str, str, str | None]:
     """Return what an item reports: its event, entity and locale."""
     return item["type"], item["data"].get("uid"), item["data"].get("locale")
 
@@ -100,7 +100,7 @@ def test_type_is_a_frozen_list(simulator: Simulator) -> None:
     deleted, edited = simulator.ids()[:2]
     simulator.delete(deleted)
     simulator.edit(edited)
-    assert {told(item)[:2] for item in items(simulator, sync_token=token)} == {("entry_deleted", deleted)}
+    assert {event_of(item)[:2] for item in items(simulator, sync_token=token)} == {("entry_deleted", deleted)}
     assert ask(simulator, init="true", type="entry_dreamt").status == 422
 
 
@@ -199,7 +199,7 @@ def test_removals_are_reported_per_locale(simulator: Simulator, operation: str, 
     expected = [(f"entry_{event}", one, "de-de")]
     expected += [(f"entry_{event}", all_, locale) for locale in ("en-us", "de-de", "fr-fr")]
     expected += [(f"asset_{event}", asset, locale) for locale in ("en-us", "de-de", "fr-fr")]
-    assert [told(marker) for marker in markers] == expected[::-1]
+    assert [event_of(marker) for marker in markers] == expected[::-1]
     assert all(marker["data"].keys() == {"uid", "locale"} for marker in markers)
     assert {marker["content_type_uid"] for marker in markers if "asset" in marker["type"]} == {"sys_assets"}
 
@@ -315,7 +315,7 @@ def test_the_first_delta_may_report_older_removals(simulator: Simulator) -> None
     token = caught_up(simulator)
     simulator.edit(gone, locales=["de-DE"])
     *_, last = walk(simulator, sync_token=token)
-    first = [told(item) for item in items(simulator, sync_token=token)]
+    first = [event_of(item) for item in items(simulator, sync_token=token)]
     assert first[:3] == [
         ("entry_published", gone, first[0][2]),
         ("entry_deleted", gone, "en-us"),

@@ -38,21 +38,21 @@ def test_a_fault_concerns_the_requests_it_names(on: str, hit: list[str]) -> None
 
 def test_a_fault_hits_its_number_of_requests_after_letting_some_pass() -> None:
     """Then it is used up."""
-    told = script(Fault("reset", after=2, times=3))
-    assert [told.take("start") is not None for _ in range(7)] == [False, False, True, True, True, False, False]
-    assert told.waiting == []
+    scripted = script(Fault("reset", after=2, times=3))
+    assert [scripted.take("start") is not None for _ in range(7)] == [False, False, True, True, True, False, False]
+    assert scripted.waiting == []
 
 
 def test_a_fault_may_last() -> None:
     """Until it is removed."""
-    told = script(Fault("reset", times=None))
-    assert all(told.take("start") for _ in range(100))
+    scripted = script(Fault("reset", times=None))
+    assert all(scripted.take("start") for _ in range(100))
 
 
 def test_faults_come_first_in_first_out() -> None:
     """One per request; a fault that concerns another kind does not hold back the next."""
-    told = script(Fault("hang", on="probe"), Fault("reset"), Fault("html"))
-    hit = [told.take(kind) for kind in ("cursor", "cursor", "cursor", "probe")]
+    scripted = script(Fault("hang", on="probe"), Fault("reset"), Fault("html"))
+    hit = [scripted.take(kind) for kind in ("cursor", "cursor", "cursor", "probe")]
     assert [fault and fault.kind for fault in hit] == ["reset", "html", None, "hang"]
 
 

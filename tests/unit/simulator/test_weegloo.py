@@ -131,8 +131,8 @@ def test_a_deleted_content_type_has_no_marker_but_its_contents_have(simulator: S
     cursor = caught_up(simulator)
     authors = simulator.ids(content_type="author")
     simulator.delete_content_type("author")
-    told = [(item["sys"]["id"], item["sys"]["type"]) for item in items(simulator, sync_token=cursor)]
-    assert sorted(told) == sorted((each, "DeletedContent") for each in authors)
+    delivered = [(item["sys"]["id"], item["sys"]["type"]) for item in items(simulator, sync_token=cursor)]
+    assert sorted(delivered) == sorted((each, "DeletedContent") for each in authors)
 
 
 @pytest.mark.parametrize(
