@@ -74,7 +74,7 @@ def dead_letters(session: Session, connection: str, *, again: bool, as_json: boo
 
 @click.command(name="foreign-records")
 @connection_argument
-@click.option("--remove", "out", is_flag=True, help="Remove them where that is possible.")
+@click.option("--remove", "out", is_flag=True, help="Remove those that can be removed.")
 @json_option
 @session_of
 def foreign_records(session: Session, connection: str, *, out: bool, as_json: bool) -> int:
