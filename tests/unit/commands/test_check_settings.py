@@ -1,64 +1,88 @@
-"""Settings that have no effect: each is found, and a configuration without any gives no remark."""
+"""Settings that have no effect: each is named, and none that has one."""
 
 from pathlib import Path
 
 import pytest
 import trustme
 
-from connector.commands.check_settings import of_registry, of_stream
-from tests.unit.configured import configured
+from connector.commands import check_settings
+from connector.config.load import load
+from connector.wiring import ConfiguredStream
 
-SERVER = '[server]\nlisten = "127.0.0.1:0"\n'
+BLOG = 'vendor = "contentful"\nspace = "s"\ntoken = { env = "T" }\n'
+SHOP = 'vendor = "contentstack"\napi_key = { env = "T" }\nenvironment = "e"\ntoken = { env = "T" }\n'
 
 
-def test_a_plain_configuration_has_no_remark(tmp_path: Path) -> None:
-    """Neither does one in which every setting has an effect."""
-    assert list(of_stream(configured(tmp_path))) == []
-    blog = 'webhook_secret = { env = "W" }\ncontent_types = ["post"]\nproxy = "http://proxy.example:3128"\n'
-    assert list(of_stream(configured(tmp_path, blog=blog, more=SERVER))) == []
+def found(tmp_path: Path, connection: str, *, kafka: str = "", tables: str = "") -> set[str]:
+    """Return the names of the settings that have no effect."""
+    path = tmp_path / "contentwire.toml"
+    (tmp_path / "ca.pem").write_bytes(trustme.CA().cert_pem.bytes())
+    path.write_text(f'[kafka]\nbootstrap_servers = "k:9092"\n{kafka}\n[connections.c]\n{connection}\n{tables}')
+    config = load(path, {"T": "token"})
+    remarks = list(check_settings.of_stream(ConfiguredStream(config, "c")))
+    if config.kafka.registry:
+        remarks += check_settings.of_registry(config.kafka.registry)
+    assert all(each.what and each.hint for each in remarks)
+    return {each.setting for each in remarks}
 
 
 @pytest.mark.parametrize(
-    ("blog", "setting"),
+    ("lines", "named"),
     [
-        ("allow_http = true", "allow_http"),
-        ('webhook_secret = { env = "W" }', "webhook_secret"),
-        ('content_types = ["post"]\nentity_types = ["asset"]', "content_types"),
-        ('entity_types = ["entry", "content_type"]', "entity_types"),
-        ('snapshot_mode = "initial_only"\npoll_interval = 30', "poll_interval"),
-        ('snapshot_mode = "never"\nrepublish = "changed"', "republish"),
-        ('snapshot_mode = "never"\nmax_delete_share = 0.2', "max_delete_share"),
-        ('base_url = "http://127.0.0.1:1"\nproxy = "http://proxy.example:3128"', "proxy"),
-        ('base_url = "http://localhost"\nproxy = "http://proxy.example:3128"', "proxy"),
-        ('base_url = "http://cms.example"\nallow_http = true\nca = "ca.pem"', "ca"),
+        (BLOG + 'region = "eu"\nbase_url = "https://proxy.example.com"', {"region"}),
+        (BLOG + "allow_http = true", {"allow_http"}),
+        (BLOG + 'allow_http = true\nbase_url = "https://proxy.example.com"', {"allow_http"}),
+        (BLOG + 'entity_types = ["entry", "content_type"]', {"entity_types"}),
+        (BLOG + 'entity_types = ["asset"]\ncontent_types = ["page"]', {"content_types"}),
+        (BLOG + 'webhook_secret = { env = "T" }', {"webhook_secret"}),
+        (BLOG + 'snapshot_mode = "initial_only"\npoll_interval = 5', {"poll_interval"}),
+        (
+            BLOG + 'snapshot_mode = "never"\nrepublish = "all"\nmax_delete_share = 1.0',
+            {"republish", "max_delete_share"},
+        ),
+        (BLOG + 'base_url = "http://127.0.0.1:1"\nproxy = "http://p.example.com:3128"', {"proxy"}),
+        (BLOG + 'base_url = "http://localhost"\nproxy = "http://p.example.com:3128"', {"proxy"}),
+        (BLOG + 'base_url = "http://cms.example.com"\nallow_http = true\nca = "ca.pem"', {"ca"}),
+        (SHOP + 'entry_deleted_scope = "entry"\napi_filter = { type = "entry_published" }', {"entry_deleted_scope"}),
     ],
 )
-def test_a_setting_without_effect_is_named(tmp_path: Path, blog: str, setting: str) -> None:
-    """Only that setting, with a hint; writing down a default changes nothing."""
-    (tmp_path / "ca.pem").write_bytes(trustme.CA().cert_pem.bytes())
-    (remark,) = of_stream(configured(tmp_path, blog=blog))
-    assert remark.setting == setting
-    assert remark.hint
-
-
-def test_a_mode_names_no_setting_that_is_not_written(tmp_path: Path) -> None:
-    """A default that is not written down misleads nobody."""
-    assert list(of_stream(configured(tmp_path, blog='snapshot_mode = "never"'))) == []
-    assert list(of_stream(configured(tmp_path, blog="poll_interval = 30"))) == []
+def test_a_setting_without_effect_is_named(tmp_path: Path, lines: str, named: set[str]) -> None:
+    """What is written and ignored misleads whoever reads it."""
+    assert found(tmp_path, lines) == named
 
 
 @pytest.mark.parametrize(
-    ("settings", "named"),
+    "lines",
     [
-        ('url = "https://registry.example"', []),
-        ('url = "http://registry.example", proxy = "http://proxy.example:3128"', []),
-        ('url = "http://127.0.0.1:8081", proxy = "http://proxy.example:3128"', ["proxy"]),
-        ('url = "http://registry.example", ca = "ca.pem"', ["ca"]),
+        BLOG,
+        BLOG + 'region = "eu"\npage_size = 50\npoll_interval = 5',
+        BLOG + 'allow_http = true\nbase_url = "http://cms.example.com"',
+        BLOG + 'entity_types = ["entry", "asset"]\ncontent_types = ["page"]',
+        BLOG + 'base_url = "https://cms.example.com"\nproxy = "http://p.example.com:3128"',
+        BLOG + 'snapshot_mode = "initial"\nrepublish = "all"',
+        SHOP + 'entity_types = ["entry", "content_type"]\nlocales = ["de"]',
+        SHOP + 'entry_deleted_scope = "entry"\napi_filter = { type = "entry_published,entry_deleted" }',
     ],
 )
-def test_the_registry_is_judged_by_the_same_rules(tmp_path: Path, settings: str, named: list[str]) -> None:
-    """Loopback needs no proxy, and plain http no certificates."""
-    (tmp_path / "ca.pem").write_bytes(trustme.CA().cert_pem.bytes())
-    registry = configured(tmp_path, kafka=f"registry = {{ {settings} }}").config.kafka.registry
-    assert registry
-    assert [remark.setting for remark in of_registry(registry)] == named
+def test_a_setting_with_an_effect_is_not(tmp_path: Path, lines: str) -> None:
+    """A needless warning trains people to ignore warnings."""
+    assert found(tmp_path, lines) == set()
+
+
+def test_a_port_for_webhooks_uses_their_secret(tmp_path: Path) -> None:
+    """With the table [server], the secret has an effect."""
+    assert found(tmp_path, BLOG + 'webhook_secret = { env = "T" }', tables="[server]\n") == set()
+
+
+@pytest.mark.parametrize(
+    ("registry", "named"),
+    [
+        ('url = "https://registry.example.com"', set()),
+        ('url = "http://registry.example.com", proxy = "http://p.example.com:3128"', set()),
+        ('url = "http://localhost:8081", proxy = "http://p.example.com:3128"', {"proxy"}),
+        ('url = "http://registry.example.com", ca = "ca.pem"', {"ca"}),
+    ],
+)
+def test_the_registry_is_judged_by_the_same_rules(tmp_path: Path, registry: str, named: set[str]) -> None:
+    """Loopback needs no proxy, and plain http needs no certificates."""
+    assert found(tmp_path, BLOG, kafka=f"registry = {{ {registry} }}") == named

@@ -44,16 +44,14 @@ def delivered(simulator: Simulator) -> Reading:
 
 
 def assert_delivers_the_truth(side: Delivered, simulator: Simulator, vendor: str) -> None:
-    """Check keys, revisions, clocks and content against the simulator's own account."""
+    """Check keys, tables, revisions, clocks and content against the simulator's own account."""
     expected = truth(simulator, vendor, lambda key, kind: wanted(side._policy, key, kind))
     assert side.traces.keys() == expected.keys()
-    for key, (_, revision, ms, fields) in expected.items():
+    for key, (content_type, revision, ms, fields) in expected.items():
         trace = side.traces[key]
-        assert (trace.revision, (trace.clock or 0) // 1000, trace.content) == (
-            revision,
-            ms,
-            canonical_json.digest(fields),
-        )
+        assert trace.table == {"asset": "_asset", "content_type": "_content_type"}.get(key.entity_type, content_type)
+        assert (trace.revision, (trace.clock or 0) // 1000) == (revision, ms)
+        assert trace.content == canonical_json.digest(fields)
 
 
 @pytest.mark.parametrize("vendor", VENDORS)
