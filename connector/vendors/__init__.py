@@ -1,4 +1,4 @@
-"""The vendors: one file each, found by name, which provides what `connector.cms.vendor` specifies."""
+"""The vendors: one module each, found by name, that provides what `connector.cms.vendor` specifies."""
 
 import importlib
 import pkgutil
@@ -13,7 +13,7 @@ def names() -> tuple[str, ...]:
 
 
 def find(name: str) -> type[Vendor]:
-    """Return the vendor class called `name`; raises `ConfigError` naming the known ones."""
+    """Return the vendor class called `name`; raises `ConfigError` with the known names."""
     if name not in names():
         raise ConfigError(f"unknown vendor {name!r}", hint=f"known vendors: {', '.join(names())}")
     vendor: type[Vendor] = importlib.import_module(f"{__name__}.{name}").VENDOR

@@ -16,7 +16,7 @@ from pydantic import Field, field_validator
 
 from connector.cms import item
 from connector.cms.next_url import cursor_of
-from connector.cms.refusal import looks_like_a_page, meaning, named
+from connector.cms.refusal import looks_like_html, meaning, named
 from connector.cms.retry_after import seconds
 from connector.cms.vendor import Remark, Settings
 from connector.cms.webhook import Refused, WakeUp, WebhookCall, announced, by_secret
@@ -56,7 +56,7 @@ _URI = f";,/?:@&=+$#{_UNRESERVED}"
 _HINTS = {
     400: "check api_filter and page_size",
     401: "check the token: it must be a delivery token of this space; a new one takes a few seconds to work",
-    403: "check the token's rights and the space's plan; a firewall in between may also have refused",
+    403: "check the token's rights and the space's plan; a firewall in between may also have refused it",
     404: "check space and environment, and that the token may read this environment",
     422: "check api_filter and page_size",
 }
@@ -86,7 +86,7 @@ class ContentfulSettings(Settings):
 
 
 class Sys(msgspec.Struct, gc=False):
-    """The part of an item's `sys` that we look at; its values may be anything."""
+    """The members of an item's `sys` that we read; their values may be anything."""
 
     id: Any = None
     type: Any = None
@@ -115,7 +115,7 @@ class Contentful:
         if "content_type" in settings.api_filter and settings.api_filter.get("type") != "Entry":
             raise ConfigError(
                 'api_filter: content_type needs type = "Entry"',
-                hint='write api_filter = { type = "Entry", content_type = "…" }; content_types loses no delete',
+                hint='write api_filter = { type = "Entry", content_type = "…" }; content_types loses no deletes',
             )
         self._connection = connection
         self._settings = settings
@@ -148,7 +148,7 @@ class Contentful:
 
     @property
     def follows(self) -> bool:
-        """The Preview API answers only initial syncs."""
+        """Whether this is the Delivery API: the Preview API supports only initial syncs."""
         return not self._settings.preview
 
     def request(self, position: Position) -> httpx.Request:
@@ -158,19 +158,19 @@ class Contentful:
             return self._get("sync", {"initial": "true", **self._settings.api_filter, "limit": str(min(sizes))})
         if self._settings.preview and position.page == 0:
             raise StreamStopped(
-                "the Preview API answers only initial syncs: the snapshot is complete, changes cannot be followed",
+                "the Preview API supports only initial syncs: the snapshot is complete, changes cannot be followed",
                 hint='set snapshot_mode = "initial_only" for this connection, or follow the published content',
             )
         # The API refuses any other parameter with a token, even those that the token was made with.
         return self._get("sync", {"sync_token": position.cursor})
 
     def frame(self, response: httpx.Response, after: Position) -> Frame:
-        """Return what a response says; `after.cursor` says whether it answers a token or an initial sync."""
+        """Return the frame of a response; `after.cursor` tells whether it answers a token or an initial sync."""
         self._refuse(response, token=after.cursor is not None)
         identity = item.text(response.headers.get("cf-environment-uuid"))
         if identity and after.identity and identity != after.identity:
             raise EnvironmentChanged(
-                f"environment {self._settings.environment} of space {self._settings.space} is not the one from before",
+                f"environment {self._settings.environment} of space {self._settings.space} is no longer the same",
                 hint="its alias was retargeted, or it was recreated: take a new snapshot",
             )
         try:
@@ -178,7 +178,7 @@ class Contentful:
             raws = rawjson.elements(body.get("items", b""))
             page_url, sync_url = (rawjson.value(body.get(name, b"null")) for name in ("nextPageUrl", "nextSyncUrl"))
         except ValueError as error:
-            raise SourceUnavailable(f"the response is no sync page: {error}") from error
+            raise SourceUnavailable(f"the response is not a sync page: {error}") from error
         # If both are given, continuing with the page cannot skip anything.
         next_url = page_url or sync_url
         if not isinstance(next_url, str):
@@ -187,7 +187,7 @@ class Contentful:
         return Frame(raws, after.advance(cursor=cursor, caught_up=not page_url, identity=identity), not page_url)
 
     def read(self, frame: Frame) -> SyncPage:
-        """Return the page with its items understood."""
+        """Return the page with its items parsed."""
         return item.read(frame, self._change)
 
     def locate(self, key: EntityKey, _content_type: str | None) -> str:
@@ -211,12 +211,12 @@ class Contentful:
             other = "assets" if kind == "Entry" else "entries"
             found.append(Remark("api_filter", f"type = {kind}: no {other}, and no delete or unpublish of anything"))
         if kind.startswith("Delet"):
-            found.append(Remark("api_filter", f"type = {kind}: nothing that is published, no delete of any other kind"))
+            found.append(Remark("api_filter", f"type = {kind}: no published content, no deletes of any other kind"))
         if "content_type" in self._settings.api_filter:
-            found.append(Remark("api_filter", "content_type: no entry of another content type"))
+            found.append(Remark("api_filter", "content_type: no entries of other content types"))
         if self._settings.preview:
             hint = 'set snapshot_mode = "initial_only", or follow the published content with preview = false'
-            found.append(Remark("preview", "one initial sync, and no change and no delete after it", hint))
+            found.append(Remark("preview", "one initial sync, then no changes and no deletes", hint))
         return tuple(found)
 
     def wake_up(self, call: WebhookCall, now: float) -> WakeUp | Refused:
@@ -238,7 +238,7 @@ class Contentful:
         return httpx.Request("GET", self.base_url + path, params=parameters, headers=headers)
 
     def _refuse(self, response: httpx.Response, *, token: bool) -> None:
-        """Raise what a response other than 200 means."""
+        """Raise the error that a response other than 200 stands for."""
         status = response.status_code
         if status == httpx.codes.OK:
             return
@@ -252,8 +252,8 @@ class Contentful:
             raise refused
         if status == httpx.codes.BAD_REQUEST and _TOO_LARGE.search(response.content):
             raise PageTooLarge(f"{message}: the page exceeds the API's size limit", hint="use a smaller page_size")
-        if token and status in (400, 404, 410, 422) and not looks_like_a_page(response):
-            # No answer to a bad token is documented, and revoked access looks the same.
+        if token and status in (400, 404, 410, 422) and not looks_like_html(response):
+            # The answer to a bad token is undocumented, and revoked access looks the same.
             raise CheckpointRejected(f"{message} to a sync token", doubtful=True)
         if status in (400, 422) and not token and (parameter := named(response, {*self._settings.api_filter, "limit"})):
             setting = "page_size" if parameter == "limit" else f"api_filter.{parameter}"
@@ -324,7 +324,7 @@ class Contentful:
 
 
 def _as_signed(path: str) -> tuple[str, str]:
-    """Return a path as signed: its query escaped once more, and, as Contentful's toolkit does, all of that again."""
+    """Return a path as Contentful may sign it: its query escaped again, and then, as its toolkit does, all of it."""
     before, mark, query = path.partition("?")
     escaped = f"{before}{mark}{quote(query, safe=_UNRESERVED)}"
     return escaped, quote(escaped, safe=_URI)

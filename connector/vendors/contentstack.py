@@ -51,7 +51,7 @@ _CREDENTIALS = "check api_key, token, environment, branch and region: the token 
 _REFUSED = f"{_CREDENTIALS}; api_filter may also have been refused"
 _HINTS = dict.fromkeys((400, 404, 422), _REFUSED) | {
     401: f"{_CREDENTIALS}; a new token takes a few seconds to work",
-    403: f"{_CREDENTIALS}; a firewall in between may also have refused",
+    403: f"{_CREDENTIALS}; a firewall in between may also have refused it",
 }
 _SETTINGS = {name: name for name in ("api_key", "branch", "environment")}
 _SETTINGS |= {"access_token": "token", "limit": "page_size"}
@@ -89,7 +89,7 @@ class ContentstackSettings(Settings):
         return api_filter | ({"type": ",".join(types)} if "type" in api_filter else {})
 
     def unused(self) -> Iterator[Remark]:
-        """Yield also a scope of deletes that the filter withholds anyway."""
+        """Also yield the scope of deletes if the filter withholds them anyway."""
         yield from super().unused()
         if self.entry_deleted_scope == "entry" and "entry_deleted" not in self.api_filter.get("type", "entry_deleted"):
             yield Remark(
@@ -98,7 +98,7 @@ class ContentstackSettings(Settings):
 
 
 class Item(msgspec.Struct, gc=False):
-    """The members of an item that we look at besides `data`; their values may be anything."""
+    """The members of an item that we read besides `data`; their values may be anything."""
 
     type: Any = None
     event_at: Any = None
@@ -182,7 +182,7 @@ class Contentstack:
         return self._get("stacks/sync", parameters)
 
     def frame(self, response: httpx.Response, after: Position) -> Frame:
-        """Return what a response says. A walk continues while the API returns a pagination token."""
+        """Return the frame of a response. A walk continues while the API returns a pagination token."""
         self._refuse(response, token=after.cursor is not None)
         try:
             body = rawjson.split(response.content)
@@ -191,7 +191,7 @@ class Contentstack:
             raws = rawjson.elements(body.get("items", b""))
             page, sync = (_token(body, name) for name in ("pagination_token", "sync_token"))
         except ValueError as error:
-            raise SourceUnavailable(f"the response is no sync page: {error}") from error
+            raise SourceUnavailable(f"the response is not a sync page: {error}") from error
         if not (page or sync):
             raise SourceUnavailable("the response has neither pagination_token nor sync_token")
         # If both are given, continuing with the page cannot skip anything.
@@ -200,11 +200,11 @@ class Contentstack:
         return Frame(raws, after.advance(cursor=cursor, caught_up=not page), not page)
 
     def read(self, frame: Frame) -> SyncPage:
-        """Return the page with its items understood."""
+        """Return the page with its items parsed."""
         return item.read(frame, self._change)
 
     def locate(self, key: EntityKey, content_type: str | None) -> str:
-        """Return the URL of an entry, below its content type, or of an asset; a header would name the branch."""
+        """Return the URL of an entry, below its content type, or of an asset; a branch would take a header."""
         path = f"assets/{quote(key.id, safe='')}"
         if key.entity_type == "entry":
             path = f"content_types/{quote(content_type or '', safe='')}/entries/{quote(key.id, safe='')}"
@@ -220,17 +220,17 @@ class Contentstack:
         self._refuse(response, token=False)
 
     def filter_gaps(self) -> tuple[Remark, ...]:
-        """Return what the filter withholds, for the life of the token it made."""
+        """Return what the filter withholds; a token keeps the filter that it was made with."""
         api_filter = self._settings.api_filter
         found = []
         if "type" in api_filter and (missing := sorted(_ITEMS.keys() - set(api_filter["type"].split(",")))):
-            found.append(f"type: never {', '.join(missing)}, nor in any later delta")
+            found.append(f"type: no {', '.join(missing)}, now or in any later delta")
         if "content_type_uid" in api_filter:
-            found.append("content_type_uid: no asset, no entry of another type, and no delete of either")
+            found.append("content_type_uid: no assets, no entries of other types, and no deletes of either")
         if "locale" in api_filter:
-            found.append("locale: nothing that is published to, or removed from, another locale")
+            found.append("locale: nothing published to, or removed from, another locale")
         if "start_from" in api_filter:
-            found.append("start_from: nothing that was last published before that date")
+            found.append("start_from: nothing last published before that date")
         return tuple(Remark("api_filter", what) for what in found)
 
     def wake_up(self, call: WebhookCall, now: float) -> WakeUp | Refused:
@@ -252,7 +252,7 @@ class Contentstack:
         return httpx.Request("GET", f"{self.base_url}/v3/{what}", params=parameters, headers=headers)
 
     def _refuse(self, response: httpx.Response, *, token: bool) -> None:
-        """Raise what a response other than 200 means."""
+        """Raise the error that a response other than 200 stands for."""
         status = response.status_code
         if status == httpx.codes.OK:
             return
@@ -267,7 +267,7 @@ class Contentstack:
         self._reject(response, token=token, otherwise=refused)
 
     def _reject(self, response: httpx.Response, *, token: bool, otherwise: ConnectorError | None = None) -> NoReturn:
-        """Raise what an error body means: the same code stands for bad tokens, parameters and credentials."""
+        """Raise the error that a body stands for: one code covers bad tokens, parameters and credentials."""
         code, fields = _error(response.content)
         where = f"for environment {self._settings.environment}"
         message = f"Contentstack answered {response.status_code} (error_code {code}) {where}"
@@ -293,7 +293,7 @@ class Contentstack:
         try:
             data = rawjson.record(parts.get("data", b"{}"), _DATA)
         except ValueError:
-            raise MalformedItem("the item's data is no object", item_type=kind) from None
+            raise MalformedItem("the item's data is not an object", item_type=kind) from None
         if kind not in _ITEMS:
             raise MalformedItem("the item's type is unknown", item_type=kind, item_id=item.text(data.uid))
         return self._removal(raw, kind, top, data) if kind in _REMOVALS else self._upsert(raw, parts, kind, top, data)
@@ -350,7 +350,7 @@ def _locale(data: Data) -> str | None:
 
 
 def _references(data: bytes) -> Iterator[str]:
-    """Yield what an entry points to, if its form shows it; a plain uid looks like any other text."""
+    """Yield what an entry points to, if its form shows that; a plain uid looks like any other text."""
     if not any(mark in data for mark in (b'_content_type_uid"', b'-uid"', b'"filename"', b"\\u00")):
         return
     nodes = rawjson.walk(rawjson.value(data))
@@ -366,7 +366,7 @@ def _referenced(node: dict[str, Any]) -> str | None:
         return f"asset:{uid}" if node["_content_type_uid"] == _ASSETS else f"entry:{uid}"
     if uid and isinstance(node.get("filename"), str):
         return f"asset:{uid}"
-    # Rich text embeds both kinds by the attributes of a node.
+    # Rich text embeds both kinds through attributes of a node.
     asset, entry = item.text(node.get("asset-uid")), item.text(node.get("entry-uid"))
     if asset or entry:
         return f"asset:{asset}" if asset else f"entry:{entry}"
@@ -390,7 +390,7 @@ def _error(body: bytes) -> tuple[int | None, set[str]]:
 
 
 def _wait(headers: Mapping[str, str]) -> float:
-    """Return the seconds until the limit is reset: a point in time, which the response's own date makes relative."""
+    """Return the seconds until the limit resets: its time of reset less the response's own date."""
     reset, now = seconds(headers.get("x-ratelimit-reset")), moment(headers.get("date", ""))
     return max(1.0, reset - now) if reset is not None and now is not None else 1.0
 

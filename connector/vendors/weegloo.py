@@ -1,6 +1,6 @@
 """Weegloo's Sync API: requests, pages and items. Pure.
 
-docs/vendors/weegloo.md names what the documentation leaves open; this reads every answer that it allows.
+docs/vendors/weegloo.md lists what Weegloo's documentation leaves open; this module reads every answer it allows.
 """
 
 import hashlib
@@ -15,7 +15,7 @@ from pydantic import Field, field_validator
 
 from connector.cms import item
 from connector.cms.next_url import cursor_of
-from connector.cms.refusal import looks_like_a_page, meaning, named
+from connector.cms.refusal import looks_like_html, meaning, named
 from connector.cms.retry_after import wait
 from connector.cms.vendor import Remark, Settings
 from connector.cms.webhook import Refused, WakeUp, WebhookCall, announced, by_secret
@@ -42,7 +42,7 @@ _QUOTA = "WGL429"
 _HINTS = {
     400: "check api_filter",
     401: "check the token: it must be a delivery token of this space, or of a user who may read it",
-    403: "check the token's role: it must be allowed to read the space; a firewall in between may also have refused",
+    403: "check the token's role: it must be allowed to read the space; a firewall in between may also have refused it",
     404: "check space, and that the token's role is allowed to read it",
     422: "check api_filter",
 }
@@ -76,7 +76,7 @@ class WeeglooSettings(Settings):
 
 
 class Sys(msgspec.Struct, gc=False):
-    """The part of an item's or error's `sys` that we look at; its values may be anything."""
+    """The members of an item's or error's `sys` that we read; their values may be anything."""
 
     id: Any = None
     type: Any = None
@@ -145,25 +145,25 @@ class Weegloo:
         return self._get("sync", {"sync-token": position.cursor})
 
     def frame(self, response: httpx.Response, after: Position) -> Frame:
-        """Return what a response says. Only an empty page ends a walk: pages and deltas continue the same way."""
+        """Return the frame of a response. Only an empty page ends a walk: pages and deltas continue the same way."""
         self._refuse(response, token=after.cursor is not None)
         try:
             body = rawjson.split(response.content)
             raws = rawjson.elements(body.get("items", b""))
             next_url = rawjson.value(body.get("nextSyncUrl", b"null"))
         except ValueError as error:
-            raise SourceUnavailable(f"the response is no sync page: {error}") from error
+            raise SourceUnavailable(f"the response is not a sync page: {error}") from error
         if not isinstance(next_url, str):
             raise SourceUnavailable("the response has no nextSyncUrl")
         cursor = cursor_of(next_url, "sync-token")
         return Frame(raws, after.advance(cursor=cursor, caught_up=not raws), not raws)
 
     def read(self, frame: Frame) -> SyncPage:
-        """Return the page with its items understood."""
+        """Return the page with its items parsed."""
         return item.read(frame, self._change)
 
     def locate(self, key: EntityKey, _content_type: str | None) -> str:
-        """Return the URL of a content, a media or a content type, by its id."""
+        """Return the URL of a Content, a Media or a content type, by its id."""
         path = f"{_PATHS[key.entity_type]}/{quote(key.id, safe='')}"
         return str(self._get(path, {}).url)
 
@@ -182,13 +182,13 @@ class Weegloo:
         if kind in ("Content", "Media"):
             found.append(Remark("api_filter", f"type = {kind}: no delete or unpublish of anything"))
         if kind.startswith("Delet"):
-            found.append(Remark("api_filter", f"type = {kind}: nothing that is published, no delete of any other kind"))
+            found.append(Remark("api_filter", f"type = {kind}: no published content, no deletes of any other kind"))
         if "content-type" in self._settings.api_filter:
-            found.append(Remark("api_filter", "content-type: no content of another content type"))
+            found.append(Remark("api_filter", "content-type: no content of other content types"))
         return tuple(found)
 
     def wake_up(self, call: WebhookCall, now: float) -> WakeUp | Refused:
-        """Return what a call with the shared secret announces; Weegloo signs none."""
+        """Return what a call with the shared secret announces; Weegloo signs no calls."""
         del now
         if refused := by_secret(call.headers, self._settings.webhook_secret):
             return refused
@@ -201,7 +201,7 @@ class Weegloo:
         return httpx.Request("GET", url, params=parameters, headers=headers)
 
     def _refuse(self, response: httpx.Response, *, token: bool) -> None:
-        """Raise what a response other than 200 means."""
+        """Raise the error that a response other than 200 stands for."""
         status = response.status_code
         if status == httpx.codes.OK:
             return
@@ -216,8 +216,8 @@ class Weegloo:
             )
         if isinstance(refused, SourceUnavailable) and status != httpx.codes.GONE:
             raise refused
-        if token and status in (400, 404, 410, 422) and not looks_like_a_page(response):
-            # No answer to a bad token is documented, and a lost role looks the same.
+        if token and status in (400, 404, 410, 422) and not looks_like_html(response):
+            # The answer to a bad token is undocumented, and a lost role looks the same.
             raise CheckpointRejected(f"{message} to a sync token", doubtful=True)
         if status in (400, 422) and not token and (parameter := named(response, self._settings.api_filter)):
             parameter = f"api_filter.{parameter}"

@@ -350,6 +350,6 @@ def test_the_environment_behind_a_name_is_watched() -> None:
     first = page_of(contentful(), answer(cf_environment_uuid="u-1"), START)
     assert first.position.identity == "u-1"
     assert page_of(contentful(), answer(), first.position).position.identity == "u-1"
-    with pytest.raises(CheckpointRejected, match="not the one from before") as caught:
+    with pytest.raises(CheckpointRejected, match="no longer the same") as caught:
         page_of(contentful(), answer(cf_environment_uuid="u-2"), first.position)
     assert not caught.value.doubtful

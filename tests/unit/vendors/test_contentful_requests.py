@@ -150,8 +150,8 @@ def test_the_probe_asks_for_one_content_type() -> None:
         ({}, []),
         ({"api_filter": {"type": "all"}}, []),
         ({"api_filter": {"type": "Entry"}}, ["no delete"]),
-        ({"api_filter": {"type": "Entry", "content_type": "cat"}}, ["no delete", "another content type"]),
-        ({"api_filter": {"type": "Deletion"}}, ["nothing that is published"]),
+        ({"api_filter": {"type": "Entry", "content_type": "cat"}}, ["no delete", "other content types"]),
+        ({"api_filter": {"type": "Deletion"}}, ["no published content"]),
         ({"preview": True}, ["no delete"]),
     ],
 )

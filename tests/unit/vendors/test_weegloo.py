@@ -296,8 +296,8 @@ def test_the_probe_asks_for_content_types() -> None:
     [
         ({}, []),
         ({"type": "Media"}, ["no delete"]),
-        ({"type": "Content", "content-type": "x"}, ["no delete", "another content type"]),
-        ({"type": "Deletion"}, ["nothing that is published"]),
+        ({"type": "Content", "content-type": "x"}, ["no delete", "other content types"]),
+        ({"type": "Deletion"}, ["no published content"]),
     ],
 )
 def test_losses_name_what_a_filter_withholds(api_filter: dict[str, str], lost: list[str]) -> None:
