@@ -1,4 +1,4 @@
-"""One HTTP exchange at a time, with an end: whatever the other side does, it is over when its time is."""
+"""One HTTP exchange at a time, each with a deadline that nothing the other side does can extend."""
 
 import os
 import ssl
@@ -17,10 +17,10 @@ from connector.errors import SCARCE, ConfigError, ConnectorError, LocalTrouble
 
 
 class Transport(httpx.BaseTransport):
-    """Requests of one client, one at a time in a thread, each over after `seconds` from its beginning to the last byte.
+    """Sends one client's requests, one at a time per thread, each within `seconds` from its start to the last byte.
 
-    A response is read by the thread that has sent the request. Raises httpx's errors, which name `proxy` without its
-    credentials; `LocalTrouble` where this machine lacks what a connection takes.
+    The thread that sent a request MUST read its response. Raises httpx's errors, which name `proxy` without its
+    credentials, and `LocalTrouble` if this machine lacks what a connection needs.
     """
 
     def __init__(self, seconds: float, *, proxy: Proxy | None = None, context: ssl.SSLContext | None = None) -> None:
@@ -38,7 +38,7 @@ class Transport(httpx.BaseTransport):
             self._pool = httpcore.ConnectionPool(**common)
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Send a request; the response's body is still to be read, within the same time."""
+        """Send a request; the response's body is yet to be read, within the same time."""
         self._network.begin(self._seconds)
         assert isinstance(request.stream, httpx.SyncByteStream)
         url = request.url
@@ -59,13 +59,13 @@ class Transport(httpx.BaseTransport):
         return httpx.Response(answer.status, headers=answer.headers, stream=body, extensions=answer.extensions)
 
     def close(self) -> None:
-        """Let go of connections, for good: a request that another thread has under way ends now. May be repeated."""
+        """Close all connections permanently: another thread's request in progress ends now. May be repeated."""
         self._network.close()
         self._pool.close()
 
     @contextmanager
     def _mapped(self) -> Iterator[None]:
-        """Raise httpx's errors in place of those of the layer below it, which has them under the same names."""
+        """Raise httpx's errors in place of httpcore's, which have the same names."""
         try:
             yield
         except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException, httpcore.ProxyError) as error:
@@ -79,14 +79,14 @@ class Transport(httpx.BaseTransport):
 
 
 def certificates(ca: Path | None, outbound: Outbound) -> ssl.SSLContext:
-    """Return whose certificates are believed: those in `ca`, else the environment's, else the usual ones.
+    """Return which certificates are trusted: those in `ca`, else the environment's, else the usual ones.
 
-    Raises `ConfigError` that begins with the name of the setting or variable where they cannot be used.
+    Raises `ConfigError`, beginning with the name of the setting or variable, if they cannot be used.
     """
     name, file, folders = ("ca", ca, "") if ca else ("SSL_CERT_FILE", outbound.ca_file, outbound.ca_folders)
     try:
         for folder in filter(None, folders.split(os.pathsep)):
-            # OpenSSL looks for no folder before it needs one.
+            # OpenSSL does not look for a folder until it needs one.
             any(Path(folder).iterdir())
     except OSError as error:
         raise _unusable("SSL_CERT_DIR", error) from error
@@ -97,19 +97,19 @@ def certificates(ca: Path | None, outbound: Outbound) -> ssl.SSLContext:
 
 
 def advice(error: BaseException, otherwise: str) -> str:
-    """Return what to do about a request that failed: what its error tells, else `otherwise`."""
+    """Return what to do about a failed request: what its error suggests, else `otherwise`."""
     if isinstance(error, httpx.ProxyError):
         return "check the proxy, and the credentials in its URL"
     if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in _causes(error)):
         return (
-            "something that presents its own certificate may be in between: name its authority with ca, SSL_CERT_FILE "
-            "or SSL_CERT_DIR; else the other side's certificate has expired or is another host's"
+            "something in between may present its own certificate: name its authority with ca, SSL_CERT_FILE or "
+            "SSL_CERT_DIR; otherwise the server's certificate has expired or belongs to another host"
         )
     return otherwise
 
 
 class _Body(httpx.SyncByteStream):
-    """A response's body, with the errors of httpx."""
+    """A response's body that raises httpx's errors."""
 
     def __init__(self, stream: Iterable[bytes], mapped: Callable[[], Any]) -> None:
         self._stream = stream
@@ -120,7 +120,7 @@ class _Body(httpx.SyncByteStream):
             yield from self._stream
 
     def close(self) -> None:
-        """Give the connection back, or up."""
+        """Return the connection to the pool, or close it."""
         if hasattr(self._stream, "close"):
             self._stream.close()
 
@@ -129,7 +129,7 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
     found: BaseException | None = error
     while found:
         yield found
-        # httpcore's pool raises "from None", which hides the cause and keeps it as the context.
+        # httpcore's pool raises "from None", which hides the cause but keeps it as the context.
         found = found.__cause__ or found.__context__
 
 
@@ -138,12 +138,12 @@ def _unusable(named: str, error: OSError) -> ConnectorError:
         return LocalTrouble.of(error)
     where = f": {error.filename}" if error.filename else ""
     return ConfigError(
-        f"{named}{where} holds no certificates that can be read: {error.strerror or error}",
+        f"{named}{where} holds no readable certificates: {error.strerror or error}",
         hint="name a file of PEM certificates (ca, SSL_CERT_FILE), or a folder of them (SSL_CERT_DIR)",
     )
 
 
 def _scarce(error: BaseException) -> TypeGuard[OSError]:
-    """Return whether an error says that this machine lacks something."""
-    # The numbers of TLS errors are others.
+    """Return whether an error says that this machine has run out of something."""
+    # The numbers of TLS errors mean something else.
     return isinstance(error, OSError) and not isinstance(error, ssl.SSLError) and error.errno in SCARCE

@@ -1,4 +1,4 @@
-"""What every vendor does with one item: find parts fit for keys and columns, and set aside what is not. Pure."""
+"""What every vendor does with an item: find the parts fit for keys and columns, set aside the unreadable. Pure."""
 
 from collections.abc import Callable
 from typing import Any
@@ -11,16 +11,16 @@ from connector.model.page import Frame, SyncPage
 _LONG = 2**63
 
 
-def read(frame: Frame, understand: Callable[[bytes], Change]) -> SyncPage:
-    """Return the page in which each raw item is a change, and a dead letter where `understand` refuses it.
+def read(frame: Frame, parse: Callable[[bytes], Change]) -> SyncPage:
+    """Return the page with each raw item as a change, or as a dead letter if `parse` refuses it.
 
-    `understand` raises `MalformedItem`, or `ValueError` where not even a type can be read; neither text has content.
+    `parse` raises `MalformedItem`, or `ValueError` if not even a type can be read; neither message has content.
     """
     changes: list[Change] = []
     dead_letters: list[DeadLetter] = []
     for raw in frame.raws:
         try:
-            changes.append(understand(raw))
+            changes.append(parse(raw))
         except MalformedItem as error:
             dead_letters.append(DeadLetter(raw, str(error), item_type=error.item_type, item_id=error.item_id))
         except ValueError as error:
@@ -29,7 +29,7 @@ def read(frame: Frame, understand: Callable[[bytes], Change]) -> SyncPage:
 
 
 def text(value: Any) -> str | None:
-    """Return `value` where it is a text that keys, columns and logs can carry: not empty, valid Unicode, no NUL."""
+    """Return `value` if it is a text that keys, columns and logs can carry: not empty, valid Unicode, no NUL."""
     if not isinstance(value, str) or not value or "\0" in value:
         return None
     if not value.isascii():
@@ -41,17 +41,17 @@ def text(value: Any) -> str | None:
 
 
 def moment(value: Any) -> timestamp.Timestamp | None:
-    """Return what `value` says of a time, where it is a usable text."""
+    """Return the time that `value` gives, if it is a usable text."""
     return timestamp.read(text(value))
 
 
 def whole(value: Any) -> int | None:
-    """Return `value` where it is a whole number that fits a long."""
+    """Return `value` if it is a whole number that fits a long."""
     return value if type(value) is int and -_LONG <= value < _LONG else None
 
 
 def identified(item_type: str, value: Any) -> str:
-    """Return an item's id; raises `MalformedItem` where it is none that a key can carry."""
+    """Return an item's id; raises `MalformedItem` unless a key can carry it."""
     found = text(value)
     if found is None:
         raise MalformedItem("the item has no usable id", item_type=item_type)

@@ -1,4 +1,4 @@
-"""Reads ahead by one: while the reader is busy, a thread already gets the next item. Knows nothing of pages."""
+"""Reads one item ahead: a thread gets the next one while the reader is busy. Knows nothing of pages."""
 
 import queue
 import threading
@@ -13,11 +13,11 @@ _TICK: Final = 0.1
 
 
 class Ahead(Protocol):
-    """A way to get the items of `found` for a reader who takes them one by one.
+    """A way to get the items of `found` for a reader that takes them one by one.
 
-    It yields them in order, then raises what `found` has raised. It asks for one item at most before the reader wants
-    it, and for none once the reader has closed the generator. It ends early, between two items, when `stop` is set.
-    `done` is called once `found` will not be asked again.
+    It yields them in order, then raises what `found` raised. It asks for at most one item ahead of the reader, and for
+    none once the reader has closed the generator. It ends early, between two items, when `stop` is set. `done` is
+    called once `found` will not be asked again.
     """
 
     def __call__(self, found: Iterator[T], stop: threading.Event, done: Callable[[], None], /) -> Generator[T]:
@@ -26,9 +26,9 @@ class Ahead(Protocol):
 
 
 def look_ahead(found: Iterator[T], stop: threading.Event, done: Callable[[], None]) -> Generator[T]:
-    """Ask `found` in a thread of its own: `stop` ends the wait for an item that is long in coming.
+    """Ask `found` in a separate thread, so that `stop` ends the wait for a slow item.
 
-    Raises `LocalTrouble` where the system gives no further thread.
+    Raises `LocalTrouble` if the system has no thread left.
     """
     ahead: queue.SimpleQueue[T | _End] = queue.SimpleQueue()
     room, abandoned = threading.Semaphore(1), threading.Event()
@@ -39,7 +39,7 @@ def look_ahead(found: Iterator[T], stop: threading.Event, done: Callable[[], Non
                 ahead.put(next(found))
         except StopIteration:
             ahead.put(_End())
-        except BaseException as error:  # noqa: BLE001  handed over to the thread that reads
+        except BaseException as error:  # noqa: BLE001  handed over to the reader's thread
             ahead.put(_End(error))
         finally:
             done()
@@ -58,7 +58,7 @@ def look_ahead(found: Iterator[T], stop: threading.Event, done: Callable[[], Non
 
 
 class _End(NamedTuple):
-    """Stands behind the last item; `error` is why there are no more, where that is not as it should be."""
+    """Follows the last item; `error` is why there are no more, if something went wrong."""
 
     error: BaseException | None = None
 

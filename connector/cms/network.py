@@ -1,7 +1,7 @@
-"""Connections whose every wait ends with the time of the whole exchange: finding the host, TLS, each read and write.
+"""Connections whose every wait ends with the time of the whole exchange: host look-up, TLS, each read and write.
 
-A time-out of a single read ends nothing for a peer that sends a byte now and then, or one `103 Early Hints` after the
-other. So every wait gets what is left of the exchange's time, and none begins when nothing is.
+A time-out on single reads never fires if the peer sends a byte now and then, or one `103 Early Hints` after another.
+So every wait gets what is left of the exchange's time, and none begins when nothing is left.
 """
 
 import contextlib
@@ -18,14 +18,14 @@ import httpcore
 from connector.errors import starting_threads
 
 _NO_TIME: Final = 0.001
-_ADDRESSES: Final = 8  # of one host that are tried
+_ADDRESSES: Final = 8  # of one host, at most, are tried
 _PIECE: Final = 16 * 1024
 
 T = TypeVar("T")
 
 
 class Network(httpcore.NetworkBackend):
-    """The real network. Each thread's exchange has the time that its `begin` gave it. Raises httpcore's errors."""
+    """The real network. Each thread's exchange has the time that it passed to `begin`. Raises httpcore's errors."""
 
     def __init__(self) -> None:
         self._exchange = threading.local()
@@ -34,24 +34,24 @@ class Network(httpcore.NetworkBackend):
         self._look_up: _LookUp | None = None
 
     def begin(self, seconds: float) -> None:
-        """Give the calling thread's exchange so much time from now on."""
+        """Give the calling thread's exchange this many seconds from now."""
         self._exchange.ends_at = time.monotonic() + seconds
 
     def close(self) -> None:
-        """Let no further wait begin."""
+        """Let no other wait begin."""
         self._closed = True
 
     def left(self, timeout: float | None, error: type[httpcore.TimeoutException], *, among: int = 1) -> float:
-        """Return for how long one of `among` waits may last; raises `error` where the exchange is over."""
+        """Return how long one of `among` waits may last; raises `error` if the exchange's time is up."""
         if self._closed:
-            raise httpcore.NetworkError("closed meanwhile")
+            raise httpcore.NetworkError("closed in the meantime")
         left: float = (self._exchange.ends_at - time.monotonic()) / among
         if left < _NO_TIME:
             raise error("the exchange as a whole took too long")
         return left if timeout is None else min(timeout, left)
 
     def connect_tcp(self, host: str, port: int, timeout: float | None = None, *args: Any, **more: Any) -> Any:
-        """Connect to the first of a host's addresses that can be reached; each gets its share of the time."""
+        """Connect to the first reachable address of a host; each gets its share of the time."""
         addresses = self._addresses(host, port, timeout)
         failed: httpcore.NetworkError | httpcore.TimeoutException = httpcore.ConnectError("the host has no address")
         for tried, address in enumerate(addresses):
@@ -66,7 +66,7 @@ class Network(httpcore.NetworkBackend):
         with contextlib.suppress(ValueError):
             return [str(ipaddress.ip_address(host))]
         look_up = self._look_up
-        # A look-up that hangs is waited for again: as many of them as tries would be as many threads.
+        # Wait again for a look-up that hangs: a new one for each try would take a thread each.
         if look_up is None or look_up.asked != (host, port) or look_up.done.is_set():
             look_up = self._look_up = _LookUp(host, port)
         if not look_up.done.wait(self.left(timeout, httpcore.ConnectTimeout)):
@@ -75,7 +75,7 @@ class Network(httpcore.NetworkBackend):
 
 
 class _LookUp:
-    """The search for a host's addresses, in a thread of its own: nothing ends it before the system's resolver does."""
+    """A look-up of a host's addresses in a separate thread: nothing ends it before the system's resolver does."""
 
     def __init__(self, host: str, port: int) -> None:
         self.asked = host, port
@@ -97,7 +97,7 @@ class _LookUp:
     def _run(self) -> None:
         try:
             self._found = list(_found(*self.asked))[:_ADDRESSES]
-        # A name that no label of DNS can hold is a `UnicodeError`.
+        # A name that does not fit DNS labels raises `UnicodeError`.
         except (OSError, UnicodeError) as error:
             self._error = error
         finally:
@@ -105,14 +105,14 @@ class _LookUp:
 
 
 class _Stream(httpcore.NetworkStream):
-    """A connection whose every wait is bounded by what is left of the exchange."""
+    """A connection whose every wait is bounded by what is left of the exchange's time."""
 
     def __init__(self, stream: httpcore.NetworkStream, network: Network) -> None:
         self._stream = stream
         self._network = network
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        """Read what is there, or wait for it."""
+        """Read what has arrived, or wait for it."""
         return self._stream.read(max_bytes, self._network.left(timeout, httpcore.ReadTimeout))
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
@@ -121,9 +121,9 @@ class _Stream(httpcore.NetworkStream):
             self._stream.write(buffer[at : at + _PIECE], self._network.left(timeout, httpcore.WriteTimeout))
 
     def close(self) -> None:
-        """Close the connection; another thread that waits for it notices at once."""
+        """Close the connection; another thread that waits on it notices at once."""
         with contextlib.suppress(OSError):
-            # Not the method of TLS sockets, which takes the ground from under a thread that reads.
+            # Not the TLS socket's own method, which breaks a thread that is reading.
             socket.socket.shutdown(self._stream.get_extra_info("socket"), socket.SHUT_RDWR)
         self._stream.close()
 
@@ -137,12 +137,12 @@ class _Stream(httpcore.NetworkStream):
         return _Stream(self._stream.start_tls(ssl_context, server_hostname, left), self._network)
 
     def get_extra_info(self, info: str) -> Any:
-        """Return what the connection knows of itself."""
+        """Return a fact about the connection."""
         return self._stream.get_extra_info(info)
 
 
 class _Nested(httpcore.NetworkStream):
-    """TLS within TLS, as to a CMS by way of an https proxy: a socket knows one layer of it."""
+    """TLS within TLS, as to a CMS through an https proxy: a socket handles only one layer."""
 
     def __init__(self, stream: _Stream, context: ssl.SSLContext, hostname: str | None, timeout: float | None) -> None:
         self._stream = stream
@@ -155,7 +155,7 @@ class _Nested(httpcore.NetworkStream):
             raise
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        """Read what is there, or wait for it."""
+        """Read what has arrived, or wait for it."""
         try:
             return self._drive(lambda: self._tls.read(max_bytes), timeout, httpcore.ReadError)
         except httpcore.ReadError as error:
@@ -174,11 +174,11 @@ class _Nested(httpcore.NetworkStream):
         self._stream.close()
 
     def get_extra_info(self, info: str) -> Any:
-        """Return what the connection knows of itself."""
+        """Return a fact about the connection."""
         return self._tls if info == "ssl_object" else self._stream.get_extra_info(info)
 
     def _drive(self, step: Callable[[], T], timeout: float | None, error: type[httpcore.NetworkError]) -> T:
-        """Return what `step` gives, once the connection beneath has carried what it needs."""
+        """Return what `step` returns once the connection beneath has carried the bytes it needs."""
         while True:
             try:
                 found = step()
@@ -202,7 +202,7 @@ def _found(host: str, port: int) -> Iterator[str]:
     try:
         answers = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except OSError:
-        # Without a free descriptor no name is found either, and the resolver says so in many ways: this says it in one.
+        # Without a free descriptor no name resolves, and the resolver says so in many ways: this says it in one.
         socket.socket().close()
         raise
     for family, _, _, _, address in answers:

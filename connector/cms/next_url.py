@@ -1,4 +1,4 @@
-"""The next URL of a response: the cursor that it carries, and nothing else of it. Pure."""
+"""Reads the cursor from a response's next URL, and nothing else. Pure."""
 
 from urllib.parse import parse_qs, urlsplit
 
@@ -8,7 +8,7 @@ from connector.errors import SourceUnavailable
 def cursor_of(next_url: str, parameter: str) -> str:
     """Return the cursor that a response's next URL carries in `parameter`.
 
-    Nothing else of the URL matters, for no request ever goes there: a caching proxy's body names the host behind it.
+    Nothing else of the URL matters, as no request ever goes there: a caching proxy's body names the host behind it.
     Raises `SourceUnavailable` if it holds no usable cursor.
     """
     try:
@@ -18,6 +18,6 @@ def cursor_of(next_url: str, parameter: str) -> str:
     if len(found) != 1:
         raise SourceUnavailable(
             f"the response's next URL has no single {parameter}",
-            hint="ask what stands between contentwire and the API: the URL has been changed on its way",
+            hint="find out what is between contentwire and the API: it has changed the URL",
         )
     return found[0]

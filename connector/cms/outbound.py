@@ -1,7 +1,7 @@
-"""How HTTP requests leave this machine: by which proxy, and whose certificates are believed. Pure.
+"""How HTTP requests leave this machine: through which proxy, and trusting which certificates. Pure.
 
-Our own reading of the usual environment variables: what httpx makes of NO_PROXY ends in an exception for some of the
-forms that operators write (CIDR, IPv6), and it sends requests to loopback through HTTP_PROXY.
+We read the usual environment variables ourselves: httpx raises an exception for some forms of NO_PROXY that operators
+write (CIDR, IPv6), and sends requests to loopback through HTTP_PROXY.
 """
 
 import base64
@@ -17,7 +17,7 @@ import msgspec
 
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 _TOKEN: Final = 16
-_NO_PROXY_URL: Final = "is no URL of a proxy like http://proxy.example.com:3128"
+_NO_PROXY_URL: Final = "is not a proxy URL like http://proxy.example.com:3128"
 
 
 class Proxy(msgspec.Struct, frozen=True):
@@ -34,8 +34,8 @@ class Proxy(msgspec.Struct, frozen=True):
     __repr__ = __str__
 
     def secrets(self) -> Iterator[str]:
-        """Yield what must not be shown, in the forms that URLs and headers make of it."""
-        # Some proxies take a token for the user, and no password; a short one is a name, as common as any word.
+        """Yield what must not be shown, in each form that it takes in URLs and headers."""
+        # Some proxies take a token as the user, without a password; a short user is a name, and may be a common word.
         secret = self.password or (self.user if len(self.user) >= _TOKEN else "")
         if secret:
             yield from (secret, quote(secret, safe=""))
@@ -43,7 +43,7 @@ class Proxy(msgspec.Struct, frozen=True):
 
 
 class Outbound(msgspec.Struct, frozen=True):
-    """What the environment says: proxies by scheme, what goes without one, and certificates in place of the usual ones.
+    """What the environment says: proxies by scheme, hosts that need none, and certificates in place of the usual.
 
     `ca_folders` are separated as in PATH.
     """
@@ -54,7 +54,7 @@ class Outbound(msgspec.Struct, frozen=True):
     ca_folders: str = ""
 
     def proxy_for(self, url: str) -> Proxy | None:
-        """Return the proxy that a request to `url` takes; loopback is never asked by one."""
+        """Return the proxy that a request to `url` goes through, if any; loopback never needs one."""
         parts = urlsplit(url)
         host, port = (parts.hostname or "").rstrip("."), parts.port or _DEFAULT_PORTS.get(parts.scheme, 0)
         if is_loopback(host) or any(_matches(entry, host, port) for entry in self.direct):
@@ -80,7 +80,7 @@ def read(environ: Mapping[str, str]) -> tuple[Outbound, list[str]]:
 
 
 def proxy(text: str, origin: str) -> Proxy:
-    """Return the proxy that a URL names, with its credentials apart; raises `ValueError` saying what is wrong."""
+    """Return the proxy that a URL names, with its credentials separate; raises `ValueError` saying what is wrong."""
     url = text.strip() if "://" in text else f"http://{text.strip()}"
     if url.lower().startswith("socks"):
         raise ValueError("names a SOCKS proxy, which is not supported: use one that speaks HTTP")
@@ -96,7 +96,7 @@ def proxy(text: str, origin: str) -> Proxy:
     where = f"{parts.scheme}://{host}:{parts.port or _DEFAULT_PORTS[parts.scheme]}"
     user, password = unquote(parts.username or ""), unquote(parts.password or "")
     if ":" in user or not f"{user}{password}".isprintable():
-        raise ValueError("holds credentials with a control character, or a user with a colon: no header carries them")
+        raise ValueError("holds credentials with a control character, or a user with a colon: no header can carry them")
     return Proxy(origin, where, user, password)
 
 
@@ -105,9 +105,9 @@ def checked(url: str) -> SplitResult:
     parts = urlsplit(url)
     host, port = parts.hostname or "", parts.port
     if parts.scheme not in _DEFAULT_PORTS or port == 0 or not url.isprintable() or url.split() != [url]:
-        raise ValueError("is no http or https URL")
+        raise ValueError("is not an http or https URL")
     if not (_is_address(host) or _is_name(host)):
-        raise ValueError("names no host that can exist")
+        raise ValueError("names a host that cannot exist")
     return parts
 
 
@@ -120,7 +120,7 @@ def is_loopback(host: str) -> bool:
         address = ipaddress.ip_address(name)
     except ValueError:
         try:
-            # 127.1, 2130706433 and 0x7f.1 are 127.0.0.1 to whoever connects.
+            # 127.1, 2130706433 and 0x7f.1 all connect to 127.0.0.1.
             address = ipaddress.IPv4Address(socket.inet_aton(name))
         except (OSError, UnicodeError):
             return False
@@ -130,7 +130,7 @@ def is_loopback(host: str) -> bool:
 
 
 def _first(environ: Mapping[str, str], name: str) -> tuple[str, str]:
-    """Return the variable that counts, and its value: the lower-case one, as everywhere, even if it is empty."""
+    """Return the variable that counts, and its value: the lower-case one, as everywhere, even if empty."""
     for spelt in (name, name.upper()):
         if spelt in environ:
             return spelt, environ[spelt].strip()
@@ -138,7 +138,7 @@ def _first(environ: Mapping[str, str], name: str) -> tuple[str, str]:
 
 
 def _matches(entry: str, host: str, port: int) -> bool:
-    """Return whether an entry of NO_PROXY means a host: `*`, a name and all below it, an address or a network."""
+    """Return whether an entry of NO_PROXY matches a host: `*`, a name and its subdomains, an address or a network."""
     if entry == "*":
         return True
     entry = entry.rpartition("://")[2]

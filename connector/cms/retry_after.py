@@ -8,7 +8,7 @@ _LONGEST_WAIT: Final = 86_400.0
 
 
 def wait(headers: Mapping[str, str]) -> float | None:
-    """Return the seconds that `Retry-After` asks to wait: given as such, or as a date, which `Date` makes relative."""
+    """Return the seconds that `Retry-After` asks to wait: given as such, or as a date relative to `Date`."""
     retry_after = headers.get("retry-after", "")
     if (found := seconds(retry_after)) is not None:
         return min(found, _LONGEST_WAIT)
@@ -17,7 +17,7 @@ def wait(headers: Mapping[str, str]) -> float | None:
 
 
 def seconds(text: str | None) -> float | None:
-    """Return a header's number of seconds, or None where it is none."""
+    """Return a header's number of seconds, or None if it has none."""
     try:
         found = float(text or "nan")
     except ValueError:
@@ -26,7 +26,7 @@ def seconds(text: str | None) -> float | None:
 
 
 def moment(text: str) -> float | None:
-    """Return an HTTP date in seconds since 1970, or None where it is none."""
+    """Return an HTTP date in seconds since 1970, or None if it is not one."""
     try:
         return parsedate_to_datetime(text).timestamp()
     except (ValueError, OverflowError, TypeError):

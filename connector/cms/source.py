@@ -44,12 +44,12 @@ def ignore(_items: int, _bytes: int, _seconds: float) -> None:
 class Source:
     """Pages of one connection.
 
-    `transport` replaces the network, which is asked by `proxy` where there is one, and believed where a certificate in
-    `context` vouches for it; `stop` ends walks early, at a page boundary; `observe` is told of each page.
-    `waiting_since` is when the request under way began, on the monotonic clock, None between requests.
+    `transport` replaces the network, which is otherwise used through `proxy`, if any, trusting the certificates in
+    `context`; `stop` ends walks early, at a page boundary; `observe` is called for each page. `waiting_since` is when
+    the current request began, on the monotonic clock, None between requests.
     """
 
-    def __init__(  # noqa: PLR0913  what is beyond the vendor are keywords with defaults
+    def __init__(  # noqa: PLR0913  all but the vendor are keywords
         self,
         vendor: Vendor,
         *,
@@ -85,15 +85,15 @@ class Source:
         )
 
     def walk(self, position: Position) -> Generator[SyncPage]:
-        """Yield the pages after `position` until caught up; the next one is on its way while a page is worked on.
+        """Yield the pages after `position` until caught up; while one is processed, the next is under way.
 
-        The next request leaves before this page's items are read: an API's latency is all that a slow one costs.
+        The next request leaves before this page's items are read: a slow API costs no more than its latency.
 
-        Close a walk that you leave: it reads ahead. It ends early, without a caught-up page, when `stop` is set.
-        Raises what `fetch` raises; `WalkBroken` in place of `CheckpointRejected` (but `PageTooLarge`) once the walk has
-        given a page, and when a cursor comes back in it.
+        Close a walk that you abandon: it reads ahead. It ends early, without a caught-up page, when `stop` is set.
+        Raises what `fetch` raises; once the walk has yielded a page, `WalkBroken` in place of `CheckpointRejected` (but
+        not of `PageTooLarge`); and `WalkBroken` when a cursor repeats.
         """
-        frames = self._ahead(self._frames(position), self._stop, self._left)
+        frames = self._ahead(self._frames(position), self._stop, self._walk_ended)
         with closing(frames):
             for frame in frames:
                 yield self.vendor.read(frame)
@@ -107,7 +107,7 @@ class Source:
         return self.vendor.read(self._fetch(position))
 
     def probe(self) -> None:
-        """Return if credentials and scope are right; else raise why not."""
+        """Return if credentials and scope are right; else raise what is wrong."""
         response = self.send(self.vendor.probe())
         with self._answered():
             self.vendor.check_probe(response)
@@ -128,22 +128,22 @@ class Source:
         except httpx.DecodingError as error:
             raise self._unavailable("sent a body that cannot be decompressed", error) from error
         except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, ssl.SSLError) as error:
-            raise self._unavailable("could not be reached or broke off", error) from error
+            raise self._unavailable("could not be reached or broke the connection", error) from error
         except OSError as error:
             raise LocalTrouble.of(error) from error
         finally:
-            # A request of a walk that was left does not end the wait for the next one.
+            # A request of an abandoned walk must not end the wait of the next one.
             if self.waiting_since == begun_at:
                 self.waiting_since = None
 
     def close(self) -> None:
-        """Let go of connections."""
+        """Close all connections."""
         self._closed = True
         self._client.close()
 
-    def _left(self) -> None:
+    def _walk_ended(self) -> None:
         if self._closed:
-            # What was opened by a request that was under way when the source was closed.
+            # A request that was under way when the source was closed may have opened a connection.
             self._transport.close()
 
     def _fetch(self, position: Position) -> Frame:
@@ -180,7 +180,7 @@ class Source:
             streamed.close()
         if body.startswith(codecs.BOM_UTF8):
             del body[: len(codecs.BOM_UTF8)]
-        # The body is decoded: what described its encoding must not be applied again.
+        # The body is decoded: the headers about its encoding must not be applied again.
         headers = [(name, value) for name, value in streamed.headers.multi_items() if name not in _TRANSFER_HEADERS]
         return httpx.Response(streamed.status_code, headers=headers, content=bytes(body), request=request)
 
@@ -195,7 +195,7 @@ class Source:
 
     @contextmanager
     def _answered(self) -> Iterator[None]:
-        """Name the proxy in what an answer is refused for that it may have given itself."""
+        """Name the proxy in an error about an answer that the proxy may have given itself."""
         try:
             yield
         except (SourceUnavailable, SourceRejected) as error:
@@ -204,7 +204,7 @@ class Source:
             raise
 
     def _frames(self, position: Position) -> Iterator[Frame]:
-        """Yield the frames of a walk, each when it is asked for."""
+        """Yield the frames of a walk, each on demand."""
         seen = {position.cursor}
         first = True
         while True:
@@ -219,7 +219,7 @@ class Source:
             if frame.caught_up:
                 return
             if frame.position.cursor in seen:
-                raise WalkBroken("the API gave a page cursor twice within one walk")
+                raise WalkBroken("the API returned the same page cursor twice within one walk")
             seen.add(frame.position.cursor)
             position, first = frame.position, False
 
@@ -228,9 +228,9 @@ _TRANSFER_HEADERS: Final = {"content-encoding", "content-length", "transfer-enco
 
 
 class Unopened:
-    """Stands for a source that cannot be opened as things are: a file of certificates, or a proxy's secret, is amiss.
+    """Stands in for a source that cannot be opened: a certificate file, or a proxy's secret, is missing or wrong.
 
-    The stream is recovered and obeys commands all the same; who walks is told why, and the stream stops.
+    The stream still recovers and obeys commands; a walk raises the reason, which stops the stream.
     """
 
     waiting_since: None = None
@@ -248,14 +248,14 @@ class Unopened:
 
 
 class _Inflate:
-    """Decompresses a body piece by piece and never to more than asked for: a few bytes can stand for gigabytes.
+    """Decompresses a body piece by piece, never to more than was asked for: a few bytes can stand for gigabytes.
 
-    Raises `httpx.DecodingError` for what is not whole, or compressed in a way that was not offered.
+    Raises `httpx.DecodingError` for a body that is incomplete, or compressed in a way we did not offer.
     """
 
     def __init__(self, encoding: str) -> None:
         if encoding.strip().lower() not in ("", "identity", "gzip", "x-gzip"):
-            raise httpx.DecodingError("compressed otherwise than by gzip")
+            raise httpx.DecodingError("compressed by something other than gzip")
         self._gzip = zlib.decompressobj(_GZIP) if "gzip" in encoding.lower() else None
         self._begun = False
 
@@ -267,7 +267,7 @@ class _Inflate:
         try:
             while chunk and len(found) < limit:
                 if self._gzip.eof:
-                    # A gzip file is as many members as it likes (RFC 1952), and zeros may fill it up.
+                    # A gzip file may have several members (RFC 1952), and zeros as padding.
                     chunk = chunk.lstrip(b"\0")
                     if not chunk:
                         break
@@ -279,6 +279,6 @@ class _Inflate:
         return found
 
     def end(self) -> None:
-        """Check that the stream was whole; an answer without a body is."""
+        """Check that the stream was complete; an empty body is."""
         if self._gzip and self._begun and not self._gzip.eof:
-            raise httpx.DecodingError("the compressed body breaks off")
+            raise httpx.DecodingError("the compressed body is incomplete")

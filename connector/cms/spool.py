@@ -1,4 +1,4 @@
-"""The spool of a delta walk: collected newest first or in any order, given back oldest first. Memory, then a file."""
+"""The spool of a delta walk: filled newest first or in any order, read oldest first. Memory, then a file."""
 
 import tempfile
 from array import array
@@ -19,9 +19,9 @@ _NO_CLOCK = -(2**63)
 
 
 class Spool:
-    """Items of one walk. Up to `memory_bytes` they stay in memory; beyond, all go to an unnamed temporary file.
+    """Items of one walk. Up to `memory_bytes` they stay in memory; beyond that, in an unnamed temporary file.
 
-    Use as a context manager: leaving it removes the file. Raises `LocalTrouble` where no file can be made, or written.
+    Use as a context manager: leaving it removes the file. Raises `LocalTrouble` if no file can be created or written.
     """
 
     def __init__(self, *, newest_first: bool, memory_bytes: int) -> None:
@@ -41,12 +41,12 @@ class Spool:
 
     def __exit__(self, *_: object) -> None:
         if self._file:
-            # What could not be written is not wanted any more.
+            # What could not be written is no longer needed.
             with suppress(OSError):
                 self._file.close()
 
     def add(self, page: SyncPage) -> None:
-        """Take in a page, in the order of the walk."""
+        """Add a page, in the order of the walk."""
         items: list[Item] = [*page.dead_letters, *page.changes]
         for item in items:
             clock = item.clock if isinstance(item, Change) else None
@@ -96,13 +96,13 @@ class Spool:
             return self._items[position]
         offset, length, is_change = self._spans[position]
         with _on_disk():
-            # Seeking writes what is still in the buffer.
+            # Seeking flushes the buffer.
             self._file.seek(offset)
             packed = self._file.read(length)
         return self._change.decode(packed) if is_change else self._letter.decode(packed)
 
     def _oldest_first(self) -> list[int]:
-        """Sort stably by the CMS clock; an item without one keeps its place beside the item before it."""
+        """Sort stably by the CMS clock; an item without one stays next to the item before it."""
         positions = list(range(len(self._clocks)))
         if self._newest_first:
             positions.reverse()

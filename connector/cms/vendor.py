@@ -1,6 +1,6 @@
 """What every vendor module provides: the `Vendor` protocol and the settings they share.
 
-Vendors are pure: no I/O, no sleep, no log, no clock; they build requests and read responses, and raise the taxonomy of
+Vendors are pure: no I/O, no sleep, no log, no clock; they build requests and read responses, and raise the errors of
 `connector.errors`.
 """
 
@@ -20,18 +20,18 @@ from connector.model.page import Frame, SyncPage
 
 
 class Remark(NamedTuple):
-    """What an operator should know of `setting`: a sentence, and what to do about it."""
+    """What an operator should know about `setting`: a sentence, and what to do about it."""
 
     setting: str
     what: str
-    hint: str = "leave it out to see every delete; content_types and entity_types filter without losing one"
+    hint: str = "leave it out to see every delete; content_types and entity_types filter without losing any"
 
 
 class Settings(BaseModel):
     """The keys of a `[connections.<name>]` table that belong to the vendor; each vendor extends it.
 
-    `base_url` None means the vendor's default for its region; else scheme, host and port, and the path of a gateway,
-    which the vendor's own path is appended to; http for loopback only unless `allow_http`. `api_filter` holds the
+    `base_url` None means the vendor's default for its region; else scheme, host, port, and a gateway's path, to which
+    the vendor's own is appended; http only for loopback, unless `allow_http`. `api_filter` holds the
     vendor's own initial parameters.
     """
 
@@ -66,11 +66,11 @@ class Settings(BaseModel):
         return self
 
     def unused(self) -> Iterator[Remark]:
-        """Yield each setting that is written but can have no effect beside the others; vendors add their own."""
+        """Yield each setting that is present but has no effect given the others; vendors add their own."""
         if self.base_url and "region" in self.model_fields_set:
-            yield Remark("region", "has no effect beside base_url", "leave one of the two out")
+            yield Remark("region", "has no effect if base_url is set", "leave out one of the two")
         if self.allow_http and not (self.base_url or "").startswith("http:"):
-            yield Remark("allow_http", "has no effect: requests go out by https", "leave allow_http out")
+            yield Remark("allow_http", "has no effect: requests use https", "leave allow_http out")
 
 
 def _is_loopback(host: str) -> bool:
@@ -92,13 +92,13 @@ class Vendor(Protocol):
     """Whether a walk's responses run from the newest change to the oldest."""
 
     localized: ClassVar[bool]
-    """Whether an item is of one locale; else one item carries them all, and no filter can leave one out."""
+    """Whether an item is in one locale; else one item carries them all, and no filter can leave one out."""
 
     content_members: ClassVar[tuple[str, ...]]
-    """The members of an item beside its fields that are content: no clocks, revisions or links to where it lives."""
+    """The members of an item, besides its fields, that are content: no clocks, revisions or links to where it lives."""
 
     entity_types: ClassVar[frozenset[EntityType]]
-    """The kinds of entities that the API can tell of."""
+    """The kinds of entities that the API reports."""
 
     def __init__(self, connection: str, settings: Settings) -> None: ...
 
@@ -114,7 +114,7 @@ class Vendor(Protocol):
 
     @property
     def schema(self) -> str | None:
-        """`source.schema`: the environment (with its branch), where the vendor has one."""
+        """`source.schema`: the environment (with its branch), if the vendor has one."""
         ...
 
     @property
@@ -124,21 +124,21 @@ class Vendor(Protocol):
 
     @property
     def follows(self) -> bool:
-        """Whether the API tells what changes after a snapshot."""
+        """Whether the API reports what changes after a snapshot."""
         ...
 
     def request(self, position: Position) -> httpx.Request:
         """Return the request for the page after `position`; without a cursor, the one that starts a snapshot.
 
-        Raises `StreamStopped` where the API has no such request.
+        Raises `StreamStopped` if the API has no such request.
         """
         ...
 
     def frame(self, response: httpx.Response, after: Position) -> Frame:
-        """Return what a completely read response says but for its items, so that the next request need not wait.
+        """Return what a fully read response says, its items unparsed: the next request need not wait for them.
 
-        Raises `SourceUnavailable` (with `retry_after` where told), `SourceRejected`, `CheckpointRejected`
-        (`doubtful` where only a probe can tell) or `PageTooLarge`.
+        Raises `SourceUnavailable` (with `retry_after` if given), `SourceRejected`, `CheckpointRejected`
+        (`doubtful` if only a probe can tell) or `PageTooLarge`.
         """
         ...
 
@@ -150,7 +150,7 @@ class Vendor(Protocol):
         ...
 
     def locate(self, key: EntityKey, content_type: str | None, /) -> str:
-        """Return the URL that the delivery API gives an entity at; never a credential in it."""
+        """Return the delivery API's URL of an entity; never with a credential in it."""
         ...
 
     def probe(self) -> httpx.Request:
@@ -166,7 +166,7 @@ class Vendor(Protocol):
         ...
 
     def wake_up(self, call: WebhookCall, now: float) -> WakeUp | Refused:
-        """Return what a webhook call announces, or why it is not authentic; never raises on any call.
+        """Return what a webhook call announces, or why it is not authentic; never raises, whatever the call.
 
         `now` is in seconds since 1970.
         """

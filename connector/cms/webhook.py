@@ -10,13 +10,13 @@ from connector.cms import item
 from connector.model import rawjson
 
 SECRET_HEADER = "X-Contentwire-Secret"  # noqa: S105 (the name of a header)
-"""The header that carries a connection's `webhook_secret`, where the vendor does not sign its calls."""
+"""The header that carries a connection's `webhook_secret`, if the vendor does not sign its calls."""
 
 _LARGEST = 8 * 1024 * 1024
 
 
 class Secret(Protocol):
-    """A text that does not show itself."""
+    """A text that does not print itself."""
 
     def get_secret_value(self) -> str:
         """Return the text."""
@@ -24,7 +24,7 @@ class Secret(Protocol):
 
 
 class WebhookCall(msgspec.Struct, frozen=True):
-    """A call as whoever made it knows it: header names in lower case; `path` is the request target with its query."""
+    """A call as its sender knows it: header names in lower case; `path` is the request target with its query."""
 
     headers: Mapping[str, str]
     method: str
@@ -33,9 +33,9 @@ class WebhookCall(msgspec.Struct, frozen=True):
 
 
 class WakeUp(msgspec.Struct, frozen=True):
-    """What an authentic webhook call announces: the entity's id where the body tells it, else None.
+    """What an authentic webhook call announces: the entity's id if the body has it, else None.
 
-    `once`: by what a repetition of this very call is recognised, None where nothing in it is unique.
+    `once`: what identifies a repetition of this very call, None if nothing in it is unique.
     """
 
     id: str | None = None
@@ -49,7 +49,7 @@ class Refused(msgspec.Struct, frozen=True):
     """Why a call is not authentic.
 
     No `webhook_secret` is configured; the call carries no signature or secret; it was signed `seconds_off` seconds
-    before (or, negative, after) our own clock's time; or what it carries does not fit.
+    before (or, negative, after) our own clock's time; or what it carries is wrong.
     """
 
     reason: Reason
@@ -57,7 +57,7 @@ class Refused(msgspec.Struct, frozen=True):
 
 
 def by_secret(headers: Mapping[str, str], secret: Secret | None) -> Refused | None:
-    """Return why a call is refused that should carry `secret` in `SECRET_HEADER`, None where it does."""
+    """Return why a call that must carry `secret` in `SECRET_HEADER` is refused, None if it is not."""
     if not (secret and secret.get_secret_value()):
         return Refused("unconfigured")
     if not any(name.lower() == SECRET_HEADER.lower() for name in headers):
@@ -68,7 +68,7 @@ def by_secret(headers: Mapping[str, str], secret: Secret | None) -> Refused | No
 class Handled(msgspec.Struct, frozen=True):
     """What became of a call: `accepted`, `repeated`, `handed_on` to the stream's owner, `undelivered`, or refused.
 
-    `unknown`: it is for a connection that there is not.
+    `unknown`: it is for a connection that does not exist.
     """
 
     outcome: Literal["accepted", "repeated", "handed_on", "undelivered", "unknown"] | Reason
@@ -82,7 +82,7 @@ class Handled(msgspec.Struct, frozen=True):
 
 
 def shares_secret(headers: Mapping[str, str], secret: Secret | None) -> bool:
-    """Return whether a call carries `secret` in `SECRET_HEADER`; without a configured secret none does."""
+    """Return whether a call carries `secret` in `SECRET_HEADER`; without a configured secret, none does."""
     expected = secret.get_secret_value() if secret else ""
     given = next((value for name, value in headers.items() if name.lower() == SECRET_HEADER.lower()), "")
     return bool(expected) and hmac.compare_digest(
@@ -91,7 +91,7 @@ def shares_secret(headers: Mapping[str, str], secret: Secret | None) -> bool:
 
 
 def announced(body: bytes, *paths: tuple[str, ...]) -> str | None:
-    """Return the id that a webhook's body has at the first of `paths` that leads to one; any body will do."""
+    """Return the id in a webhook's body at the first of `paths` that leads to one; takes any body."""
     try:
         root = rawjson.value(body) if len(body) <= _LARGEST else None
     except ValueError:

@@ -48,15 +48,15 @@ def test_proxies_and_certificates_are_configured_for_each_other_side(tmp_path: P
     ("text", "environ", "problem"),
     [
         (KAFKA + BLOG, {"ALL_PROXY": "socks5h://p:1"}, "environment: ALL_PROXY: names a SOCKS proxy"),
-        (KAFKA + BLOG, {"SSL_CERT_FILE": "/nowhere.pem"}, "environment: SSL_CERT_FILE: /nowhere.pem holds no certif"),
-        (KAFKA + BLOG, {"SSL_CERT_FILE": "/etc"}, "environment: SSL_CERT_FILE: /etc holds no certificates"),
-        (KAFKA + BLOG, {"SSL_CERT_FILE": __file__}, f"environment: SSL_CERT_FILE: {__file__} holds no certificates"),
-        (KAFKA + BLOG, {"SSL_CERT_DIR": "/nowhere"}, "environment: SSL_CERT_DIR: /nowhere holds no certificates"),
-        (KAFKA + BLOG, {"SSL_CERT_DIR": __file__}, f"environment: SSL_CERT_DIR: {__file__} holds no certificates"),
+        (KAFKA + BLOG, {"SSL_CERT_FILE": "/nowhere.pem"}, "environment: SSL_CERT_FILE: /nowhere.pem holds no read"),
+        (KAFKA + BLOG, {"SSL_CERT_FILE": "/etc"}, "environment: SSL_CERT_FILE: /etc holds no readable"),
+        (KAFKA + BLOG, {"SSL_CERT_FILE": __file__}, f"environment: SSL_CERT_FILE: {__file__} holds no readable"),
+        (KAFKA + BLOG, {"SSL_CERT_DIR": "/nowhere"}, "environment: SSL_CERT_DIR: /nowhere holds no readable"),
+        (KAFKA + BLOG, {"SSL_CERT_DIR": __file__}, f"environment: SSL_CERT_DIR: {__file__} holds no readable"),
         (KAFKA + BLOG + 'proxy = "http://u:p@q"\n', {}, "connections.blog.proxy: holds credentials"),
-        (KAFKA + BLOG + 'proxy = "nonsense://"\n', {}, "connections.blog.proxy: is no URL of a proxy"),
+        (KAFKA + BLOG + 'proxy = "nonsense://"\n', {}, "connections.blog.proxy: is not a proxy URL"),
         (KAFKA + BLOG + 'proxy = { env = "P" }\n', {"P": "socks5://u:p@q"}, "connections.blog.proxy: names a SOCKS"),
-        (KAFKA + BLOG + 'proxy = ""\n', {}, "connections.blog.proxy: is no URL of a proxy"),
+        (KAFKA + BLOG + 'proxy = ""\n', {}, "connections.blog.proxy: is not a proxy URL"),
         (KAFKA + BLOG + 'ca = "none.pem"\n', {}, "connections.blog.ca: "),
         (KAFKA + BLOG + 'ca = "."\n', {}, "connections.blog.ca: "),
         (KAFKA + BLOG + 'base_url = "https://a..b"\n', {}, "connections.blog.base_url: base_url must be a URL"),
@@ -102,7 +102,7 @@ def test_a_proxy_that_was_rotated_into_nonsense_is_a_mistake_that_is_named(tmp_p
     file.write_text("nonsense://new-secret\n")
     for secret in connection.secrets():
         secret.refresh()
-    with pytest.raises(ConfigError, match=r"^proxy: is no URL of a proxy") as caught:
+    with pytest.raises(ConfigError, match=r"^proxy: is not a proxy URL") as caught:
         connection.proxy_to("https://cms.example")
     assert "new-secret" not in str(caught.value)
     # What is masked is asked for by every stream, also by those that have nothing to do with this one.

@@ -5,7 +5,7 @@ from typing import Any
 import httpx
 import pytest
 
-from connector.cms.refusal import looks_like_a_page, meaning, named
+from connector.cms.refusal import looks_like_html, meaning, named
 from connector.errors import ConnectorError, SourceRejected, SourceUnavailable
 
 TOLD = "Acme answered"
@@ -90,7 +90,7 @@ def test_a_web_page_is_named_before_the_usual_hint(status: int) -> None:
 def test_a_page_is_known_by_its_type_or_its_beginning(content: bytes, kind: str, *, is_page: bool) -> None:
     """In any spelling; a web page within an API's JSON is none."""
     response = httpx.Response(500, content=content, headers={"content-type": kind} if kind else {})
-    assert looks_like_a_page(response) is is_page
+    assert looks_like_html(response) is is_page
 
 
 def test_a_refusal_that_may_pass_tells_how_long_to_wait() -> None:
