@@ -1,1 +1,1 @@
-"""Changes become the records of one transaction. Pure: never does I/O."""
+"""Turns changes into the records of one transaction. Pure: never does I/O."""

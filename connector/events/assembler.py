@@ -1,6 +1,6 @@
-"""Pages become the records of one transaction: events, tombstones, dead letters, index records and the checkpoint.
+"""Turns pages into the records of one transaction: events, tombstones, dead letters, index records and the checkpoint.
 
-Does no I/O but by what it is given: the index it stages into, the clock, and the destinations of events.
+Does no I/O except through what it is given: the index it stages into, the clock, and the destinations of events.
 """
 
 import json
@@ -24,10 +24,10 @@ from connector.model.change import ALL_LOCALES, Change, DeadLetter, EntityKey, E
 from connector.model.checkpoint import Checkpoint, Position
 from connector.model.page import SyncPage
 
-# What a record costs beside key, value and headers, rounded up generously (Kafka message format v2).
+# What a record costs besides key, value and headers, rounded up generously (Kafka message format v2).
 _OVERHEAD = 1024
 
-# Dead letters of one batch that are named in the log; of more there is the count.
+# How many dead letters of one batch are named in the log; the rest are only counted.
 _NAMED = 20
 
 
@@ -48,8 +48,8 @@ class Assembler(msgspec.Struct, frozen=True):
     ) -> Iterator[Batch]:
         """Yield the batches that publish `pages` after `checkpoint`: one, unless expansions exceed the commit bounds.
 
-        Of several batches only the last moves the cursor. The caller MUST commit each one, and then the index, before
-        it takes the next one. Raises `ItemRefused` under the policy `stop`, and what opening a destination raises.
+        If there are several, only the last moves the cursor. The caller MUST commit each one, and then the index,
+        before it takes the next. Raises `ItemRefused` under the policy `stop`, and what opening a destination raises.
         """
         builder = BatchBuilder(self, index, checkpoint, destinations)
         for page in pages:
@@ -67,7 +67,7 @@ class Assembler(msgspec.Struct, frozen=True):
 
 
 class BatchBuilder:
-    """One batch in the making. Index changes are staged, so that later changes of the batch see earlier ones."""
+    """One batch in the making. Index changes are staged: later changes in the batch see earlier ones."""
 
     def __init__(self, assembler: Assembler, index: Index, checkpoint: Checkpoint, destinations: Destinations) -> None:
         self._destinations = destinations
@@ -88,12 +88,12 @@ class BatchBuilder:
 
     @property
     def full(self) -> bool:
-        """Whether a commit bound is reached: an event has at most two records."""
+        """Whether a commit bound has been reached: an event has at most two records."""
         count = len(self._records) + len(self._letters)
         return count >= 2 * self._policy.commit_items or self._bytes >= self._policy.commit_bytes
 
     def move_to(self, position: Position) -> None:
-        """Go on from a position: a page lies behind."""
+        """Continue from a position: a page is done."""
         asked = self._start.request
         republish = "all" if self._policy.republish == "all" else asked.republish
         self.position = position
@@ -107,7 +107,7 @@ class BatchBuilder:
         return Batch(self._records, state, final, self._tally, self._letters)
 
     def add(self, change: Change, origin: Origin, cause: str) -> None:
-        """Publish one change of one key, or leave it out; note in the index what becomes of it."""
+        """Publish one change of one key, or leave it out; note the result in the index."""
         body = codec.encode_key(change.key)
         known = self._index.get(body)
         case = Case(change, origin, known, self._content(change, known))
@@ -139,7 +139,7 @@ class BatchBuilder:
         if len(self._tally.letters) < _NAMED:
             self._tally.letters.append((letter.error, letter.item_type, letter.item_id, len(letter.raw)))
         if letter.item_id:
-            self._spare(letter.item_id)
+            self._mark_unreadable(letter.item_id)
 
     def _content(self, change: Change, known: IndexEntry | None) -> bytes | None:
         if change.change_type != "published":
@@ -159,14 +159,14 @@ class BatchBuilder:
         return Event(change, case.known, op(change, case), case.origin, self._sequence + 1, identity, self._now_ms)
 
     def _publish(self, event: Event, body: bytes, route: Route | MalformedItem) -> bool:
-        """Append the event and its tombstone; return False where a dead letter took its place."""
+        """Append the event and its tombstone; return False if a dead letter took its place."""
         change = event.change
         if isinstance(route, MalformedItem):
             self._replace_by_letter(change, str(route), "MalformedItem")
             return False
         key, value = route.key.prefix + body, route.value.prefix + self._encode(event)
         if len(key) + len(value) + _OVERHEAD > self._policy.max_message_bytes:
-            if not self._refer(change, len(value)):
+            if not self._as_reference(change, len(value)):
                 return False
             url = self._locate(change.key, change.content_type)
             event = replace(event, change=_reference(change, len(value), url))
@@ -180,8 +180,8 @@ class BatchBuilder:
         self._count(event)
         return True
 
-    def _refer(self, change: Change, size: int) -> bool:
-        """Return whether an event that is too large is published as a reference; else a dead letter is, or it stops."""
+    def _as_reference(self, change: Change, size: int) -> bool:
+        """Return whether to publish an oversized event as a reference; else a dead letter replaces it, or it stops."""
         reason = f"the event of {size} bytes exceeds max.message.bytes = {self._policy.max_message_bytes}"
         if self._policy.oversized == "stop":
             raise ItemRefused(
@@ -212,7 +212,7 @@ class BatchBuilder:
             self._tally.changed_ms.append(envelope.source_ms(event))
 
     def _update_index(self, body: bytes, change: Change, case: Case) -> None:
-        """Stage what the index shall know of the key after this change."""
+        """Stage what the index is to know of the key after this change."""
         known, live = case.known, change.change_type == "published"
         entry = IndexEntry(
             live=live,
@@ -229,12 +229,12 @@ class BatchBuilder:
         self._index.stage(body, entry.encode())
 
     def _mark_seen(self, body: bytes, known: IndexEntry) -> None:
-        """Note that the CMS still delivers the key: reconciliation must not take it for vanished."""
+        """Note that the CMS still delivers the key: reconciliation must not take it for gone."""
         if known.epoch != self.position.epoch:
             self._index.stage(body, replace(known, epoch=self.position.epoch).encode())
 
-    def _spare(self, entity_id: str) -> None:
-        """Mark every key an unreadable item may stand for as seen: it is there, though we cannot say what it says."""
+    def _mark_unreadable(self, entity_id: str) -> None:
+        """Mark every key that an unreadable item may stand for as seen: it exists, though we cannot read it."""
         for entity_type in get_args(EntityType):
             key = EntityKey(self._provenance.name, entity_type, entity_id, ALL_LOCALES)
             for sibling in (key, *self._index.live_locales(key)):
@@ -244,7 +244,7 @@ class BatchBuilder:
 
 
 def _reference(change: Change, size: int, url: str) -> Change:
-    """Return the change without its content: what remains says how large it was, its digest and where to fetch it."""
+    """Return the change without its content: what remains is its size, its digest and where to fetch it."""
     reference = {"bytes": size, "digest": change.digest.hex(), "id": change.key.id, "url": url}
     meta = {"contentwire_reference": reference}
     return replace(change, fields=None, meta=json.dumps(meta).encode(), marker=None, refs=())

@@ -8,17 +8,17 @@ from typing import Any, Final
 import msgspec
 
 _NUMBER: Final = re.compile(r"(-?)([0-9]+)(?:\.([0-9]+))?(?:[eE]([+-]?[0-9]+))?")
-_MOST_DIGITS: Final = 4000  # Python converts no longer number
+_MOST_DIGITS: Final = 4000  # Python does not convert longer numbers
 _SHORT: Final = 17
 _ALL_ZEROS: Final = bytes.maketrans(b"0123456789", b"0" * 10)
 _LONG: Final = b"0" * (_SHORT + 1)
 
 
 def digest(text: bytes | str | None) -> bytes:
-    """Return 16 bytes that are equal for equal content, nothing for None.
+    """Return 16 bytes that are equal for equal content, or no bytes for None.
 
-    The order of members and the spelling of numbers and strings make no difference; the order of elements, doubled
-    members and every digit of a number do. Text that is no JSON is equal to itself only.
+    The order of members and the spelling of numbers and strings make no difference; the order of elements, duplicate
+    members and every digit of a number do. Text that is not JSON equals only itself.
     """
     if text is None:
         return b""
@@ -27,16 +27,16 @@ def digest(text: bytes | str | None) -> bytes:
 
 
 def _quick(text: bytes | str) -> bytes | None:
-    """Return the digest of plain content, None for content that only the thorough reading takes exactly.
+    """Return the digest of plain content, None for content that only the thorough reading gets exactly right.
 
-    Which of both it is depends on the content alone, never on how it is written: equal texts go the same way.
+    Which it is depends on the content alone, never on how it is written: equal texts go the same way.
     """
     try:
         form = _SORTED.encode(_PLAIN.decode(text))
         written = text if isinstance(text, bytes) else text.encode()
     except (ValueError, RecursionError):
         return None
-    # A doubled member is lost by now, and a long number may be spelt in more than one way still.
+    # By now a duplicate member is lost, and a long number may still be spelt in more than one way.
     if _LONG in form.translate(_ALL_ZEROS) or _strings(written) != _strings(form):
         return None
     return blake2b(form, digest_size=16, person=b"plain").digest()
@@ -51,7 +51,7 @@ def _strings(written: bytes) -> int:
 
 
 def _fraction(text: str) -> int | msgspec.Raw:
-    """Return a number in its one spelling; raises `ValueError` for one that only the thorough reading takes."""
+    """Return a number in its one spelling; raises `ValueError` for one that needs the thorough reading."""
     kept = _number(text)["number"].partition("e")
     digits, power = kept[0], int(kept[2] or 0)
     if digits == "0":
@@ -73,9 +73,9 @@ def _thorough(text: bytes | str) -> bytes:
 
 
 def _object(members: list[tuple[str, Any]]) -> dict[str, str]:
-    """Return a digest in place of an object: what is nested in it costs no depth further up.
+    """Return a digest in place of an object: its nesting adds no depth further up.
 
-    Members of one name keep their order: which one counts differs between readers.
+    Members with the same name keep their order: readers differ in which one counts.
     """
     form = json.dumps(sorted(members, key=lambda member: member[0]))
     return {"object": blake2b(form.encode(), digest_size=16).hexdigest()}

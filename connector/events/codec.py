@@ -1,6 +1,6 @@
-"""Values to Avro bytes and back, by the schemas in `schemas/*.avsc`, the only place of schemas. Pure.
+"""Values to Avro bytes and back, by the schemas in `schemas/*.avsc`, the only place for schemas. Pure.
 
-A framed record is a schema's prefix and the Avro body: the Confluent wire format where a registry gave the schema an
+A framed record is a schema's prefix and the Avro body: the Confluent wire format if a registry gave the schema an
 id, else Avro single-object encoding (Avro specification, "Single-object encoding").
 """
 
@@ -25,7 +25,7 @@ Name = Literal["key", "envelope", "flat", "checkpoint", "index_entry", "owner_re
 _SINGLE_OBJECT = b"\xc3\x01"
 _CONFLUENT = b"\x00"
 _HERE = Path(__file__).parents[1]
-# A wheel carries the schemas inside the package, a checkout beside it.
+# A wheel has the schemas inside the package, a checkout beside it.
 _FOLDER = _HERE / "schemas" if (_HERE / "schemas").is_dir() else _HERE.parent / "schemas"
 
 
@@ -46,7 +46,7 @@ def same(name: Name, schema: str) -> bool:
     """Return whether a schema's text is ours, however it is written."""
     try:
         return bool(to_parsing_canonical_form(json.loads(schema)) == to_parsing_canonical_form(json.loads(text(name))))
-    except Exception:  # noqa: BLE001  whatever a library makes of what is no schema: it is not ours
+    except Exception:  # noqa: BLE001  whatever the library raises for what is not a schema: it is not ours
         return False
 
 
@@ -57,9 +57,9 @@ def _parsed(schema: str) -> Any:
 
 @cache
 def _writer(name: Name) -> Writer:
-    """Return a function that writes values of a schema, made from source as `dataclasses` makes methods.
+    """Return a function that writes values of a schema, generated as source, as `dataclasses` generates methods.
 
-    It is three times as fast as fastavro's writer, which tests compare it with.
+    It is three times as fast as fastavro's writer, against which it is tested.
     """
     source = _Source()
     source.write(json.loads(text(name)), "value", " ")
@@ -73,7 +73,7 @@ def _writer(name: Name) -> Writer:
 class _Source:
     """The lines of a function that appends the parts of a value's Avro body.
 
-    Unions are a null and one type, as everywhere in our schemas; no schema contains itself.
+    In our schemas every union is null and one other type, and no schema contains itself.
     """
 
     def __init__(self) -> None:
@@ -105,7 +105,7 @@ class _Source:
             self.lines += [indent + line.format(name) for line in _PRIMITIVES[kind]]
 
     def _write_block(self, schema: dict[str, Any], name: str, indent: str) -> None:
-        """Arrays and maps are one block and the empty block that ends them."""
+        """Write an array or map as one block and the empty block that ends it."""
         member = next(self._names)
         self.lines += [f"{indent}if {name}:", f"{indent} add(long(len({name})))", f"{indent} for {member} in {name}:"]
         if schema["type"] == "map":
@@ -133,7 +133,7 @@ _LAST: Final = [
     for number in range(1 << _TWO_BYTES)
 ]
 _SHORT: Final = _LAST[::2]  # the lengths of short texts
-# What writes a value of each type, by its name in braces.
+# The lines that write a value of each type; the braces stand for its name.
 _PRIMITIVES: Final = {
     "string": (
         "part = {0} if {0}.__class__ is bytes else {0}.encode(); size = len(part)",
@@ -148,7 +148,7 @@ _PRIMITIVES: Final = {
 
 @cache
 def _walker(name: Name) -> Callable[[bytes], int]:
-    """Return a function that finds where a body of a schema ends, made as `_writer` is: for flat records alone."""
+    """Return a function that finds where a schema's body ends, generated like `_writer`; for flat records only."""
     lines = [line for field in json.loads(text(name))["fields"] for line in _walk(field["type"], " ")]
     made: dict[str, Any] = {"length": _length}
     exec("\n".join(["def walk(body):", " i = 0", *lines, " return i"]), made)  # noqa: S102  our own schemas alone
@@ -166,7 +166,7 @@ def _walk(schema: Any, indent: str) -> list[str]:
 
 
 def _length(body: bytes, at: int) -> tuple[int, int]:
-    """Return the length that stands at a place, and where what it measures begins."""
+    """Return the length at a place, and where what it measures begins."""
     number = shift = 0
     while body[at] & 0x80:
         number |= (body[at] & 0x7F) << shift
@@ -177,7 +177,7 @@ def _length(body: bytes, at: int) -> tuple[int, int]:
     return number >> 1, at + 1
 
 
-# What passes over a value of each type, from `i` on.
+# The lines that skip a value of each type, from `i` on.
 _STEPS: Final = {
     "long": ("while body[i] & 128: i += 1", "i += 1"),
     "boolean": ("if body[i] > 1: return -1", "i += 1"),
@@ -191,7 +191,7 @@ _STEPS: Final = {
 
 
 def _without_logical_types(schema: Any) -> Any:
-    """Timestamps stay integers both ways: a calendar type would refuse years that CMSs deliver."""
+    """Keep timestamps as integers both ways: a calendar type would refuse years that CMSs deliver."""
     if isinstance(schema, dict):
         return {name: _without_logical_types(part) for name, part in schema.items() if name != "logicalType"}
     return [_without_logical_types(part) for part in schema] if isinstance(schema, list) else schema
@@ -212,7 +212,7 @@ def single_object(name: Name) -> Framing:
 def encode(name: Name, value: dict[str, Any]) -> bytes:
     """Return the bare Avro body of `value`; raises KeyError or UnicodeEncodeError on a value that does not fit.
 
-    A text MAY be given as bytes that are known to be valid UTF-8: those are written as they are.
+    A text MAY be given as bytes known to be valid UTF-8, which are written as they are.
     """
     return _writer(name)(value)
 
@@ -228,15 +228,15 @@ def decode_by(schema: str, body: bytes) -> dict[str, Any]:
     try:
         value: Any = schemaless_reader(io.BytesIO(body), parsed, None)
         return dict(value)
-    except Exception as error:  # a library has many words for bytes that are something else
+    except Exception as error:  # the library has many errors for bytes that are something else
         raise ValueError(f"not a record of the schema {parsed['name']}") from error
 
 
 def decode_as(name: Name, schema: str, body: bytes) -> dict[str, Any]:
     """Return a value of any release's schema, whatever `schema` wrote it, in the shape of ours.
 
-    Members that we do not know are left out, and those that are missing have our defaults. Raises ValueError where the
-    schema, which anybody may have registered, or the bytes are something else.
+    Members that we do not know are left out, and missing ones get our defaults. Raises ValueError if the schema, which
+    anybody may have registered, or the bytes are something else.
     """
     try:
         value: Any = schemaless_reader(io.BytesIO(body), _parsed(schema), _parsed(text(name)))
@@ -246,9 +246,9 @@ def decode_as(name: Name, schema: str, body: bytes) -> dict[str, Any]:
 
 
 def fits(name: Literal["key", "index_entry"], body: bytes) -> int:
-    """Return how many bytes of `body` a record of a schema takes, -1 where it is none: quicker than to decode it.
+    """Return how many bytes of `body` a record takes, -1 if it is not one: quicker than decoding it.
 
-    A body that ends before its record does has more than it is long.
+    For a body that ends before its record does, the result exceeds its length.
     """
     try:
         return _walker(name)(body)
@@ -257,7 +257,7 @@ def fits(name: Literal["key", "index_entry"], body: bytes) -> int:
 
 
 def encode_key(key: EntityKey) -> bytes:
-    """Return the bare Avro body of a key: what the index is keyed by."""
+    """Return the bare Avro body of a key: the index's own key."""
     return encode("key", msgspec.structs.asdict(key))
 
 
@@ -267,7 +267,7 @@ def decode_key(body: bytes) -> EntityKey:
 
 
 def unframe(data: bytes) -> tuple[KeySchemaId, bytes]:
-    """Return a framed record's schema id and its Avro body; raises ValueError on any other beginning."""
+    """Return a framed record's schema id and its Avro body; raises ValueError for any other prefix."""
     if data[:2] == _SINGLE_OBJECT and len(data) >= len(_SINGLE_OBJECT) + 8:
         return KeySchemaId("single-object", data[2:10].hex()), data[10:]
     if data[:1] == _CONFLUENT and len(data) >= len(_CONFLUENT) + 4:

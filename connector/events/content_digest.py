@@ -1,4 +1,4 @@
-"""What an entity says, digested: equal for equal content, whatever its revision and clock claim. Pure."""
+"""A digest of an entity's content: equal for equal content, whatever its revision and clock say. Pure."""
 
 from collections.abc import Sequence
 from hashlib import blake2b

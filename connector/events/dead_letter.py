@@ -1,4 +1,4 @@
-"""The record of an item that cannot be published: its key, and its value with the item's very bytes. Pure."""
+"""The record of an item that cannot be published: its key, and its value with the item's exact bytes. Pure."""
 
 from connector.events import codec
 from connector.events.envelope import Provenance
@@ -10,7 +10,7 @@ from connector.model.checkpoint import Position
 def encode(  # noqa: PLR0913, PLR0917  whose letter it is, and where the stream stood
     letter: DeadLetter, provenance: Provenance, position: Position, at: Position, sequence: int, now_ms: int
 ) -> Letter:
-    """Return the key (item type and id, as far as they are known) and the bare value of a dead letter.
+    """Return the key (item type and id, as far as known) and the bare value of a dead letter.
 
     `position` is where the stream stands, `at` where the letter's page leads to.
     """

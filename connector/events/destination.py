@@ -1,4 +1,4 @@
-"""Where events go: a route for each entity type and locale, opened for the first event that is published there."""
+"""Where events go: a route for each entity type and locale, opened for the first event published there."""
 
 from collections.abc import Callable
 
@@ -10,8 +10,8 @@ from connector.model.change import EntityKey
 class Destinations:
     """The routes that events have taken.
 
-    `opened` gives the route of a key, and raises `MalformedItem` where it can have none; what else it raises goes
-    through. It is called once for each entity type and locale: a topic's name depends on no more of a key.
+    `opened` returns the route of a key, and raises `MalformedItem` if there can be none; its other errors propagate.
+    It is called once for each entity type and locale: a topic's name depends on nothing else in a key.
     """
 
     def __init__(self, opened: Callable[[EntityKey], Route]) -> None:
@@ -21,7 +21,7 @@ class Destinations:
     def of(self, key: EntityKey) -> Route | MalformedItem:
         """Return where events of a key go, or why there is no such place.
 
-        MUST be called for what is published alone: a topic may be created by it.
+        MUST be called only for what is published: it may create a topic.
         """
         place = key.entity_type, key.locale
         found = self._known.get(place)

@@ -1,4 +1,4 @@
-"""A change and what the index knows become an event: op, before and after, provenance, event id, headers. Pure."""
+"""Turns a change and what the index knows into an event: op, before and after, provenance, event id, headers. Pure."""
 
 import re
 from datetime import UTC, datetime
@@ -23,7 +23,7 @@ _RFC3339_MILLIS = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9
 
 
 class Provenance(msgspec.Struct, frozen=True):
-    """What every event of a stream says of its source: release, vendor, connection, space or stack, environment."""
+    """What every event of a stream says about its source: release, vendor, connection, space or stack, environment."""
 
     version: str
     connector: str
@@ -48,10 +48,10 @@ class Event(msgspec.Struct, frozen=True):
 
 
 def event_id(change: Change, cause: str = "") -> str:
-    """Return 128 bits in hex: the same for the same change, whenever and however often it is read.
+    """Return 128 bits in hex: the same for the same change, however often it is read.
 
-    `cause` tells apart events that no item of their own stands behind: the epoch of a reconciled delete, the causing
-    event's id of an expanded one.
+    `cause` tells apart events without an item of their own: it is the epoch of a reconciled delete, or the id of the
+    event that caused an expanded one.
     """
     key = change.key
     parts = (
@@ -70,17 +70,17 @@ def event_id(change: Change, cause: str = "") -> str:
 
 
 def table(change: Change, known: IndexEntry | None) -> str:
-    """Return `source.table`: the content type where it is known, else a name by entity type."""
+    """Return `source.table`: the content type if known, else a name by entity type."""
     return _TABLES.get(change.key.entity_type) or content_type(change, known) or _UNKNOWN_TABLE
 
 
 def content_type(change: Change, known: IndexEntry | None) -> str | None:
-    """Return the content type as the item tells it, else as the index remembers it."""
+    """Return the content type from the item, else from the index."""
     return change.content_type or (known.content_type if known else None)
 
 
 def source_ms(event: Event) -> int:
-    """Return the CMS's time of the change in milliseconds; ours where the item has no readable clock."""
+    """Return the CMS's time of the change in milliseconds; ours if the item has no readable clock."""
     clock = event.change.clock
     return event.now_ms if clock is None else clock // 1000
 

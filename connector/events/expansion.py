@@ -1,4 +1,4 @@
-"""One item that stands for several keys becomes the changes of single keys. Pure."""
+"""Turns one item that stands for several keys into changes of single keys. Pure."""
 
 from collections.abc import Iterator
 
@@ -14,7 +14,7 @@ from connector.model.checkpoint import Phase
 def expand(change: Change, index: Index, phase: Phase) -> Iterator[tuple[Change, Origin, str]]:
     """Yield the changes of single keys that one item stands for, with their origin and cause.
 
-    A removed type's own event comes last: once it is in the index, its expansion is complete.
+    The removed type's own event comes last: once it is in the index, the expansion is complete.
     """
     own: Origin = "snapshot" if phase == "snapshot" else "reconciled" if phase == "reconciling" else "delta"
     if change.scope == "key":
@@ -38,7 +38,7 @@ def expand(change: Change, index: Index, phase: Phase) -> Iterator[tuple[Change,
 
 
 def _without_locale(change: Change, index: Index) -> Iterator[tuple[Change, Origin, str]]:
-    """Yield the removal of what was once delivered without its locale: an item that names one takes its place."""
+    """Yield the removal of what was delivered without a locale before: an item that names one replaces it."""
     if change.key.locale == ALL_LOCALES:
         return
     key = msgspec.structs.replace(change.key, locale=ALL_LOCALES)

@@ -5,7 +5,7 @@ from connector.model.change import ALL_LOCALES, EntityKey
 
 
 def wanted(policy: Policy, key: EntityKey, content_type: str | None) -> bool:
-    """Apply the operator's filters. With a type filter a removal of a key never indexed is of an excluded type."""
+    """Apply the operator's filters. With a type filter, the removal of a key never indexed is of an excluded type."""
     if policy.entity_types is not None and key.entity_type not in policy.entity_types:
         return False
     if policy.locales is not None and key.locale not in policy.locales and key.locale != ALL_LOCALES:

@@ -1,4 +1,4 @@
-"""The index: what is known of each key of a stream. Held as record bytes, decoded when looked at. Never does I/O."""
+"""The index: what is known of each key of a stream. Held as record bytes, decoded on access. Never does I/O."""
 
 from collections.abc import Iterator, Mapping
 
@@ -10,7 +10,7 @@ from connector.model.change import ALL_LOCALES, EntityKey
 
 VERSION = 1
 
-# Earlier releases end a record before its content, a union: this is its null, not read behind a whole record.
+# Earlier releases end a record before its content, a union: this is its null, ignored after a full record.
 _NO_CONTENT = b"\0"
 
 # A record begins with its version (one byte up to version 63), then `live`.
@@ -20,8 +20,8 @@ _LIVE_AT = 1
 class IndexEntry(msgspec.Struct, frozen=True):
     """What the last change of a key said.
 
-    `changed_at` is the CMS's clock in microseconds, None where no change had one; `removed_at` is ours in milliseconds.
-    `content` is a digest of what the entity says (`connector.events.content_digest`), None where none is known.
+    `changed_at` is the CMS's clock in microseconds, None if no change had one; `removed_at` is ours in milliseconds.
+    `content` is a digest of the entity's content (`connector.events.content_digest`), None if unknown.
     """
 
     live: bool
@@ -56,10 +56,10 @@ def check_version(value: bytes, known: int) -> None:
 
 
 class Index:
-    """Index entries by bare key bytes, with an overlay for what a batch in the making changes.
+    """Index entries by bare key bytes, with an overlay for the changes of a batch in the making.
 
     `stage` changes what `get` and the iterators see; `commit` makes that permanent after the transaction, `discard`
-    drops it. Memory: the key and record bytes and about 100 bytes an entry.
+    drops it. Memory: the key and record bytes, and about 100 bytes an entry.
     """
 
     def __init__(self) -> None:
@@ -82,7 +82,7 @@ class Index:
 
     @property
     def staged(self) -> Mapping[bytes, bytes | None]:
-        """What the batch in the making has changed, in order of the first change of a key."""
+        """What the batch in the making has changed, in the order of each key's first change."""
         return self._staged
 
     def commit(self) -> None:
@@ -115,7 +115,7 @@ class Index:
                 yield key, decode_entry(record)
 
     def dead(self) -> Iterator[tuple[bytes, IndexEntry]]:
-        """Yield the committed keys that are not live: few among many, so records are told apart before decoding."""
+        """Yield the committed keys that are not live: few among many, so only these are decoded."""
         for key, record in list(self._records.items()):
             if record[_LIVE_AT] == 0:
                 yield key, decode_entry(record)
@@ -129,7 +129,7 @@ class Index:
         return any(self._siblings(key))
 
     def _siblings(self, key: EntityKey) -> Iterator[tuple[EntityKey, IndexEntry]]:
-        # An entity that came without its locale stands beside the localised ones.
+        # An entity delivered without a locale stands beside the localised ones.
         for locale in sorted({ALL_LOCALES, *self._known_locales(key.entity_type, key.id)}):
             sibling = EntityKey(key.connection, key.entity_type, key.id, locale)
             entry = self.get(codec.encode_key(sibling))
@@ -144,7 +144,7 @@ class Index:
         return self._locales.get((entity_type, entity_id), set())
 
     def _note_locale(self, body: bytes) -> None:
-        """Keep the secondary index, which exists only once it was asked for."""
+        """Update the secondary index, which exists only once it has been used."""
         if self._locales is None:
             return
         key = codec.decode_key(body)

@@ -1,4 +1,4 @@
-"""The owner's last word on its stream, beside the checkpoint in the state topic, for who asks from elsewhere. Pure."""
+"""What the owner last said of its stream: kept beside the checkpoint in the state topic, for others to read. Pure."""
 
 import msgspec
 
@@ -11,11 +11,11 @@ REPORT_VERSION = 1
 
 
 class OwnerReport(msgspec.Struct, frozen=True, kw_only=True):
-    """What an owner last said: every transaction of it carries one, and so does a change of state without events.
+    """What an owner last said: each of its transactions carries one, and so does a change of state without events.
 
     - `state`, `error`, `hint`: as in `StreamStatus`, without secrets. `since`: when that state began.
-    - `reported_at`: when it was said. `owner`: the client id of who said it, empty where nobody has yet.
-    - `dead_letters`: of the stream, since its beginning. Times are milliseconds since 1970.
+    - `reported_at`: when it was said. `owner`: the client id of who said it, empty if nobody has.
+    - `dead_letters`: the stream's count since its beginning. Times are milliseconds since 1970.
     """
 
     version: int = REPORT_VERSION

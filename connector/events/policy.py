@@ -1,4 +1,4 @@
-"""What an operator chose to publish of a connection, and how. Pure."""
+"""What an operator chose to publish from a connection, and how. Pure."""
 
 from typing import Literal
 
@@ -8,7 +8,7 @@ import msgspec
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
     """What an operator chose for a connection; `None` filters let everything through.
 
-    `content_members`: the members of `meta` that are content to the connection's vendor.
+    `content_members`: the members of `meta` that the connection's vendor counts as content.
     """
 
     entity_types: frozenset[str] | None = None

@@ -1,4 +1,4 @@
-"""What one transaction carries: records, where they go, and what they amount to. Values only."""
+"""What one transaction carries: records, where they go, and their tally. Values only."""
 
 from collections import Counter
 from typing import NamedTuple
@@ -11,7 +11,7 @@ from connector.model.checkpoint import Checkpoint, KnownTopic
 
 
 class Record(NamedTuple):
-    """One Kafka record of a changes or dead-letters topic; a None value is a tombstone. -1: its key decides where."""
+    """One Kafka record of a changes or dead-letters topic; a None value is a tombstone. Partition -1: by key."""
 
     topic: str
     key: bytes | None
@@ -21,14 +21,14 @@ class Record(NamedTuple):
 
 
 class Letter(NamedTuple):
-    """A dead letter's key and bare value; where it goes is only known once there is one."""
+    """A dead letter's key and bare value; its route is opened only once there is one."""
 
     key: bytes
     value: bytes
 
 
 class Route(msgspec.Struct, frozen=True):
-    """Where records go, how their keys and values are framed there, and the topic as it was found."""
+    """Where records go, how their keys and values are framed there, and the topic as found."""
 
     topic: str
     key: Framing
@@ -39,8 +39,8 @@ class Route(msgspec.Struct, frozen=True):
 class Tally(msgspec.Struct):
     """What a batch contains, for metrics and the log.
 
-    Dead letters by error; `letters` are the first of them: error, item type, item id, bytes. `changed_ms`: the CMS's
-    times of a delta's events.
+    `dead_letters` are counted by error; `letters` are the first few: error, item type, item id, bytes. `changed_ms`:
+    the CMS's times of a delta's events.
     """
 
     ops: Counter[str] = msgspec.field(default_factory=Counter)

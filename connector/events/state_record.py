@@ -1,4 +1,4 @@
-"""The checkpoint's record in the state topic: its key, and its flat value to bytes, to JSON and back. Pure."""
+"""The checkpoint's record in the state topic: its key, and its flat value as bytes or JSON, both ways. Pure."""
 
 import json
 from typing import Any
@@ -13,11 +13,11 @@ from connector.model.checkpoint import Checkpoint, KeySchemaId, KnownTopic, Phas
 CHECKPOINT_KEY = b"\x00checkpoint"
 CHECKPOINT_VERSION = 1
 
-# Older releases end a checkpoint before its topic ids, a map: this is an empty one, not read behind a whole record.
+# Older releases end a checkpoint before its topic ids, a map: this is an empty one, ignored after a full record.
 _NO_TOPIC_IDS = b"\0"
-# Written in place of a topic's id: it is replaceable, or of a former configuration as well.
+# Written in place of a topic's id: the topic is replaceable, or also of a former configuration.
 _REPLACEABLE, _FORMER = "", "-"
-# Stands in the request, where releases look for it that know no second walk of their own.
+# Kept in the request, where releases without a second walk of their own look for it.
 _SECOND_WALK = "second_look"
 _WALKED = "reconciling", "streaming"
 
@@ -58,7 +58,7 @@ def decode_checkpoint(value: bytes) -> Checkpoint:
 
 
 def read_json(text: str | bytes) -> Checkpoint:
-    """Return the checkpoint of what `flat` gives, as JSON; raises `ValueError` where it is something else."""
+    """Return the checkpoint from the JSON of what `flat` returns; raises `ValueError` for anything else."""
     return _checkpoint(msgspec.json.decode(text, type=_Record))
 
 
@@ -87,7 +87,7 @@ def flat(checkpoint: Checkpoint) -> dict[str, Any]:
 
 
 def requested(checkpoint: Checkpoint) -> str:
-    """Return what is asked of a stream as JSON, nothing where nothing is."""
+    """Return what is requested of a stream as JSON, an empty text for nothing."""
     asked = {name: value for name, value in msgspec.to_builtins(checkpoint.request).items() if value}
     if checkpoint.position.second_walk:
         asked[_SECOND_WALK] = True
@@ -105,7 +105,7 @@ def _checkpoint(found: _Record) -> Checkpoint:
             page=found.page,
             epoch=found.epoch,
             walk_open=found.walk_open,
-            # Earlier releases keep the mark until the snapshot ends. What is no object is refused below.
+            # Earlier releases keep the mark until the snapshot ends. What is not an object is refused below.
             second_walk=isinstance(asked, dict) and _SECOND_WALK in asked and found.phase not in _WALKED,
             identity=found.identity,
             page_size=found.page_size,

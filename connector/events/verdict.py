@@ -1,4 +1,4 @@
-"""What becomes of one change of a key, by what the index knows of the key. Pure functions of both."""
+"""What becomes of one change of a key, given what the index knows of the key. Pure functions of both."""
 
 from typing import Literal, NamedTuple
 
@@ -19,7 +19,7 @@ LeftOut = Literal["filtered", "unseen_delete"] | SkipReason
 class Standpoint(NamedTuple):
     """Where a stream stands while it judges.
 
-    Is it a snapshot, of which epoch, is what it knew of another scope, and what is published though it did not change?
+    Is it a snapshot; of which epoch; was what it knew of another scope; what is published even if it did not change?
     """
 
     snapshot: bool
@@ -31,7 +31,7 @@ class Standpoint(NamedTuple):
 class Case(NamedTuple):
     """One change of one key under judgement, with what the index knows of the key.
 
-    `content`: the digest of what the change says, None where it says nothing.
+    `content`: the digest of what the change says, None if it says nothing.
     """
 
     change: Change
@@ -41,9 +41,9 @@ class Case(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """What is published of a change, unless `left_out` says why nothing is.
+    """What is published for a change, unless `left_out` says why nothing is.
 
-    `unseen`: it removes what was never live here.
+    `unseen`: it removes something that was never live here.
     """
 
     change: Change
@@ -52,7 +52,7 @@ class Verdict(NamedTuple):
 
 
 def judge(case: Case, at: Standpoint, policy: Policy) -> Verdict:
-    """Return what becomes of a change: left out by the filters, by what is known, or by the policy; or published."""
+    """Return what becomes of a change: left out because of filters, what is known, or the policy; or published."""
     change, known = case.change, case.known
     if case.origin != "reconciled" and not wanted(policy, change.key, envelope.content_type(change, known)):
         if known is None or not known.live or known.epoch != at.epoch:
@@ -66,8 +66,8 @@ def judge(case: Case, at: Standpoint, policy: Policy) -> Verdict:
 
 
 def skip_reason(change: Change, content: bytes | None, known: IndexEntry, at: Standpoint) -> SkipReason | None:
-    """Return why a change must not be published where something is known of its key, None if it must."""
-    # After a change of environment or filter, what an earlier epoch knew is no measure of this one's clocks.
+    """Return why a change of a known key must not be published, None if it must."""
+    # After a change of environment or filter, clocks of an earlier epoch cannot be compared with this one's.
     foreign = at.rebased and known.epoch != at.epoch
     if not foreign and is_stale(change, known):
         return "stale"
@@ -86,9 +86,9 @@ def skip_reason(change: Change, content: bytes | None, known: IndexEntry, at: St
 
 
 def is_stale(change: Change, known: IndexEntry) -> bool:
-    """Return whether nothing about a change is newer than what is known: neither its clock nor its revision.
+    """Return whether neither the clock nor the revision of a change is newer than what is known.
 
-    Revisions are compared between two published states only: those of delete markers count something else.
+    Revisions are compared only between two published states: those of delete markers count something else.
     """
     clock = change.clock
     if clock is None or known.changed_at is None or clock >= known.changed_at:
@@ -115,7 +115,7 @@ def _asked_for(change: Change, republish: Republish) -> bool:
 
 
 def _departed(change: Change, known: IndexEntry) -> Change:
-    """Return what a change means to a filtered view that its entity has left: a removal."""
+    """Return the removal that a change means to a filtered view which its entity has left."""
     if change.change_type != "published":
         return change
     return replace(change, change_type="deleted", content_type=known.content_type, fields=None, meta=None, refs=())
