@@ -1,1 +1,1 @@
-"""Kafka: one transaction a batch, state read back, ownership, topics. The only room that knows the Kafka client."""
+"""Kafka: one transaction per batch, state read back, ownership, topics. The only room that knows the Kafka client."""

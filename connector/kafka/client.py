@@ -13,23 +13,23 @@ Settings = Mapping[str, str]
 T = TypeVar("T")
 
 _REACH: Final = "check [kafka] bootstrap_servers, that the brokers run and that they can be reached from here"
-_LEADER: Final = "see whether every broker runs: a partition is without a leader, or without enough replicas"
+_LEADER: Final = "check that every broker runs: a partition has no leader, or too few replicas"
 _INTERNAL: Final = (
-    "if it stays so, the brokers cannot create or reach their internal topics: see their log, "
+    "if this persists, the brokers cannot create or reach their internal topics: see their log, "
     "offsets.topic.replication.factor and transaction.state.log.replication.factor"
 )
 _LOGIN: Final = "check sasl.mechanism, sasl.username and sasl.password in [kafka] client"
-_DELEGATED: Final = "check the delegation token in [kafka] client: it may have expired, or never held here"
-_OLD: Final = "the broker is too old, or switches this off: contentwire needs Kafka 3.6 or newer"
-_RIGHTS: Final = "docs/operations.md lists every ACL: contentwire check names what is missing"
+_DELEGATED: Final = "check the delegation token in [kafka] client: it may have expired, or never been valid here"
+_OLD: Final = "the broker is too old, or has this switched off: contentwire needs Kafka 3.6 or newer"
+_RIGHTS: Final = "docs/operations.md lists every ACL; contentwire check names what is missing"
 _LARGE: Final = "raise max.message.bytes of the topic, or lower max_message_bytes in [kafka]"
-_GROUP: Final = "the group belongs to contentwire alone: stop what else has joined it, or take another prefix"
+_GROUP: Final = "the group is contentwire's alone: stop whatever else has joined it, or choose another prefix"
 _CLOCK: Final = (
     "set this machine's clock: it differs from the brokers' by more than the topic allows "
     "(message.timestamp.after.max.ms, message.timestamp.before.max.ms)"
 )
 
-# What asking again would not change: the stream stops, and tries again every few minutes all the same.
+# What trying again does not change: the stream stops, but still tries again every few minutes.
 _REFUSALS: Final[Mapping[int, str]] = {
     KafkaError.TOPIC_AUTHORIZATION_FAILED: f"allow Create, Describe, DescribeConfigs, Read and Write on it; {_RIGHTS}",
     KafkaError.GROUP_AUTHORIZATION_FAILED: (
@@ -56,14 +56,14 @@ _REFUSALS: Final[Mapping[int, str]] = {
         "it, or let an administrator create the topic as docs/message-contract.md says"
     ),
     KafkaError.TOPIC_EXCEPTION: (
-        "Kafka takes no such name, or a topic has it whose name differs in . and _ alone: choose another prefix"
+        "Kafka does not accept this name, or another topic's differs only in . and _: choose another prefix"
     ),
     KafkaError.INVALID_PARTITIONS: "correct partitions in [kafka]",
     KafkaError.INVALID_REPLICATION_FACTOR: (
-        "set replication_factor in [kafka] to at most the number of brokers (-1: what the brokers have by default), "
-        "and see whether every broker runs"
+        "set replication_factor in [kafka] to at most the number of brokers (-1: the brokers' default), "
+        "and check that every broker runs"
     ),
-    KafkaError.INVALID_REPLICA_ASSIGNMENT: "see whether every broker runs",
+    KafkaError.INVALID_REPLICA_ASSIGNMENT: "check that every broker runs",
     KafkaError.INVALID_CONFIG: "the message names the setting: correct topic_config in [kafka]",
     KafkaError.INVALID_TRANSACTION_TIMEOUT: (
         "lower transaction_timeout in [kafka], or raise transaction.max.timeout.ms of the brokers"
@@ -89,10 +89,10 @@ _REFUSALS: Final[Mapping[int, str]] = {
     KafkaError._UNSUPPORTED_FEATURE: _OLD,
 }
 
-# What may pass by itself. A code that is in neither table is one of these, and has no hint.
+# What may pass by itself. A code in neither table counts as one of these, without a hint.
 _TROUBLES: Final[Mapping[int, str]] = {
     KafkaError.INVALID_TIMESTAMP: _CLOCK,
-    # The client says this of several records with a wrong timestamp in one batch, too.
+    # The client also reports this for several records with a wrong timestamp in one batch.
     KafkaError.INVALID_RECORD: f"{_CLOCK}; or the brokers validate records of this topic: see their log",
     KafkaError.KAFKA_STORAGE_ERROR: "look at the brokers' disks: one is full or broken",
     KafkaError.LOG_DIR_NOT_FOUND: "look at the brokers' disks: one is full or broken",
@@ -110,7 +110,7 @@ _TROUBLES: Final[Mapping[int, str]] = {
     KafkaError.NETWORK_EXCEPTION: _REACH,
     KafkaError.REQUEST_TIMED_OUT: _LEADER,
     KafkaError._RESOLVE: (
-        "a name in [kafka] bootstrap_servers, or one that a broker advertises (advertised.listeners), is not known here"
+        "a name in [kafka] bootstrap_servers, or one that a broker advertises (advertised.listeners), is unknown here"
     ),
     KafkaError._TRANSPORT: f"{_REACH}; and that security.protocol is the listener's",
     KafkaError._ALL_BROKERS_DOWN: _REACH,
@@ -118,7 +118,7 @@ _TROUBLES: Final[Mapping[int, str]] = {
     KafkaError._TIMED_OUT_QUEUE: _REACH,
     KafkaError._MSG_TIMED_OUT: _LEADER,
     KafkaError._WAIT_COORD: _INTERNAL,
-    KafkaError._CRIT_SYS_RESOURCE: "raise what this machine allows the process: open files, threads, memory",
+    KafkaError._CRIT_SYS_RESOURCE: "raise the process's limits on this machine: open files, threads, memory",
     KafkaError._FS: "a file that [kafka] client names cannot be read",
 }
 _SILENCE: Final = {
@@ -132,7 +132,7 @@ _SILENCE: Final = {
     KafkaError._TIMED_OUT_QUEUE,
 }
 
-# Its own threads, its coordinators', and some for what the process starts meanwhile; each broker named has one too.
+# Its own threads, its coordinators', and a few for what else the process starts; each broker named takes one more.
 _THREADS_OF_A_CLIENT: Final = 8
 _making = threading.Lock()
 
@@ -140,7 +140,7 @@ _making = threading.Lock()
 def create(make: Callable[..., T], client: Settings) -> T:
     """Return a client made with the operator's settings; raises `ConfigError` if the library refuses them.
 
-    Raises `LocalTrouble` where this machine has no threads or files left for it.
+    Raises `LocalTrouble` if this machine has no threads or files left for it.
     """
     try:
         return construct(make, client)
@@ -153,10 +153,10 @@ def create(make: Callable[..., T], client: Settings) -> T:
 
 
 def construct(make: Callable[..., T], client: Settings, **options: Any) -> T:
-    """Return a client; raises `LocalTrouble` where this machine has no threads for it, else what the library raises.
+    """Return a client; raises `LocalTrouble` if this machine has no threads for it, else what the library raises.
 
-    librdkafka ends the process (`rd_kafka_broker_add_logical`, an assertion) where it is refused a broker's thread
-    while it makes a client: that there are enough is proven before, by one at a time.
+    librdkafka ends the process (an assertion in `rd_kafka_broker_add_logical`) if it is refused a broker's thread while
+    making a client: so clients are made one at a time, after checking that there are enough.
     """
     with _making:
         limits.expect_threads(_THREADS_OF_A_CLIENT + len(client.get("bootstrap.servers", "").split(",")))
@@ -164,7 +164,7 @@ def construct(make: Callable[..., T], client: Settings, **options: Any) -> T:
 
 
 def check_machine(error: KafkaException) -> None:
-    """Raise `LocalTrouble` where a client could not be made because this machine has no thread or file for it."""
+    """Raise `LocalTrouble` if a client could not be made because this machine has no thread or file for it."""
     if cause(error).code() == KafkaError._CRIT_SYS_RESOURCE:
         message = f"this machine refuses a Kafka client: {describe(cause(error))}"
         raise LocalTrouble(message, hint=hint(cause(error))) from error
@@ -174,7 +174,7 @@ def cause(error: KafkaException | SystemError) -> KafkaError:
     """Return the Kafka error inside an exception.
 
     The client raises a fatal error from wherever it serves events, and reports it as SystemError, with or without its
-    cause, when that was during delivery reports.
+    cause, if that was during delivery reports.
     """
     if isinstance(error, SystemError):
         if not isinstance(error.__cause__, KafkaException):
@@ -191,18 +191,18 @@ def describe(error: KafkaError) -> str:
 
 
 def hint(error: KafkaError) -> str:
-    """Return what to do about an error, by its code; nothing where it only has to be tried again."""
+    """Return what to do about an error, by its code; an empty text if it only has to be tried again."""
     code = error.code()
     return _REFUSALS.get(code) or _TROUBLES.get(code, "")
 
 
 def refused(error: KafkaError) -> bool:
-    """Return whether an error is a refusal, which asking again does not change."""
+    """Return whether an error is a refusal, which trying again does not change."""
     return error.code() in _REFUSALS
 
 
 def unavailable(doing: str, error: KafkaException | KafkaError) -> ConnectorError:
-    """Return what an error outside a transaction means: a refusal for good, or a broker that does not serve us now."""
+    """Return what an error outside a transaction means: a permanent refusal, or a broker that cannot serve us now."""
     inner = cause(error) if isinstance(error, KafkaException) else error
     what = f"{doing}: {describe(inner)}"
     if refused(inner):
@@ -212,7 +212,7 @@ def unavailable(doing: str, error: KafkaException | KafkaError) -> ConnectorErro
 
 
 def explained(doing: str, error: KafkaException, seen: Sequence[KafkaError]) -> ConnectorError:
-    """Return why a request got no answer: it only knows that there was none; `seen` is what `error_cb` was told."""
+    """Return why a request got no answer, which its `error` does not say; `seen` is what `error_cb` received."""
     telling = [each for each in seen if each.code() != KafkaError._ALL_BROKERS_DOWN]
     meanings = [unavailable(doing, each) for each in telling or seen]
     refusals = [meaning for meaning in meanings if isinstance(meaning, BrokerFatal)]

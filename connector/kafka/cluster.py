@@ -1,4 +1,4 @@
-"""Looks at a cluster and changes nothing: its topics, who owns what, where a stream stands."""
+"""Inspects a cluster and changes nothing: its topics, who owns what, where a stream stands."""
 
 from concurrent.futures import Future
 from typing import Any, Final
@@ -30,7 +30,7 @@ _REACH: Final = 10_000  # records from the end; a checkpoint is the last record 
 
 
 class Member(msgspec.Struct, frozen=True):
-    """A process in the group: what it calls itself, and where the broker sees it."""
+    """A process in the group: its client id, and where the broker sees it."""
 
     client_id: str
     host: str
@@ -48,7 +48,7 @@ class Cluster:
         self._admin = create(AdminClient, with_errors)
 
     def topics(self) -> dict[str, int]:
-        """Return the partition count of every topic by its name: also the way to see whether Kafka answers."""
+        """Return the partition count of every topic by its name: also the way to check that Kafka answers."""
         return {name: len(topic.partitions) for name, topic in self._metadata().topics.items()}
 
     def brokers(self) -> int:
@@ -69,14 +69,14 @@ class Cluster:
         return _members(found) if found else []
 
     def owned(self, group: str, topic: str) -> bool:
-        """Return whether a topic is assigned to a member of a group, or may be: while they share out, none can tell."""
+        """Return whether a topic is assigned to a member of a group, or may be: during a rebalance nobody can tell."""
         found = self._described(group)
         return found is not None and (found.state in _SHARING or any(topic in each for _, each in _members(found)))
 
     def last_checkpoint(self, topic: str, connection: str) -> Checkpoint | None:
         """Return the last committed checkpoint of a state topic that exists; None if there is none yet.
 
-        Raises `ForeignRecord`, as a run would, for what is not of contentwire among the records that were looked at.
+        Raises `ForeignRecord`, as a run would, if contentwire did not write all of the records that were read.
         """
         end = self.end(topic)
         for reach in (_REACH, end):
@@ -88,9 +88,9 @@ class Cluster:
         return _checkpoint(found)
 
     def readable_checkpoint(self, topic: str, connection: str) -> Checkpoint | None:
-        """Return the last committed checkpoint of a state topic, whatever else stands there.
+        """Return the last committed checkpoint of a state topic, whatever else is in it.
 
-        None where there is no such topic, or no checkpoint that this release can read.
+        None if there is no such topic, or no checkpoint that this release can read.
         """
         if topic not in self.topics():
             return None
@@ -102,7 +102,7 @@ class Cluster:
             return None
 
     def read_state(self, topic: str, connection: str) -> tuple[Checkpoint | None, StateJudge]:
-        """Return the last committed checkpoint of a state topic that exists, and what is in it: every record is read.
+        """Return the last committed checkpoint of a state topic that exists, and the judge of all its records.
 
         Raises `StateTooNew`.
         """
@@ -110,7 +110,7 @@ class Cluster:
         return _checkpoint(found), judge
 
     def last_report(self, topic: str, connection: str) -> OwnerReport | None:
-        """Return what a stream's owner last said of it; None if none has within what was written lately."""
+        """Return what a stream's owner last said of it; None if the latest records hold no report."""
         end = self.end(topic)
         for reach in (_A_FEW, _REACH):
             start = max(end - reach, 0)
@@ -121,7 +121,7 @@ class Cluster:
         return None
 
     def index(self, topic: str, connection: str) -> Index:
-        """Return everything that a stream's state topic, which exists, knows of its keys. Raises `StateTooNew`."""
+        """Return everything that a stream's state topic, which exists, holds about its keys. Raises `StateTooNew`."""
         judge, index = StateJudge(topic, connection), Index()
 
         def apply(key: bytes | None, value: bytes | None, offset: int) -> None:
@@ -134,7 +134,7 @@ class Cluster:
     def report_behind(self, topic: str, connection: str, start: int, committed_at: int) -> OwnerReport | None:
         """Return what an owner has said since the checkpoint of `committed_at` was written, at `start` or later.
 
-        The order of the log tells, and no clock: the owner's may differ from ours.
+        Only the order of the log counts, not the time: the owner's clock may differ from ours.
         """
         judge = StateJudge(topic, connection)
         passed, value = False, b""
@@ -160,7 +160,7 @@ class Cluster:
             raise unavailable(f"asking for the group {group}", error) from error
 
     def _read(self, topic: str, connection: str, span: range) -> tuple[dict[bytes, bytes | None], StateJudge]:
-        """Return the last checkpoint and report within a span, as they are written, and what was in it."""
+        """Return the last checkpoint and report within a span, encoded, and the judge of its records."""
         judge = StateJudge(topic, connection)
         found: dict[bytes, bytes | None] = {}
 
@@ -172,7 +172,7 @@ class Cluster:
         return found, judge
 
     def end(self, topic: str) -> int:
-        """Return the offset behind the last committed record of a state topic that exists."""
+        """Return the offset after the last committed record of a state topic that exists."""
         partition = TopicPartition(topic, 0)
         offsets = {partition: OffsetSpec.latest()}  # type: ignore[no-untyped-call]  # the client is untyped here
         futures = self._admin.list_offsets(
@@ -190,10 +190,10 @@ class Cluster:
 
 
 def described(admin: AdminClient, group: str, timeout: float, clock: Clock, *, authorized: bool = False) -> Any:
-    """Return the description of a consumer group; with `authorized`, of what this account may do to it as well.
+    """Return the description of a consumer group; with `authorized`, also what this account may do to it.
 
-    Brokers that have just started create the topic of groups with the first question, and refuse until it is there:
-    they are asked again, for `timeout` seconds. Raises `KafkaException`, or `BrokerUnavailable` for no answer.
+    Brokers that have just started create the groups' topic at the first request, and refuse until it exists: they are
+    asked again for `timeout` seconds. Raises `KafkaException`, or `BrokerUnavailable` for no answer.
     """
     ends_at = clock.monotonic() + timeout
     while True:

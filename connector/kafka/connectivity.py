@@ -1,9 +1,9 @@
-"""Whether Kafka answers this process, asked every few seconds: an outage must not be mistaken for peace.
+"""Asks every few seconds whether Kafka answers this process: an outage must not be mistaken for silence.
 
-And what other processes hand on: webhook calls for streams that this one owns.
+It also receives what other processes hand on: webhook calls for streams that this one owns.
 
-By a metadata request of a consumer, which creates no topic and is no admin request: one of those to a coordinator that
-outlives its broker ends the process (librdkafka issue 4605).
+It asks by a consumer's metadata request, which creates no topic and is not an admin request: one of those to a
+coordinator that outlives its broker ends the process (librdkafka issue 4605).
 """
 
 import threading
@@ -17,7 +17,7 @@ from connector.errors import ConnectorError, starting_threads
 from connector.kafka.client import Settings, create, explained
 
 GROUP: Final = "contentwire-link"
-"""Named by the client without joining it: nothing is ever committed there."""
+"""The client names this group without joining it: nothing is ever committed there."""
 
 _TIMEOUT: Final = 5.0
 _PAUSE: Final = 3.0
@@ -25,10 +25,10 @@ _TURN: Final = 0.5
 
 
 class Link:
-    """Asks for `topic` from `start` to `stop`, in a thread of its own.
+    """Asks for `topic` from `start` to `stop`, in a separate thread.
 
-    `changed` is told, in that thread, of an error once Kafka does not answer, and of None and the seconds it lasted
-    once it does again. `heard` is told of each record of the topic `wake_ups`, from now on.
+    `changed` is called in that thread: with an error once Kafka does not answer, with None and the seconds that lasted
+    once it does again. `heard` is called with each new record of the topic `wake_ups`.
     """
 
     def __init__(  # noqa: PLR0913  what is asked, and who is told
@@ -60,7 +60,7 @@ class Link:
         self._thread = threading.Thread(target=self._run, name="kafka-link", daemon=True)
 
     def start(self) -> None:
-        """Begin to ask."""
+        """Start asking."""
         if self._wake_ups:
             self._consumer.assign([TopicPartition(self._wake_ups, 0, OFFSET_END)])
         with starting_threads():
@@ -68,23 +68,23 @@ class Link:
 
     @property
     def alive(self) -> bool:
-        """Whether its thread still asks."""
+        """Whether its thread is still asking."""
         return self._thread.is_alive()
 
     def stop(self, timeout: float) -> None:
-        """Ask no more; give up waiting for the last answer after `timeout` seconds."""
+        """Stop asking; give up waiting for the last answer after `timeout` seconds."""
         self._stop.set()
         self._thread.join(timeout)
 
     def ask(self) -> None:
-        """Ask once, and note: `error` says why Kafka does not answer, `broken_at` (seconds since 1970) since when."""
+        """Ask once and note why Kafka does not answer (`error`), and since when (`broken_at`, seconds since 1970)."""
         asked_at = self._clock.wall()
         self._seen.clear()
         try:
             self._consumer.list_topics(self._topic, timeout=_TIMEOUT)
         except KafkaException as error:
             self._consumer.poll(0)
-            self._broken(explained("asking whether it is there", error, self._seen), asked_at)
+            self._broken(explained("checking that it is there", error, self._seen), asked_at)
         else:
             self._answered()
 

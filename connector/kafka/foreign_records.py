@@ -16,13 +16,13 @@ from connector.model.change import EntityKey, EntityType
 from connector.model.checkpoint import Checkpoint
 
 _LATER: Final = re.compile(rb"\x00[a-z]+")  # a kind of state record that a later release may have
-_VERSIONS: Final = 8  # how many later ones are believed to be versions
+_VERSIONS: Final = 8  # how many higher numbers still count as later versions
 _INDEX_VERSIONS: Final = tuple(bytes([2 * version]) for version in range(1, INDEX_VERSION + 1))
 _SHOWN: Final = 3
 
 
 class Foreign(msgspec.Struct, frozen=True):
-    """Where such a record is, its key, and why it is none of ours: never content."""
+    """Where such a record is, its key, and why it is not ours: never content."""
 
     topic: str
     partition: int
@@ -35,30 +35,30 @@ class Foreign(msgspec.Struct, frozen=True):
 
 
 def listing(found: Collection[Foreign]) -> str:
-    """Return the first few of them, and how many more there are, as one line."""
+    """Return one line that names the first few of them, and how many more there are."""
     first = [str(each) for each in sorted(found, key=lambda each: (each.topic, each.partition, each.offset))]
     more = f"; and {len(first) - _SHOWN} more" if len(first) > _SHOWN else ""
     return "; ".join(first[:_SHOWN]) + more
 
 
 def remedy(connection: str) -> str:
-    """Return what an operator does about them."""
-    return f"see who else writes there; contentwire foreign-records {connection} --remove takes them out"
+    """Return what an operator should do about them."""
+    return f"find out who else writes there; contentwire foreign-records {connection} --remove takes them out"
 
 
 class Standing:
-    """What stands in topics that are read from their start, and is foreign: no later record of its key replaced it."""
+    """The foreign records in topics that are read from their start which no later record of their key replaced."""
 
     def __init__(self) -> None:
         self._found: dict[tuple[str, int, bytes | int], Foreign] = {}
 
     @property
     def found(self) -> tuple[Foreign, ...]:
-        """All of it, as far as was read."""
+        """All of them, as far as was read."""
         return tuple(self._found.values())
 
     def note(self, topic: str, partition: int, key: bytes | None, foreign: Foreign | None) -> None:
-        """Take a record in; `foreign` is what it is, None where it is ours or a tombstone."""
+        """Take a record; `foreign` describes it, None if it is ours or a tombstone."""
         if foreign:
             self._found[topic, partition, foreign.offset if key is None else key] = foreign
         elif key is not None:
@@ -66,10 +66,10 @@ class Standing:
 
 
 class StateJudge:
-    """Takes the records of a stream's state topic one after the other; `foreign` is what is there and none of ours.
+    """Takes the records of a stream's state topic one after the other; `foreign` are those that are not ours.
 
-    A record that a later one of its key replaces is forgotten. `harmless` ones are passed over: without a key they
-    replace nothing, and in place of the owner's report they are replaced by its next one.
+    A record that a later one of its key replaces is forgotten. `harmless` ones are ignored: without a key they replace
+    nothing, and in place of the owner's report its next one replaces them.
     """
 
     def __init__(self, topic: str, connection: str) -> None:
@@ -82,12 +82,12 @@ class StateJudge:
 
     @property
     def foreign(self) -> Collection[Foreign]:
-        """What stands in the topic as far as it was read, and was not written by contentwire."""
+        """The records in the topic, as far as it was read, that contentwire did not write."""
         return self._found.values()
 
     @property
     def harmless(self) -> Collection[Foreign]:
-        """What nothing depends on."""
+        """Foreign records that nothing depends on."""
         return self._harmless.values()
 
     def accepts(self, key: bytes | None, value: bytes | None, offset: int) -> bool:
@@ -107,24 +107,24 @@ class StateJudge:
         return not why
 
     def check(self) -> None:
-        """Raise `ForeignRecord` if there is any that does harm: what is known of the stream cannot be relied on."""
+        """Raise `ForeignRecord` if any does harm: what is known of the stream cannot be relied on."""
         if self._found:
             raise ForeignRecord(
-                f"the state of {self._connection} holds what contentwire did not write: {listing(self.foreign)}",
+                f"the state of {self._connection} holds records contentwire did not write: {listing(self.foreign)}",
                 hint=remedy(self._connection),
             )
 
     def _why_not(self, key: bytes, value: bytes | None) -> str:
         if key in _SINGLES:
-            return "" if value is None else _why_no_single(key, value, self._connection)
+            return "" if value is None else _why_not_single(key, value, self._connection)
         if _LATER.fullmatch(key):
             raise _too_new()
-        if not self._entitys(key):
-            # A tombstone of whatever it is does no harm.
-            return "" if value is None else f"its key is no entity's of {self._connection}"
-        return "" if value is None else _why_no_entry(value)
+        if not self._is_entity(key):
+            # A tombstone does no harm, whatever its key.
+            return "" if value is None else f"its key names no entity of {self._connection}"
+        return "" if value is None else _why_not_entry(value)
 
-    def _entitys(self, key: bytes) -> bool:
+    def _is_entity(self, key: bytes) -> bool:
         whole = codec.fits("key", key) == len(key) and not key.endswith(b"\0")
         return whole and key.startswith(self._beginnings) and not key.startswith(self._without_id)
 
@@ -135,7 +135,7 @@ _SINGLES: Final = {
 }
 
 
-def _why_no_single(key: bytes, value: bytes, connection: str) -> str:
+def _why_not_single(key: bytes, value: bytes, connection: str) -> str:
     version, decode, what = _SINGLES[key]
     _check_later(value, version)
     try:
@@ -143,18 +143,18 @@ def _why_no_single(key: bytes, value: bytes, connection: str) -> str:
         ours = not isinstance(found, Checkpoint) or found.stream == connection
     except (ValueError, StateTooNew):
         ours = False
-    return "" if ours else f"its value is no {what} of {connection}"
+    return "" if ours else f"its value is not a {what} of {connection}"
 
 
-def _why_no_entry(value: bytes) -> str:
+def _why_not_entry(value: bytes) -> str:
     _check_later(value, INDEX_VERSION)
     # Its last member may be missing: earlier releases end before it.
     ends = codec.fits("index_entry", value + b"\0")
-    return "" if value[:1] in _INDEX_VERSIONS and 0 <= ends - len(value) <= 1 else "its value is no entry of the index"
+    return "" if value[:1] in _INDEX_VERSIONS and 0 <= ends - len(value) <= 1 else "its value is not an index entry"
 
 
 def _check_later(value: bytes, known: int) -> None:
-    # The zigzag number that a record begins with; what is far beyond it, or odd, is no version but chance.
+    # A record begins with its version, a zigzag number; one far above ours, or odd, is there by chance.
     if value and value[0] in range(2 * known + 2, 2 * known + 2 * _VERSIONS, 2):
         raise _too_new()
 
@@ -168,6 +168,6 @@ def _too_new() -> StateTooNew:
 
 @cache
 def _beginnings(connection: str) -> tuple[bytes, ...]:
-    """Return what the keys of a connection's entities begin with."""
+    """Return the prefixes of the keys of a connection's entities."""
     keys = [codec.encode_key(EntityKey(connection, kind, "x", "x")) for kind in get_args(EntityType)]
     return tuple(key[: -len(b"\x02x\x02x")] for key in keys)

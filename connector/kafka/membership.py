@@ -18,7 +18,7 @@ _TURN: Final = 1.0
 
 
 class Owner(Protocol):
-    """Who is told of ownership; called from the membership's thread."""
+    """Who hears of ownership; called from the membership's thread."""
 
     def assigned(self, topics: frozenset[str]) -> None:
         """Begin to follow the streams of these state topics; MUST return at once."""
@@ -30,7 +30,7 @@ class Owner(Protocol):
 
 
 class Membership:
-    """This process's place in the group. A thread that does nothing else polls, so that work never delays it."""
+    """This process's place in the group. A thread that does nothing but poll holds it: work never delays it."""
 
     def __init__(  # noqa: PLR0913  what the group is, and who is told
         self,
@@ -51,7 +51,7 @@ class Membership:
         self._thread = threading.Thread(target=self._run, name="membership", daemon=True)
 
     def start(self) -> None:
-        """Join the group; the topics MUST exist. Raises `LocalTrouble` where there is no thread to be had."""
+        """Join the group; the topics MUST exist. Raises `LocalTrouble` if no thread can be had."""
         self._consumer.subscribe(
             self._topics, on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
         )
@@ -60,7 +60,7 @@ class Membership:
 
     @property
     def alive(self) -> bool:
-        """Whether its thread still polls: without it this process loses its streams to others."""
+        """Whether its thread still polls: otherwise this process loses its streams to others."""
         return self._thread.is_alive()
 
     def stop(self, timeout: float) -> None:

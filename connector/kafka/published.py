@@ -1,4 +1,4 @@
-"""Published records, decoded: a stream's events, its dead letters, and what consumers hold of it. Reads only."""
+"""Published records, decoded: a stream's events, its dead letters, and what consumers hold of it. Only reads."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -27,9 +27,9 @@ _BEGINNING: Mapping[Place, int] = MappingProxyType({})
 
 
 class Entry(msgspec.Struct, frozen=True):
-    """One record with its decoded key and value; a None value is a tombstone. `key` is text where it is no Avro.
+    """One record with its decoded key and value; a None value is a tombstone. `key` is text if it is not Avro.
 
-    `foreign` says that contentwire did not write it, and why it cannot have: then key and value are None.
+    `foreign` says that contentwire did not write it, and how we know: then key and value are None.
     """
 
     record: Consumed
@@ -38,18 +38,18 @@ class Entry(msgspec.Struct, frozen=True):
     foreign: Foreign | None = None
 
     def standing(self) -> tuple[str, int, bytes | None, Foreign | None]:
-        """Return what `foreign_records.Standing` takes in; a tombstone replaces whatever its key stood for."""
+        """Return what `foreign_records.Standing` takes; a tombstone replaces whatever its key stood for."""
         record = self.record
         foreign = self.foreign if record.key is None or record.value is not None else None
         return record.topic, record.partition, record.key, foreign
 
 
 class PublishedRecords:
-    """The records in one stream's topics, as consumers get them, foreign ones too.
+    """The records in one stream's topics, as consumers get them, foreign ones included.
 
     `checkpoint`, the stream's last one or None before its first, says how keys are written and how many partitions a
-    topic has. Methods raise `BrokerUnavailable` or `BrokerFatal`, what `check_keys` raises, and what a registry does
-    that does not answer or refuses.
+    topic has. Methods raise `BrokerUnavailable` or `BrokerFatal`, what `check_keys` raises, and what a `Registry`
+    raises.
     """
 
     def __init__(
@@ -62,10 +62,10 @@ class PublishedRecords:
         self._clock = clock
 
     def check_keys(self) -> str:
-        """Return that keys are written as before, in a sentence.
+        """Return a sentence that says how keys are written, if that is as before.
 
-        Raises `RegistryChanged` or `KeySchemaChanged` where they would not be: what is registered then would get in the
-        way of a restored registry, and every record of ours looks foreign.
+        Else raises `RegistryChanged` or `KeySchemaChanged`: anything registered now would conflict with a restored
+        registry, and every record of ours would look foreign.
         """
         recorded = self._checkpoint.progress.key_schema_id if self._checkpoint else None
         if recorded is None or not recorded.framing:
@@ -74,7 +74,7 @@ class PublishedRecords:
         return f"written with the schema {recorded.id}, as before"
 
     def tail(self, *, from_beginning: bool, until_end: bool) -> Iterator[Entry]:
-        """Yield events as they come, from the first there is or from now on; without `until_end` it never ends."""
+        """Yield events as they come, from the oldest or from now on; without `until_end` it never ends."""
         self.check_keys()
         pattern = self._layout.changes_pattern
         found = reader.records(
@@ -83,9 +83,9 @@ class PublishedRecords:
         return map(self._decode({}), found)
 
     def events(self, begin: Mapping[Place, int] = _BEGINNING) -> Iterator[Entry]:
-        """Yield the events that there are now, from the offsets `begin` on, else from the first of a partition.
+        """Yield the events up to now, from the offsets in `begin`, else from the start of a partition.
 
-        A record is foreign too where it is not in its key's partition. Keys are not checked where a read goes on.
+        A record outside its key's partition is foreign too. Keys are not checked when a read continues.
         """
         if not begin:
             self.check_keys()
@@ -97,9 +97,9 @@ class PublishedRecords:
         return map(self._decode(partitions), found)
 
     def foreign(self, newest: int | None = None) -> Sequence[Foreign]:
-        """Return what stands in the changes topics and was not written by contentwire.
+        """Return the records in the changes topics that contentwire did not write.
 
-        `newest`: how many records of each partition are looked at, None for all.
+        `newest`: how many of each partition's newest records to read, None for all.
         """
         begin: dict[Place, int] = {}
         if newest is not None:
@@ -134,7 +134,7 @@ class Live:
         self._keys: dict[bytes, str | None] = {}
 
     def read(self) -> Mapping[bytes, str | None]:
-        """Read to the end, from where the last call has ended; return what there is. Raises what `events` raises."""
+        """Read to the end, from where the last call ended; return what is live. Raises what `events` raises."""
         for entry in self._published.events(self._read_to):
             record = entry.record
             self._read_to[record.topic, record.partition] = record.offset + 1
@@ -161,9 +161,9 @@ class _Decoder:
         }
 
     def decode(self, data: bytes | None) -> dict[str, Any]:
-        """Return what one of the decoder's schemas has written, whatever release it is of.
+        """Return what was written with one of the decoder's schemas, of any release.
 
-        Raises ValueError for anything else, and `ConnectorError` where the registry does not say.
+        Raises ValueError for anything else, and `ConnectorError` if the registry does not answer.
         """
         written_by, body = codec.unframe(data or b"")
         reader = self._readers.get(written_by) or self._reader(written_by)
@@ -183,7 +183,7 @@ class _Decoder:
         return partial(codec.decode, ours) if ours else partial(self._resolved, schema)
 
     def _resolved(self, schema: str, body: bytes) -> dict[str, Any]:
-        """Decode what another release has written, or nobody of ours."""
+        """Decode what another release has written; raise ValueError if it is nobody of ours."""
         for name in self._names:
             with suppress(ValueError):
                 return codec.decode_as(name, schema, body)
@@ -194,16 +194,16 @@ def _event(keys: _Decoder, values: _Decoder, connection: str, partitions: Mappin
     try:
         key = EntityKey(**keys.decode(record.key))
         if key.connection != connection or key.entity_type not in get_args(EntityType):
-            raise ValueError(f"its key is no entity's of {connection}")  # noqa: TRY301  as what decoding finds
+            raise ValueError(f"its key names no entity of {connection}")  # noqa: TRY301  as decoding does
     except (ValueError, TypeError) as error:
-        return _foreign(record, f"its key is none of contentwire: {error}")
+        return _foreign(record, f"its key is not contentwire's: {error}")
     count = partitions.get(record.topic)
     if count and record.partition != partitioned(record.key or b"", count):
         return _foreign(record, "it is not in its key's partition")
     try:
         value = None if record.value is None else values.decode(record.value)
     except ValueError as error:
-        return _foreign(record, f"its value is none of contentwire: {error}")
+        return _foreign(record, f"its value is not contentwire's: {error}")
     return Entry(record, msgspec.structs.asdict(key), value)
 
 
@@ -211,7 +211,7 @@ def _letter(values: _Decoder, record: Consumed) -> Entry:
     try:
         return Entry(record, (record.key or b"").decode("utf-8", "replace"), values.decode(record.value))
     except ValueError as error:
-        return _foreign(record, f"its value is none of contentwire: {error}")
+        return _foreign(record, f"its value is not contentwire's: {error}")
 
 
 def _foreign(record: Consumed, why: str) -> Entry:

@@ -14,13 +14,13 @@ from connector.kafka.client import Settings, create, unavailable
 from connector.kafka.cluster import Cluster
 
 GROUP: Final = "contentwire-reader"
-"""Named by the client without joining it: nothing is ever committed there."""
+"""The client names this group without joining it: nothing is ever committed there."""
 
 _TURN: Final = 0.5
 _LOOK_AGAIN: Final = 2.0  # seconds between looks for new topics
 _LONGEST_SILENCE: Final = 30.0  # seconds before the end is reached
 _TIMEOUT: Final = 10.0
-# A number, not the client's name for it, which costs it half a second; where it is gone, "earliest" leads on.
+# A number, not the client's name for it, which costs it half a second; if that is gone, "earliest" applies.
 _BEGINNING: Final = 0
 
 Place = tuple[str, int]  # a topic's name and a partition of it
@@ -49,9 +49,9 @@ def records(  # noqa: PLR0913  what readers choose
 ) -> Generator[Consumed, None, None]:
     """Yield the committed records of every topic whose whole name matches `pattern`, in order within a partition.
 
-    Starts at the end unless `from_beginning`, and at the offset that `go_on` has for a partition; a topic that appears
-    later is read whole. Ends at the end of every partition with `until_end`, else never. Raises `BrokerUnavailable` or
-    `BrokerFatal`.
+    Starts at the end unless `from_beginning`, or at the offset that `go_on` has for a partition; a topic that appears
+    later is read from its start. With `until_end`, ends at the end of every partition, else never. Raises
+    `BrokerUnavailable` or `BrokerFatal`.
     """
     # Its errors say why there is no connection; the consumer's only say that there is none.
     Cluster(client, clock=clock).topics()
@@ -66,7 +66,7 @@ def records(  # noqa: PLR0913  what readers choose
 
 
 def ends(client: Settings, pattern: re.Pattern[str]) -> dict[Place, int]:
-    """Return the offset behind the last record of each partition of every topic whose whole name matches `pattern`.
+    """Return the offset after the last record of each partition of every topic whose whole name matches `pattern`.
 
     Raises `BrokerUnavailable` or `BrokerFatal`.
     """
@@ -84,7 +84,7 @@ def ends(client: Settings, pattern: re.Pattern[str]) -> dict[Place, int]:
 
 
 def holds_records(client: Settings, topic: str, partitions: int, clock: Clock) -> bool:
-    """Return whether a topic that is there holds a committed record. Raises `BrokerUnavailable` or `BrokerFatal`."""
+    """Return whether an existing topic holds a committed record. Raises `BrokerUnavailable` or `BrokerFatal`."""
     consumer = _consumer(client)
     places = {(topic, number) for number in range(partitions)}
     try:
@@ -127,7 +127,7 @@ def _follow(
                 raise KafkaException(error)
         elif until_end and now - heard_at > _LONGEST_SILENCE:
             raise BrokerUnavailable(
-                f"Kafka gave nothing for {_LONGEST_SILENCE:.0f} s, before the end of {len(unfinished)} partitions"
+                f"Kafka returned nothing for {_LONGEST_SILENCE:.0f} s, before the end of {len(unfinished)} partitions"
             )
         if not until_end and now - looked_at > _LOOK_AGAIN:
             known |= _assign(consumer, pattern, known, _BEGINNING)
@@ -137,7 +137,7 @@ def _follow(
 def _assign(
     consumer: Consumer, pattern: re.Pattern[str], known: set[Place], offset: int, go_on: Mapping[Place, int] = _NOWHERE
 ) -> set[Place]:
-    """Begin to read what matches and is not known yet; return it."""
+    """Start to read what matches and is not known yet; return it."""
     topics = consumer.list_topics(timeout=_TIMEOUT).topics
     found = {(name, number) for name, topic in topics.items() if pattern.fullmatch(name) for number in topic.partitions}
     new = found - known

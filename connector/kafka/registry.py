@@ -19,8 +19,8 @@ _UNAUTHORIZED: Final = {401, 403}
 _INCOMPATIBLE: Final = 409
 _SERVER_ERROR: Final = 500
 _PASSING: Final = {408, 425, 429}
-# Confluent's codes: denied for this account, read-only mode. Some registries deny with a 404, so as not to tell what is
-# there; where something was to be registered, that is no absence.
+# Confluent's codes: denied for this account, read-only mode. Some registries deny with a 404, not to reveal what
+# exists; when registering, that does not mean absence.
 _DENIED: Final = {40101, 40301, 40303, 42205}
 _NOT_FOUND: Final = range(40400, 40500)
 _HIGHEST_ID: Final = 2**31 - 1
@@ -28,7 +28,7 @@ _LARGEST: Final = 8 * 1024 * 1024
 _CHUNK: Final = 64 * 1024
 _ERROR_BYTES: Final = 64 * 1024
 _BASE_URL: Final = "check that [kafka] registry names the Confluent API's base URL"
-_ADMINISTRATOR: Final = "let somebody who may do it register the schemas: contentwire schemas register"
+_ADMINISTRATOR: Final = "let an account that may do so register the schemas: contentwire schemas register"
 
 T = TypeVar("T")
 
@@ -36,12 +36,12 @@ T = TypeVar("T")
 class Registry:
     """A schema registry at `url`. Every request is bounded by `timeout`: some registries never answer unknown paths.
 
-    `transport` replaces the network. With `may_register` false nothing is ever registered. Answers are believed only as
-    far as they have the shape and range of a registry's. Methods raise `RegistryUnavailable` or `LocalTrouble` (try
+    `transport` replaces the network. With `may_register` false nothing is ever registered. Answers are believed only if
+    they have the shape and range of a registry's. Methods raise `RegistryUnavailable` or `LocalTrouble` (try
     again), or `BrokerFatal` (it refuses).
     """
 
-    def __init__(  # noqa: PLR0913  what is beyond the URL are keywords with defaults
+    def __init__(  # noqa: PLR0913  all but the URL are keywords with defaults
         self,
         url: str,
         *,
@@ -53,7 +53,7 @@ class Registry:
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         self._url = url
-        # Who has answered, if not the registry: within TLS it is the registry.
+        # Names who may have answered in place of the registry: with TLS nobody can.
         self._named = f"{url} (by {proxy})" if proxy and url.startswith("http:") else url
         self._may_register = may_register
         self._client = httpx.Client(
@@ -61,26 +61,26 @@ class Registry:
             timeout=timeout,
             transport=transport or http.Transport(timeout, proxy=proxy, context=context),
             trust_env=False,
-            # Requests are rare: no connection waits for the next one, and none is left open behind us.
+            # Requests are rare: no connection is kept for the next one, and none is left open.
             headers={
                 "Accept": "application/vnd.schemaregistry.v1+json, application/json",
-                # Answers are small, and what is not compressed cannot swell.
+                # Answers are small, and what is not compressed cannot expand.
                 "Accept-Encoding": "identity",
                 "Connection": "close",
             },
         )
 
     def find(self, subject: str, schema: str) -> int | None:
-        """Return the id under which an Avro schema is registered for a subject, None where it is not."""
+        """Return the id under which an Avro schema is registered for a subject, None if it is not."""
         path = f"/subjects/{quote(subject, safe='')}"
         answer = self._look_up("POST", path, {"schema": schema})
         return None if answer is None else _id(answer[0])
 
     def register(self, subject: str, schema: str) -> int:
-        """Return the id of an Avro schema under a subject; where it is not there yet, register it first.
+        """Return the id of an Avro schema under a subject; if it is not there yet, register it first.
 
-        Looking up takes no more than the right to read. Raises `BrokerFatal` where it is missing and registering is
-        refused, or not wanted (`register = false`): an administrator has to do it then.
+        Looking up needs only the right to read. Raises `BrokerFatal` if it is missing and registering is refused, or
+        not wanted (`register = false`): then an administrator has to do it.
         """
         found = self.find(subject, schema)
         if found is not None:
@@ -93,17 +93,17 @@ class Registry:
         return _id(self._send("POST", path, {"schema": schema}, registering=subject))
 
     def schema(self, schema_id: int) -> str:
-        """Return the text of a registered schema; raises `BrokerFatal` where there is none of that id."""
+        """Return the text of a registered schema; raises `BrokerFatal` if there is none with that id."""
         found = self.by_id(schema_id)
         if found is None:
             raise BrokerFatal(
                 f"the schema registry at {self._url} knows no schema {schema_id}",
-                hint="it was wiped, or is another one than the records were written with: restore it",
+                hint="it was wiped, or is not the one that the records were written with: restore it",
             )
         return found
 
     def by_id(self, schema_id: int) -> str | None:
-        """Return the text of a registered schema, None where there is none of that id."""
+        """Return the text of a registered schema, None if there is none with that id."""
         answer = self._look_up("GET", f"/schemas/ids/{schema_id}")
         return None if answer is None else _member(answer[0], "schema", str)
 
@@ -114,23 +114,23 @@ class Registry:
         return answer is None or _member(answer[0], "is_compatible", bool)
 
     def subjects(self) -> list[str]:
-        """Return the names of all subjects: also the way to see whether the registry answers."""
+        """Return the names of all subjects: also the way to check that the registry answers."""
         answer = self._send("GET", "/subjects")
         if not isinstance(answer, list) or not all(isinstance(name, str) for name in answer):
             raise _NoRegistry("a list of subjects")
         return answer
 
     def close(self) -> None:
-        """Let go of connections."""
+        """Close all connections."""
         self._client.close()
 
     def _look_up(self, method: str, path: str, body: Any = None) -> tuple[Any] | None:
-        """Return the answer, None where the registry says that there is nothing; raises as `_send` does else."""
+        """Return the answer, None if the registry says that there is nothing; else raises as `_send` does."""
         try:
             return (self._send(method, path, body),)
         except _Absent as absent:
             if not absent.by_registry:
-                # A gateway's page tells nothing of what is behind it: a registry lists its subjects.
+                # A gateway's page says nothing about what is behind it; a registry lists its subjects.
                 self.subjects()
             return None
 
@@ -152,7 +152,7 @@ class Registry:
 
     def _read(self, response: httpx.Response) -> bytes:
         if response.headers.get("content-encoding", "identity").lower() != "identity":
-            raise _NoRegistry("an answer as it was asked for, not compressed", self._named)
+            raise _NoRegistry("an uncompressed answer, as requested", self._named)
         found = bytearray()
         for chunk in response.iter_raw(_CHUNK):
             found += chunk
@@ -170,7 +170,7 @@ class Registry:
         code, message = _error(content)
         said = f"the schema registry at {self._named} answered HTTP {status}{message} to {path}"
         if status >= _SERVER_ERROR or status in _PASSING:
-            return RegistryUnavailable(said, hint="it is tried again; look at the registry if it lasts")
+            return RegistryUnavailable(said, hint="it is tried again; if this persists, look at the registry")
         absent = status == httpx.codes.NOT_FOUND
         if registering and (status in _UNAUTHORIZED or code in _DENIED or (absent and code)):
             return BrokerFatal(f"{said}: the schema may not be registered", hint=_ADMINISTRATOR)
@@ -187,7 +187,7 @@ class Registry:
 
 
 class _Absent(BrokerFatal):
-    """A 404: what was asked for is not there, if it is a registry that says so; else the URL may be none of one."""
+    """A 404: what was asked for does not exist, if a registry says so; else the URL may not be a registry's."""
 
     def __init__(self, message: str, *, by_registry: bool) -> None:
         super().__init__(message, hint=_BASE_URL)
@@ -199,7 +199,7 @@ class _NoRegistry(RegistryUnavailable):
 
     def __init__(self, wanted: str, url: str = "") -> None:
         super().__init__(
-            f"the schema registry{f' at {url}' if url else ''} answered with something else than {wanted}",
+            f"the schema registry{f' at {url}' if url else ''} answered with something other than {wanted}",
             hint=f"{_BASE_URL}; is that a registry?",
         )
 

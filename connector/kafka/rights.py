@@ -1,6 +1,6 @@
-"""Whether this account may do what a run does, and the brokers what a run asks of them: asked, not done.
+"""Whether this account and the brokers allow what a run does: asked, not done.
 
-In a process of its own, never in one that follows: see `kafka/connectivity.py` for what ends such a process.
+Only in a process that follows no stream: `kafka/connectivity.py` says what would end one that does.
 """
 
 from collections.abc import Iterable
@@ -26,7 +26,7 @@ _OF_TOPICS: Final = {AclOperation.DESCRIBE, AclOperation.DESCRIBE_CONFIGS, AclOp
 
 
 class Lack(msgspec.Struct, frozen=True, order=True):
-    """A right that is missing: an operation, by Kafka's name, and what it is missing on."""
+    """A missing right: an operation, by Kafka's name, and what it is missing on."""
 
     resource: str
     operation: str
@@ -36,7 +36,7 @@ class Lack(msgspec.Struct, frozen=True, order=True):
 
 
 class Rights:
-    """Asks the brokers. Every method raises `BrokerUnavailable`, or `BrokerFatal` for what they refuse otherwise."""
+    """Asks the brokers. Every method raises `BrokerUnavailable`, or `BrokerFatal` for anything else they refuse."""
 
     def __init__(self, client: Settings, *, clock: Clock, timeout: float = 10.0) -> None:
         self._client = client
@@ -45,15 +45,15 @@ class Rights:
         self._admin = create(AdminClient, client)
 
     def on_topics(self, specs: Iterable[TopicSpec]) -> list[Lack]:
-        """Return what is missing on topics that are there, and on the creation of those that are not.
+        """Return what is missing on topics that exist, and to create those that do not.
 
-        What a policy of the cluster refuses, or a number of brokers, is raised. Whether a topic that is still to be
-        created may be written to cannot be asked.
+        Raises what a policy of the cluster, or its number of brokers, refuses. Whether a topic yet to be created may be
+        written to cannot be asked.
         """
         return [lack for spec in specs for lack in self._on_topic(spec)]
 
     def to_join(self, group: str) -> list[Lack]:
-        """Return what is missing to be a member of a consumer group, whether it is there or not."""
+        """Return what is missing to be a member of a consumer group, whether it exists or not."""
         return self._on_group(group, AclOperation.READ)
 
     def to_name(self, group: str) -> list[Lack]:
@@ -61,10 +61,10 @@ class Rights:
         return self._on_group(group, AclOperation.DESCRIBE)
 
     def on_transactions(self, transactional_id: str, timeout: float) -> list[Lack]:
-        """Return what is missing on a transactional id: by beginning to use it, as a stream's next owner would.
+        """Return what is missing on a transactional id: by starting to use it, as a stream's next owner would.
 
-        An owner that it has is fenced, and recovers within seconds. What a dead one has left open is aborted, as the
-        next run would. A `timeout` that is above what the brokers allow is raised.
+        A current owner is fenced, and recovers within seconds. What a dead one has left open is aborted, as the next
+        run would do. Raises `BrokerFatal` for a `timeout` above what the brokers allow.
         """
         transactions = Transactions(
             self._client, transactional_id, timeout=timeout, max_message_bytes=1_000_000, clock=self._clock
@@ -112,7 +112,7 @@ class Rights:
             if cause(error).code() in _DENIED:
                 return [Lack(f"topic {spec.name}", "CREATE")]
             if cause(error).code() != KafkaError.TOPIC_ALREADY_EXISTS:
-                raise unavailable(f"trying whether topic {spec.name} may be created", error) from error
+                raise unavailable(f"checking whether topic {spec.name} may be created", error) from error
         return []
 
     def _result(self, future: Future[Any]) -> Any:
@@ -129,5 +129,5 @@ def check(lacks: Iterable[Lack]) -> None:
 
 
 def _lacking(resource: str, needed: set[AclOperation], granted: Iterable[AclOperation] | None) -> list[Lack]:
-    """Return what is missing; brokers that do not tell what they grant (None) are not accused of anything."""
+    """Return what is missing: nothing if the brokers do not say what they grant (None)."""
     return [] if granted is None else [Lack(resource, each.name) for each in sorted(needed - {*granted}, key=str)]

@@ -1,4 +1,4 @@
-"""Where a stream's records go, and how they are framed there: topics and schemas, opened when first asked for."""
+"""Where a stream's records go, and how they are framed there: topics and schemas, opened on first use."""
 
 from connector.events import codec
 from connector.events.record import Route
@@ -12,8 +12,8 @@ from connector.model.checkpoint import KnownTopic, Progress
 class Routes:
     """The open routes of one stream. Not thread-safe.
 
-    What opens one raises `BrokerUnavailable`, `BrokerFatal`, or what `Schemas.framing` raises; above all
-    `TopicMismatch` and `KeySchemaChanged`, where a topic or its keys would not be what `progress` knows of them.
+    Opening one raises `BrokerUnavailable`, `BrokerFatal`, or what `Schemas.framing` raises; above all `TopicMismatch`
+    and `KeySchemaChanged`, if a topic or its keys would differ from what `progress` records.
     """
 
     def __init__(self, layout: Layout, topics: Topics, schemas: Schemas) -> None:
@@ -24,13 +24,13 @@ class Routes:
         self.progress = Progress()
 
     def start_over(self, progress: Progress) -> None:
-        """Close every route: a topic or schema that was recreated is noticed when it is opened again."""
+        """Close every route: a topic or schema that was recreated is noticed when opened again."""
         self._open, self.progress = {}, progress
 
     def of(self, key: EntityKey) -> Route:
-        """Return where events of a key go; a topic met for the first time is created and its schemas are registered.
+        """Return where events of a key go; a topic seen for the first time is created, its schemas registered.
 
-        Raises `MalformedItem` for a key that no topic can be named for.
+        Raises `MalformedItem` for a key for which no topic can be named.
         """
         return self._to(self._layout.changes_topic(key))
 
@@ -44,9 +44,9 @@ class Routes:
         return self._open[topic]
 
     def verified(self, progress: Progress) -> Progress:
-        """Open every topic that must be what it was; return the progress with the ids that it lacks.
+        """Open every topic that must be unchanged; return the progress with the ids that it lacked.
 
-        The one topic of a stream whose template names nothing of a key is there from the start, for who subscribes.
+        If the template does not depend on the key, its one topic exists from the start, for subscribers.
         """
         self._schemas.verify()
         if only := self._layout.only_topic:
@@ -56,12 +56,12 @@ class Routes:
         return progress
 
     def changed(self, state: KnownTopic) -> bool:
-        """Return whether a topic, that of the state among them, seems not to be what it was."""
+        """Return whether a topic, the state topic included, seems to have changed."""
         self._schemas.verify()
         return self._topics.changed({self._layout.state_topic: state, **self.progress.expected_topics})
 
     def check_schemas(self) -> None:
-        """Raise `RegistryChanged` where ids in use mean something else by now; asked for now and then alone."""
+        """Raise `RegistryChanged` if ids in use now mean something else; asks only now and then."""
         self._schemas.verify()
 
     def _to(self, topic: str) -> Route:

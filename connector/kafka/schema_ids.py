@@ -1,8 +1,8 @@
-"""The schema ids that a stream's records carry: had from a registry, where there is one, and compared with it again.
+"""The schema ids that a stream's records carry: taken from a registry, if there is one, and compared with it again.
 
-A registry that is silent stops nothing that is known. One that answers, but knows an id no longer, or by another
-schema, was wiped or exchanged: what is published into it cannot be read, and what is registered there gets in the way
-of a restored one.
+A silent registry stops nothing that is already known. One that answers, but no longer knows an id, or has another
+schema under it, was wiped or replaced: what is published with its ids cannot be read, and what is registered there
+conflicts with a restored one.
 """
 
 from connector.clock import Clock
@@ -19,8 +19,8 @@ _DIGITS = 10  # of the highest id
 class Schemas:
     """How the records of one stream are framed: by a `registry`'s ids, else as Avro single objects. Not thread-safe.
 
-    What the registry said is kept, so that its outage stops neither publishing nor recovery. `verify_every`: seconds
-    between two comparisons.
+    The registry's answers are kept: its outage stops neither publishing nor recovery. `verify_every`: seconds between
+    two comparisons.
     """
 
     def __init__(self, registry: Registry | None, connection: str, *, verify_every: float, clock: Clock) -> None:
@@ -34,9 +34,9 @@ class Schemas:
         self._changed = False
 
     def framing(self, subject: str, name: codec.Name, recorded: KeySchemaId | None) -> Framing:
-        """Return how a schema is framed under a subject; where the registry lacks it there, it is registered.
+        """Return how a schema is framed under a subject; if the registry lacks it there, register it.
 
-        Never before the key schema that was `recorded`, and all that is in use, has been compared. Raises what
+        Before that, the `recorded` key schema and everything in use are compared. Raises what
         `check_recorded`, `verify` and `Registry.register` raise.
         """
         if self._registry is None:
@@ -46,9 +46,9 @@ class Schemas:
         return self._framings[subject]
 
     def verify(self) -> None:
-        """Compare the ids in use with what the registry has under them, unless that was done a short while ago.
+        """Compare the ids in use with what the registry has under them, unless that was done recently.
 
-        Raises `RegistryChanged`; once it has, nothing may be published until a later call has found them restored.
+        Raises `RegistryChanged`; after that, nothing may be published until a later call finds them restored.
         """
         if self._registry is None:
             return
@@ -59,7 +59,7 @@ class Schemas:
         except RegistryChanged:
             raise
         except (RegistryUnavailable, BrokerFatal):
-            # Neither silence nor a refusal says that an id means something else; nor that it does not any longer.
+            # Neither silence nor a refusal says that an id means something else; nor that it no longer does.
             if self._changed:
                 raise
 
@@ -88,16 +88,16 @@ class Schemas:
 
 
 def check_recorded(registry: Registry | None, recorded: KeySchemaId, connection: str) -> None:
-    """Raise `KeySchemaChanged` or `RegistryChanged` where keys cannot be written as a checkpoint has recorded it.
+    """Raise `KeySchemaChanged` or `RegistryChanged` if keys cannot be written as a checkpoint recorded.
 
-    Also what a registry that is asked raises. Nothing is registered.
+    Also raises what asking the registry raises. Registers nothing.
     """
     if registry is None:
         check_key_schema(recorded, codec.single_object("key").schema_id, connection)
     elif recorded.framing == "confluent":
         _compare(registry, recorded.id, "key")
     else:
-        check_key_schema(recorded, KeySchemaId("confluent", "of the registry's"), connection)
+        check_key_schema(recorded, KeySchemaId("confluent", "(an id of the registry)"), connection)
 
 
 def _compare(registry: Registry, schema_id: str, name: codec.Name) -> None:
@@ -106,5 +106,5 @@ def _compare(registry: Registry, schema_id: str, name: codec.Name) -> None:
         what = "nothing" if known is None else "another schema"
         raise RegistryChanged(
             f"the schema registry has {what} under the id {schema_id}, which records of this stream carry",
-            hint="it was wiped, or is another one: restore it, and the stream goes on; or take another prefix",
+            hint="it was wiped or replaced: restore it, and the stream continues; or choose another prefix",
         )

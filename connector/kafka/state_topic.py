@@ -1,4 +1,4 @@
-"""Reads the state topic back: the checkpoint and the index, exactly as far as anything was ever written."""
+"""Reads the state topic back: the checkpoint and the index, up to exactly the last record ever written."""
 
 from collections.abc import Callable, Iterable
 from typing import Any, Final
@@ -19,23 +19,23 @@ Apply = Callable[[bytes | None, bytes | None, int], None]
 """Takes a record: its key, its value, its offset."""
 
 GROUP: Final = "contentwire-state"
-"""Named by the client without joining it: nothing is ever committed there."""
+"""The client names this group without joining it: nothing is ever committed there."""
 
 _CHUNK: Final = 10_000
-_CHUNK_WAIT: Final = 0.05  # seconds that a chunk waits to become full
+_CHUNK_WAIT: Final = 0.05  # seconds to wait for a full chunk
 _PARTITION: Final = 0
-# Brokers that lost every replica of a partition at once can leave one: they decided it, and told the partition nothing.
+# Brokers that lose every replica of a partition at once can leave one: its end is decided, but not in the partition.
 _HANGING: Final = (
-    "if it stays so, a hanging transaction holds the topic back: kafka-transactions.sh find-hanging names it"
+    "if this persists, a hanging transaction blocks the topic: kafka-transactions.sh find-hanging names it"
 )
 
 
 def read(  # noqa: PLR0913  what is read, what takes it, and how long it may last
     client: Settings, topic: str, span: range, apply: Apply, timeout: float, *, clock: Clock
 ) -> int:
-    """Apply every committed record from the start to at least the stop of `span`; return the offset to go on from.
+    """Apply every committed record from the start to at least the stop of `span`; return the offset to continue from.
 
-    Raises `BrokerUnavailable` if the end is not reached while nothing arrives for `timeout` seconds.
+    Raises `BrokerUnavailable` if nothing arrives for `timeout` seconds before the end.
     """
     settings: Any = {
         **client,
@@ -48,7 +48,7 @@ def read(  # noqa: PLR0913  what is read, what takes it, and how long it may las
     }
     consumer: Consumer = create(Consumer, settings)
     try:
-        # A number, not OFFSET_BEGINNING: asking for that offset costs the client half a second.
+        # A number, not OFFSET_BEGINNING: resolving that costs the client half a second.
         consumer.assign([TopicPartition(topic, _PARTITION, span.start)])
         position = span.start
         heard_at = clock.monotonic()
@@ -58,7 +58,7 @@ def read(  # noqa: PLR0913  what is read, what takes it, and how long it may las
                 heard_at = clock.monotonic()
             elif clock.monotonic() - heard_at > timeout:
                 raise BrokerUnavailable(
-                    f"{topic} gave nothing for {timeout:.0f} s at offset {position} of {span.stop}", hint=_HANGING
+                    f"{topic} returned nothing for {timeout:.0f} s at offset {position} of {span.stop}", hint=_HANGING
                 )
             position = _apply(messages, position, apply)
     except KafkaException as error:
@@ -76,7 +76,7 @@ def _apply(messages: Iterable[Message], position: int, apply: Apply) -> int:
             apply(message.key(), message.value(), offset)
             position = offset + 1
         elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001  the client's name
-            # Behind the last record there may be markers of transactions: the end of the partition passes them.
+            # Transaction markers may follow the last record: the end of the partition is beyond them.
             position = max(position, offset)
         elif not error.retriable():
             raise KafkaException(error)

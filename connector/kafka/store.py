@@ -1,4 +1,4 @@
-"""The durable side of one stream: transactions on its topics, and `recover`, the one way to start."""
+"""The durable side of one stream: transactions on its topics, and `recover`, the only way to start."""
 
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
@@ -23,19 +23,19 @@ from connector.kafka.transaction import REAL_PRODUCER, ProducerFactory, Transact
 from connector.model.change import EntityKey
 from connector.model.checkpoint import Checkpoint, KnownTopic, Progress
 
-# What recovery may take beyond the transaction timeout, after which the broker aborts what is still open.
+# Seconds that recovery may take beyond the transaction timeout, after which the broker aborts what is still open.
 _GRACE = 15.0
 
 _BATCH_BYTES = 1_000_000  # the client's default
 
 
 class KafkaStore:
-    """A `Store` on Kafka. One producer at a time; it is replaced at every `recover`. Not thread-safe.
+    """A `Store` on Kafka. One producer at a time, replaced at every `recover`. Not thread-safe.
 
-    `verify_every`: seconds between two looks at whether the registry still knows the ids that records carry.
+    `verify_every`: seconds between checks that the registry still knows the ids that records carry.
     """
 
-    def __init__(  # noqa: PLR0913  what is beyond the topics are keywords with defaults
+    def __init__(  # noqa: PLR0913  all but the topics are keywords
         self,
         client: Settings,
         layout: Layout,
@@ -57,19 +57,19 @@ class KafkaStore:
         self._transactions: Transactions | None = None
         self._position = 0
         self._foreign: Collection[Foreign] = ()
-        self._left: int | None = None
+        self._own_end: int | None = None
         self._state_id: str | None = None
 
     def recover(self, index: Index) -> Checkpoint | None:
-        """Fence, ask where the state ends, read to there. Later recoveries read on from the last committed offset."""
+        """Fence, find the end of the state, read up to it. Later recoveries continue from the last committed offset."""
         self.close()
-        self._left = None
+        self._own_end = None
         state_id = self._topics.ensure(self._layout.state_spec()).topic_id
         if self._state_id not in (None, state_id):
             raise self._lost(index)
         self._state_id = state_id
         deadline = self._clock.monotonic() + self._layout.transaction_timeout + _GRACE
-        # A topic's max.message.bytes bounds a batch of records, not only each of them.
+        # A topic's max.message.bytes bounds a whole batch of records, not only each of them.
         batch_bytes = min(int(self._client.get("batch.size", _BATCH_BYTES)), self._layout.max_message_bytes)
         transactions = Transactions(
             {**self._client, "batch.size": str(batch_bytes)},
@@ -79,7 +79,7 @@ class KafkaStore:
             clock=self._clock,
             producer=self._producer,
         )
-        # Fence before asking for the end: a zombie must not commit behind it.
+        # Fence before asking for the end: a zombie must not commit beyond it.
         transactions.fence(_GRACE)
         self._transactions = transactions
         return self._read_back(index, deadline)
@@ -87,15 +87,15 @@ class KafkaStore:
     def commit(self, batch: Batch) -> None:
         """Commit a batch in one transaction."""
         if batch.records:
-            # A stream that is busy has no time to look around.
+            # A busy stream has no idle time in which to check.
             self._routes.check_schemas()
         self._transact(batch.records, batch.state)
         self._checkpoint, self._routes.progress = batch.checkpoint, batch.checkpoint.progress
 
     def mend(self, index: Index) -> None:
-        """Replace what `recover` has refused as foreign: by what was there before, else by a tombstone; then recover.
+        """Replace what `recover` refused as foreign with what was there before, else with a tombstone; then recover.
 
-        `index` is the one that `recover` was given. Raises what `commit` raises.
+        `index` is the one that was passed to `recover`. Raises what `commit` raises.
         """
         before = {CHECKPOINT_KEY: encode_checkpoint(self._checkpoint) if self._checkpoint else None, REPORT_KEY: None}
         keys = [each.key for each in self._foreign if each.key is not None]
@@ -105,7 +105,7 @@ class KafkaStore:
         self._transact([], [(key, before[key]) for key in keys])
 
     def replace(self, records: Sequence[Record]) -> None:
-        """Commit records that no batch has made, beside the report as it is. Raises what `commit` raises."""
+        """Commit records that come from no batch, with the report unchanged. Raises what `commit` raises."""
         self._transact(records, [(REPORT_KEY, encode_report(self._report))])
 
     def report(self) -> OwnerReport:
@@ -117,7 +117,7 @@ class KafkaStore:
         self._transact([], [(REPORT_KEY, encode_report(report))])
 
     def route(self, key: EntityKey) -> Route:
-        """Return where events of a key go; a topic met for the first time is created and its schemas are registered."""
+        """Return where events of a key go; a topic seen for the first time is created, its schemas registered."""
         with self._up_to_date():
             return self._routes.of(key)
 
@@ -128,29 +128,29 @@ class KafkaStore:
     def superseded(self) -> bool:
         """Return whether the state topic has grown beyond our last commit and its marker."""
         end = self._topics.end(self._layout.state_topic, _GRACE)
-        if self._left is None:
-            # A transaction of ours has failed: what it left there is nobody else's.
-            self._left = end
-        return end > self._left
+        if self._own_end is None:
+            # A transaction of ours has failed: what it left there does not count as somebody else's.
+            self._own_end = end
+        return end > self._own_end
 
     def verify_topics(self, checkpoint: Checkpoint) -> Checkpoint:
-        """Open every topic that must be what it was; return the checkpoint with the ids that it lacks."""
+        """Open every topic that must be unchanged; return the checkpoint with the ids that it lacked."""
         with self._up_to_date():
             return replace(checkpoint, progress=self._routes.verified(checkpoint.progress))
 
     def topics_changed(self) -> bool:
-        """Return whether a topic, that of the state among them, seems not to be what it was."""
+        """Return whether a topic, the state topic included, seems to have changed."""
         return self._routes.changed(KnownTopic(1, self._state_id))
 
     def close(self) -> None:
-        """Let go of the producer. An open transaction of it is aborted by the next fence, or by its timeout."""
+        """Close the producer. Its open transaction, if any, is aborted by the next fence or by its timeout."""
         if self._transactions:
             self._transactions.close()
             self._transactions = None
 
     @contextmanager
     def _up_to_date(self) -> Iterator[None]:
-        """Raise `Superseded` where a topic is not what it was, and somebody else has committed why."""
+        """Raise `Superseded` if a topic has changed and somebody else has committed the reason."""
         try:
             yield
         except TopicMismatch as error:
@@ -161,23 +161,23 @@ class KafkaStore:
     def _transact(self, records: Sequence[Record], state: Sequence[tuple[bytes, bytes | None]]) -> None:
         if self._transactions is None:
             raise UnknownOutcome("recover first")
-        left, self._left = self._left, None
+        own_end, self._own_end = self._own_end, None
         written = self._transactions.commit(records, self._layout.state_topic, state)
         if written.start < self._position:
-            raise UnknownOutcome("the state topic began anew under a commit")
-        if left is not None and written.start > left:
-            # Somebody else has written in between: read that, and count the topic as grown beyond us.
-            self._left = written.stop - 1
+            raise UnknownOutcome("the state topic started over during a commit")
+        if own_end is not None and written.start > own_end:
+            # Somebody else wrote in between: read that, and treat the topic as grown beyond our commit.
+            self._own_end = written.stop - 1
         else:
-            self._position, self._left = written.stop, written.stop + 1  # the marker
+            self._position, self._own_end = written.stop, written.stop + 1  # the marker
 
     def _lost(self, index: Index) -> TopicMismatch:
-        """Forget what was read from another topic: what a command writes into this one is then read as a whole."""
+        """Forget what was read from the former topic: what a command writes into this one is then read completely."""
         self._position, self._checkpoint, self._state_id = 0, None, None
         self._routes.start_over(Progress())
         index.clear()
-        lost = f"topic {self._layout.state_topic} was deleted or recreated, with what was known of the stream"
-        return TopicMismatch(lost, hint="contentwire checkpoints import, of an exported one; or take another prefix")
+        lost = f"topic {self._layout.state_topic} was deleted or recreated: what was known of the stream is gone"
+        return TopicMismatch(lost, hint="contentwire checkpoints import an exported one, or choose another prefix")
 
     def _read_back(self, index: Index, deadline: float) -> Checkpoint | None:
         topic = self._layout.state_topic
@@ -203,6 +203,6 @@ class KafkaStore:
         self._foreign = judge.foreign
         judge.check()
         self._position = position
-        self._left = self._position
+        self._own_end = self._position
         self._routes.start_over(self._checkpoint.progress if self._checkpoint else Progress())
         return self._checkpoint

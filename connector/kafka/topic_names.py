@@ -1,4 +1,4 @@
-"""A stream's topics as the message contract wants them: names, sizes and settings. Pure."""
+"""A stream's topics as the message contract requires them: names, sizes and settings. Pure."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -18,7 +18,7 @@ _ANY: Final = {"entity_type": "(?:entry|asset|content_type)", "locale": "[A-Za-z
 
 
 class TopicSpec(msgspec.Struct, frozen=True):
-    """A topic as the message contract wants it. `partitions` holds for a new topic, unless `exact`."""
+    """A topic as the message contract requires it. `partitions` applies only to a new topic, unless `exact`."""
 
     name: str
     partitions: int
@@ -63,14 +63,14 @@ class Layout(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def only_topic(self) -> str | None:
-        """The one changes topic there is, None where the template routes by what an event is of."""
+        """The only changes topic, None if the template routes by entity type or locale."""
         if "{entity_type}" in self.topic or "{locale}" in self.topic:
             return None
         return self.topic.format(prefix=self.prefix, connection=self.connection)
 
     @property
     def changes_pattern(self) -> re.Pattern[str]:
-        """What the names of all changes topics match, and nothing else does."""
+        """What the names of all changes topics match, and no others."""
         known = {"prefix": re.escape(self.prefix), "connection": re.escape(self.connection)}
         parts = re.split(r"\{(\w+)\}", self.topic)
         pattern = "".join((known | _ANY)[part] if at % 2 else re.escape(part) for at, part in enumerate(parts))
@@ -84,18 +84,18 @@ class Layout(msgspec.Struct, frozen=True, kw_only=True):
     def changes_topic(self, key: EntityKey) -> str:
         """Return where a key's events go: a function of the key only.
 
-        Raises `MalformedItem` for a locale that cannot be part of a topic's name, or names a topic of ours.
+        Raises `MalformedItem` for a locale that cannot be part of a topic's name, or makes it another topic of ours.
         """
         locale = "all" if key.locale == ALL_LOCALES else key.locale
         name = self.topic.format(
             prefix=self.prefix, connection=self.connection, entity_type=key.entity_type, locale=locale
         )
         if not _TOPIC.fullmatch(name) or name in (self.state_topic, self.letters_topic):
-            raise MalformedItem("the topic template makes no topic name of the item's locale")
+            raise MalformedItem("the topic template and the item's locale make no valid topic name")
         return name
 
     def changes_spec(self, topic: str) -> TopicSpec:
-        """Return how a changes topic must be: compacted, yet slow consumers miss no delete and no change for a day."""
+        """Return how a changes topic must be: compacted, but slow consumers miss no delete, and for a day no change."""
         config = {
             "cleanup.policy": "compact",
             "delete.retention.ms": str(7 * _DAY_MS),
@@ -126,7 +126,7 @@ class Layout(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def partitioned(key: bytes, partitions: int) -> int:
-    """Return the partition that a key belongs to, as Kafka's own producers choose it: murmur2 of its bytes."""
+    """Return the partition that Kafka's own producers choose for a key: murmur2 of its bytes."""
     mixed = (0x9747B28C ^ len(key)) & _INT
     whole = len(key) // 4 * 4
     for at in range(0, whole, 4):

@@ -20,24 +20,24 @@ from connector.kafka.topic_names import TopicSpec
 from connector.model.checkpoint import KeySchemaId, KnownTopic
 
 _TIMEOUT: Final = 15.0
-_START_OVER: Final = "publish everything again, into a new one where it is gone: contentwire snapshot NAME --all"
-_NO_ID: Final = str(Uuid(0, 0))  # of brokers whose metadata is older than topic ids
+_START_OVER: Final = "publish everything again, into a new topic if it is gone: contentwire snapshot NAME --all"
+_NO_ID: Final = str(Uuid(0, 0))  # from brokers whose metadata predates topic ids
 _OUTDATED: Final = {
     KafkaError.FENCED_LEADER_EPOCH,
     KafkaError.UNKNOWN_LEADER_EPOCH,
     KafkaError.NOT_LEADER_FOR_PARTITION,
     KafkaError._NOENT,  # noqa: SLF001  the client's own error codes begin with an underscore
 }
-_DOUBT: Final = 2.0  # seconds for which a topic has to differ: a broker may be behind with what it knows of a new one
+_DOUBT: Final = 2.0  # seconds that a difference must last: a broker may not know a new topic yet
 
 
 def check_key_schema(recorded: KeySchemaId, now: KeySchemaId, connection: str) -> None:
-    """Raise `KeySchemaChanged` if keys would no longer be written as they were."""
+    """Raise `KeySchemaChanged` if keys would no longer be written as before."""
     if recorded.framing and recorded != now:
         raise KeySchemaChanged(
             f"keys of {connection} were written as {recorded.framing} {recorded.id}, now they would be "
             f"{now.framing} {now.id}: the same entity would land on another partition",
-            hint="restore the registry (or its absence) as it was, or follow the CMS anew under another prefix",
+            hint="restore the registry (or its absence) as it was, or start over under another prefix",
         )
 
 
@@ -53,15 +53,15 @@ class Topics:
         """Return the offset after the last record of a topic's only partition, open and aborted ones included.
 
         A read_committed consumer's own watermark is only the last stable offset, which an open transaction of a dead
-        owner holds back: reading up to that would miss what is committed behind it.
+        owner holds back: reading only up to there would miss what is committed beyond it.
         """
         try:
             return self._end(name, timeout)
         except KafkaException as error:
             if cause(error).code() not in _OUTDATED:
                 raise unavailable(f"asking for the end of {name}", error) from error
-        # The client remembers who led the partition, and under which epoch: a broker that has restarted since refuses
-        # that for as long as it is remembered.
+        # The client remembers the partition's leader and epoch, which a broker refuses after it has restarted: a new
+        # client does not.
         self._admin = create(AdminClient, self._client)
         try:
             return self._end(name, timeout)
@@ -80,7 +80,7 @@ class Topics:
             raise BrokerUnavailable(f"Kafka did not say within {timeout:.0f} s where {name} ends") from error
 
     def find(self, *names: str) -> dict[str, KnownTopic]:
-        """Return topics as they are, by name; one that is not there is left out."""
+        """Return topics as they are, by name; one that does not exist is left out."""
         found: dict[str, KnownTopic] = {}
         for name, future in self._admin.describe_topics(TopicCollection([*names]), request_timeout=_TIMEOUT).items():
             try:
@@ -95,17 +95,17 @@ class Topics:
         return found
 
     def changed(self, seen: Mapping[str, KnownTopic]) -> bool:
-        """Return whether a topic seems not to be what was seen: gone, recreated, or with other partitions."""
+        """Return whether a topic seems to differ from what was seen: gone, recreated, or with other partitions."""
         found = self.find(*seen) if seen else {}
         return any(_difference(name, recorded, found.get(name)) for name, recorded in seen.items())
 
     def check_unwritten(self, name: str) -> None:
-        """Raise `TopicMismatch` if the topic, which no checkpoint records, holds committed records all the same."""
+        """Raise `TopicMismatch` if the topic holds committed records although no checkpoint records it."""
         there = self.find(name).get(name)
         if there and holds_records(self._client, name, there.partitions, self._clock):
             raise TopicMismatch(
                 f"topic {name} holds records of which the stream's state knows nothing: it is lost, or others write",
-                hint="restore the state topic; or delete this one and restart, and everything is published anew",
+                hint="restore the state topic; or delete this one and restart, to publish everything again",
             )
 
     def ensure(self, spec: TopicSpec, recorded: KnownTopic | None = None) -> KnownTopic:
@@ -115,7 +115,7 @@ class Topics:
         return self._create(msgspec.structs.replace(spec, partitions=recorded.partitions) if recorded else spec)
 
     def check(self, spec: TopicSpec, recorded: KnownTopic | None = None) -> KnownTopic | None:
-        """Return the topic as it is, None where it may be created; it must be what was `recorded` if that is given."""
+        """Return the topic as it is, None if it may be created; it must match `recorded` if that is given."""
         wanted = recorded or (KnownTopic(spec.partitions, replaceable=True) if spec.exact else None)
         believed_at = self._clock.monotonic() + _DOUBT
         while different := _difference(spec.name, wanted, found := self.find(spec.name).get(spec.name)):
@@ -127,7 +127,7 @@ class Topics:
         return found
 
     def differing(self, name: str, wanted: Mapping[str, str]) -> dict[str, str]:
-        """Return which of these settings a topic that is there has otherwise, and how."""
+        """Return the settings for which an existing topic has another value, with that value."""
         actual = self._config(name) if wanted else {}
         return {each: actual[each] for each in wanted if each in actual and actual[each] != wanted[each]}
 
@@ -146,7 +146,7 @@ class Topics:
         return found[spec.name]
 
     def _check_settings(self, spec: TopicSpec) -> None:
-        """Compare what breaks the contract; other settings are the operator's."""
+        """Check the settings that can break the contract; the others are the operator's."""
         actual = self._config(spec.name)
         policy, wanted = actual["cleanup.policy"], spec.config["cleanup.policy"]
         if policy != wanted:
@@ -171,7 +171,7 @@ class Topics:
 
 
 def _difference(name: str, recorded: KnownTopic | None, found: KnownTopic | None) -> TopicMismatch | None:
-    """Return what keeps a topic from being what was recorded of it, None if nothing does."""
+    """Return how a topic differs from what was recorded of it, None if it does not."""
     if recorded is None or (found is None and recorded.replaceable):
         return None
     if found is None:
@@ -179,11 +179,11 @@ def _difference(name: str, recorded: KnownTopic | None, found: KnownTopic | None
     if found.partitions != recorded.partitions:
         return TopicMismatch(
             f"topic {name} has {found.partitions} partitions, not {recorded.partitions}: keys would move",
-            hint="recreate it with that count, or follow the CMS anew under another prefix or connection name",
+            hint="recreate it with that count, or start over under another prefix or connection name",
         )
     if found.topic_id is not None and recorded.topic_id not in (None, found.topic_id):
         return TopicMismatch(
-            f"topic {name} was deleted and created anew: the events that were in it are gone", hint=_START_OVER
+            f"topic {name} was deleted and recreated: the events that were in it are gone", hint=_START_OVER
         )
     return None
 

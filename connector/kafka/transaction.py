@@ -4,16 +4,16 @@ The order of calls, and why:
 
 1. `fence`: `init_transactions` aborts what a predecessor left open and makes every older producer of the same
    transactional id fail. Nothing is read before that: a zombie must not commit after our read.
-2. `commit`: begin, produce, flush, check every delivery report, commit. Everything is encoded before, nothing is
-   fetched or awaited inside.
-3. After `commit` a look at the client's log. librdkafka retries EndTxn inside `commit_transaction` when the
-   coordinator's connection is lost, and then returns success; the first EndTxn, late, would commit the first half of
-   the *next* transaction. So a commit during which that connection was lost counts as an unknown outcome, and the
-   producer is never used again: the next one's fence aborts whatever a late request could still end.
-4. One request in flight to a broker, and no delivery counts that has no offset. Where a batch failed and a later one of
-   the partition was acknowledged, librdkafka reports both as delivered: the broker would have refused the later one.
-   It does so only if it knows the producer. Where it does not (a new partition, or one not written to for a day), it
-   takes any first sequence, and the failed batch is lost within a clean commit (confluent-kafka-go issue 921).
+2. `commit`: begin, produce, flush, check every delivery report, commit. Everything is encoded beforehand, nothing
+   is fetched or awaited inside.
+3. After `commit`, check the client's log. librdkafka retries EndTxn inside `commit_transaction` when the
+   coordinator's connection is lost, and then returns success; the first EndTxn, arriving late, would commit the first
+   half of the *next* transaction. So a commit during which that connection was lost counts as an unknown outcome, and
+   the producer is never used again: the next one's fence aborts whatever a late request could still end.
+4. One request in flight to a broker, and a delivery without an offset does not count. If a batch failed and a later
+   one of the partition was acknowledged, librdkafka reports both as delivered: the broker would have refused the later
+   one. But it does so only if it knows the producer. Otherwise (a new partition, or one not written to for a day) it
+   accepts any first sequence, and the failed batch is lost in a clean commit (confluent-kafka-go issue 921).
 """
 
 import logging
@@ -55,7 +55,7 @@ _GONE: Final = {
 
 
 class Transactions:
-    """Transactions of one transactional id, one at a time. Not thread-safe; of no use after any error but an abort."""
+    """Transactions of one transactional id, one at a time. Not thread-safe; unusable after any error but an abort."""
 
     def __init__(  # noqa: PLR0913  what one producer is made of
         self,
@@ -97,7 +97,7 @@ class Transactions:
         """Commit everything in one transaction; return the offsets from the first to the last state record.
 
         Raises `TransactionAborted` (nothing is visible), `Fenced`, `BrokerFatal` (nothing is visible) or
-        `UnknownOutcome`; after any of them but the first this object must be closed.
+        `UnknownOutcome`; after any of them but the first, this object must be closed.
         """
         self._failures.clear()
         self._state_offsets.clear()
@@ -114,12 +114,12 @@ class Transactions:
         return range(min(self._state_offsets), max(self._state_offsets) + 1)
 
     def close(self) -> None:
-        """Drop what is queued and let go of the connections; an open transaction is left to the next fence."""
+        """Drop what is queued and close the connections; an open transaction is left to the next fence."""
         try:
             # Not `Producer.close`: it would abort and flush, and wait for a broker that may be gone.
             self._producer.purge(in_queue=True, in_flight=True, blocking=False)
         except (KafkaException, RuntimeError):
-            return  # nothing to be done about a producer that is being thrown away
+            return  # nothing can be done for a producer that is being discarded
         finally:
             del self._producer
 
@@ -130,7 +130,7 @@ class Transactions:
             self._enqueue(Record(topic, key, value, []), self._state_delivered)
 
     def _enqueue(self, record: Record, delivered: Any) -> None:
-        """Hand one record to the client; a full queue is waited for while the transaction lasts."""
+        """Hand one record to the client; wait for a full queue as long as the transaction may last."""
         topic, key, value, headers, partition = record
         deadline: float | None = None
         while True:
@@ -151,7 +151,7 @@ class Transactions:
 
     def _end(self) -> None:
         try:
-            # Not -1: without a broker that waits without end. What goes on in the background ends with the producer.
+            # Not -1: without a broker that would never end. What continues in the background ends with the producer.
             self._producer.commit_transaction(min(self._timeout, _LONGEST_COMMIT))
             self._producer.poll(0)
         except (KafkaException, SystemError) as error:
@@ -159,8 +159,8 @@ class Transactions:
             if inner.txn_requires_abort():
                 raise self._abort(inner) from error
             if inner.code() in _FENCED:
-                # The coordinator answered: this epoch's transaction is not, and will not be, committed by us. Whether
-                # an earlier, unanswered attempt was is for recovery to read.
+                # The coordinator answered: this epoch's transaction is not, and will not be, committed by us. Recovery
+                # reads whether an earlier, unanswered attempt was.
                 raise Fenced(f"fenced at commit: {describe(inner)}") from error
             raise UnknownOutcome(f"no clean answer to a commit: {describe(inner)}") from error
         if self._log.lost:
@@ -180,7 +180,7 @@ class Transactions:
             return UnknownOutcome(f"no clean answer to an abort: {describe(inner)} (after {describe(error)})")
         if self._log.lost:
             return UnknownOutcome(f"the coordinator's connection was lost during an abort (after {describe(error)})")
-        # What one failure drags along may be reported before it: the cause is what tells a refusal for good.
+        # Consequences of a failure may be reported before it: only the cause tells a permanent refusal.
         causes = [each for each in self._failures if each.code() not in _CONSEQUENCES]
         return _meaning((causes or [error])[0])
 
@@ -195,19 +195,19 @@ class Transactions:
 
 
 class _CoordinatorLog:
-    """Listens to the client's log for the loss of the transaction coordinator's connection.
+    """Watches the client's log for the loss of the transaction coordinator's connection.
 
-    The client serves its log lines in `poll`. Duration and return code do not tell: it reconnects at once.
+    The client delivers its log lines in `poll`. Duration and return code do not show the loss: it reconnects at once.
     """
 
     def __init__(self) -> None:
         self.lost = False
-        # Of its own, not from the global tree: two streams must not hear each other's connections.
+        # Private, not from the global tree: two streams must not see each other's connections.
         self.logger = logging.Logger("connector.kafka.producer", logging.DEBUG)  # noqa: LOG001
         self.logger.addFilter(self._notice)
 
     def clear(self) -> None:
-        """Forget what was lost before the transaction."""
+        """Forget losses from before the transaction."""
         self.lost = False
 
     def _notice(self, record: logging.LogRecord) -> bool:
@@ -220,7 +220,7 @@ class _CoordinatorLog:
 def _meaning(error: KafkaError) -> ConnectorError:
     """Return what the cause of a clean abort means."""
     if error.code() in _GONE:
-        hint = "which one is said next; to publish everything again: contentwire snapshot NAME --all"
+        hint = "the next error names it; to publish everything again: contentwire snapshot NAME --all"
         return TransactionAborted(f"a topic is gone: {describe(error)}", hint=hint)
     refusal = unavailable("publishing", error)
     if isinstance(refusal, BrokerFatal):
@@ -241,7 +241,7 @@ def _settings(client: Settings, transactional_id: str, timeout: float, max_messa
         "transaction.timeout.ms": milliseconds,
         "message.timeout.ms": milliseconds * 3 // 4,
         # Above the commit's own limit, or a request that times out would be retried inside it. The client allows no
-        # more than this.
+        # more than its own bound.
         "socket.timeout.ms": min(milliseconds + _ABOVE_MS, _LONGEST_SOCKET_MS),
         "max.in.flight.requests.per.connection": 1,
         "message.max.bytes": max_message_bytes,

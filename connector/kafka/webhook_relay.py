@@ -1,4 +1,4 @@
-"""Hands a webhook call on to the process that owns the stream: by a record in a topic that every process listens to."""
+"""Hands a webhook call on to the process that owns the stream: as a record in a topic that every process listens to."""
 
 import threading
 from typing import Final
@@ -23,22 +23,22 @@ class Call(msgspec.Struct, frozen=True):
 
 
 def spec(prefix: str, replication_factor: int) -> TopicSpec:
-    """Return how the topic of wake-up calls must be: a minute is long, for whoever is late polls anyway."""
+    """Return how the topic of wake-up calls must be: it keeps calls for a minute, as whoever is late polls anyway."""
     config = {"cleanup.policy": "delete", "retention.ms": "60000", "segment.ms": "60000"}
     return TopicSpec(f"{prefix}.wake-ups", 1, replication_factor, config, exact=True)
 
 
 def read(value: bytes) -> Call | None:
-    """Return the call that a record is, None for anything else that somebody has written there."""
+    """Return the call in a record, None for anything else that somebody has written there."""
     try:
         return msgspec.json.decode(value, type=Call) if len(value) <= _LONGEST else None
     except (ValueError, RecursionError):
-        # Bytes that are no UTF-8, and members that are nested too deep, are no DecodeError.
+        # Invalid UTF-8, and members nested too deep, do not raise a DecodeError.
         return None
 
 
 class Handover:
-    """Writes calls into the topic. Safe from any thread; few at once, so that a flood holds nobody else up."""
+    """Writes calls into the topic. Safe from any thread; only a few at once: a flood must not hold up anybody else."""
 
     def __init__(self, client: Settings, topic: str) -> None:
         self._client = client

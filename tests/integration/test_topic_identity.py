@@ -66,7 +66,7 @@ def keys(kafka: Broker, topic: str) -> int:
     return len({each.key for each in consume(kafka.client, topic)})
 
 
-@pytest.mark.parametrize("lost", ["was deleted and created anew", "is gone"])
+@pytest.mark.parametrize("lost", ["was deleted and recreated", "is gone"])
 def test_a_changes_topic_that_lost_its_events_stops_the_stream_until_all_is_published_again(
     kafka: Broker, admin: AdminClient, following: Following, lost: str
 ) -> None:
@@ -113,7 +113,7 @@ def test_a_topic_recreated_under_an_idle_owner_is_noticed(
         assert not store.topics_changed()
         recreate(admin, f"{layout.transactional_id}.changes")
         assert store.topics_changed()
-        with pytest.raises(TopicMismatch, match="created anew"):
+        with pytest.raises(TopicMismatch, match="was deleted and recreated"):
             store.verify_topics(found)
     finally:
         store.close()

@@ -11,7 +11,7 @@ from connector.kafka.topic_names import Layout
 from connector.model.checkpoint import Checkpoint, KeySchemaId, Progress
 from connector.testing import ManualClock
 
-FOREIGN = Foreign("t", 2, 9, b"k", "its key is none of contentwire")
+FOREIGN = Foreign("t", 2, 9, b"k", "its key is not contentwire's")
 
 
 def checked(recorded: KeySchemaId | None) -> str:
