@@ -1,4 +1,4 @@
-"""What those share that follow one stream: its spec, its parts while they are open, and whether it is to stop."""
+"""What following one stream shares: its spec, its parts while they are open, and whether it is to stop."""
 
 import threading
 
@@ -7,7 +7,7 @@ from connector.stream.spec import Hooks, Parts, StreamSpec
 
 
 class FollowedStream:
-    """One owned stream. The thread that follows it opens and closes its parts; any thread may look at `parts`."""
+    """One owned stream. The thread that follows it opens and closes its parts; any thread may read `parts`."""
 
     def __init__(self, spec: StreamSpec) -> None:
         self.spec = spec
@@ -32,7 +32,7 @@ class FollowedStream:
         return self.parts
 
     def close(self) -> None:
-        """Let go of the parts, if they are open."""
+        """Close the parts, if they are open."""
         parts, self.parts = self.parts, None
         if parts:
             parts.publisher.close()

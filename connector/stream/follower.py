@@ -20,8 +20,8 @@ from connector.stream.waiting import Waiting
 class Follower:
     """One owned stream. `start` once; `stop` from any thread; `status` from any thread.
 
-    With `once` it ends when the stream is current, or cannot become so; `outcome` then says which. Else its thread ends
-    by `stop` alone: whoever started it MUST start another one where `ended` says that it has ended by itself.
+    With `once` it ends when the stream is current, or cannot become so; `outcome` then says which. Else only `stop`
+    ends its thread: whoever started it MUST start another one if `ended` says that it has ended by itself.
     """
 
     def __init__(self, spec: StreamSpec, observer: Observer, *, once: bool = False, give_up_after: float = 0.0) -> None:
@@ -44,7 +44,7 @@ class Follower:
 
     @property
     def ended(self) -> bool:
-        """Whether its thread has ended though nobody wanted it to."""
+        """Whether its thread has ended without being asked to."""
         return not (self._thread.is_alive() or self._stopping or self.outcome)
 
     @property
@@ -52,7 +52,7 @@ class Follower:
         return self._stream.stop.is_set()
 
     def start(self) -> None:
-        """Begin to follow. Raises `LocalTrouble` where there is no thread to be had: then it counts as ended."""
+        """Start following. Raises `LocalTrouble` if no thread can be had: then it counts as ended."""
         try:
             with starting_threads():
                 self._thread.start()
@@ -66,21 +66,21 @@ class Follower:
         self._waiting.end()
 
     def join(self, timeout: float) -> bool:
-        """Wait for its end; return whether it has come."""
+        """Wait for it to end; return whether it has."""
         if self._thread.ident:
             self._thread.join(timeout)
         return not self._thread.is_alive()
 
     def wake(self, announced: str | None = None) -> None:
-        """Poll now, and a few times more in the next two minutes, until a change of the id `announced` is published."""
+        """Poll now, and a few more times in two minutes, until a change with the id `announced` is published."""
         self._schedule.wake(announced)
 
     def try_again(self) -> None:
-        """Let a stopped stream try again now, with everything read again."""
+        """Make a stopped stream try again now, with everything read again."""
         self._waiting.try_again()
 
     def run(self) -> None:
-        """Follow in the calling thread; `start` has it done in a thread of its own."""
+        """Follow in the calling thread; `start` does so in a separate one."""
         try:
             while not (self._stopping or self.outcome):
                 self._turn()
@@ -103,7 +103,7 @@ class Follower:
             self._open()
         if not self._stream.ready:
             self._recover()
-        # Recovery may have waited long for a broker, and the stream may be another's by now.
+        # Recovery may have waited long for a broker, and the stream may have another owner by now.
         if not self._stopping:
             self._work()
 
@@ -124,7 +124,7 @@ class Follower:
             self._remedies.begin_snapshot("the configuration changed what is followed", start)
         elif position.cursor is None and self.spec.snapshot_mode == "never" and position.phase == "snapshot":
             raise StreamStopped(
-                'snapshot_mode = "never", and there is no cursor to go on from',
+                'snapshot_mode = "never", and there is no cursor to continue from',
                 hint="import one: contentwire checkpoints import, or choose another snapshot_mode",
             )
         # Only now: topics of another configuration are no longer ours to manage.
@@ -141,7 +141,7 @@ class Follower:
             self._pass(cursor_used=checkpoint.position.phase != "snapshot")
 
     def _rest(self, state: StreamState, outcome: PassOutcome, why: str = "", hint: str = "") -> None:
-        """Do nothing for a while, as is asked for."""
+        """Do nothing for a while, as requested."""
         self._journal.rest(state, why, hint)
         self.outcome = outcome if self._once else ""
         self._stream.publisher.commit_report()

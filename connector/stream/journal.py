@@ -1,4 +1,4 @@
-"""What is said of a stream while it is followed: log lines, what an observer counts, and its state."""
+"""Tells what happens to a stream while it is followed: log lines, what an observer counts, and its state."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +16,7 @@ from connector.stream.status import StreamState
 
 _WHAT_FOLLOWS: Final[dict[str, str]] = {
     "retry": "something does not answer: trying again",
-    "doubt": "refused: asking again before it is believed",
+    "doubt": "refused: asking again before believing it",
     "recover": "the state is read back",
     "re_snapshot": "the cursor cannot be used",
     "walk_again": "the walk was broken off: walking again",
@@ -24,9 +24,9 @@ _WHAT_FOLLOWS: Final[dict[str, str]] = {
 
 
 class Journal:
-    """For the stream's own thread, unless a method says otherwise. `halted`: it has stopped, and did not work since.
+    """For the stream's own thread, unless a method says otherwise. `halted`: it has stopped, and not worked since.
 
-    Trouble that lasts is logged once, and stays visible in the state until the stream works.
+    Lasting trouble is logged once, and stays visible in the state until the stream works.
     """
 
     def __init__(self, stream: FollowedStream, retries: Retries, observer: Observer) -> None:
@@ -41,18 +41,18 @@ class Journal:
         self._recovered = self._passing = False
 
     def begin(self, state: StreamState) -> None:
-        """Say what is being done, unless it is a further try."""
+        """Say what is being done, unless it is another try."""
         if not self._retries.lasting:
             self.reporter.set_state(state)
 
     def rest(self, state: StreamState, why: str = "", hint: str = "") -> None:
-        """Say that the stream rests, as it is asked to."""
+        """Say that the stream rests, as requested."""
         if state == "paused":
             self._recovered = False
         self.reporter.set_state(state, why, hint)
 
     def recovered(self, checkpoint: Checkpoint) -> None:
-        """Say where the stream stands: once until it works, for a recovery during trouble proves nothing."""
+        """Say where the stream stands: only once until it works, as a recovery during trouble proves nothing."""
         position = checkpoint.position
         self._observer.index_size(self._connection, len(self._stream.publisher.index))
         log = self._log.debug if self._recovered else self._log.info
@@ -60,12 +60,12 @@ class Journal:
         self._recovered = True
 
     def page(self, items: int, size: int, seconds: float) -> None:
-        """Count a page that has just come. Safe from any thread."""
+        """Count a page that has just arrived. Safe from any thread."""
         self._observer.page(self._connection, items, size, seconds, self._stream.spec.clock.wall())
 
     @contextmanager
     def passing(self) -> Iterator[None]:
-        """Take commits for progress, as a pass leads to them."""
+        """Count commits as progress while a pass makes them."""
         self._passing = True
         try:
             yield
@@ -73,7 +73,7 @@ class Journal:
             self._passing = False
 
     def passed(self, *, cursor_worked: bool) -> None:
-        """Note that a whole pass has worked: trouble ends here, and so does counting it."""
+        """Note that a whole pass has worked: trouble is over, and no longer counted."""
         self._retries.walk_worked()
         self.reset_backoff(at_least=0.0)
         self._logged = ""
@@ -82,7 +82,7 @@ class Journal:
         self._observer.held_deletes(self._connection, 0)
 
     def committed(self, batch: Batch, seconds: float) -> None:
-        """Note a commit: where a pass has led to it, there was progress, which resets the pauses."""
+        """Note a commit: if a pass made it, that is progress, which resets the pauses."""
         connection, now, tally = self._connection, self._stream.spec.clock.wall(), batch.tally
         self._observer.batch(connection, tally, seconds, now)
         self._observer.index_size(connection, len(self._stream.publisher.index))
@@ -98,7 +98,7 @@ class Journal:
         self.reporter.note(batch.checkpoint, now - max(tally.changed_ms) / 1000 if tally.changed_ms else None)
 
     def reset_backoff(self, *, at_least: float = 1.0) -> None:
-        """Note that something works again; the end of trouble is logged if that lasted `at_least` so many seconds."""
+        """Note that something works again; the end of trouble is logged if it lasted longer than `at_least` seconds."""
         lasted = self._retries.reset()
         if self._logged and lasted > at_least:
             self._log.info("back", after_seconds=round(lasted, 1))
@@ -108,13 +108,13 @@ class Journal:
             self.reporter.set_state("running")
 
     def trouble(self, error: ConnectorError) -> None:
-        """Note an error that is about to be handled, and count what it stands for."""
+        """Log an error that is about to be handled, and count what it stands for."""
         self._retries.troubled()
         self.log_trouble(error)
         self._observer.failed(self._connection, error)
 
     def log_trouble(self, error: ConnectorError) -> None:
-        """Log what is new; being taken over is no trouble."""
+        """Log what is new; a takeover is not worth a warning."""
         if str(error) == self._logged or error.remedy not in _WHAT_FOLLOWS:
             return
         self._logged = str(error)
@@ -123,7 +123,7 @@ class Journal:
         log(_WHAT_FOLLOWS[error.remedy], error=type(error).__name__, message=str(error), **hint)
 
     def show(self, error: ConnectorError, state: StreamState | None = None) -> None:
-        """Let the state say what is wrong."""
+        """Show in the state what is wrong."""
         self.reporter.set_state(state or state_of(error), str(error), error.hint)
 
     def walk_restarted(self) -> None:
@@ -139,7 +139,7 @@ class Journal:
         self._log.warning("new snapshot", why=why, epoch=epoch)
 
     def stopped(self, error: ConnectorError) -> None:
-        """Say that the stream has stopped: in the log where that is news."""
+        """Say that the stream has stopped; in the log only if that is news."""
         if isinstance(error, DeletesHeld):
             self._observer.held_deletes(self._connection, error.held)
         news = not (self.halted and self.reporter.status.error == str(error))

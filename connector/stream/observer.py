@@ -1,4 +1,4 @@
-"""Who is told what becomes of a stream. A stream knows no metrics: the process counts what it is told."""
+"""What a stream reports to. A stream knows no metrics: the process counts what is reported."""
 
 from typing import Protocol
 
@@ -10,11 +10,11 @@ class Observer(Protocol):
     """What a followed stream reports to; every call names the connection."""
 
     def batch(self, connection: str, tally: Tally, seconds: float, at: float) -> None:
-        """Count what a batch held that was committed at `at` in a transaction of `seconds`."""
+        """Count what is in a batch, committed at `at` in a transaction of `seconds`."""
         ...
 
     def page(self, connection: str, items: int, size: int, seconds: float, at: float) -> None:
-        """Count a page of `items` items in `size` bytes that took `seconds` and came at the time `at`."""
+        """Count a page of `items` items in `size` bytes that took `seconds` and arrived at `at`."""
         ...
 
     def failed(self, connection: str, error: ConnectorError) -> None:

@@ -1,4 +1,4 @@
-"""Publishes the pages of one stream: assembles batches, has each committed, and only then believes it."""
+"""Publishes the pages of one stream: assembles batches, commits each, and relies on it only then."""
 
 from collections.abc import Callable, Iterable
 from typing import Protocol
@@ -28,9 +28,9 @@ class Store(Protocol):
         ...
 
     def route(self, key: EntityKey) -> Route:
-        """Return where events of a key go; a topic met for the first time is created.
+        """Return where events of a key go; a topic seen for the first time is created.
 
-        Raises `MalformedItem` for a key that no topic can be named for, and what `recover` raises.
+        Raises `MalformedItem` for a key for which no topic can be named, and what `recover` raises.
         """
         ...
 
@@ -58,30 +58,30 @@ class Store(Protocol):
         ...
 
     def verify_topics(self, checkpoint: Checkpoint) -> Checkpoint:
-        """Check that what was committed is still where it was; return the checkpoint with what it lacks of that.
+        """Check that what was committed is still where it was; return the checkpoint with the topic ids it lacked.
 
-        Raises `TopicMismatch` or `KeySchemaChanged` where it is not, `Superseded` where somebody else has committed.
+        Raises `TopicMismatch` or `KeySchemaChanged` if it is not, `Superseded` if somebody else has committed.
         """
         ...
 
     def topics_changed(self) -> bool:
-        """Return whether what was committed may no longer be where it was: recover, and verify."""
+        """Return whether what was committed may no longer be where it was: then recover, and verify."""
         ...
 
     def close(self) -> None:
-        """Let go of connections; never raises, never waits long."""
+        """Close all connections; never raises, never waits long."""
         ...
 
 
 class Publisher:
-    """Commits events, index and checkpoint of one stream together, and with them what its owner says of it.
+    """Commits events, index and checkpoint of one stream together, along with what its owner says of it.
 
     `recover` MUST be called first, and again after any error that `publish` raised: until then the publisher refuses.
-    `owner` is the client id of the process that owns the stream; who only edits its state leaves it empty, and what
-    the owner has said stays as it is.
+    `owner` is the client id of the process that owns the stream; one that only edits its state leaves it empty, and
+    what the owner has said stays as it is.
     """
 
-    def __init__(  # noqa: PLR0913  what is beyond the store are keywords
+    def __init__(  # noqa: PLR0913  all but store and assembler are keywords
         self,
         store: Store,
         assembler: Assembler,
@@ -109,13 +109,13 @@ class Publisher:
 
     @property
     def checkpoint(self) -> Checkpoint:
-        """The resume point: the last committed one, or after empty deltas a later one that is as good."""
+        """The resume point: the last committed one or, after empty deltas, a later one that is as good."""
         if self._checkpoint is None:
             raise RuntimeError("recover first")
         return self._checkpoint
 
     def recover(self) -> Checkpoint:
-        """Fence, read back what is committed, and return the checkpoint to go on from."""
+        """Fence, read back what is committed, and return the checkpoint to continue from."""
         self._checkpoint = None
         self.index.discard()
         self._checkpoint = self._store.recover(self.index) or self._initial
@@ -128,7 +128,7 @@ class Publisher:
         self.report = msgspec.structs.replace(self.report, state=state, error=error, hint=hint, since=since)
 
     def commit_report(self) -> None:
-        """Commit what the owner says in a transaction of its own, unless the last one said the same.
+        """Commit what the owner says, in a separate transaction, unless the last one said the same.
 
         Raises what `publish` raises; then `recover`.
         """
@@ -142,7 +142,7 @@ class Publisher:
         """Commit whole pages: in one transaction, unless their expansions exceed its bounds. Return the new checkpoint.
 
         Nothing is committed for pages that change nothing while streaming: the advanced checkpoint waits for the next
-        transaction. After a raise only `recover` knows what was committed.
+        transaction. After an error only `recover` knows what was committed.
         """
         # A topic that was recreated is noticed when it is opened again: no route outlives its pages here.
         destinations = Destinations(self._store.route)
@@ -152,7 +152,7 @@ class Publisher:
                 if self._worth_committing(batch):
                     self._commit(addressed(batch, self._store.letters_route()) if batch.letters else batch)
                 else:
-                    # The heartbeat is due by what is durable: looking at the CMS refreshes nothing.
+                    # Only a commit puts off the heartbeat: looking at the CMS refreshes nothing.
                     moved = msgspec.structs.replace(moved, committed_at=self.checkpoint.committed_at)
                 self._checkpoint = moved
         finally:
@@ -163,7 +163,7 @@ class Publisher:
     def commit_checkpoint(self, checkpoint: Checkpoint, *, forget: Iterable[bytes] = ()) -> Checkpoint:
         """Commit a checkpoint without events: a heartbeat, a new phase, an operator's request.
 
-        `forget` are keys that the index need not know any longer.
+        `forget`: keys that the index no longer needs.
         """
         final = msgspec.structs.replace(checkpoint, committed_at=self._assembler.now_ms())
         try:
@@ -177,7 +177,7 @@ class Publisher:
         return final
 
     def superseded(self) -> bool:
-        """Return whether someone else has committed since: recover, and obey what is there."""
+        """Return whether someone else has committed since: then recover, and obey what is there."""
         return self._store.superseded()
 
     def verify_topics(self) -> None:
@@ -186,11 +186,11 @@ class Publisher:
         self._checkpoint = self._store.verify_topics(checkpoint)
 
     def topics_changed(self) -> bool:
-        """Return whether what was committed may no longer be where it was: recover, and verify."""
+        """Return whether what was committed may no longer be where it was: then recover, and verify."""
         return self._store.topics_changed()
 
     def close(self) -> None:
-        """Let go of the store; `recover` opens it again."""
+        """Close the store; `recover` opens it again."""
         self._checkpoint = None
         self._store.close()
 

@@ -14,12 +14,12 @@ from connector.stream.publisher import Publisher
 _WEEK = 7 * 86_400.0
 _FORGET_AT_ONCE = 10_000
 
-# A handful of deletes is everyday work, whatever their share.
+# A handful of deletes is normal, whatever their share.
 _ALWAYS_ALLOWED = 20
 
 
 def reconcile(publisher: Publisher, *, max_delete_share: float, page_items: int) -> Checkpoint:
-    """Delete what vanished, in bounded transactions, then go on to `streaming`; a restart goes on where it stopped.
+    """Delete what vanished, in bounded transactions, then go on to `streaming`; a restart continues where it stopped.
 
     Raises `DeletesHeld`, with nothing deleted, when more than `max_delete_share` of the live keys would go.
     """
@@ -43,9 +43,9 @@ def reconcile(publisher: Publisher, *, max_delete_share: float, page_items: int)
 
 
 def long_dead(index: Index, now: float) -> list[bytes]:
-    """Return keys whose removal was published more than a week before `now`, a transaction's worth at most.
+    """Return keys whose removal was published more than a week before `now`, at most a transaction's worth.
 
-    No delivery is so late that staleness still matters. Our own clock counts: a CMS tells removals years after.
+    No delivery is so late that staleness still matters. Our own clock counts: a CMS may report removals years later.
     """
     horizon = (now - _WEEK) * 1000
     dead = (body for body, entry in index.dead() if entry.removed_at is not None and entry.removed_at < horizon)

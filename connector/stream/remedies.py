@@ -24,9 +24,9 @@ from connector.stream.status import StreamState
 from connector.stream.waiting import Waiting
 
 PassOutcome = Literal["", "current", "stopped", "unreachable"]
-"""How a single pass has ended; empty where it has not."""
+"""How a single pass has ended; empty if it has not."""
 
-_BEYOND: Final = 0.1  # seconds, so that the last try is later than the limit
+_BEYOND: Final = 0.1  # seconds by which the last try is later than the limit
 
 
 class SinglePass(NamedTuple):
@@ -63,7 +63,7 @@ class Remedies:
             return self._recover(further)
 
     def begin_snapshot(self, why: str, start: Checkpoint) -> None:
-        """Commit the start of a snapshot; raises `StreamStopped` where the operator forbids it."""
+        """Commit the start of a snapshot; raises `StreamStopped` if the operator forbids it."""
         if self._spec.snapshot_mode == "never":
             raise StreamStopped(
                 f'a new snapshot is needed ({why}), and snapshot_mode = "never" forbids it',
@@ -98,7 +98,7 @@ class Remedies:
     def _recover(self, error: ConnectorError) -> PassOutcome:
         """Close what is known: the next turn reads the state back."""
         lasting = self._retries.lasting >= self._pace.report_after
-        if isinstance(error, RegistryChanged) and lasting and not self._journal.halted:  # it is never ready meanwhile
+        if isinstance(error, RegistryChanged) and lasting and not self._journal.halted:  # it is never ready then
             self._journal.show(error)
             with suppress(ConnectorError):
                 self._stream.publisher.commit_report()
@@ -106,7 +106,7 @@ class Remedies:
         return self._retry(error)
 
     def _doubt(self, error: ConnectorError) -> None:
-        """Ask again for a while before a refusal is believed: keys take effect late, firewalls and edges err."""
+        """Ask again for a while before believing a refusal: keys take effect late, firewalls and edges err."""
         if self._spec.refresh():
             self._journal.secrets_changed()
             return
@@ -149,7 +149,7 @@ class Remedies:
         """Stop until something changes: a command commits to the state, somebody asks for another try, or time passes.
 
         A stopped stream tries again by itself every few minutes: what was refused may be granted by then. Until it
-        works it stays stopped for whoever looks.
+        works, it is shown as stopped.
         """
         self._journal.stopped(error)
         seconds = None if isinstance(error, DeletesHeld) else self._pace.try_again
@@ -157,13 +157,13 @@ class Remedies:
             if self._stream.parts:
                 self._stream.publisher.commit_report()
         except ConnectorError as unsaid:
-            # A command may have fenced us, whose commit would pass for what we failed to write.
+            # A command may have fenced us, and its commit would pass for what we failed to write.
             seconds = 0.0 if isinstance(unsaid, Fenced) else self._pace.report_after
         if self._single.once:
             return "stopped"
         self._waiting.until_changed(seconds)
         self._retries.doubt_again()
-        # Everything is built again: credentials, certificates and what was cached may be other ones by now.
+        # Everything is built again: credentials, certificates and cached facts may have changed.
         self._stream.close()
         return ""
 

@@ -17,7 +17,7 @@ from connector.stream.status import StreamState, StreamStatus
 
 
 class Reporter:
-    """The status of one owned stream. `status` answers from any thread; the follower's thread alone calls the rest."""
+    """The status of one owned stream. Any thread may read `status`; only the follower's thread calls the rest."""
 
     def __init__(self, stream: FollowedStream) -> None:
         self._stream = stream
@@ -32,7 +32,7 @@ class Reporter:
 
     @property
     def status(self) -> StreamStatus:
-        """What is known of the stream now; a request that takes too long shows before it has failed."""
+        """What is known of the stream now; a request that takes too long shows before it fails."""
         status, parts = self._status, self._stream.parts
         since = parts.source.waiting_since if parts else None
         taken = 0.0 if since is None else self._spec.clock.monotonic() - since
@@ -43,7 +43,7 @@ class Reporter:
             state="retrying",
             since_ms=now_ms(self._spec.clock) - round(taken * 1000),
             error=f"a request to {self._spec.vendor.base_url} is overdue",
-            hint="it will be given up in time and tried again: check the network and the vendor's status page",
+            hint="it will time out and be tried again: check the network and the vendor's status page",
         )
 
     def set_state(self, state: StreamState, error: str = "", hint: str = "") -> None:
@@ -58,7 +58,7 @@ class Reporter:
                 self.note(publisher.checkpoint)
 
     def note(self, checkpoint: Checkpoint, freshness: float | None = None) -> None:
-        """Say how far the stream is."""
+        """Say how far the stream has come."""
         publisher, position = self._stream.publisher, checkpoint.position
         self._status = msgspec.structs.replace(
             self._status,

@@ -9,7 +9,7 @@ from connector.stream.spec import Pace
 _LONGEST_RETRY_AFTER: Final = 86_400.0  # however long a header says to wait
 _DOUBLINGS: Final = 30
 _WALK_ATTEMPTS: Final = 5
-_REFUSALS: Final = 3  # vendors refuse good cursors now and then; a snapshot is too dear for one refusal
+_REFUSALS: Final = 3  # vendors refuse good cursors now and then; one refusal is not worth a snapshot
 
 
 class Retries:
@@ -27,12 +27,12 @@ class Retries:
 
     @property
     def since_worked(self) -> float:
-        """How many seconds ago something worked last."""
+        """How many seconds ago something last worked."""
         return self._clock.monotonic() - self._worked_at
 
     @property
     def lasting(self) -> float:
-        """For how many seconds something has been wrong; 0 where nothing is."""
+        """For how many seconds something has been wrong; 0 if nothing is."""
         return 0.0 if self._troubled_at is None else self._clock.monotonic() - self._troubled_at
 
     def troubled(self) -> None:
@@ -55,19 +55,19 @@ class Retries:
         return self._clock.jitter(cap) if retry_after is None else min(retry_after, _LONGEST_RETRY_AFTER)
 
     def doubtful(self, seconds: float) -> bool:
-        """Return whether a refusal is still to be doubted: for `seconds` from the first one on."""
+        """Return whether a refusal is still to be doubted: for `seconds` after the first one."""
         now = self._clock.monotonic()
         if self._doubted_at is None:
             self._doubted_at = now
         return now - self._doubted_at < seconds
 
     def doubt_again(self) -> None:
-        """Doubt from the start again: an operator, or time, may have repaired what was refused."""
+        """Doubt from the start again: an operator, or time, may have fixed what was refused."""
         self._doubted_at = None
         self._failures = 0
 
     def count_walk(self, error: ConnectorError) -> None:
-        """Count a walk that was broken off; raises `WalkStarved` if that has happened too often in a row."""
+        """Count a walk that broke off; raises `WalkStarved` after too many in a row."""
         self._walks += 1
         if self._walks > _WALK_ATTEMPTS:
             raise WalkStarved(
@@ -84,13 +84,13 @@ class Retries:
         self._refusals += 1
         if self._refusals >= _REFUSALS + _WALK_ATTEMPTS:
             raise WalkStarved(
-                f"{_WALK_ATTEMPTS} new snapshots, and each one's cursor was refused: {error}",
-                hint="the API takes none of the cursors that it gives: see docs/vendors, or ask the vendor",
+                f"{_WALK_ATTEMPTS} new snapshots in a row had their cursor refused: {error}",
+                hint="the API refuses every cursor that it gives: see docs/vendors, or ask the vendor",
             )
 
     @property
     def should_retry_cursor(self) -> bool:
-        """Whether a refused cursor shall be tried again before a new snapshot is taken."""
+        """Whether to try a refused cursor again before taking a new snapshot."""
         return self._refusals < _REFUSALS
 
     def cursor_worked(self) -> None:

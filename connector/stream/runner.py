@@ -16,7 +16,7 @@ from connector.stream.reconcile import reconcile
 
 
 class Bounds(msgspec.Struct, frozen=True):
-    """What one transaction holds at most: items, bytes of raw items, seconds of collecting; and how much may vanish."""
+    """The most that one transaction holds: items, raw bytes, seconds of collecting; and how much may vanish."""
 
     items: int = 10_000
     size: int = 64 * 1024 * 1024
@@ -36,23 +36,23 @@ class Runner:
     def pass_once(self) -> bool:
         """Do the next part of the stream's work: one walk, or one reconciliation. Return whether the stream is current.
 
-        A snapshot is published as its pages come; a delta is collected, sorted oldest first and then published.
+        A snapshot is published as its pages arrive; a delta is collected, sorted oldest first, then published.
         """
         position = self._publisher.checkpoint.position
         if position.phase == "reconciling":
             bounds = self._bounds
             reconcile(self._publisher, max_delete_share=bounds.max_delete_share, page_items=bounds.items)
-            # The walk before it may lie far behind, in an earlier process: what happened since is still to be read.
+            # The walk before it may be long past, in an earlier process: what has happened since is yet to be read.
             return False
         if position.phase == "catching_up" and not self._source.vendor.follows:
-            # Nothing can be caught up with: what moved between pages while they were read is found by reading again.
+            # There is no delta to catch up with: what moved between pages during the walk is found by walking again.
             self._publisher.commit_checkpoint(self._publisher.checkpoint.at(position.unfollowed()))
             return False
-        # Closed whatever happens: an error holds its frames, and a walk in them would go on reading ahead.
+        # Closed whatever happens: an error keeps its stack frames, and a walk in them would go on reading ahead.
         with closing(self._source.walk(position)) as walk:
             if position.phase == "snapshot":
                 for page in walk:
-                    # Encoded page by page while the next one comes; the transaction opens after the last of them.
+                    # Encoded page by page while the next one arrives; the transaction opens after the last.
                     self._publisher.publish(self._fill(chain([page], walk)))
             else:
                 self._follow(walk, position)

@@ -1,4 +1,4 @@
-"""When an owned stream asks the CMS next: after its interval, and a few times in the wake of a webhook call.
+"""When an owned stream next asks the CMS: after its interval, and a few times after a webhook call.
 
 Safe from any thread.
 """
@@ -12,7 +12,7 @@ from connector.stream.spec import Pace
 
 
 class Schedule:
-    """Wake-up calls of one stream. `woken` is set when somebody wants the stream to look at its schedule again."""
+    """Wake-up calls of one stream. `woken` is set when somebody wants the stream to check its schedule again."""
 
     def __init__(self, pace: Pace, clock: Clock) -> None:
         self.woken = threading.Event()
@@ -23,9 +23,9 @@ class Schedule:
         self._polled_at = -math.inf
 
     def wake(self, announced: str | None = None) -> None:
-        """Poll now, and a few times more in the next two minutes, until a change of the id `announced` is published.
+        """Poll now, and a few more times in two minutes, until a change with the id `announced` is published.
 
-        However many calls come, two polls that they ask for are `wake_spacing` seconds apart.
+        However many calls come, the polls they cause are `wake_spacing` seconds apart.
         """
         begin = max(self._clock.monotonic(), self._polled_at + self._pace.wake_spacing)
         self._announced = announced
@@ -33,12 +33,12 @@ class Schedule:
         self.woken.set()
 
     def published(self, ids: Callable[[], Collection[str]]) -> None:
-        """Note what was published: the change that a call has announced need not be waited for any longer."""
+        """Note what was published: a change that a call announced is waited for no longer."""
         if self._announced and self._announced in ids():
             self._wake_ups, self._announced = [], None
 
     def next_poll(self, due: float) -> float:
-        """Return when to poll, on the monotonic clock, if nothing but the interval asks for it at `due`."""
+        """Return when to poll, on the monotonic clock: at `due`, by the interval, or earlier after a wake-up call."""
         while self._wake_ups and self._wake_ups[0] <= self._clock.monotonic():
             self._wake_ups.pop(0)
             self._polled_at = self._clock.monotonic()

@@ -1,4 +1,4 @@
-"""What following one stream takes: its parts, bounds and pace. Values only."""
+"""What it takes to follow one stream: its parts, bounds and pace. Values only."""
 
 import threading
 from collections.abc import Callable
@@ -27,7 +27,7 @@ class Pace(msgspec.Struct, frozen=True, kw_only=True):
     """How long a follower waits, in seconds.
 
     - `first_pause`, `longest_pause`: the cap of the pause after a first failure, and what it grows to by doubling.
-    - `look_again`: between looks for an operator's request, and at the topics.
+    - `look_again`: between checks for an operator's request, and of the topics.
     - `doubt`: how long a refusal of the credentials or the scope (401, 403, 404) is not believed; `doubt_briefly`: the
       same in a single pass, and when a stopped stream tries again. `doubt_pause`: the longest pause between tries.
     - `try_again`: how long a stopped stream waits before it tries again by itself.
@@ -51,7 +51,7 @@ class Pace(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Hooks(NamedTuple):
-    """Who is told: of a page (items, bytes, seconds it took), of a committed batch (seconds the transaction took)."""
+    """Called for each page (items, bytes, seconds it took) and committed batch (seconds its transaction took)."""
 
     page: Callable[[int, int, float], None]
     committed: Callable[[Batch, float], None]
@@ -62,11 +62,11 @@ def _nothing() -> bool:
 
 
 class StreamSpec(msgspec.Struct, frozen=True, kw_only=True):
-    """What following a stream takes. `open` builds its parts; `page_size` is what is asked for at first.
+    """What it takes to follow a stream. `open` builds its parts; `page_size` is what is requested at first.
 
     `open(stop, hooks)` returns a source that stops at `stop` and a publisher; both report to `hooks`.
-    `refresh` reads the secrets again that can have changed, and returns whether one has; `secrets_from` says where the
-    credentials come from, for whoever has to correct them. `mask` takes secrets out of what is shown of the stream.
+    `refresh` rereads the secrets that may have changed, and returns whether one has; `secrets_from` says where the
+    credentials come from, for whoever has to correct them. `mask` removes secrets from what is shown of the stream.
     """
 
     connection: str

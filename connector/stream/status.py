@@ -8,7 +8,7 @@ from connector.model.checkpoint import Phase
 
 StreamState = Literal[
     "connecting",  # Kafka has not answered yet
-    "disconnected",  # Kafka does not answer any more
+    "disconnected",  # Kafka no longer answers
     "standby",  # this process does not own the stream
     "recovering",  # fencing and reading back
     "running",
@@ -21,10 +21,10 @@ StreamState = Literal[
 ]
 STATES: tuple[StreamState, ...] = get_args(StreamState)
 HALTED: Final[frozenset[StreamState]] = frozenset({"stopped", "walk_starved", "deletes_held"})
-"""Where an operator has to act."""
+"""States in which an operator has to act."""
 
 UNREADY: Final[frozenset[StreamState]] = HALTED | {"connecting", "disconnected"}
-"""Where a process is not ready, whatever the stream has committed before."""
+"""States in which a process is not ready, whatever the stream has committed before."""
 
 
 class StreamStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,7 +32,7 @@ class StreamStatus(msgspec.Struct, frozen=True, kw_only=True):
 
     - `owned`: this process follows it. `phase`, `epoch`, `page`, `sequence`: of its checkpoint, as far as known here.
     - `committed_at_ms`: milliseconds since 1970 of the last commit, None before the first.
-    - `freshness`: seconds from the CMS's clock to that commit, of its newest change.
+    - `freshness`: seconds from the CMS's clock to that commit, for its newest change.
     - `since_ms`: when the state began, milliseconds since 1970. `dead_letters`: of the stream, as far as known here.
     - `error`, `hint`: what is wrong and what to do next, or empty.
     """
@@ -55,9 +55,9 @@ class StreamStatus(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def ready(self) -> bool:
-        """Whether nothing keeps this process from being called ready.
+        """Whether the stream lets this process count as ready.
 
-        Kafka answers, and the stream is another's, or one that has committed and waits for no operator.
+        Kafka answers, and the stream belongs to another process, or has committed and needs no operator.
         """
         if self.state in UNREADY:
             return False

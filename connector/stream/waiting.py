@@ -1,4 +1,4 @@
-"""How an owned stream waits: for its next poll, for trouble to pass, for an operator. It looks around meanwhile."""
+"""How an owned stream waits: for its next poll, for trouble to pass, for an operator. Meanwhile it keeps watch."""
 
 import threading
 from contextlib import suppress
@@ -25,7 +25,7 @@ class Waiting:
     def until_due(self, seconds: float) -> None:
         """Wait for the next poll; meanwhile look for other commits to our state, and refresh the checkpoint in time.
 
-        Raises `Superseded` where the stream is to be recovered, and what looking and committing raise.
+        Raises `Superseded` if the stream is to be recovered, and what looking and committing raise.
         """
         due = self._clock.monotonic() + seconds
         while not self._stop.is_set() and (left := self._schedule.next_poll(due) - self._clock.monotonic()) > 0:
@@ -34,17 +34,17 @@ class Waiting:
             self._attend()
 
     def out(self, seconds: float) -> None:
-        """Wait so long, whoever calls; raises as `until_due` does."""
+        """Wait for `seconds`, whatever calls come; raises as `until_due` does."""
         due = self._clock.monotonic() + seconds
         while not self._stop.is_set() and (left := due - self._clock.monotonic()) > 0:
             self._clock.wait(min(left, self._spec.pace.look_again), self._stop)
             self._attend()
 
     def until_changed(self, seconds: float | None) -> None:
-        """Wait until a command has committed to the state, `try_again` is called, or so many seconds have passed."""
+        """Wait until a command has committed to the state, `try_again` is called, or `seconds` have passed."""
         due = None if seconds is None else self._clock.monotonic() + seconds
         while not self._stop.is_set():
-            # Before the first wait: a command may have come while the error was on its way.
+            # Before the first wait too: a command may have arrived while the error was being handled.
             with suppress(ConnectorError, OSError):
                 if self._stream.parts and self._stream.publisher.superseded():
                     break
@@ -59,7 +59,7 @@ class Waiting:
         self._try_now.set()
 
     def end(self) -> None:
-        """Let every wait notice that `stop` is set."""
+        """Make every wait notice that `stop` is set."""
         self._try_now.set()
         self._schedule.woken.set()
 
@@ -74,11 +74,11 @@ class Waiting:
             publisher.commit_checkpoint(checkpoint, forget=forget)
 
     def _check_ownership(self, publisher: Publisher) -> None:
-        """Notice a command, which has committed, or a topic that changed: an idle stream would find out much later."""
+        """Notice that a command has committed or a topic has changed: an idle stream would find out much later."""
         if self._clock.monotonic() - self._looked_at < self._spec.pace.look_again:
             return
         self._looked_at = self._clock.monotonic()
         if publisher.topics_changed():
-            raise Superseded("a topic is not what it was: it will be verified")
+            raise Superseded("a topic seems to have changed: it will be verified")
         if publisher.superseded():
             raise Superseded("an operator's command, or another owner, has taken the stream over")
