@@ -1,4 +1,4 @@
-"""What happened to an entity, or could not be read: what travels from a CMS to Kafka. Immutable. Pure."""
+"""Changes and dead letters: what travels from a CMS to Kafka. Immutable. Pure."""
 
 from typing import Literal
 
@@ -18,7 +18,7 @@ ALL_LOCALES = "*"
 class EntityKey(msgspec.Struct, frozen=True, order=True):
     """What an event is keyed by: permanently the same for every event of one entity. No part is empty.
 
-    `locale` is `*` where one item carries all locales, else the locale the entity was published to.
+    `locale` is `*` if one item carries all locales, else the locale the entity was published to.
     """
 
     connection: str
@@ -32,10 +32,10 @@ class EntityKey(msgspec.Struct, frozen=True, order=True):
 
 
 class Change(msgspec.Struct, frozen=True, gc=False):
-    """One sync item, vendor-neutral. Byte members are the vendor's own JSON bytes, valid UTF-8, never re-dumped.
+    """One sync item, vendor-neutral. Byte members are the vendor's own JSON bytes, valid UTF-8, never re-encoded.
 
     - `raw`: the whole item as the vendor sent it. `digest`: 16 bytes (BLAKE2b) over it; equal bytes, equal digest.
-    - `changed_at`: when this happened by the CMS's clock, None where the item does not say.
+    - `changed_at`: when this happened by the CMS's clock, None if the item does not say.
     - `fields`, `meta`: as in the message contract; both None on a removal. `marker`: the removal's raw item.
     - `refs`: `entry:<id>` or `asset:<id>` of what the entity points to, each once, in order of appearance.
     - `scope`: `key` concerns this key alone; `entity` removes every live locale of the key's id (the key's locale is
@@ -59,12 +59,12 @@ class Change(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def clock(self) -> int | None:
-        """The CMS's clock of this change in microseconds, None where the item has none that can be read."""
+        """The CMS's clock of this change in microseconds, None if the item has no readable one."""
         return None if self.changed_at is None else self.changed_at.micros
 
 
 class DeadLetter(msgspec.Struct, frozen=True):
-    """One item that cannot be published: its raw bytes, why (never content), and its type and id where readable.
+    """One item that cannot be published: its raw bytes, why (never content), and its type and id if readable.
 
     `error` is the class name of the error that describes it (`MalformedItem`, `EventTooLarge`).
     """

@@ -1,4 +1,4 @@
-"""A stream's durable resume point: its position in the CMS, its progress in Kafka, and what an operator asks. Pure."""
+"""A stream's durable resume point: its position in the CMS, its progress in Kafka, and the requests to it. Pure."""
 
 from typing import Literal
 
@@ -8,14 +8,14 @@ Phase = Literal["snapshot", "catching_up", "reconciling", "streaming"]
 
 
 class Position(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a stream stands in its CMS: all that asking for the next page takes.
+    """Where a stream stands in its CMS: all it takes to request the next page.
 
     - `cursor`: the vendor's token (never its URL, never a credential), opaque outside its vendor; None starts a walk.
-    - `page`: pages of the current walk that lie behind; 0 between walks. `walk_open`: a part of the walk that starts
+    - `page`: how many pages of the current walk are done; 0 between walks. `walk_open`: part of the walk that starts
       at `cursor` is already committed. `epoch`: of the current snapshot, from 1.
     - `second_walk`: the snapshot is walked once more, as no delta can tell what the first walk missed.
-    - `identity`: what the API says the environment is, where it says so; a change means another environment.
-    - `page_size`: a smaller limit than the configured one, learnt from the API; frozen into the cursor by it.
+    - `identity`: what the API says the environment is, if it does; a change means another environment.
+    - `page_size`: a smaller limit than the configured one, learnt from the API, which freezes it into the cursor.
     """
 
     cursor: str | None = None
@@ -42,11 +42,11 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
         )
 
     def opened(self) -> "Position":
-        """Return this with a part of its walk committed."""
+        """Return this with part of its walk committed."""
         return msgspec.structs.replace(self, walk_open=True)
 
     def unfollowed(self) -> "Position":
-        """Return what comes after a snapshot's walk where no delta follows: a second walk, then the reconciliation."""
+        """Return what comes after a snapshot's walk if no delta follows: a second walk, then the reconciliation."""
         if self.second_walk:
             return msgspec.structs.replace(self, phase="reconciling", second_walk=False)
         return msgspec.structs.replace(self, cursor=None, phase="snapshot", page=0, walk_open=False, second_walk=True)
@@ -66,8 +66,8 @@ class KeySchemaId(msgspec.Struct, frozen=True):
 class KnownTopic(msgspec.Struct, frozen=True):
     """A changes topic as it was when it was first written to.
 
-    - `topic_id` tells it from one of the same name that was deleted (Kafka's KIP-516); None where it is not known.
-    - `replaceable`: whatever is there now will do, or nothing, as everything is published again.
+    - `topic_id` tells it from a deleted one with the same name (Kafka's KIP-516); None if unknown.
+    - `replaceable`: whatever is there now will do, even nothing, as everything is published again.
     - `former`: replaceable, and of another configuration: forgotten once the stream is streaming.
     """
 
@@ -95,14 +95,14 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
         return {name: topic for name, topic in self.topics.items() if not topic.replaceable}
 
     def recording(self, topic: str, found: KnownTopic) -> "Progress":
-        """Return this with what is known of a topic that is written to; what is known already stays."""
+        """Return this with what is known of a topic that is written to; what was known already stays."""
         known = self.topics.get(topic)
         if known and found.topic_id in (None, known.topic_id):
             return self
         return msgspec.structs.replace(self, topics={**self.topics, topic: found})
 
     def replaceable(self, *, former: bool = False) -> "Progress":
-        """Return this with every topic replaceable, and `former` where those of this configuration become so now."""
+        """Return this with every topic replaceable; with `former`, those of this configuration become former too."""
         topics = {
             name: topic if topic.former else KnownTopic(topic.partitions, replaceable=True, former=former)
             for name, topic in self.topics.items()
@@ -130,8 +130,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     """What is asked of a stream, by an operator or by what happened to it; a finished snapshot fulfils all of it.
 
     - `paused`: nothing is read and nothing published.
-    - `allow_deletes`: the snapshot may delete however much it does not find.
-    - `rebase`: what earlier epochs knew is no measure of this one's clocks.
+    - `allow_deletes`: the snapshot may delete everything that it does not find.
+    - `rebase`: clocks of earlier epochs cannot be compared with this one's.
     """
 
     paused: bool = False
@@ -159,9 +159,9 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def carried_over(self) -> Request:
-        """What the snapshot under way must keep to, whatever else is asked.
+        """What the snapshot under way must still do, whatever else is requested.
 
-        Its rebase, and to publish everything, until a whole walk has done that.
+        That is its rebase, and publishing everything until a whole walk has done so.
         """
         phase, asked = self.position.phase, self.request
         return Request(
@@ -179,7 +179,7 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
         )
 
     def restart(self, *, page_size: int | None = None) -> "Checkpoint":
-        """Return the start of a new snapshot: a new epoch; the sequence goes on. A whole walk has published."""
+        """Return the start of a new snapshot: a new epoch; the sequence continues. A finished walk has republished."""
         republish = self.request.republish if self.position.phase == "snapshot" else None
         return msgspec.structs.replace(
             self,
@@ -188,10 +188,10 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
         )
 
     def restarted_for(self, fingerprint: str) -> "Checkpoint":
-        """Return the start of a snapshot for another configuration: earlier requests were not for it, but a pause is.
+        """Return the start of a snapshot for another configuration: of earlier requests only a pause applies to it.
 
-        What is known is no measure of it. Where events go to other topics (they stand behind the fingerprint's dot),
-        everything is to be published there.
+        Its clocks cannot be compared with what is known. If events go to other topics (the fingerprint's part after the
+        dot), everything is to be published there.
         """
         republish, progress = self.carried_over.republish, self.progress
         if progress.topics and fingerprint.rpartition(".")[2] != self.fingerprint.rpartition(".")[2]:

@@ -1,4 +1,4 @@
-"""One sync response, before its items are understood and after. Immutable. Pure."""
+"""One sync response, before and after its items are parsed. Immutable. Pure."""
 
 import msgspec
 
@@ -7,9 +7,9 @@ from connector.model.checkpoint import Position
 
 
 class Frame(msgspec.Struct, frozen=True):
-    """One sync response, understood but for its items: their raw bytes in response order, and the position after it.
+    """One sync response, parsed except for its items: their raw bytes in response order, and the position after it.
 
-    It is all that asking for the next page takes. `caught_up`: the API has nothing more for now.
+    It is all it takes to request the next page. `caught_up`: the API has nothing more for now.
     """
 
     raws: list[bytes]
@@ -18,7 +18,7 @@ class Frame(msgspec.Struct, frozen=True):
 
 
 class SyncPage(msgspec.Struct, frozen=True):
-    """One sync response, understood: its changes and dead letters in response order, and the position after it.
+    """One sync response, parsed: its changes and dead letters in response order, and the position after it.
 
     An empty page still advances the position. `caught_up`: the API has nothing more for now.
     """

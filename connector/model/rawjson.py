@@ -1,8 +1,8 @@
-"""Exact slices of JSON: objects and arrays are cut into the very bytes they hold, never dumped again. Pure.
+"""Exact slices of JSON: objects and arrays are cut into the exact bytes they hold, never re-encoded. Pure.
 
-Fast where msgspec accepts the text. What it refuses although it is JSON (a lone surrogate), or refuses for one of many
-elements (a depth bomb), takes a slower path over the same bytes with the same result.
-Everything here raises `ValueError` only, with offsets and never content in its text, and takes linear time.
+Fast if msgspec accepts the text. JSON that it refuses (a lone surrogate), or refuses because of one of many elements (a
+depth bomb), takes a slower path over the same bytes with the same result.
+Everything here raises only `ValueError`, with offsets and never content in its text, and takes linear time.
 """
 
 import functools
@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import msgspec
 
 MAX_DEPTH = 500
-"""Deeper nesting than this is refused, at any caller and on any interpreter alike."""
+"""Deeper nesting than this is refused, for every caller and on every interpreter."""
 
 T = TypeVar("T")
 
@@ -37,8 +37,8 @@ _MOST_DIGITS = 4000
 def members(raw: bytes) -> dict[str, bytes]:
     """Return the members of an object in their order, each value as the bytes it is written in.
 
-    The whole of `raw` is valid UTF-8 and valid JSON (lone surrogates included), or this raises. So does a name that
-    occurs twice: whichever one were kept, the other would be lost.
+    Raises unless the whole of `raw` is valid UTF-8 and valid JSON (lone surrogates included). Also raises for a name
+    that occurs twice: to keep either one would lose the other.
     """
     if not raw.isascii():
         raw.decode()
@@ -61,7 +61,7 @@ def split(raw: bytes) -> dict[str, bytes]:
 def elements(raw: bytes) -> list[bytes]:
     """Return the elements of an array as the bytes they are written in, without looking into them.
 
-    One element that is no JSON, holds invalid UTF-8 or is nested too deeply costs no other element.
+    An element that is not JSON, holds invalid UTF-8 or is nested too deeply costs no other element.
     """
     try:
         return [bytes(element) for element in _ELEMENTS.decode(raw)]
@@ -70,7 +70,7 @@ def elements(raw: bytes) -> list[bytes]:
 
 
 def value(raw: bytes) -> Any:
-    """Return the decoded value, for looking at: of doubled names the last one counts, huge numbers become infinite."""
+    """Return the decoded value, to look at: of duplicate names the last one counts, huge numbers become infinite."""
     _limit_depth(raw)
     try:
         return _ANY.decode(raw)
@@ -79,7 +79,7 @@ def value(raw: bytes) -> Any:
 
 
 def record(raw: bytes, decoder: "msgspec.json.Decoder[T]") -> T:
-    """Return an object as `decoder` types it. With fields of type Any, every JSON object that `value` reads will do."""
+    """Return an object as `decoder` types it. With fields of type Any, it takes every JSON object that `value` does."""
     try:
         return decoder.decode(raw)
     except (ValueError, RecursionError):
@@ -92,7 +92,7 @@ def join(parts: Mapping[str, bytes]) -> bytes:
 
 
 def objects(raw: bytes, name: str, member: str) -> list[dict[str, Any]]:
-    """Return each object that stands under a member `name` and has a `member` of its own, in order of appearance.
+    """Return each object that is the value of a member `name` and has a member `member`, in order of appearance.
 
     `raw` is valid JSON; both names are ASCII letters.
     """
@@ -144,7 +144,7 @@ def _quoted(name: str) -> bytes:
 
 def _tiled(raw: bytes) -> dict[str, bytes]:
     found = {name: bytes(part) for name, part in _MEMBERS.decode(raw).items()}
-    # The decoder keeps the last of two members of one name: only values that tile the whole object are all of them.
+    # The decoder keeps the last of two members with one name: only values that tile the whole object are complete.
     at = 0
     for part in found.values():
         lead = _LEAD.match(raw, at)

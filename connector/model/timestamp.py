@@ -9,7 +9,7 @@ _MICROSECOND = timedelta(microseconds=1)
 
 
 class Timestamp(msgspec.Struct, frozen=True, gc=False):
-    """What a CMS says of a time: its exact `text`, and `micros` since 1970 UTC, None where it is no point in time."""
+    """A time as a CMS gives it: its exact `text`, and `micros` since 1970 UTC, None if it is not a point in time."""
 
     text: str
     micros: int | None
@@ -21,14 +21,14 @@ class Timestamp(msgspec.Struct, frozen=True, gc=False):
 
 
 def read(text: str | None) -> Timestamp | None:
-    """Return what a text says of a time, None where there is no text."""
+    """Return the time that a text gives, None without a text."""
     return None if text is None else Timestamp(text, micros(text))
 
 
 def micros(text: str | None) -> int | None:
-    """Return microseconds since 1970 UTC, or None where `text` is no ISO 8601 point in time.
+    """Return microseconds since 1970 UTC, or None if `text` is not an ISO 8601 point in time.
 
-    A text without an offset is taken as UTC. What is no time gives None, never an error: the exact text is kept
+    A text without an offset is taken as UTC. What is not a time gives None, never an error: the exact text is kept
     elsewhere. `2017-11-23T00:00:000Z`, which a vendor's documentation shows, is read as midnight.
     """
     if not text:
