@@ -1,4 +1,4 @@
-"""Time and chance as a parameter: nothing else in the core asks the machine for either."""
+"""Time and chance as parameters: nothing else in the core asks the machine for either."""
 
 import random
 import threading
@@ -14,11 +14,11 @@ class Clock(Protocol):
         ...
 
     def wall(self) -> float:
-        """Return seconds since 1970, as this machine believes: for what is recorded, and for other people's clocks."""
+        """Return seconds since 1970, by this machine's clock: for what is recorded, and for other clocks."""
         ...
 
     def wait(self, seconds: float, event: threading.Event | None = None) -> bool:
-        """Let `seconds` pass, or fewer: only until `event` is set. Return whether it is."""
+        """Let `seconds` pass, or fewer if `event` is set before. Return whether it is."""
         ...
 
     def jitter(self, longest: float) -> float:
@@ -46,7 +46,7 @@ class SystemClock:
 
     def jitter(self, longest: float) -> float:
         """Return any number between 0 and `longest`."""
-        return random.uniform(0, longest)  # noqa: S311  nothing secret hangs on it
+        return random.uniform(0, longest)  # noqa: S311  nothing secret depends on it
 
 
 SYSTEM: Final[Clock] = SystemClock()

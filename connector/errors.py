@@ -1,7 +1,7 @@
-"""The error tree: a class says what is to be done (`remedy`), a message what happened and where, a hint what is next.
+"""The error tree: a class says what to do (`remedy`), a message what happened and where, a hint what comes next.
 
-`exit_code` is what a command ends with that an error has ended: 1 failed, 2 configuration, 3 something outside or this
-machine does not answer, 4 a fault of the process itself.
+`exit_code` is that of a command that the error ends: 1 failed, 2 configuration, 3 something outside or this machine
+does not answer, 4 a fault of the process itself.
 
 ConnectorError
   ConfigError             stop, before any I/O; exit 2
@@ -11,14 +11,14 @@ ConnectorError
     BrokerUnavailable       Kafka
     RegistryUnavailable     the schema registry
       RegistryChanged         recover: it no longer knows the ids that records carry
-    LocalTrouble            this machine: descriptors, temporary space, memory of sockets
+    LocalTrouble            this machine: descriptors, temporary space, socket memory
   StreamStopped           stop this stream, others go on
     SourceRejected          doubt first: the CMS refuses these credentials or this scope (401, 403, 404)
     ForeignUrl              a request to another host or scheme than base_url: the credential never goes there
-    WalkStarved             a walk was refused again and again midway
+    WalkStarved             a walk was repeatedly refused midway
     DeletesHeld             reconciliation would delete more than `max_delete_share`
     ItemRefused             a bad item or event under the policy `stop`
-    BrokerFatal             the broker refuses for good
+    BrokerFatal             the broker refuses permanently
       TopicMismatch           a topic exists with other settings than the message contract needs
       KeySchemaChanged        the key schema id differs from the recorded one
       StateTooNew             a state record was written by a newer version
@@ -26,7 +26,7 @@ ConnectorError
   CheckpointRejected      re-snapshot: the API refuses the cursor, or what it stands for has changed
     PageTooLarge            re-snapshot with a smaller page
     EnvironmentChanged      re-snapshot: another environment answers under the same name
-  WalkBroken              walk again: refused midway, or a page cursor came back
+  WalkBroken              walk again: refused midway, or a page cursor repeated
   MalformedItem           dead letter in the page's transaction
   EventTooLarge           dead letter, reference or stop
   TransactionAborted      retry from the last commit: nothing of the batch is visible
@@ -44,13 +44,13 @@ from typing import ClassVar, Final, Literal
 Remedy = Literal["stop", "retry", "doubt", "stop_stream", "re_snapshot", "walk_again", "dead_letter", "recover"]
 
 SCARCE: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
-"""Errors that say that this machine has no more of what a connection takes, whoever it is to."""
+"""Errors that say that this machine has run out of something that any connection needs."""
 
 _MACHINE: Final = {
     errno.EMFILE: "raise the limit of open files: ulimit -n, or LimitNOFILE= of the service",
     errno.ENFILE: "the whole machine has no open files left: raise fs.file-max, or find who leaks them",
     errno.ENOSPC: "free some space; TMPDIR names the folder that large walks are kept in",
-    errno.EDQUOT: "raise the quota, or let TMPDIR name another folder for large walks",
+    errno.EDQUOT: "raise the quota, or set TMPDIR to another folder for large walks",
     errno.EIO: "look at the disk; TMPDIR names the folder that large walks are kept in",
     errno.EROFS: "give the process a folder that it can write to: TMPDIR names it",
     errno.ENOENT: "give the process a folder that it can write to: TMPDIR names it",
@@ -86,7 +86,7 @@ class ConfigError(ConnectorError):
 
 
 class Unreachable(ConnectorError):
-    """Something outside does not answer as it should now; trying again later is right.
+    """Something outside does not answer properly now: try again later.
 
     `retry_after` is the wait in seconds the other side asked for, or None.
     """
@@ -104,7 +104,7 @@ class SourceUnavailable(Unreachable):
 
 
 class QuotaExhausted(SourceUnavailable):
-    """The plan's quota is used up: waiting is right, hurrying is not."""
+    """The plan's quota is used up: only waiting helps."""
 
 
 class BrokerUnavailable(Unreachable):
@@ -118,28 +118,28 @@ class RegistryUnavailable(Unreachable):
 class RegistryChanged(RegistryUnavailable):
     """The registry answers, but an id that records carry means nothing there, or something else.
 
-    Nothing may be published or registered until it is what it was: read back and compare again, without end, for a
-    restored registry heals everything.
+    Nothing may be published or registered until it is restored, which fixes everything: keep reading back and
+    comparing.
     """
 
     remedy = "recover"
 
 
 class LocalTrouble(Unreachable):
-    """The operating system refuses this process something that may be had later: descriptors, space, a folder.
+    """The operating system refuses this process something that it may grant later: descriptors, space, a folder.
 
     It counts as something that does not answer: a stream tries again.
     """
 
     @classmethod
     def of(cls, error: OSError, wanted: str = "something") -> "LocalTrouble":
-        """Return what an error of the operating system means to a stream, which `wanted` something."""
+        """Return the error that a stream raises for one of the operating system, when it wanted `wanted`."""
         what = f"{error.strerror or type(error).__name__}{f': {error.filename}' if error.filename else ''}"
         return cls(f"this machine refuses {wanted}: {what}", hint=_MACHINE.get(error.errno or 0, _ANY_MACHINE))
 
 
 class StreamStopped(ConnectorError):
-    """This stream cannot go on as things are; others do. It tries again every few minutes, and when it is told to."""
+    """This stream cannot continue as things are; others do. It tries again every few minutes, and on request."""
 
     remedy: ClassVar[Remedy] = "stop_stream"
 
@@ -147,8 +147,8 @@ class StreamStopped(ConnectorError):
 class SourceRejected(StreamStopped):
     """The CMS refuses the credentials or the scope (401, 403, 404).
 
-    It may pass: ask again for a while, with secrets that were read again, before you believe it. After that an operator
-    has to correct them.
+    It may pass: ask again for a while, with reread secrets, before believing it. After that an operator has to correct
+    them.
     """
 
     remedy = "doubt"
@@ -159,7 +159,7 @@ class ForeignUrl(StreamStopped):
 
 
 class WalkStarved(StreamStopped):
-    """A walk was refused midway more often than it is worth starting again."""
+    """A walk was refused midway too often to be worth starting again."""
 
 
 class DeletesHeld(StreamStopped):
@@ -175,7 +175,7 @@ class ItemRefused(StreamStopped):
 
 
 class BrokerFatal(StreamStopped):
-    """The broker refuses for good: authorization, an unsupported feature, a setting."""
+    """The broker refuses permanently: authorization, an unsupported feature, a setting."""
 
 
 class TopicMismatch(BrokerFatal):
@@ -191,11 +191,11 @@ class StateTooNew(BrokerFatal):
 
 
 class ForeignRecord(BrokerFatal):
-    """The state topic holds a record that contentwire did not write: take it out, then the stream goes on."""
+    """The state topic holds a record that contentwire did not write: take it out, then the stream continues."""
 
 
 class CheckpointRejected(ConnectorError):
-    """The API refuses the cursor, or the environment behind it is another one: only a new snapshot helps.
+    """The API refuses the cursor, or the environment behind it has changed: only a new snapshot helps.
 
     `doubtful` means that the answer does not tell a bad cursor from bad credentials; the caller should probe first.
     """
@@ -216,13 +216,13 @@ class EnvironmentChanged(CheckpointRejected):
 
 
 class WalkBroken(ConnectorError):
-    """A walk cannot go on from where it is, though it had begun: walk again, a bounded number of times."""
+    """A walk that had begun cannot continue: walk again, a bounded number of times."""
 
     remedy = "walk_again"
 
 
 class MalformedItem(ConnectorError):
-    """One item cannot be understood. `item_type` and `item_id` are as far as they could be read; never content."""
+    """One item cannot be read. `item_type` and `item_id` are given if they could be; never content."""
 
     remedy = "dead_letter"
 
@@ -253,13 +253,13 @@ class Fenced(ConnectorError):
 
 
 class Superseded(ConnectorError):
-    """What is known of a stream is out of date, as was found before anything was begun: read back and go on."""
+    """What is known of a stream is out of date, as noticed before anything was begun: read back and continue."""
 
     remedy = "recover"
 
 
 class InternalFailure(ConnectorError):
-    """A part of this process has ended that must not: end the process, so that it is started again."""
+    """A vital part of this process has ended: end the process, so that it is restarted."""
 
     exit_code = 4
 
@@ -272,11 +272,11 @@ class UnknownOutcome(ConnectorError):
 
 @contextmanager
 def starting_threads() -> Iterator[None]:
-    """Raise `LocalTrouble` where threads are started inside, and the system gives none."""
+    """Raise `LocalTrouble` if the system refuses a thread that is started inside."""
     try:
         yield
     except RuntimeError as error:
         raise LocalTrouble(
-            "this machine refuses something: a further thread",
+            "this machine refuses something: another thread",
             hint="raise the limit of processes (ulimit -u, pids of the container), or give it more memory",
         ) from error

@@ -13,12 +13,12 @@ from connector.errors import starting_threads
 
 _PIDS: Final = Path("/sys/fs/cgroup/pids.max")
 
-# Where the hard limit is "none", a system may still take no more than one of these.
+# If the hard limit is "none", a system may still accept no more than one of these.
 _MOST: Final = (1 << 20, 10_240)
 
 
 def raise_descriptors() -> int:
-    """Let this process have as many files open as it may at most; return that number.
+    """Let this process have as many files open as it may; return that number.
 
     Never raises: what the system refuses stays as it was.
     """
@@ -40,15 +40,15 @@ def descriptors() -> int:
 
 
 def needed(connections: int, brokers: int = 1) -> int:
-    """Return how many files a process may come to have open that follows so many connections.
+    """Return how many files a process that follows this many connections may come to have open.
 
-    Each connection has two Kafka clients, the process itself two more; a client has three files for every broker.
+    Each connection has two Kafka clients, the process itself two more; a client opens three files for every broker.
     """
     return 49 + 8 * brokers + connections * (10 + 6 * brokers)
 
 
 def threads() -> int:
-    """Return how many threads this process may come to have: by its limits, and by its control group's."""
+    """Return how many threads this process may have, by its own limits and its control group's."""
     allowed = [] if os.geteuid() == 0 else [_number(resource.getrlimit(resource.RLIMIT_NPROC)[0])]
     with suppress(OSError, ValueError):  # not every system has it
         allowed += [int(line) for line in _PIDS.read_text(encoding="ascii").split() if line.isdigit()]
@@ -56,18 +56,18 @@ def threads() -> int:
 
 
 def needed_threads(connections: int, brokers: int = 1) -> int:
-    """Return how many threads a process may come to have that follows so many connections.
+    """Return how many threads a process that follows this many connections may come to have.
 
-    A Kafka client has two of its own and one for every broker, known or only named.
+    A Kafka client has two of its own and one for every broker, whether known or only named.
     """
     clients = 2 + 3 * connections
     return 24 + 4 * connections + clients * (3 + 2 * brokers)
 
 
 def expect_threads(count: int) -> None:
-    """Prove that this process may have `count` more threads now, by having them for a moment.
+    """Prove that this process may have `count` more threads now, by starting them for a moment.
 
-    For a library that ends the process when it is refused one. Raises `LocalTrouble` where there are fewer.
+    For a library that ends the process when it is refused one. Raises `LocalTrouble` if there are fewer.
     """
     enough = threading.Event()
     started = []

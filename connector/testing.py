@@ -1,4 +1,4 @@
-"""Stand-ins that users may test with too: a store in memory, and a clock that stands still.
+"""Stand-ins that users may test with as well: a store in memory, and a clock that stands still.
 
 The store behaves as Kafka's does, with scripted faults.
 """
@@ -24,19 +24,19 @@ Fault = Callable[["MemoryStore", Batch], None]
 
 
 class ManualClock:
-    """A `Clock` that moves where it is waited on, and at once: whoever waits for a minute has it behind it.
+    """A `Clock` that moves only when waited on, and at once: a wait of a minute is over immediately.
 
-    It begins at `wall` seconds since 1970. For one thread: what is to happen during a wait is planned by `after`.
+    It begins at `wall` seconds since 1970. For one thread: `after` plans what happens during a wait.
     """
 
     def __init__(self, wall: float = 1_750_000_000.0) -> None:
         self._wall = wall
         self._passed = 0.0
-        self._specs: list[tuple[float, int, Callable[[], object]]] = []
+        self._plans: list[tuple[float, int, Callable[[], object]]] = []
         self._number = count()
 
     def monotonic(self) -> float:
-        """Return how many seconds were waited so far."""
+        """Return how many seconds have been waited so far."""
         return self._passed
 
     def wall(self) -> float:
@@ -44,7 +44,7 @@ class ManualClock:
         return self._wall + self._passed
 
     def wait(self, seconds: float, event: threading.Event | None = None) -> bool:
-        """Do what is planned within these seconds, each at its time, unless `event` is set before.
+        """Do what is planned within these seconds, each at its time, unless `event` is set first.
 
         Raises `OverflowError` for more seconds than threads can wait.
         """
@@ -52,10 +52,10 @@ class ManualClock:
             raise OverflowError("timeout value is too large")
         end = self._passed + seconds
         while not (event and event.is_set()):
-            if not self._specs or self._specs[0][0] > end:
+            if not self._plans or self._plans[0][0] > end:
                 self._passed = max(self._passed, end)
                 return False
-            at, _, action = heapq.heappop(self._specs)
+            at, _, action = heapq.heappop(self._plans)
             self._passed = max(self._passed, at)
             action()
         return True
@@ -65,12 +65,12 @@ class ManualClock:
         return longest
 
     def after(self, seconds: float, action: Callable[[], object]) -> None:
-        """StreamSpec what happens in the wait that so many seconds from now fall into."""
-        heapq.heappush(self._specs, (self._passed + seconds, next(self._number), action))
+        """Plan what happens in the wait during which `seconds` from now have passed."""
+        heapq.heappush(self._plans, (self._passed + seconds, next(self._number), action))
 
 
 def in_turn(found: Iterator[T], stop: threading.Event, done: Callable[[], None]) -> Generator[T]:
-    """Yield the items of `found` as they are wanted: an `Ahead` that reads nothing ahead, and needs no thread."""
+    """Yield the items of `found` on demand: an `Ahead` that reads nothing ahead, and needs no thread."""
     try:
         while not stop.is_set():
             yield next(found)
@@ -81,9 +81,9 @@ def in_turn(found: Iterator[T], stop: threading.Event, done: Callable[[], None])
 
 
 class MemoryStore:
-    """A `Store` whose transactions are a list. `state` survives: give it to another store to play a restart.
+    """A `Store` whose transactions are a list. `state` survives: give it to another store to act out a restart.
 
-    `faults` are used up first in, first out, one a commit: None lets it through.
+    `faults` are used up first in, first out, one per commit; None lets it through.
     """
 
     def __init__(self, prefix: str = "contentwire", connection: str = "memory") -> None:
@@ -136,12 +136,12 @@ class MemoryStore:
         self.state.update(batch.state)
 
     def report(self) -> OwnerReport:
-        """Return the last one."""
+        """Return the last report."""
         recorded = self.state.get(REPORT_KEY)
         return decode_report(recorded) if recorded else OwnerReport()
 
     def note(self, report: OwnerReport) -> None:
-        """Keep a report; it is no transaction of events."""
+        """Keep a report; it does not count as a transaction of events."""
         if not self._ready:
             raise UnknownOutcome("recover first")
         self.state[REPORT_KEY] = encode_report(report)
@@ -159,7 +159,7 @@ class MemoryStore:
         return False
 
     def close(self) -> None:
-        """Nothing to let go of; `recover` is needed again, as with Kafka."""
+        """Close nothing; `recover` is needed again, as with Kafka."""
         self._ready = False
 
 
@@ -173,7 +173,7 @@ def fail_before_commit(error: ConnectorError) -> Fault:
 
 
 def fail_after_commit(error: ConnectorError) -> Fault:
-    """Return a fault that makes the batch visible and raises all the same: the answer was lost."""
+    """Return a fault that makes the batch visible and still raises: the answer was lost."""
 
     def fault(store: MemoryStore, batch: Batch) -> None:
         store.apply(batch)

@@ -20,8 +20,8 @@ def configure(stream: TextIO | None, *, json: bool | None, level: str, secrets: 
     """Send every log line of this process to `stream`, from `level` (`debug`, `info`, `warning`, `error`) up.
 
     `json` None means JSON unless `stream` is a terminal. No value of `secrets` is ever written, not even URL-encoded or
-    within an exception's text. Lines of libraries appear from `warning` up. A later call replaces an earlier one.
-    Return where the lines go: it counts those that are lost.
+    within an exception's text. Libraries' lines appear from `warning` up. A later call replaces an earlier one.
+    Return where the lines go, which counts those that are lost.
     """
     terminal = stream is not None and not stream.closed and stream.isatty()
     as_json = not terminal if json is None else json
@@ -65,7 +65,7 @@ def _unfailing(made: type[FilteringBoundLogger], sink: Sink) -> type[FilteringBo
         def _proxy_to_logger(self, method_name: str, event: str | None = None, **facts: Any) -> Any:
             try:
                 return super()._proxy_to_logger(method_name, event, **facts)
-            except Exception:  # noqa: BLE001  whatever a fact's own code does, the code that logs it must continue
+            except Exception:  # noqa: BLE001  whatever a value's own code does, the code that logs it must continue
                 return sink.lose()
 
     return Unfailing
@@ -77,7 +77,7 @@ def _lost(count: int, *, as_json: bool) -> str:
 
 
 class _Router(logging.Handler):
-    """Hands the lines of libraries on to structlog."""
+    """Passes libraries' lines on to structlog."""
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
@@ -92,7 +92,7 @@ def _route_libraries() -> None:
     # Its INFO lines are request lines, and some request URLs carry a credential.
     for name in ("httpx", "httpcore"):
         logging.getLogger(name).setLevel(logging.WARNING)
-    # Otherwise anything that anybody sends to the port would be an error line.
+    # Otherwise whatever anybody sends to the port would become an error line.
     for name in ("waitress", "waitress.queue"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
 

@@ -1,4 +1,4 @@
-"""Masks secrets in every text that leaves, however their characters are escaped. Pure."""
+"""Masks secrets in every text that leaves the process, however their characters are escaped. Pure."""
 
 import json as json_format
 import re
@@ -22,7 +22,7 @@ class Mask:
         return self._masked(text)
 
     def learn(self, secrets: Iterable[str]) -> None:
-        """Mask these as well from now on; what was a secret stays one."""
+        """Mask these too from now on; a secret stays one."""
         known = self._known | set(secrets)
         if known != self._known:
             self._known, self._masked = known, redaction(known)
@@ -38,7 +38,7 @@ def redaction(secrets: Iterable[str]) -> Callable[[str], str]:
 
 
 def masked(mask: Callable[[str], str], value: Any) -> Any:
-    """Return a value of a log line without any secret; what is no plain value becomes text."""
+    """Return a value of a log line without any secret; anything but a plain value becomes text."""
     match value:
         case str():
             return mask(value)

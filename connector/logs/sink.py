@@ -1,4 +1,4 @@
-"""Where log lines go: a separate thread writes them, so that a line that cannot be written costs nobody anything."""
+"""Where log lines go: a separate thread writes them, so that a line that cannot be written delays nobody."""
 
 import os
 import queue
@@ -15,9 +15,9 @@ _LINES_AT_ONCE: Final = 200
 class Sink:
     """Writes lines to a stream, in order. Never raises, never waits.
 
-    A line that cannot be written (no space left, nobody reading, a closed stream), or that finds no room because the
-    reader does not read, is lost and counted in `lost`. The line that `notice` makes of their number precedes the next
-    line that can be written. A stream without a file behind it is written to at once.
+    A line that cannot be written (no space left, nobody reading, a closed stream), or finds no room because the reader
+    does not read, is lost and counted in `lost`. The line that `notice` makes of their number precedes the next line
+    that can be written. A stream without a file behind it is written to at once.
     """
 
     def __init__(self, stream: TextIO | None, notice: Callable[[int], str]) -> None:

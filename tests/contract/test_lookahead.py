@@ -116,5 +116,5 @@ def test_a_machine_without_a_further_thread_is_told(monkeypatch: pytest.MonkeyPa
 
     with monkeypatch.context() as patched:
         patched.setattr(threading.Thread, "start", refuse)
-        with pytest.raises(LocalTrouble, match="a further thread"):
+        with pytest.raises(LocalTrouble, match="another thread"):
             next(look_ahead(Asked(1), threading.Event(), done.set))

@@ -64,7 +64,7 @@ try:
 except LocalTrouble as error:
     print(threading.active_count(), error, error.hint)
 """
-    assert child(code).startswith("1 this machine refuses something: a further thread raise the limit of processes")
+    assert child(code).startswith("1 this machine refuses something: another thread raise the limit of processes")
 
 
 @ROOT_ALONE
@@ -86,4 +86,4 @@ try:
 except LocalTrouble as error:
     print(error)
 """
-    assert child(code) == "this machine refuses something: a further thread"
+    assert child(code) == "this machine refuses something: another thread"

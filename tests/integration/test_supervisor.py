@@ -60,7 +60,7 @@ def test_a_stream_without_a_thread_is_started_again(monkeypatch: pytest.MonkeyPa
             process.assigned(frozenset(process._by_topic))
             assert process.dead() == ["blog"]
             (status,) = process.status()
-            assert (status.state, status.error) == ("stopped", "this machine refuses something: a further thread")
+            assert (status.state, status.error) == ("stopped", "this machine refuses something: another thread")
             assert "ulimit -u" in status.hint
 
         def revived() -> bool:
