@@ -1,4 +1,4 @@
-"""Whose certificates are believed, and what is advised where a request fails. The exchange itself is integration."""
+"""Whose certificates are trusted, and what is advised if a request fails. The exchange itself is integration."""
 
 import errno
 import os
@@ -22,8 +22,8 @@ def _authority(tmp_path: Path) -> Path:
     return path
 
 
-def test_only_the_named_authority_is_believed(authority: Path) -> None:
-    """Not the usual ones beside it; by the setting, or by the environment's variable."""
+def test_only_the_named_authority_is_trusted(authority: Path) -> None:
+    """And not the usual ones; whether the setting or the environment's variable names it."""
     for context in (certificates(authority, Outbound()), certificates(None, Outbound(ca_file=authority))):
         assert context.cert_store_stats()["x509_ca"] == 1
         assert context.verify_mode is ssl.CERT_REQUIRED
@@ -31,13 +31,13 @@ def test_only_the_named_authority_is_believed(authority: Path) -> None:
 
 
 def test_the_setting_comes_before_the_environment(authority: Path, tmp_path: Path) -> None:
-    """What the environment says is then not even looked at."""
+    """Then what the environment says is not even looked at."""
     gone = tmp_path / "gone"
     assert certificates(authority, Outbound(ca_file=gone)).cert_store_stats()["x509_ca"] == 1
 
 
-def test_the_usual_authorities_are_believed_where_nothing_is_named(tmp_path: Path) -> None:
-    """A folder of the environment takes their place."""
+def test_the_usual_authorities_are_trusted_if_none_is_named(tmp_path: Path) -> None:
+    """A folder in the environment replaces them."""
     assert certificates(None, Outbound()).cert_store_stats()["x509_ca"] > 10
     assert certificates(None, Outbound(ca_folders=str(tmp_path))).cert_store_stats()["x509_ca"] == 0
 
@@ -53,7 +53,7 @@ def test_the_usual_authorities_are_believed_where_nothing_is_named(tmp_path: Pat
         (None, Outbound(ca_folders=f".{os.pathsep}gone"), "SSL_CERT_DIR: "),
     ],
 )
-def test_certificates_that_cannot_be_read_are_a_mistake_of_the_setting(
+def test_unreadable_certificates_are_blamed_on_their_setting(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, named: str | None, outbound: Outbound, begins: str
 ) -> None:
     """The error begins with the setting or variable, and the hint says what to name there."""
@@ -71,8 +71,8 @@ def caused(error: BaseException, cause: BaseException) -> BaseException:
     return error
 
 
-def test_a_failed_request_is_told_by_what_made_it_fail() -> None:
-    """A proxy, or a certificate somewhere beneath the error; else what its caller knows."""
+def test_advice_fits_what_made_a_request_fail() -> None:
+    """A proxy, or a certificate somewhere among its causes; else it is the caller's."""
     assert "proxy" in advice(httpx.ProxyError("407"), "otherwise")
     below = caused(OSError(errno.EPROTO, "handshake"), ssl.SSLCertVerificationError(1, "self-signed"))
     assert "SSL_CERT_FILE" in advice(caused(httpx.ConnectError("no"), below), "otherwise")

@@ -1,4 +1,4 @@
-"""What every vendor does with one item: texts fit for keys, times, numbers, and letters for what is not understood."""
+"""What every vendor does with an item: texts fit for keys, times, numbers, and dead letters for the unreadable."""
 
 import pytest
 
@@ -12,25 +12,25 @@ from tests.values import published
 AFTER = Position(cursor="c2", page=3)
 
 
-def understand(raw: bytes) -> Change:
-    """Understand numbers, as the entry that is called so."""
+def parse(raw: bytes) -> Change:
+    """Parse a number as the entry with that id."""
     if raw.startswith(b"{"):
         raise MalformedItem("the item is an object", item_type="Entry", item_id="e9")
     return published(f"e{int(raw)}")
 
 
-def test_what_can_be_understood_is_a_change_and_the_rest_a_letter() -> None:
-    """Each in the order of the response; whatever is wrong with an item, its neighbours come through."""
-    page = item.read(Frame([b"1", b"{}", b"x", b"2"], AFTER, caught_up=False), understand)
+def test_what_can_be_parsed_is_a_change_and_the_rest_a_dead_letter() -> None:
+    """Each in the order of the response; whatever is wrong with an item does not affect its neighbours."""
+    page = item.read(Frame([b"1", b"{}", b"x", b"2"], AFTER, caught_up=False), parse)
     assert [change.key.id for change in page.changes] == ["e1", "e2"]
     assert page.dead_letters[0] == DeadLetter(b"{}", "the item is an object", item_type="Entry", item_id="e9")
     assert (page.dead_letters[1].raw, page.dead_letters[1].item_type) == (b"x", None)
 
 
 @pytest.mark.parametrize("caught_up", [True, False])
-def test_a_page_stands_where_its_frame_does(*, caught_up: bool) -> None:
-    """A page without items too: it advances the position, and says whether there is more."""
-    page = item.read(Frame([], AFTER, caught_up), understand)
+def test_a_page_has_the_position_of_its_frame(*, caught_up: bool) -> None:
+    """Also without items: it advances the position, and says whether there is more."""
+    page = item.read(Frame([], AFTER, caught_up), parse)
     assert (page.changes, page.dead_letters, page.position, page.caught_up) == ((), (), AFTER, caught_up)
 
 
@@ -41,8 +41,8 @@ def test_a_text_is_returned_as_it_is(value: str) -> None:
 
 
 @pytest.mark.parametrize("value", ["", None, 7, True, b"a", ["a"], "a\0b", "\ud83d", "a\udc00"])
-def test_what_no_key_can_carry_is_no_text(value: object) -> None:
-    """Nothing, other types, a NUL, and halves of surrogate pairs, which UTF-8 has no bytes for."""
+def test_what_no_key_can_carry_is_not_a_text(value: object) -> None:
+    """Nothing, other types, a NUL, and lone surrogates, for which UTF-8 has no bytes."""
     assert item.text(value) is None
 
 
@@ -54,12 +54,12 @@ def test_a_whole_number_that_fits_a_long_is_returned(value: int) -> None:
 
 @pytest.mark.parametrize("value", [2**63, -(2**63) - 1, 1.0, "1", True, None])
 def test_no_other_number_is_whole(value: object) -> None:
-    """A column of longs has no room for it; JSON's true is no number, though Python's is."""
+    """It does not fit a column of longs; JSON's true is not a number, though Python's is."""
     assert item.whole(value) is None
 
 
-def test_a_moment_is_read_from_a_usable_text_alone() -> None:
-    """Anything else says nothing of a time, and raises nothing."""
+def test_a_moment_is_read_only_from_a_usable_text() -> None:
+    """Anything else gives no time, and raises nothing."""
     found = item.moment("1970-01-01T00:00:01Z")
     assert found is not None
     assert found.micros == 1_000_000
@@ -67,7 +67,7 @@ def test_a_moment_is_read_from_a_usable_text_alone() -> None:
 
 
 def test_an_id_that_no_key_can_carry_is_malformed() -> None:
-    """The error tells the type, which is known, and never what was found."""
+    """The error names the type, which is known, and never what was found."""
     assert item.identified("Entry", "e1") == "e1"
     with pytest.raises(MalformedItem, match="no usable id") as caught:
         item.identified("Entry", "e\0secret")

@@ -14,7 +14,7 @@ from connector.errors import SourceUnavailable
         ("?sync_token=t", "t"),
     ],
 )
-def test_the_cursor_alone_is_taken_from_a_next_url(url: str, cursor: str) -> None:
+def test_only_the_cursor_is_taken_from_a_next_url(url: str, cursor: str) -> None:
     """Whatever host or path it names: no request ever goes there."""
     assert cursor_of(url, "sync_token") == cursor
 
@@ -31,7 +31,7 @@ def test_the_cursor_alone_is_taken_from_a_next_url(url: str, cursor: str) -> Non
         "https://[cms.example/sync?sync_token=a",
     ],
 )
-def test_a_next_url_without_one_usable_cursor_may_be_another_next_time(url: str) -> None:
+def test_a_next_url_without_one_usable_cursor_is_tried_again(url: str) -> None:
     """Something in between has changed it: no cursor is guessed, and none is shown."""
     with pytest.raises(SourceUnavailable, match="next URL") as caught:
         cursor_of(url, "sync_token")

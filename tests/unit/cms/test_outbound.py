@@ -1,4 +1,4 @@
-"""How requests leave this machine: what the configuration and the environment say, and what is a mistake."""
+"""How requests leave this machine: what the configuration and the environment say, and which mistakes are found."""
 
 import base64
 from pathlib import Path
@@ -24,8 +24,8 @@ def load(tmp_path: Path, text: str, environ: dict[str, str]) -> Config:
     return loader.load(path, {**ENVIRON, **environ})
 
 
-def test_proxies_and_certificates_are_configured_for_each_other_side(tmp_path: Path) -> None:
-    """The file's proxy wins over the environment's; credentials come by reference and are known to be secret."""
+def test_each_destination_has_its_proxy_and_certificates(tmp_path: Path) -> None:
+    """The file's proxy wins over the environment's; credentials come by reference and count as secrets."""
     registry = 'registry = { url = "https://r.example", proxy = "http://p:3128" }\n'
     text = KAFKA + registry + BLOG + 'proxy = { env = "PROXY" }\n'
     loaded = load(tmp_path, text, {"PROXY": "http://me:hush-hush@q:8080", "HTTPS_PROXY": "http://e:1"})
@@ -81,17 +81,15 @@ def test_proxies_and_certificates_are_configured_for_each_other_side(tmp_path: P
         (KAFKA + BLOG, {"TOKEN": "two\nlines"}, "connections.blog.token: the secret must be one line"),
     ],
 )
-def test_what_no_request_could_carry_or_take_is_named(
-    tmp_path: Path, text: str, environ: dict[str, str], problem: str
-) -> None:
+def test_what_no_request_could_use_is_named(tmp_path: Path, text: str, environ: dict[str, str], problem: str) -> None:
     """A mistake in the environment, a proxy, certificates or a credential is found before anything is sent."""
     with pytest.raises(ConfigError) as caught:
         load(tmp_path, text, environ)
     assert any(line.startswith(problem) for line in caught.value.problems), caught.value.problems
 
 
-def test_a_proxy_that_was_rotated_into_nonsense_is_a_mistake_that_is_named(tmp_path: Path) -> None:
-    """A secret is read again while a process runs: what it has become is told, not stumbled over."""
+def test_a_proxy_rotated_into_nonsense_is_named(tmp_path: Path) -> None:
+    """A secret is read again while a process runs: a bad value is reported, and does not crash anything."""
     file = tmp_path / "proxy"
     file.write_text("http://me:old-secret@proxy.example:3128\n")
     loaded = load(tmp_path, KAFKA + BLOG + 'proxy = { file = "proxy" }\n', {})
@@ -105,12 +103,12 @@ def test_a_proxy_that_was_rotated_into_nonsense_is_a_mistake_that_is_named(tmp_p
     with pytest.raises(ConfigError, match=r"^proxy: is not a proxy URL") as caught:
         connection.proxy_to("https://cms.example")
     assert "new-secret" not in str(caught.value)
-    # What is masked is asked for by every stream, also by those that have nothing to do with this one.
+    # Every stream asks what to mask, even those that have nothing to do with this proxy.
     assert "nonsense://new-secret" in loaded.secrets()
 
 
-def test_a_command_that_asks_no_cms_needs_no_proxy_to_it(tmp_path: Path) -> None:
-    """Like every secret of a connection: what is not used may be missing."""
+def test_a_command_that_asks_no_cms_needs_no_proxy(tmp_path: Path) -> None:
+    """As with every secret of a connection: an unused one may be missing."""
     text = KAFKA + BLOG + 'proxy = { env = "P" }\n'
     with pytest.raises(ConfigError):
         load(tmp_path, text, {})
@@ -120,7 +118,7 @@ def test_a_command_that_asks_no_cms_needs_no_proxy_to_it(tmp_path: Path) -> None
         loaded.connections["blog"].proxy_to("https://cms.example")
 
 
-def test_a_wrong_variable_is_not_hinted_to_be_in_the_file(tmp_path: Path) -> None:
+def test_a_wrong_variable_is_not_blamed_on_the_file(tmp_path: Path) -> None:
     """Nothing in the file has to be corrected."""
     with pytest.raises(ConfigError) as caught:
         load(tmp_path, KAFKA + BLOG, {"ALL_PROXY": "socks5://p"})
@@ -183,7 +181,7 @@ def test_a_file_may_end_in_a_newline(tmp_path: Path) -> None:
     ],
 )
 def test_the_environment_chooses_the_proxy(environ: dict[str, str], url: str, proxy: str | None) -> None:
-    """As operators write it: by scheme, names and their domains, addresses, networks, ports; loopback never."""
+    """As operators write it: by scheme, names and their domains, addresses, networks, ports; never for loopback."""
     found, problems = outbound.read(environ)
     chosen = found.proxy_for(url)
     assert problems == []
@@ -216,7 +214,7 @@ def test_a_variable_that_cannot_be_used_is_named(environ: dict[str, str]) -> Non
 
 
 def test_credentials_of_a_proxy_are_not_shown() -> None:
-    """Neither in its URL nor in its repr; what headers make of them is known to be a secret."""
+    """Neither in its URL nor in its repr; their form in headers counts as a secret too."""
     found, _ = outbound.read({"ALL_PROXY": "http://me:p%40ss@proxy.example:3128"})
     (proxy,) = found.proxies.values()
     assert (proxy.url, proxy.user, proxy.password) == ("http://proxy.example:3128", "me", "p@ss")
@@ -228,8 +226,8 @@ def test_credentials_of_a_proxy_are_not_shown() -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"no certificate"])
-def test_certificates_that_cannot_be_read_are_a_mistake(tmp_path: Path, content: bytes) -> None:
-    """Of the configuration or the environment: named, and no traceback."""
+def test_unreadable_certificates_are_a_mistake(tmp_path: Path, content: bytes) -> None:
+    """In the configuration or the environment: it is named, without a traceback."""
     file = tmp_path / "ca.pem"
     file.write_bytes(content)
     with pytest.raises(ConfigError, match=rf"^ca: {file} "):

@@ -1,4 +1,4 @@
-"""What an answer other than 200 means: whether it is waited for, believed at once, and what may be behind it."""
+"""What an answer other than 200 means: whether it may pass, and what may be behind it."""
 
 from typing import Any
 
@@ -13,30 +13,30 @@ HINTS = {400: "check api_filter", 401: "check token", 404: "check space"}
 
 
 def refusal(status: int, content: bytes = b"{}", **headers: str) -> ConnectorError:
-    """Return what an answer means to a vendor with hints of its own."""
+    """Return what an answer means to a vendor with its own hints."""
     given = {name.replace("_", "-"): value for name, value in headers.items()}
     return meaning(httpx.Response(status, content=content, headers=given), TOLD, HINTS)
 
 
 @pytest.mark.parametrize(("status", "hint"), [(400, "check api_filter"), (401, "check token"), (404, "check space")])
-def test_a_refusal_is_told_with_the_vendors_own_hint(status: int, hint: str) -> None:
-    """What is wrong with credentials, scope or parameters only the vendor knows."""
+def test_a_refusal_has_the_vendors_own_hint(status: int, hint: str) -> None:
+    """Only the vendor knows what is wrong with credentials, scope or parameters."""
     error = refusal(status)
     assert isinstance(error, SourceRejected)
     assert (str(error), error.hint) == (TOLD, hint)
 
 
 @pytest.mark.parametrize("status", [403, 422])
-def test_a_refusal_without_a_hint_is_one_all_the_same(status: int) -> None:
-    """A vendor need not have something to say of every status."""
+def test_a_refusal_without_a_hint_is_still_a_refusal(status: int) -> None:
+    """A vendor need not have a hint for every status."""
     error = refusal(status)
     assert isinstance(error, SourceRejected)
     assert error.hint == ""
 
 
 @pytest.mark.parametrize("status", [300, 301, 302, 307, 399])
-def test_a_redirect_is_refused_and_said_not_to_be_followed(status: int) -> None:
-    """The credential goes to no other place; the setting that names the place is to be corrected."""
+def test_a_redirect_is_refused_and_not_followed(status: int) -> None:
+    """The credential goes nowhere else; the hint names the setting to correct."""
     error = refusal(status, location="https://login.example/")
     assert isinstance(error, SourceRejected)
     assert str(error) == f"{TOLD}, a redirect; it was not followed"
@@ -46,14 +46,14 @@ def test_a_redirect_is_refused_and_said_not_to_be_followed(status: int) -> None:
 
 @pytest.mark.parametrize("status", [201, 204, 402, 405, 408, 409, 418, 425, 429, 500, 502, 503, 504, 599])
 def test_anything_else_may_pass(status: int) -> None:
-    """It is tried again, and the hint says whether an operator has to do something."""
+    """It is tried again, and the hint says whether an operator has to act."""
     error = refusal(status)
     assert isinstance(error, SourceUnavailable)
     assert error.hint
 
 
 def test_a_hint_fits_what_was_answered() -> None:
-    """A limit is about the pace, a server error about the vendor, and what no API answers about what is between."""
+    """For a limit it is the pace, for a server error the vendor, and for what no API answers whatever is in between."""
     assert "poll_interval" in refusal(429).hint
     assert "vendor's status page" in refusal(500).hint
     assert refusal(599).hint == refusal(500).hint
@@ -62,7 +62,7 @@ def test_a_hint_fits_what_was_answered() -> None:
 
 @pytest.mark.parametrize("status", [400, 422])
 def test_a_web_page_in_place_of_a_refusal_may_pass(status: int) -> None:
-    """No API of ours answers so: a gateway has, and it says nothing of our parameters."""
+    """No vendor's API answers like that: a gateway did, which says nothing about our parameters."""
     error = refusal(status, b"<!DOCTYPE html>")
     assert isinstance(error, SourceUnavailable)
     assert "the body is a web page" in error.hint
@@ -70,7 +70,7 @@ def test_a_web_page_in_place_of_a_refusal_may_pass(status: int) -> None:
 
 @pytest.mark.parametrize("status", [401, 403, 503])
 def test_a_web_page_is_named_before_the_usual_hint(status: int) -> None:
-    """Whatever the status, who has answered comes first."""
+    """Whatever the status, the hint begins with who answered."""
     page = refusal(status, content_type="text/html; charset=utf-8").hint
     assert page.startswith("the body is a web page")
     assert page.endswith(refusal(status).hint)
@@ -87,14 +87,14 @@ def test_a_web_page_is_named_before_the_usual_hint(status: int) -> None:
         (b" " * 100 + b"<html>", "", False),
     ],
 )
-def test_a_page_is_known_by_its_type_or_its_beginning(content: bytes, kind: str, *, is_page: bool) -> None:
-    """In any spelling; a web page within an API's JSON is none."""
+def test_a_web_page_is_known_by_its_type_or_its_beginning(content: bytes, kind: str, *, is_page: bool) -> None:
+    """In any spelling; a web page inside an API's JSON is not one."""
     response = httpx.Response(500, content=content, headers={"content-type": kind} if kind else {})
     assert looks_like_html(response) is is_page
 
 
-def test_a_refusal_that_may_pass_tells_how_long_to_wait() -> None:
-    """As its headers say."""
+def test_a_refusal_that_may_pass_says_how_long_to_wait() -> None:
+    """As long as its headers say."""
     error = meaning(httpx.Response(503, headers={"Retry-After": "7"}), TOLD, HINTS)
     assert isinstance(error, SourceUnavailable)
     assert error.retry_after == 7
@@ -118,8 +118,8 @@ PARAMETERS = ("type", "content_type", "content_type_uid", "locale", "limit")
         ({"errors": {"locale": []}, "message": "limit is wrong"}, "locale"),
     ],
 )
-def test_the_parameter_that_is_complained_of_is_named(body: dict[str, Any], parameter: str) -> None:
-    """By its name in a structured part, then by a sentence; a name within a longer one is the longer one."""
+def test_the_parameter_that_was_complained_about_is_named(body: dict[str, Any], parameter: str) -> None:
+    """By its name in a structured part, then in a sentence; a longer name wins over one that it contains."""
     assert named(httpx.Response(400, json=body), PARAMETERS) == parameter
 
 
@@ -135,12 +135,12 @@ def test_the_parameter_that_is_complained_of_is_named(body: dict[str, Any], para
         {"errors": {"mylocale": []}},
     ],
 )
-def test_no_parameter_is_blamed_for_a_word(body: Any) -> None:
-    """An error body holds common words; one of them alone is no complaint."""
+def test_no_parameter_is_blamed_for_a_common_word(body: Any) -> None:
+    """An error body holds common words; one of them alone is not a complaint."""
     assert named(httpx.Response(400, json=body), ("type", "locale")) is None
 
 
 @pytest.mark.parametrize("content", [b"", b"<html>", b"{", b'{"errors":{"locale":[]}, "x":"' + b"x" * 65_536 + b'"}'])
-def test_a_body_that_is_no_short_json_names_nothing(content: bytes) -> None:
-    """Nor does it raise anything: an error body comes from anybody."""
+def test_a_body_that_is_not_short_json_names_nothing(content: bytes) -> None:
+    """Nor does it raise anything: an error body may come from anybody."""
     assert named(httpx.Response(400, content=content), PARAMETERS) is None

@@ -23,8 +23,8 @@ DATE = "Wed, 01 May 2024 10:00:00 GMT"
         ({}, None),
     ],
 )
-def test_a_told_wait_is_read_in_either_form(headers: dict[str, str], expected: float | None) -> None:
-    """Seconds, or a date that the answer's own clock makes relative, a day at most; nonsense tells nothing."""
+def test_a_wait_is_read_in_either_form(headers: dict[str, str], expected: float | None) -> None:
+    """Seconds, or a date relative to the answer's own clock, a day at most; nonsense means nothing."""
     assert wait(httpx.Headers(headers)) == expected
 
 
@@ -32,13 +32,13 @@ def test_a_told_wait_is_read_in_either_form(headers: dict[str, str], expected: f
     ("text", "expected"),
     [("0", 0), ("1.5", 1.5), (" 3 ", 3), ("-0.1", None), ("nan", None), ("inf", None), ("1 s", None), ("", None)],
 )
-def test_seconds_are_a_number_that_can_be_waited(text: str, expected: float | None) -> None:
-    """Not below zero, and with an end."""
+def test_seconds_are_a_number_one_can_wait(text: str, expected: float | None) -> None:
+    """Neither negative nor infinite."""
     assert seconds(text) == expected
     assert seconds(None) is None
 
 
 def test_an_http_date_is_read_and_nothing_else() -> None:
-    """Seconds since 1970; what is no date raises nothing."""
+    """Seconds since 1970; what is not a date raises nothing."""
     assert moment("Thu, 01 Jan 1970 00:01:00 GMT") == 60
     assert [moment(text) for text in ("", "now", "Thu, 99 Jan 1970 00:01:00 GMT")] == [None] * 3

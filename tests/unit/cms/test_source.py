@@ -61,14 +61,14 @@ def source(simulator: Simulator) -> Source:
 
 
 def raised(source: Source, checkpoint: Position = START) -> ConnectorError:
-    """Return the error that fetching one page ends in."""
+    """Return the error that fetching one page raises."""
     with pytest.raises(ConnectorError) as caught:
         source.fetch(checkpoint)
     return caught.value
 
 
 def walking(source: Source) -> Generator[SyncPage]:
-    """Return a walk that can be left."""
+    """Return a walk that can be abandoned."""
     walk = source.walk(START)
     assert isinstance(walk, Generator)
     return walk
@@ -89,7 +89,7 @@ def test_every_transport_error_is_worth_a_retry(simulator: Simulator, error: typ
     assert token not in str(found) + found.hint
 
 
-def test_what_is_too_large_says_which_setting_bounds_it(simulator: Simulator) -> None:
+def test_an_error_about_size_names_the_limiting_setting(simulator: Simulator) -> None:
     """The operator learns the limit and what to do about it; a page within it is read."""
     simulator.push_fault(NAME, Fault("oversized_page", size=300_000))
     simulator.push_fault(NAME, Fault("oversized_page", size=200_000))
@@ -108,8 +108,8 @@ def test_a_hanging_request_ends_at_the_timeout(simulator: Simulator) -> None:
     assert "did not answer within" in str(error)
 
 
-def test_a_dripping_body_ends_as_well(simulator: Simulator) -> None:
-    """Every single byte comes in time, the whole does not: bounded all the same."""
+def test_a_dripping_body_ends_too(simulator: Simulator) -> None:
+    """Each byte comes in time, but not the whole: that is bounded as well."""
     clock = ManualClock()
 
     class Dripping(httpx.SyncByteStream):
@@ -125,7 +125,7 @@ def test_a_dripping_body_ends_as_well(simulator: Simulator) -> None:
 
 
 class Hosts(Loopback):
-    """Answers for every host, and keeps which ones were asked."""
+    """Answers for every host, and records which ones were asked."""
 
     def __init__(self, simulator: Simulator) -> None:
         super().__init__(simulator)
@@ -147,7 +147,7 @@ def test_a_redirect_is_not_followed(simulator: Simulator, name: str) -> None:
 
 
 def test_a_foreign_next_url_is_never_followed(simulator: Simulator) -> None:
-    """A next URL of another host gives its token alone; nothing is sent there."""
+    """Only the token is taken from a next URL of another host; nothing is sent there."""
     network = Hosts(simulator)
     simulator.push_fault(NAME, Fault("foreign_next_url", to=ELSEWHERE))
     pages = list(source_of(simulator, NAME, page_size=4, transport=network).walk(START))
@@ -157,10 +157,10 @@ def test_a_foreign_next_url_is_never_followed(simulator: Simulator) -> None:
 
 
 class Gateway(Loopback):
-    """Passes on what is below its path, and refuses all else."""
+    """Passes on what is below its path, and refuses everything else."""
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Answer as the CMS behind it does, whose URLs know nothing of the gateway."""
+        """Answer as the CMS behind it does, whose URLs do not mention the gateway."""
         assert request.url.raw_path.startswith(b"/cms/v%31/")
         inner = request.url.copy_with(host="cms.example", raw_path=request.url.raw_path.removeprefix(b"/cms/v%31"))
         return super().handle_request(
@@ -170,7 +170,7 @@ class Gateway(Loopback):
 
 @pytest.mark.parametrize("name", vendors.names())
 def test_a_gateway_may_have_a_path(simulator: Simulator, name: str) -> None:
-    """Every request goes below it, whatever host next URLs name; it is no part of what a cursor belongs to."""
+    """Every request goes below it, whatever host next URLs name; it is not part of a cursor's scope."""
     behind = connect(simulator, name, page_size=4, base_url="https://gateway.example/cms/v%31/")
     direct = source_of(simulator, name, page_size=4)
     source = Source(behind, clock=ManualClock(), transport=Gateway(simulator), ahead=in_turn)
@@ -191,7 +191,7 @@ def test_no_request_leaves_the_configured_origin(source: Source, url: str) -> No
 
 
 def test_a_doubtful_refusal_is_probed(simulator: Simulator, source: Source) -> None:
-    """A refused cursor is one only if credentials and scope still work."""
+    """A cursor counts as refused only if credentials and scope still work."""
     cursor = second(source)
     simulator.expire_cursors(NAME)
     assert type(raised(source, cursor)) is CheckpointRejected
@@ -205,7 +205,7 @@ def test_a_doubtful_refusal_is_probed(simulator: Simulator, source: Source) -> N
 def test_a_failing_probe_is_the_failure(
     simulator: Simulator, source: Source, fault: Fault, error: type[ConnectorError]
 ) -> None:
-    """A refused cursor and a refused probe: the credentials are the reason, and no snapshot would help."""
+    """If both cursor and probe are refused, the credentials are the reason, and no snapshot would help."""
     cursor = second(source)
     simulator.expire_cursors(NAME)
     simulator.push_fault(NAME, fault)
@@ -213,7 +213,7 @@ def test_a_failing_probe_is_the_failure(
 
 
 def test_a_walk_yields_every_page_until_caught_up(simulator: Simulator, source: Source) -> None:
-    """Each page once, in order, the last one caught up; what a page says is what it was asked for after."""
+    """Each page once, in order, the last one caught up; each continues from the position before it."""
     pages = list(source.walk(START))
     assert [page.caught_up for page in pages] == [False] * (len(pages) - 1) + [True]
     ids = [change.key for page in pages for change in page.changes]
@@ -231,14 +231,14 @@ def test_errors_come_after_the_pages_before_them(simulator: Simulator, source: S
 
 
 def test_a_refusal_midway_breaks_the_walk(simulator: Simulator, source: Source) -> None:
-    """Contentstack may refuse a page after a publish: walk again, rather than forget the stream's place."""
+    """Contentstack may refuse a page after a publish: walk again, rather than give up the stream's position."""
     simulator.push_fault(NAME, Fault("refuse_cursor", after=2))
     with pytest.raises(WalkBroken, match="refused midway"):
         list(source.walk(START))
 
 
 def test_a_refusal_of_the_first_page_is_a_refused_checkpoint(simulator: Simulator, source: Source) -> None:
-    """Also where a snapshot resumes: only a new one helps."""
+    """Also when a snapshot resumes: only a new one helps."""
     cursor = second(source)
     simulator.expire_cursors(NAME)
     with pytest.raises(CheckpointRejected):
@@ -246,16 +246,16 @@ def test_a_refusal_of_the_first_page_is_a_refused_checkpoint(simulator: Simulato
 
 
 @pytest.mark.parametrize("after", [0, 1, 3])
-def test_a_page_too_large_is_one_wherever_it_is(simulator: Simulator, source: Source, after: int) -> None:
-    """Midway as at the start: only a smaller page helps, walking again would not."""
+def test_a_page_too_large_is_reported_wherever_it_is(simulator: Simulator, source: Source, after: int) -> None:
+    """Midway or at the start: only a smaller page helps, not walking again."""
     simulator.push_fault(NAME, Fault("status", status=400, body=TOO_BIG, after=after))
     with pytest.raises(PageTooLarge):
         list(source.walk(START))
 
 
 @pytest.mark.parametrize("name", vendors.names())
-def test_a_cursor_that_comes_back_breaks_the_walk(simulator: Simulator, name: str) -> None:
-    """A walk in circles ends."""
+def test_a_repeated_cursor_breaks_the_walk(simulator: Simulator, name: str) -> None:
+    """A walk in circles must end."""
     source = source_of(simulator, name, page_size=4)
     simulator.push_fault(name, Fault("repeat_cursor", after=1, times=None))
     with pytest.raises(WalkBroken, match="twice"):
@@ -263,7 +263,7 @@ def test_a_cursor_that_comes_back_breaks_the_walk(simulator: Simulator, name: st
 
 
 def test_stop_ends_a_walk_at_a_page_boundary(simulator: Simulator) -> None:
-    """What was handed out was whole; the walk is not caught up."""
+    """Every page handed out is complete; the walk is not caught up."""
     stop = threading.Event()
     source = source_of(simulator, NAME, page_size=4, stop=stop)
     walk = source.walk(START)
@@ -274,8 +274,8 @@ def test_stop_ends_a_walk_at_a_page_boundary(simulator: Simulator) -> None:
 
 
 @pytest.mark.parametrize("encoding", ["gzip, gzip", "br", "deflate"])
-def test_a_body_compressed_otherwise_is_refused_unread(simulator: Simulator, encoding: str) -> None:
-    """A thousand bytes can stand for gigabytes where compressions are nested: only what was offered is accepted."""
+def test_an_unoffered_compression_is_refused_unread(simulator: Simulator, encoding: str) -> None:
+    """With nested compression a thousand bytes can stand for gigabytes: only what was offered is accepted."""
     body = gzip.compress(gzip.compress(bytes(10_000_000)))
     stream = httpx.ByteStream(body)
     network = httpx.MockTransport(lambda _: httpx.Response(200, headers={"Content-Encoding": encoding}, stream=stream))

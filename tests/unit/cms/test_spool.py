@@ -42,8 +42,8 @@ def order(pages: list[SyncPage]) -> list[str]:
     return [change.key.id for one in pages for change in one.changes]
 
 
-def test_a_newest_first_walk_is_turned_around() -> None:
-    """What the API delivers newest first is published oldest first, over all pages."""
+def test_a_newest_first_walk_is_reversed() -> None:
+    """What the API delivers newest first is published oldest first, across all pages."""
     pages = walk(*[published(f"e{second}", second) for second in (5, 4, 3, 2, 1)])
     assert order(spooled(*pages, newest_first=True)) == ["e1", "e2", "e3", "e4", "e5"]
 
@@ -63,13 +63,13 @@ def test_equal_clocks_keep_the_order_of_the_walk(expected: list[str], *, newest_
 
 
 def test_items_without_a_clock_keep_their_place() -> None:
-    """They stay behind the item they came after, wherever that is sorted to."""
+    """They stay behind the item they followed, wherever that is sorted to."""
     items = [published("b", 2), published("x", None), published("a", 1), published("y", None), published("c", 3)]
     assert order(spooled(*walk(*items))) == ["a", "y", "b", "x", "c"]
 
 
 def test_items_without_a_clock_at_the_start_stay_there() -> None:
-    """Nothing is before them that they could follow."""
+    """There is nothing before them to follow."""
     assert order(spooled(*walk(published("x", None), published("b", 2), published("a", 1)))) == ["x", "a", "b"]
 
 
@@ -89,7 +89,7 @@ def test_an_empty_walk_is_one_empty_page() -> None:
 
 
 def test_pages_are_bounded_in_bytes() -> None:
-    """A page ends before it exceeds the bound; one item alone may."""
+    """A page ends before it exceeds the bound; only a single item may."""
     items = [published(f"e{each}", each, raw=bytes(100)) for each in range(4)]
     big = published("big", 9, raw=bytes(1000))
     pages = spooled(*walk(*items, big), size=250)
@@ -127,7 +127,7 @@ def test_a_file_gives_what_memory_gives(
 
 @given(items=ITEMS, newest_first=st.booleans())
 def test_nothing_is_lost_and_clocks_never_run_back(items: list[Change | DeadLetter], *, newest_first: bool) -> None:
-    """All items come out once, and those with a clock in its order."""
+    """All items come out once, and those with a clock in order."""
     (one,) = spooled(*walk(*items), newest_first=newest_first)
     out = [*one.changes, *one.dead_letters]
     assert sorted(map(repr, out)) == sorted(map(repr, items))
@@ -145,8 +145,8 @@ def test_leaving_the_spool_removes_its_file() -> None:
     assert file.closed
 
 
-def test_without_a_temporary_folder_the_walk_is_worth_a_retry(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """As with a read-only root: what is missing is told, with the variable that names another folder."""
+def test_without_a_temporary_folder_the_walk_is_tried_again(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """As with a read-only root: the message says what is missing, and which variable names another folder."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
     with pytest.raises(LocalTrouble, match=r"temporary file of a large walk: No such file") as caught:
         spooled(*walk(published("e1", 1)), memory_bytes=0)
@@ -157,8 +157,8 @@ def test_without_a_temporary_folder_the_walk_is_worth_a_retry(monkeypatch: pytes
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs the device that is always full")
 @pytest.mark.parametrize("items", [1, 5000])
-def test_a_full_disk_is_worth_a_retry(monkeypatch: pytest.MonkeyPatch, items: int) -> None:
-    """Wherever it shows, while the walk is taken in or given back: nothing but this comes out of it."""
+def test_after_a_full_disk_the_walk_is_tried_again(monkeypatch: pytest.MonkeyPatch, items: int) -> None:
+    """Wherever it shows, while the walk is collected or returned: no other error comes out."""
 
     def on_full_disk(**_: object) -> IO[bytes]:
         return Path("/dev/full").open("w+b")

@@ -7,7 +7,7 @@ from connector.cms.vendor import Remark, Settings
 
 
 def settings(base_url: str | None = None, **more: object) -> Settings:
-    """Return the settings of a vendor without settings of its own."""
+    """Return the settings of a vendor that adds none."""
     return Settings.model_validate({"token": SecretStr("tok-secret"), "base_url": base_url, **more})
 
 
@@ -25,7 +25,7 @@ def settings(base_url: str | None = None, **more: object) -> Settings:
     ],
 )
 def test_a_base_url_is_scheme_host_and_the_path_of_a_gateway(written: str | None, used: str | None) -> None:
-    """A vendor's own path follows it, so no slash stands at its end."""
+    """A vendor's own path follows it, so it ends without a slash."""
     assert settings(written).base_url == used
 
 
@@ -42,15 +42,15 @@ def test_a_base_url_is_scheme_host_and_the_path_of_a_gateway(written: str | None
         "",
     ],
 )
-def test_a_base_url_of_anything_else_is_refused(written: str) -> None:
-    """No part of it may carry a credential, or be lost when a path is appended."""
+def test_a_base_url_with_anything_else_is_refused(written: str) -> None:
+    """No part may carry a credential, or be lost when a path is appended."""
     with pytest.raises(ValidationError, match="base_url must be") as caught:
         settings(written)
     assert "pass" not in caught.value.errors()[0]["msg"]
 
 
 @pytest.mark.parametrize("host", ["cms.example", "127.evil.example", "10.0.0.1", "localhost.example", "[fd00::1]"])
-def test_a_token_travels_unencrypted_on_loopback_alone(host: str) -> None:
+def test_a_token_travels_unencrypted_only_on_loopback(host: str) -> None:
     """Elsewhere an operator has to allow it."""
     with pytest.raises(ValidationError, match="would send the token unencrypted"):
         settings(f"http://{host}")
@@ -58,7 +58,7 @@ def test_a_token_travels_unencrypted_on_loopback_alone(host: str) -> None:
 
 
 def test_a_setting_without_effect_is_remarked_on() -> None:
-    """`allow_http` where https is used anyway, and a region beside the URL that decides."""
+    """`allow_http` if https is used anyway, and a region if a URL overrides it."""
 
     class Regional(Settings):
         region: str = "eu"
@@ -72,7 +72,7 @@ def test_a_setting_without_effect_is_remarked_on() -> None:
 
 
 def test_a_remark_is_about_lost_deletes_unless_it_says_otherwise() -> None:
-    """The usual remedy is told without being repeated by every vendor."""
+    """The usual remedy need not be repeated by every vendor."""
     assert "every delete" in Remark("api_filter", "withholds deletes").hint
 
 

@@ -1,4 +1,4 @@
-"""Webhook calls: which are authentic, what is answered, and the id that a body tells."""
+"""Webhook calls: which are authentic, what is answered, and the id that a body gives."""
 
 import json
 from typing import Any
@@ -21,13 +21,13 @@ def test_a_call_with_the_secret_is_authentic(name: str) -> None:
 
 @pytest.mark.parametrize("given", ["", "s3cret", "s3cret-word ", "S3CRET-WORD", "s3cret-wörd", "s3cret-word\ud800"])
 def test_a_call_with_any_other_word_is_refused(given: str) -> None:
-    """Also one that is only a part, spelt otherwise, or no Unicode; never an exception."""
+    """Even if it is a part of it, spelt differently, or not Unicode; never an exception."""
     assert by_secret({SECRET_HEADER: given}, SECRET) == Refused("wrong")
     assert not shares_secret({SECRET_HEADER: given}, SECRET)
 
 
 def test_a_call_without_the_header_is_unsigned() -> None:
-    """An operator sees that the CMS sends nothing, rather than something wrong."""
+    """An operator sees that the CMS sends no secret, rather than a wrong one."""
     assert by_secret({"Authorization": "s3cret-word"}, SECRET) == Refused("unsigned")
 
 
@@ -51,8 +51,8 @@ def test_without_a_secret_no_call_is_authentic(secret: SecretStr | None) -> None
         ("wrong", 401),
     ],
 )
-def test_what_became_of_a_call_decides_the_status(outcome: Any, status: int) -> None:
-    """A CMS sends it again only where that helps; who is not authentic learns no reason."""
+def test_the_outcome_of_a_call_decides_the_status(outcome: Any, status: int) -> None:
+    """A CMS sends it again only if that helps; an unauthentic caller learns no reason."""
     assert Handled(outcome).status == status
 
 
@@ -73,13 +73,13 @@ PATHS = (("sys", "id"), ("data", "entry", "uid"), ("id",))
     ],
 )
 def test_the_first_path_that_leads_to_a_text_gives_the_id(body: Any, found: str | None) -> None:
-    """Whatever the body's shape is."""
+    """Whatever the body's shape."""
     assert announced(json.dumps(body).encode(), *PATHS) == found
 
 
 @pytest.mark.parametrize(
     "body", [b"", b"{", b"\xff", b'{"id":"' + b"x" * 8 * 1024 * 1024 + b'"}', b'{"id":"e\\u0000"}', b"[" * 100_000]
 )
-def test_a_body_that_tells_no_id_only_wakes(body: bytes) -> None:
-    """No JSON, too long, too deep, or an id that no key can carry: it raises nothing."""
+def test_a_body_without_an_id_only_wakes(body: bytes) -> None:
+    """Not JSON, too long, too deep, or an id that no key can carry: it raises nothing."""
     assert announced(body, ("id",)) is None

@@ -1,1 +1,1 @@
-"""One vendor at a time: what is sent, what each response means. Pure, so without any server."""
+"""One vendor at a time: what is sent, and what each response means. Pure, so no server is needed."""

@@ -1,4 +1,4 @@
-"""What a vendor makes of an answer: the one change in it, or the error that it is."""
+"""What a vendor makes of an answer: the one change in it, or the error that it means."""
 
 import httpx
 import pytest

@@ -84,8 +84,8 @@ def test_a_delete_marker_is_a_removal(kind: str) -> None:
     )
 
 
-def test_a_marker_that_knows_its_content_type_tells_it() -> None:
-    """No recorded marker has a content type, but one that has is believed."""
+def test_a_marker_with_a_content_type_keeps_it() -> None:
+    """No recorded marker has a content type, but one that does is believed."""
     marker = b'{"sys":{"id":"e1","type":"DeletedEntry","contentType":{"sys":{"id":"cat"}},"updatedAt":"u"}}'
     change = only(page_of(contentful(), answer(marker), RESUMED))
     assert (change.content_type, change.changed_at) == ("cat", timestamp.read("u"))
@@ -101,7 +101,7 @@ def test_a_marker_that_knows_its_content_type_tells_it() -> None:
     ],
 )
 def test_fields_may_be_missing_null_or_empty(item: bytes, fields: bytes | None) -> None:
-    """Every recorded shape of `fields` is published as it is; without the member there are none."""
+    """Every recorded shape of `fields` is published unchanged; without the member there are none."""
     assert only(page_of(contentful(), answer(item), START)).fields == fields
 
 
@@ -121,7 +121,7 @@ def test_fields_may_be_missing_null_or_empty(item: bytes, fields: bytes | None) 
     ],
 )
 def test_values_pass_through_byte_for_byte(value: str) -> None:
-    """Numbers, surrogates, nulls and layout reach the event as they were written, whichever path reads them."""
+    """Numbers, surrogates, nulls and layout reach the event as written, whichever path reads them."""
     item = f'{{"sys" : {{"id":"e1","type":"Entry"}},\n "x": {value},"fields":{{"a":{{"en-US":{value}}}}} }}'.encode()
     change = only(page_of(contentful(), answer(item), START))
 
@@ -131,7 +131,7 @@ def test_values_pass_through_byte_for_byte(value: str) -> None:
 
 
 def test_links_within_the_space_are_refs_once_each_in_order() -> None:
-    """Links to entries and assets count, wherever they stand; other spaces, types, tags and lookalikes do not."""
+    """Links to entries and assets count, wherever they are; other spaces, types, tags and lookalikes do not."""
     fields = json.dumps(
         {
             "body": {
@@ -180,7 +180,7 @@ def link(target: str, found: str) -> dict[str, Any]:
     ],
 )
 def test_a_malformed_item_costs_only_itself(item: bytes, kind: str | None, found: str | None) -> None:
-    """It becomes a dead letter with its raw bytes and what could be read of it; its neighbours are published."""
+    """It becomes a dead letter with its raw bytes and whatever could be read of it; its neighbours are published."""
     page = page_of(contentful(), answer(ENTRY, item, DELETED), START)
     (letter,) = page.dead_letters
 
@@ -198,14 +198,14 @@ def test_a_malformed_item_costs_only_itself(item: bytes, kind: str | None, found
         ({"revision": True}, None, None),
     ],
 )
-def test_odd_values_beside_the_id_are_no_reason_to_refuse(sys: dict[str, Any], revision: None, clock: None) -> None:
-    """A revision or clock that no column can hold is left to `meta`."""
+def test_odd_values_besides_the_id_are_accepted(sys: dict[str, Any], revision: None, clock: None) -> None:
+    """A revision or clock that no column can hold is left in `meta`."""
     change = only(page_of(contentful(), answer(entry(**sys)), START))
     assert (change.revision, change.changed_at, change.updated_at) == (revision, *[timestamp.read(clock)] * 2)
 
 
-def test_a_page_url_goes_on_and_a_sync_url_ends_the_walk() -> None:
-    """Neither emptiness nor shortness ends a walk, only the URL that is given."""
+def test_a_page_url_continues_and_a_sync_url_ends_the_walk() -> None:
+    """Neither an empty nor a short page ends a walk, only the URL that it gives."""
     middle = page_of(contentful(), answer(end="nextPageUrl"), START)
     assert (middle.caught_up, middle.position.page, middle.position.phase) == (False, 1, "snapshot")
 
@@ -214,7 +214,7 @@ def test_a_page_url_goes_on_and_a_sync_url_ends_the_walk() -> None:
 
 
 def test_with_both_urls_the_page_comes_first() -> None:
-    """Going on with the page cannot skip anything."""
+    """Continuing with the page cannot skip anything."""
     body = {"items": [], "nextPageUrl": SYNC_URL + "page", "nextSyncUrl": SYNC_URL + "sync"}
     page = page_of(contentful(), httpx.Response(200, json=body), START)
     assert (page.position.cursor, page.caught_up) == ("page", False)
@@ -258,14 +258,14 @@ def test_only_the_token_of_a_next_url_matters(end: str, url: str) -> None:
         b'{"items":[1],"items":[],"nextSyncUrl":"' + SYNC_URL.encode() + b't"}',
     ],
 )
-def test_a_body_that_is_no_sync_page_is_tried_again(body: bytes) -> None:
-    """HTML, a truncated body or a page without continuation is a broken answer, not a refused cursor."""
+def test_a_body_that_is_not_a_sync_page_is_tried_again(body: bytes) -> None:
+    """HTML, a truncated body or a page without a continuation is a broken answer, not a refused cursor."""
     assert isinstance(raised(httpx.Response(200, content=body), RESUMED), SourceUnavailable)
 
 
 @pytest.mark.parametrize("status", [400, 404, 410, 422])
 def test_a_4xx_to_a_token_is_doubtful(status: int) -> None:
-    """No answer to a bad token is documented: the caller probes before it takes a new snapshot."""
+    """The answer to a bad token is undocumented: the caller probes before taking a new snapshot."""
     refused = raised(error(status, "NotFound"), RESUMED)
     assert isinstance(refused, CheckpointRejected)
     assert refused.doubtful
@@ -281,7 +281,7 @@ def test_a_refused_initial_request_is_for_an_operator(status: int) -> None:
 
 
 @pytest.mark.parametrize("status", [402, 405, 408, 409, 410, 418, 423, 425, 429, 451, 500, 502, 503, 504, 599])
-def test_what_can_pass_is_tried_again(status: int) -> None:
+def test_what_may_pass_is_tried_again(status: int) -> None:
     """Time-outs, conflicts, limits, and statuses that the API does not document, with a hint for whoever looks."""
     refused = raised(error(status, "Whatever"), START)
     assert isinstance(refused, SourceUnavailable)
@@ -290,7 +290,7 @@ def test_what_can_pass_is_tried_again(status: int) -> None:
 
 @pytest.mark.parametrize("status", [400, 403, 404, 422, 503])
 def test_a_web_page_in_place_of_the_api_is_named(status: int) -> None:
-    """A firewall's or gateway's page: what stands in between is to be looked at, and no cursor is given up for it."""
+    """A firewall or gateway has answered: the hint says to check what is in between, and no cursor is given up."""
     page = httpx.Response(status, headers={"Content-Type": "text/html"}, content=b"<html>blocked</html>")
     for after in (START, RESUMED):
         refused = raised(page, after)
@@ -301,7 +301,7 @@ def test_a_web_page_in_place_of_the_api_is_named(status: int) -> None:
 
 @pytest.mark.parametrize("status", [401, 403])
 def test_refused_credentials_stop_the_stream_in_a_delta_too(status: int) -> None:
-    """401 and 403 are about the credential, never about the cursor; the hint says what to check."""
+    """401 and 403 concern the credential, never the cursor; the hint says what to check."""
     refused = raised(error(status, "AccessTokenInvalid"), RESUMED)
     assert isinstance(refused, SourceRejected)
     assert "AccessTokenInvalid" in str(refused)
@@ -317,15 +317,15 @@ def test_a_redirect_is_not_followed(status: int) -> None:
 
 @pytest.mark.parametrize("after", [START, RESUMED])
 @pytest.mark.parametrize("unit", ["7340032B", "7340032b"])
-def test_a_page_too_large_asks_for_a_smaller_one(after: Position, unit: str) -> None:
+def test_a_page_too_large_means_asking_for_a_smaller_one(after: Position, unit: str) -> None:
     """The API's size limit has an error of its own, in a snapshot and in a delta."""
     message = f"Response size too big. Maximum allowed response size: {unit}."
     assert isinstance(raised(error(400, "BadRequest", message), after), PageTooLarge)
 
 
 @pytest.mark.parametrize(("header", "wait"), [("3581", 3581), ("2", 2), (None, 1), ("soon", 1), ("-4", 1), ("inf", 1)])
-def test_a_rate_limit_waits_as_told(header: str | None, wait: float) -> None:
-    """The wait comes from the API's header; a second where it has none that makes sense."""
+def test_a_rate_limit_waits_as_long_as_the_api_says(header: str | None, wait: float) -> None:
+    """The wait comes from the API's header; it is a second if there is no sensible one."""
     headers = {"X_Contentful_RateLimit_Reset": header} if header else {}
     limited = raised(error(429, "RateLimitExceeded", **headers), RESUMED)
     assert isinstance(limited, SourceUnavailable)
@@ -334,19 +334,19 @@ def test_a_rate_limit_waits_as_told(header: str | None, wait: float) -> None:
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504, 204, 206])
 def test_a_server_error_is_tried_again(status: int) -> None:
-    """5xx, and a success that is no page, pass by themselves."""
+    """5xx, and a success that is not a page, pass by themselves."""
     assert isinstance(raised(httpx.Response(status, content=b"<html>"), RESUMED), SourceUnavailable)
 
 
 def test_errors_name_the_code_and_never_the_body() -> None:
-    """The message holds the API's code if it is one; text from the body, and the token, stay out."""
+    """The message holds the API's code if there is one; text from the body, and the token, stay out."""
     told = str(raised(error(404, "NotFound", "secret b4c0n73n7fu1"), START))
     assert told == "Contentful answered 404 (NotFound) for space cfexampleapi, environment master"
     assert str(raised(error(404, "se cret"), START)).startswith("Contentful answered 404 for")
 
 
 def test_the_environment_behind_a_name_is_watched() -> None:
-    """Its identity is kept from the first page; another one means that the cursor belongs to other content."""
+    """Its identity is kept from the first page; another identity means that the cursor belongs to other content."""
     first = page_of(contentful(), answer(cf_environment_uuid="u-1"), START)
     assert first.position.identity == "u-1"
     assert page_of(contentful(), answer(), first.position).position.identity == "u-1"

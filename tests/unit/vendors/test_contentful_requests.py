@@ -1,4 +1,4 @@
-"""Contentful: settings, requests, labels, losses, and which webhook calls are authentic."""
+"""Contentful: settings, requests, labels, filter gaps, and which webhook calls are authentic."""
 
 import hmac
 from typing import Any
@@ -21,7 +21,7 @@ from tests.values import page_of
 
 
 def test_a_snapshot_starts_with_an_initial_request() -> None:
-    """Without a cursor: initial=true, a page size of 100, the bearer token in its header only."""
+    """Without a cursor: initial=true, a page size of 100, the bearer token only in its header."""
     request = contentful().request(START)
 
     assert request.method == "GET"
@@ -33,7 +33,7 @@ def test_a_snapshot_starts_with_an_initial_request() -> None:
 
 
 def test_a_token_travels_alone() -> None:
-    """Beside a token the API refuses any parameter: filters and page size are sent with the initial request only."""
+    """The API refuses any parameter beside a token: filters and page size go only with the initial request."""
     vendor = contentful(page_size=1000, api_filter={"type": "Entry", "content_type": "cat"})
 
     assert dict(vendor.request(START).url.params) == {
@@ -46,7 +46,7 @@ def test_a_token_travels_alone() -> None:
 
 
 @pytest.mark.parametrize("token", ["w5ZGw6JFwqZmVcKsE8Kow4grw45QdyY", "a+b/c==", "ä%2B&x=1#", "a b"])
-def test_a_token_returns_as_it_came(token: str) -> None:
+def test_a_token_is_sent_back_unchanged(token: str) -> None:
     """A token in a next URL, whatever its characters, is sent back as the same token."""
     url = str(httpx.URL(SYNC_URL.partition("?")[0], params={"sync_token": token}))
     page = page_of(contentful(), answer(url=url), START)
@@ -58,8 +58,8 @@ def test_a_token_returns_as_it_came(token: str) -> None:
 @pytest.mark.parametrize(
     ("configured", "learnt", "sent"), [(None, None, "100"), (1000, 300, "300"), (50, 300, "50"), (None, 44, "44")]
 )
-def test_a_learnt_page_size_wins_where_it_is_smaller(configured: int | None, learnt: int | None, sent: str) -> None:
-    """A size that the API taught us is kept, and never above the configured one."""
+def test_a_learnt_page_size_wins_if_it_is_smaller(configured: int | None, learnt: int | None, sent: str) -> None:
+    """A size learnt from the API is kept, but never exceeds the configured one."""
     after = START.restart(page_size=learnt)
     assert contentful(page_size=configured).request(after).url.params["limit"] == sent
 
@@ -96,14 +96,14 @@ def test_the_host_follows_region_and_preview(settings: dict[str, Any], host: str
         ({"base_url": "http://cms.example.com"}, "unencrypted"),
     ],
 )
-def test_a_wrong_setting_is_told(settings: dict[str, Any], told: str) -> None:
-    """Each value that cannot work is refused with what can."""
+def test_a_wrong_setting_is_refused(settings: dict[str, Any], told: str) -> None:
+    """A value that cannot work is refused, and the message names those that can."""
     with pytest.raises(ValidationError, match=told):
         contentful(**settings)
 
 
 def test_a_content_type_needs_the_type_entry() -> None:
-    """The API knows the pair only; the hint shows how to write it, and what loses no delete."""
+    """The API accepts only the pair; the hint shows how to write it, and what loses no delete."""
     with pytest.raises(ConfigError, match="needs type") as caught:
         contentful(api_filter={"content_type": "cat"})
     assert "content_types" in caught.value.hint
@@ -123,7 +123,7 @@ def test_labels_and_scope_hold_no_credential() -> None:
 
 
 def test_the_preview_api_is_not_asked_for_a_delta() -> None:
-    """Its snapshot resumes from page to page; then the stream stops and says why."""
+    """Its snapshot resumes at any page; after it the stream stops and says why."""
     vendor = contentful(preview=True)
     resumed = Position(cursor="page", page=1)
     assert vendor.request(resumed).url.host == "preview.contentful.com"
@@ -133,7 +133,7 @@ def test_the_preview_api_is_not_asked_for_a_delta() -> None:
 
 
 def test_the_probe_asks_for_one_content_type() -> None:
-    """It tells credentials and scope apart from a bad cursor: success returns, an error is never doubtful."""
+    """It distinguishes bad credentials or scope from a bad cursor: success returns, an error is never doubtful."""
     request = contentful().probe()
     assert request.url == "https://cdn.contentful.com/spaces/cfexampleapi/environments/master/content_types?limit=1"
     assert request.headers["Authorization"] == "Bearer b4c0n73n7fu1"
@@ -145,7 +145,7 @@ def test_the_probe_asks_for_one_content_type() -> None:
 
 
 @pytest.mark.parametrize(
-    ("settings", "lost"),
+    ("settings", "withheld"),
     [
         ({}, []),
         ({"api_filter": {"type": "all"}}, []),
@@ -155,11 +155,11 @@ def test_the_probe_asks_for_one_content_type() -> None:
         ({"preview": True}, ["no delete"]),
     ],
 )
-def test_losses_name_what_a_filter_withholds(settings: dict[str, Any], lost: list[str]) -> None:
-    """An unfiltered stream loses nothing; each filter says which deletes it costs."""
+def test_filter_gaps_name_what_a_filter_withholds(settings: dict[str, Any], withheld: list[str]) -> None:
+    """An unfiltered stream loses nothing; for each filter it is said which deletes are lost."""
     found = contentful(**settings).filter_gaps()
-    assert len(found) == len(lost)
-    assert all(part in loss.what for part, loss in zip(lost, found, strict=True))
+    assert len(found) == len(withheld)
+    assert all(part in gap.what for part, gap in zip(withheld, found, strict=True))
 
 
 SECRET = "s" * 64
@@ -198,26 +198,26 @@ def woken(
 
 
 def test_a_signed_call_wakes() -> None:
-    """A fresh signature over method, path, signed headers and body is authentic, and the body tells the id."""
+    """A fresh signature over method, path, signed headers and body is authentic, and the body gives the id."""
     for headers in (signed(), signed(names=NAMES[::-1])):
         assert woken(headers) == webhook.WakeUp(id="e1", once=headers["X-Contentful-Signature"])
 
 
-def test_a_query_is_signed_as_it_is_or_escaped_once_more() -> None:
-    """Contentful's own toolkit escapes the whole query before it signs."""
+def test_a_query_is_signed_as_it_is_or_escaped_again() -> None:
+    """Contentful's own toolkit escapes the whole query before signing."""
     for spelt in ("/webhooks/blog?env=prod", "/webhooks/blog?env%3Dprod", "/webhooks/blog?env%253Dprod"):
         assert isinstance(woken(signed(path=spelt), path="/webhooks/blog?env=prod"), webhook.WakeUp)
     assert woken(signed(path="/webhooks/blog?env=other"), path="/webhooks/blog?env=prod") == webhook.Refused("wrong")
 
 
 @pytest.mark.parametrize("off", [31.0, 7200.0, -7200.0])
-def test_a_clock_that_is_off_is_told_from_a_wrong_secret(off: float) -> None:
-    """By how much: whose clock it is, an operator can see."""
+def test_a_clock_that_is_off_is_distinguished_from_a_wrong_secret(off: float) -> None:
+    """With how much it is off: an operator can see whose clock it is."""
     assert woken(signed(at=NOW - off)) == webhook.Refused("expired", off)
 
 
 def test_a_shared_secret_wakes() -> None:
-    """Where signing is off, the secret in a header of our own will do, whatever the header's case."""
+    """Without signing, the secret in our own header is enough, whatever the header's case."""
     assert woken({"x-contentwire-secret": SECRET}) == webhook.WakeUp(id="e1")
 
 
@@ -241,13 +241,13 @@ def test_a_shared_secret_wakes() -> None:
     ],
 )
 def test_any_other_call_does_not_wake(headers: dict[str, str]) -> None:
-    """Unsigned, stale, altered or wrongly signed calls are nothing."""
+    """Unsigned, stale, altered and wrongly signed calls are refused."""
     assert isinstance(woken(headers), webhook.Refused)
 
 
 @pytest.mark.parametrize("secret", [None, ""])
 def test_without_a_secret_nothing_is_authentic(secret: str | None) -> None:
-    """No secret is not the empty secret."""
+    """No secret is not the same as an empty one."""
     assert woken({"X-Contentwire-Secret": ""} | signed(secret=""), secret=secret) == webhook.Refused("unconfigured")
 
 

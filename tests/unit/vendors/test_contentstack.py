@@ -49,7 +49,7 @@ def test_an_entry_becomes_a_published_change() -> None:
     "value", ["1.10", "1e400", "1180591620717411303424", "-0", r'"\ud83d"', "null", '{"b":1,"a":[ ]}']
 )
 def test_values_pass_through_byte_for_byte(value: str) -> None:
-    """Whatever the value, and whichever path reads it, `data` arrives as it was written."""
+    """Whatever the value, and whichever path reads it, `data` arrives as written."""
     data = f'{{ "uid": "e1", "locale": "en-us", "x": {value} }}'
     raw = f'{{"type":"entry_published","data":{data},"more":{value}}}'.encode()
     change = read(raw)
@@ -111,15 +111,15 @@ def test_an_upsert_is_keyed_by_the_locale_it_was_published_to(data: dict[str, An
         ({}, "*", "entity"),
     ],
 )
-def test_a_removal_concerns_the_locale_it_names(kind: str, data: dict[str, Any], locale: str, scope: str) -> None:
-    """One locale, or every live one where the marker names none."""
+def test_a_removal_applies_to_the_locale_it_names(kind: str, data: dict[str, Any], locale: str, scope: str) -> None:
+    """To one locale, or to every live one if the marker names none."""
     change = read(item(kind, {"uid": "e1"} | data))
     assert (change.key.entity_type, change.key.locale, change.scope) == (kind.split("_", maxsplit=1)[0], locale, scope)
     assert change.change_type == kind.split("_")[1]
 
 
-def test_an_entry_deleted_may_be_told_to_mean_every_locale() -> None:
-    """`entry_deleted_scope` concerns that one type: unpublishing, and assets, stay with their locale."""
+def test_an_entry_deleted_may_be_set_to_mean_every_locale() -> None:
+    """`entry_deleted_scope` concerns that type alone: unpublishing, and assets, keep to their locale."""
     changes = [
         read(item(kind, {"uid": "e1", "locale": "en-us"}), entry_deleted_scope="entry")
         for kind in ("entry_deleted", "entry_unpublished", "asset_deleted")
@@ -132,7 +132,7 @@ def test_an_entry_deleted_may_be_told_to_mean_every_locale() -> None:
 
 
 def test_references_are_found_in_every_form_that_shows_one() -> None:
-    """Reference objects, file objects and embedded nodes count; plain uids cannot be told from text and do not."""
+    """Reference objects, file objects and embedded nodes count; plain uids, which look like any text, do not."""
     data = {
         "uid": "e1",
         "filename": "a user's field of that name",
@@ -157,7 +157,7 @@ def test_references_are_found_in_every_form_that_shows_one() -> None:
 
 
 def test_a_reference_with_an_escaped_name_is_found() -> None:
-    """A name that is spelled with escapes is the same name."""
+    """A name written with escapes is the same name."""
     raw = rb'{"type":"entry_published","data":{"uid":"e1","locale":"x","r":{"uid":"e2","\u005fcontent_type_uid":"t"}}}'
     assert read(raw).refs == ("entry:e2",)
 
@@ -181,7 +181,7 @@ def test_a_reference_with_an_escaped_name_is_found() -> None:
     ],
 )
 def test_a_malformed_item_costs_only_itself(raw: bytes, kind: str | None, found: str | None) -> None:
-    """It becomes a dead letter with its raw bytes and what could be read of it; its neighbours are published."""
+    """It becomes a dead letter with its raw bytes and whatever could be read of it; its neighbours are published."""
     page = page_of(contentstack(), answer(ENTRY, raw, item("entry_deleted", {"uid": "e9"})), START)
     (letter,) = page.dead_letters
 
@@ -200,13 +200,13 @@ def test_a_malformed_item_costs_only_itself(raw: bytes, kind: str | None, found:
     ],
 )
 def test_a_walk_ends_with_a_sync_token(tokens: dict[str, str], cursor: str, caught_up: bool) -> None:  # noqa: FBT001 (a table's column)
-    """A pagination token goes on; where both are given, going on cannot skip anything."""
+    """A pagination token continues it; if both are given, continuing cannot skip anything."""
     page = page_of(contentstack(), answer(ENTRY, **tokens), START)
     assert (page.position.cursor, page.caught_up) == (cursor, caught_up)
 
 
 def test_an_empty_delta_has_a_token_and_nothing_else() -> None:
-    """It drops the counters and repeats the token: the walk is caught up, the checkpoint moves on."""
+    """It drops the counters and repeats the token: the walk is caught up, and the checkpoint moves on."""
     empty = httpx.Response(200, content=b'{"items":[],"sync_token":"blt1223344556677"}')
     page = page_of(contentstack(), empty, RESUMED)
     assert (page.changes, page.caught_up, page.position) == ((), True, RESUMED)
@@ -228,15 +228,15 @@ def test_an_empty_delta_has_a_token_and_nothing_else() -> None:
         b'{"items":[1],"items":[],"sync_token":"s"}',
     ],
 )
-def test_a_body_that_is_no_sync_page_is_tried_again(body: bytes) -> None:
-    """HTML, a truncated body or a page without token is a broken answer, not a refused cursor."""
+def test_a_body_that_is_not_a_sync_page_is_tried_again(body: bytes) -> None:
+    """HTML, a truncated body or a page without a token is a broken answer, not a refused cursor."""
     assert isinstance(raised(httpx.Response(200, content=body), RESUMED), SourceUnavailable)
 
 
 @pytest.mark.parametrize("status", [200, 400, 404, 412, 422])
 @pytest.mark.parametrize("field", ["sync_token", "pagination_token"])
-def test_a_refused_token_is_told_by_the_body(status: int, field: str) -> None:
-    """Code 141 with the token's field needs a new snapshot, and no probe, whatever the status."""
+def test_a_refused_token_is_recognised_by_the_body(status: int, field: str) -> None:
+    """Code 141 with the token's field means a new snapshot without a probe, whatever the status."""
     refused = raised(error(status, 141, {field: ["is not valid."]}), PAGING)
     assert isinstance(refused, CheckpointRejected)
     assert not refused.doubtful
@@ -259,7 +259,7 @@ def test_a_refused_token_is_told_by_the_body(status: int, field: str) -> None:
     ],
 )
 def test_any_other_refusal_stops_the_stream(response: httpx.Response, after: Position) -> None:
-    """Credentials, environment and scope are an operator's to correct; the API's words never reach the message."""
+    """An operator has to correct credentials, environment and scope; the API's words never reach the message."""
     refused = raised(response, after)
     assert isinstance(refused, SourceRejected)
     assert refused.hint
@@ -267,7 +267,7 @@ def test_any_other_refusal_stops_the_stream(response: httpx.Response, after: Pos
 
 
 def test_a_token_error_without_a_token_stops_the_stream() -> None:
-    """Where none was sent, a new snapshot would be refused for ever."""
+    """If none was sent, a new snapshot would be refused every time."""
     assert isinstance(raised(error(422, 141, {"sync_token": ["is not valid."]}), START), SourceRejected)
 
 
@@ -283,8 +283,8 @@ def test_a_token_error_without_a_token_stops_the_stream() -> None:
         ({}, 1),
     ],
 )
-def test_a_rate_limit_waits_as_told(headers: dict[str, str], wait: float) -> None:
-    """Seconds count as such; a point in time is measured from the response's own date."""
+def test_a_rate_limit_waits_as_long_as_the_api_says(headers: dict[str, str], wait: float) -> None:
+    """Seconds are taken as they are; a point in time is measured from the response's own date."""
     limited = raised(error(429, None, {}, **headers), RESUMED)
     assert isinstance(limited, SourceUnavailable)
     assert limited.retry_after == wait
@@ -292,5 +292,5 @@ def test_a_rate_limit_waits_as_told(headers: dict[str, str], wait: float) -> Non
 
 @pytest.mark.parametrize("status", [500, 502, 503, 204])
 def test_a_server_error_is_tried_again(status: int) -> None:
-    """5xx, and a success that is no page, pass by themselves."""
+    """5xx, and a success that is not a page, pass by themselves."""
     assert isinstance(raised(httpx.Response(status, content=json.dumps({}).encode()), RESUMED), SourceUnavailable)

@@ -1,4 +1,4 @@
-"""Contentstack: settings, requests, labels, losses, and which webhook calls are authentic."""
+"""Contentstack: settings, requests, labels, filter gaps, and which webhook calls are authentic."""
 
 from typing import Any
 
@@ -28,7 +28,7 @@ def test_a_snapshot_starts_with_init() -> None:
 
 
 def test_every_documented_parameter_can_be_sent() -> None:
-    """What the documentation shows a client doing is a matter of configuration, and sent with the init request only."""
+    """Whatever the documentation shows can be configured, and is sent only with the init request."""
     api_filter = {
         "content_type_uid": "products",
         "locale": "en-us",
@@ -48,8 +48,8 @@ def test_every_documented_parameter_can_be_sent() -> None:
     assert dict(vendor.request(PAGING).url.params) == sent | {"pagination_token": "blt122334455667"}
 
 
-def test_each_kind_of_token_returns_as_its_kind() -> None:
-    """A pagination token is never sent as a sync token, nor the other way round; a bare one is a sync token."""
+def test_each_kind_of_token_is_sent_back_as_its_kind() -> None:
+    """A pagination token is never sent as a sync token, nor vice versa; a bare one is a sync token."""
     for tokens in ({"pagination_token": "p+1/="}, {"sync_token": "s&1"}):
         after = page_of(contentstack(), answer(**tokens), START).position
         sent = dict(contentstack().request(after).url.params)
@@ -88,14 +88,14 @@ def test_each_region_has_its_host(region: str, host: str) -> None:
         ({"api_filter": {"locale": " "}}, "locale must not be empty"),
     ],
 )
-def test_a_wrong_setting_is_told(settings: dict[str, Any], told: str) -> None:
-    """Each value that cannot work is refused with what can."""
+def test_a_wrong_setting_is_refused(settings: dict[str, Any], told: str) -> None:
+    """A value that cannot work is refused, and the message names those that can."""
     with pytest.raises(ValidationError, match=told):
         contentstack(**settings)
 
 
 def test_labels_and_scope_hold_no_credential() -> None:
-    """The stack is labelled by a name of ours; the fingerprint tells stacks apart without showing the api key."""
+    """The stack has a label of our choice; the fingerprint distinguishes stacks without showing the api key."""
     vendor = contentstack(branch="b", api_filter={"locale": "de"}, page_size=9)
 
     assert (contentstack().db, contentstack(stack="acme").db) == ("shop", "acme")
@@ -109,7 +109,7 @@ def test_labels_and_scope_hold_no_credential() -> None:
 
 
 def test_the_probe_asks_for_one_content_type() -> None:
-    """It tells credentials and scope apart from a bad cursor: success returns, an error is never about the cursor."""
+    """It distinguishes bad credentials or scope from a bad cursor: an error is never about the cursor."""
     request = contentstack().probe()
     assert request.url == "https://cdn.contentstack.io/v3/content_types?environment=production&limit=1"
     contentstack().check_probe(httpx.Response(200))
@@ -120,7 +120,7 @@ def test_the_probe_asks_for_one_content_type() -> None:
 
 
 @pytest.mark.parametrize(
-    ("api_filter", "lost"),
+    ("api_filter", "withheld"),
     [
         ({}, []),
         ({"type": SEVEN}, []),
@@ -128,11 +128,11 @@ def test_the_probe_asks_for_one_content_type() -> None:
         ({"content_type_uid": "a", "locale": "b", "start_from": "2024-05-01"}, ["delete", "another locale", "before"]),
     ],
 )
-def test_losses_name_what_a_filter_withholds(api_filter: dict[str, str], lost: list[str]) -> None:
-    """An unfiltered stream loses nothing; each filter says what it costs, for the life of its token."""
+def test_filter_gaps_name_what_a_filter_withholds(api_filter: dict[str, str], withheld: list[str]) -> None:
+    """An unfiltered stream loses nothing; for each filter it is said what its token never delivers."""
     found = contentstack(api_filter=api_filter).filter_gaps()
-    assert len(found) == len(lost)
-    assert all(part in loss.what for part, loss in zip(lost, found, strict=True))
+    assert len(found) == len(withheld)
+    assert all(part in gap.what for part, gap in zip(withheld, found, strict=True))
 
 
 @pytest.mark.parametrize(
@@ -147,7 +147,7 @@ def test_losses_name_what_a_filter_withholds(api_filter: dict[str, str], lost: l
     ],
 )
 def test_a_call_with_the_secret_wakes(body: bytes, found: str | None) -> None:
-    """The secret header makes a call authentic; the body tells the id if it can."""
+    """The secret header makes a call authentic; the body gives the id if it has one."""
     vendor = contentstack(webhook_secret=SecretStr("s3cret"))
     assert vendor.wake_up(
         webhook.WebhookCall({"x-contentwire-SECRET": "s3cret"}, "POST", "/", body), 0.0

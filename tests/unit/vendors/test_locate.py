@@ -31,7 +31,7 @@ URLS = [
 
 @pytest.mark.parametrize(("name", "entity_type", "locale", "url"), URLS)
 def test_an_entity_has_a_url_of_the_delivery_api(name: str, entity_type: str, locale: str, url: str) -> None:
-    """Of its region, space and environment, whatever characters an id has; no credential is in it."""
+    """For its region, space and environment, whatever characters its id has, and without credentials."""
     vendor = vendors.find(name)
     settings = vendor.settings_type.model_validate({"token": SecretStr("token-secret"), **SETTINGS[name]})
     located = vendor("blog", settings).locate(EntityKey("blog", entity_type, "i/1?", locale), "post")

@@ -39,8 +39,8 @@ def test_a_refused_filter_is_named(body: dict[str, Any], parameter: str) -> None
         {"details": "type", "errors": 7, "message": ["type"]},
     ],
 )
-def test_a_parameter_that_nobody_complains_of_is_not_blamed(body: dict[str, Any]) -> None:
-    """Every error body holds the word `type`: the one of `sys` is not the filter's. The hint names what was sent."""
+def test_a_parameter_that_was_not_complained_about_is_not_blamed(body: dict[str, Any]) -> None:
+    """Every error body holds the word `type`, in `sys`, which is not the filter. The hint names what was sent."""
     vendor = contentful(api_filter={"type": "Entry"})
     response = httpx.Response(400, json={"sys": {"type": "Error", "id": "BadRequest"}, **body})
     with pytest.raises(SourceRejected) as caught:
@@ -79,7 +79,7 @@ def test_a_refused_page_size_is_named(body: dict[str, Any]) -> None:
 def test_a_refused_parameter_is_named_as_the_operator_writes_it(
     status: int, code: int, field: str, setting: str
 ) -> None:
-    """The hint speaks of that setting alone, so nobody goes looking at credentials that are right."""
+    """The hint names only that setting: nobody should go and check credentials that are right."""
     filtered = {"content_type_uid": "nope", "locale": "xx", "start_from": "2024-05-01", "type": "entry_published"}
     with pytest.raises(SourceRejected, match=rf"it refuses {setting}$") as caught:
         page_of(contentstack(api_filter=filtered), error(status, code, {field: ["is not valid."]}), START)

@@ -7,7 +7,7 @@ from connector.errors import ConfigError
 
 
 def test_every_name_is_found() -> None:
-    """And is what the vendor calls itself in events."""
+    """The same name identifies the vendor in events."""
     assert {name: vendors.find(name).name for name in vendors.names()} == {
         "contentful": "contentful", "contentstack": "contentstack", "weegloo": "weegloo",
     }  # fmt: skip
@@ -15,8 +15,8 @@ def test_every_name_is_found() -> None:
 
 
 @pytest.mark.parametrize("name", ["dreamcms", "", "Contentful", "contentful ", "..config", "__init__"])
-def test_another_name_is_refused_with_those_there_are(name: str) -> None:
-    """Nothing but a vendor's module is ever imported."""
+def test_an_unknown_name_is_refused_with_the_known_ones(name: str) -> None:
+    """Only a vendor's module is ever imported."""
     with pytest.raises(ConfigError) as refused:
         vendors.find(name)
     assert repr(name) in str(refused.value)

@@ -63,7 +63,7 @@ raised = partial(reading.raised, weegloo())
 
 
 def test_a_snapshot_asks_for_everything() -> None:
-    """Without a cursor: initial=true and type=All; an Accept of application/json could be answered 406."""
+    """Without a cursor: initial=true and type=All; accepting only application/json could be answered with 406."""
     request = weegloo().request(START)
     assert request.url == "https://cda.weegloo.com/v1/spaces/tcq4V2Xb/sync?initial=true&type=All"
     assert request.headers["Authorization"] == "Bearer w33"
@@ -71,7 +71,7 @@ def test_a_snapshot_asks_for_everything() -> None:
 
 
 def test_filters_are_sent_with_the_initial_request_only() -> None:
-    """Type and content type start a walk; then the token stands alone."""
+    """Type and content type start a walk; then the token is sent alone."""
     vendor = weegloo(api_filter={"type": "Content", "content-type": "product"})
     assert dict(vendor.request(START).url.params) == {"initial": "true", "type": "Content", "content-type": "product"}
     assert dict(vendor.request(RESUMED).url.params) == {"sync-token": "165rWhDiuLNoYOwjVQQAYXMA7"}
@@ -88,8 +88,8 @@ def test_filters_are_sent_with_the_initial_request_only() -> None:
         ({"region": "eu"}, "Extra inputs"),
     ],
 )
-def test_a_wrong_setting_is_told(settings: dict[str, Any], told: str) -> None:
-    """Each value that cannot work is refused with what can."""
+def test_a_wrong_setting_is_refused(settings: dict[str, Any], told: str) -> None:
+    """A value that cannot work is refused, and the message names those that can."""
     given = {"token": SecretStr("w33"), "space": "tcq4V2Xb"} | settings
     with pytest.raises(ValidationError, match=told):
         WeeglooSettings.model_validate(given)
@@ -97,7 +97,7 @@ def test_a_wrong_setting_is_told(settings: dict[str, Any], told: str) -> None:
 
 @pytest.mark.parametrize("kind", [{}, {"type": "All"}, {"type": "Media"}, {"type": "DeletedMedia"}])
 def test_a_content_type_needs_a_type_of_content(kind: dict[str, str]) -> None:
-    """The API knows that pair only."""
+    """The API accepts only that pair."""
     with pytest.raises(ConfigError, match="needs type"):
         weegloo(api_filter={"content-type": "x", **kind})
 
@@ -110,7 +110,7 @@ def test_labels_and_scope_hold_no_credential() -> None:
     assert "w33" not in str(vendor.scope)
 
 
-def test_a_content_becomes_a_published_change() -> None:
+def test_content_becomes_a_published_change() -> None:
     """The documentation's sample arrives whole, byte for byte."""
     cut = CONTENT.index(b' "fields": ')
     assert read(CONTENT) == Change(
@@ -128,8 +128,8 @@ def test_a_content_becomes_a_published_change() -> None:
     )
 
 
-def test_a_content_type_is_an_entity_of_its_own() -> None:
-    """Its `fields` array is its fields, the other members are meta; what it validates against is no reference."""
+def test_a_content_type_is_an_entity_too() -> None:
+    """Its `fields` array is its fields, the other members are meta; what it validates against is not a reference."""
     fields = b'[{"id":"f1","apiName":"a","validations":[{"sys":{"type":"Refer","targetType":"ContentType","id":"x"}}]}]'
     raw = b'{"sys":{"id":"ct","type":"ContentType","revision":0},"name":"Product","fields":' + fields + b',"x":1.10}'
     change = read(raw)
@@ -147,7 +147,7 @@ def test_a_content_type_is_an_entity_of_its_own() -> None:
 def test_a_deletion_marker_is_a_removal(
     kind: str, entity_type: str, clocks: dict[str, str], changed_at: str | None, after: Position
 ) -> None:
-    """Also inside an initial sync; id and type are all it needs, whatever clocks it has."""
+    """Even in an initial sync; it needs only id and type, whatever clocks it has."""
     raw = json.dumps({"sys": {"id": "m1", "type": kind, **clocks}}).encode()
     (change,) = page_of(weegloo(), answer(raw), after).changes
     assert (change.key, change.change_type) == (EntityKey("site", entity_type, "m1", "*"), "deleted")
@@ -180,7 +180,7 @@ def test_refers_to_content_and_media_are_refs() -> None:
     ],
 )
 def test_a_malformed_item_costs_only_itself(raw: bytes, kind: str | None, found: str | None) -> None:
-    """It becomes a dead letter with its raw bytes and what could be read of it; its neighbours are published."""
+    """It becomes a dead letter with its raw bytes and whatever could be read of it; its neighbours are published."""
     page = page_of(weegloo(), answer(CONTENT, raw), START)
     (letter,) = page.dead_letters
     assert len(page.changes) == 1
@@ -189,7 +189,7 @@ def test_a_malformed_item_costs_only_itself(raw: bytes, kind: str | None, found:
 
 
 def test_only_an_empty_page_ends_a_walk() -> None:
-    """Pages and deltas continue by the same URL; shortness says nothing, nor do items that could not be read."""
+    """Pages and deltas continue with the same URL; a short page means nothing, nor do items that cannot be read."""
     first = page_of(weegloo(), answer(CONTENT), START)
     assert (first.caught_up, first.position.cursor, first.position.page) == (False, "165rWhDiuLNo", 1)
     assert not page_of(weegloo(), answer(b"1"), START).caught_up
@@ -206,7 +206,7 @@ def test_a_next_url_of_the_same_origin_is_followed(url: str) -> None:
 
 @pytest.mark.parametrize("origin", ["https://origin.example.com", "http://cda.weegloo.com", "//cdn.example.com", "x"])
 def test_only_the_token_of_a_next_url_matters(origin: str) -> None:
-    """What stands before it is not followed: requests go to the configured host."""
+    """The rest of the URL is not followed: requests go to the configured host."""
     page = page_of(weegloo(), answer(CONTENT, url=origin + NEXT), START)
     assert page.position.cursor == page_of(weegloo(), answer(CONTENT), START).position.cursor
     assert weegloo().request(page.position).url.host == "cda.weegloo.com"
@@ -238,13 +238,13 @@ def test_a_refused_filter_is_named() -> None:
     ],
 )
 def test_a_broken_answer_is_tried_again(response: httpx.Response) -> None:
-    """5xx, HTML, a truncated body or a page without one continuation is no refused cursor."""
+    """5xx, HTML, a truncated body or a page without a single continuation is not a refused cursor."""
     assert isinstance(raised(response, RESUMED), SourceUnavailable)
 
 
 @pytest.mark.parametrize("status", [400, 404, 422])
 def test_a_4xx_is_doubtful_for_a_token_and_final_without_one(status: int) -> None:
-    """No answer to a bad token is documented: the caller probes before it takes a new snapshot."""
+    """The answer to a bad token is undocumented: the caller probes before taking a new snapshot."""
     refused = raised(error(status, "WGL404001"), RESUMED)
     assert isinstance(refused, CheckpointRejected)
     assert refused.doubtful
@@ -254,7 +254,7 @@ def test_a_4xx_is_doubtful_for_a_token_and_final_without_one(status: int) -> Non
 @pytest.mark.parametrize("after", [START, RESUMED])
 @pytest.mark.parametrize("status", [301, 401, 403])
 def test_other_refusals_stop_the_stream(status: int, after: Position) -> None:
-    """Credentials, redirects and the like are an operator's to correct; the message holds the code alone."""
+    """An operator has to correct credentials, redirects and the like; the message holds only the code."""
     refused = raised(error(status, "WGL401001"), after)
     assert isinstance(refused, SourceRejected)
     assert "(WGL401001)" in str(refused)
@@ -266,8 +266,8 @@ def test_other_refusals_stop_the_stream(status: int, after: Position) -> None:
     ("headers", "wait"),
     [({}, 900), ({"Retry_After": "3600"}, 3600), ({"Retry_After": "1"}, 900), ({"Retry_After": "999999999"}, 86_400)],
 )
-def test_a_used_up_quota_waits_long_but_not_for_ever(headers: dict[str, str], wait: float) -> None:
-    """WGL429 is a plan's quota, not a burst: hurrying is wrong, and so is waiting without bound."""
+def test_a_used_up_quota_waits_long_but_not_forever(headers: dict[str, str], wait: float) -> None:
+    """WGL429 means a plan's quota, not a burst: retrying soon is wrong, and so is waiting without bound."""
     refused = raised(error(429, "WGL429001", **headers), RESUMED)
     assert isinstance(refused, QuotaExhausted)
     assert refused.retry_after == wait
@@ -284,7 +284,7 @@ def test_any_other_429_is_a_burst(headers: dict[str, str], wait: float | None) -
 
 
 def test_the_probe_asks_for_content_types() -> None:
-    """It tells credentials and space apart from a bad cursor."""
+    """It distinguishes bad credentials or space from a bad cursor."""
     assert weegloo().probe().url == "https://cda.weegloo.com/v1/spaces/tcq4V2Xb/content-types"
     weegloo().check_probe(httpx.Response(200))
     with pytest.raises(SourceRejected):
@@ -292,7 +292,7 @@ def test_the_probe_asks_for_content_types() -> None:
 
 
 @pytest.mark.parametrize(
-    ("api_filter", "lost"),
+    ("api_filter", "withheld"),
     [
         ({}, []),
         ({"type": "Media"}, ["no delete"]),
@@ -300,17 +300,17 @@ def test_the_probe_asks_for_content_types() -> None:
         ({"type": "Deletion"}, ["no published content"]),
     ],
 )
-def test_losses_name_what_a_filter_withholds(api_filter: dict[str, str], lost: list[str]) -> None:
-    """An unfiltered stream loses nothing; each filter says which deletes it costs."""
+def test_filter_gaps_name_what_a_filter_withholds(api_filter: dict[str, str], withheld: list[str]) -> None:
+    """An unfiltered stream loses nothing; for each filter it is said which deletes are lost."""
     found = weegloo(api_filter=api_filter).filter_gaps()
-    assert len(found) == len(lost)
-    assert all(part in loss.what for part, loss in zip(lost, found, strict=True))
+    assert len(found) == len(withheld)
+    assert all(part in gap.what for part, gap in zip(withheld, found, strict=True))
 
 
 @pytest.mark.parametrize("secret", [None, "", "s3cret"])
 @pytest.mark.parametrize("given", [None, "", "other", "s3cret"])
 def test_only_the_shared_secret_wakes(secret: str | None, given: str | None) -> None:
-    """Nothing is authentic without a configured secret; with it, the body tells the id if it can."""
+    """Nothing is authentic without a configured secret; with it, the body gives the id if it has one."""
     vendor = weegloo(webhook_secret=SecretStr(secret) if secret is not None else None)
     headers = {"X-Contentwire-Secret": given} if given is not None else {}
     woken = vendor.wake_up(webhook.WebhookCall(headers, "POST", "/", b'{"sys":{"id":"c1"}}'), 0.0)
