@@ -44,7 +44,7 @@ def test_a_known_live_key_is_u_with_before() -> None:
 
 
 def test_an_upsert_after_a_delete_is_c() -> None:
-    """What was removed and comes back is created anew, without a before."""
+    """What was removed and comes back is created again, without a before."""
     stream = Stream()
     stream.publish(published("e1", 1), removed("e1", 2))
     (event,) = events(stream.publish(published("e1", 3)))
@@ -52,14 +52,14 @@ def test_an_upsert_after_a_delete_is_c() -> None:
 
 
 def test_a_new_key_in_a_snapshot_is_r() -> None:
-    """A snapshot reads: r, and it says that it is a snapshot."""
+    """A snapshot reads: r, marked as a snapshot."""
     (event,) = events(Stream(phase="snapshot").publish(published()))
     assert (event["op"], event["before"], event["origin"]) == ("r", None, "snapshot")
     assert event["source"]["snapshot"] == "true"
 
 
 def test_a_changed_live_key_in_a_new_snapshot_is_u() -> None:
-    """A re-snapshot finds another state of a live key: an update with its before."""
+    """A re-snapshot finds a live key in another state: an update with its before."""
     stream = Stream()
     stream.publish(published("e1", 1))
     stream.move_to("snapshot", epoch=2)
@@ -69,8 +69,8 @@ def test_a_changed_live_key_in_a_new_snapshot_is_u() -> None:
 
 @pytest.mark.parametrize("change_type", ["unpublished", "deleted"])
 @pytest.mark.parametrize("phase", ["snapshot", "catching_up", "streaming"])
-def test_every_removal_is_d_with_before_and_a_tombstone_behind_it(change_type: Any, phase: Phase) -> None:
-    """Both are `d` in every phase: before is not null, the tombstone has the same key and topic and comes next."""
+def test_every_removal_is_d_with_before_and_a_tombstone_after_it(change_type: Any, phase: Phase) -> None:
+    """Both kinds are `d` in every phase: before is not null, and the next record is a tombstone of the same key."""
     stream = Stream(phase=phase)
     stream.publish(published("e1", 1), published("e2", 1), caught_up=False)
     first, tombstone, last = stream.publish(removed("e1", 2, change_type=change_type), published("e3", 2))
@@ -94,7 +94,7 @@ def test_no_value_is_an_empty_byte_string() -> None:
 
 
 def test_a_delete_of_a_key_never_seen_is_published() -> None:
-    """Something may have been published and removed between two polls: consumers hear of it."""
+    """Something may have been published and removed between two polls: consumers are told."""
     records = Stream().publish(removed("unseen"))
     assert ops(records) == [("d", "unseen"), ("tombstone", "unseen")]
     assert events(records)[0]["before"] == {
@@ -114,7 +114,7 @@ def test_deletes_of_unseen_keys_can_be_suppressed() -> None:
 @pytest.mark.parametrize("phase", ["snapshot", "catching_up", "streaming"])
 @pytest.mark.parametrize("late", [published("e1", 1), removed("e1", 1)])
 def test_an_older_clock_never_wins(phase: Phase, late: Change) -> None:
-    """In every phase a change older than what the index holds is left out."""
+    """In every phase, a change older than what the index holds is left out."""
     stream = Stream(phase=phase)
     stream.publish(published("e1", 2), caught_up=False)
     assert ops(stream.publish(late)) == []
@@ -124,14 +124,14 @@ def test_an_older_clock_never_wins(phase: Phase, late: Change) -> None:
 
 @pytest.mark.parametrize("late", [published("e1", 1), removed("e1", 1)])
 def test_an_older_clock_never_wins_over_a_removal(late: Change) -> None:
-    """A removed key stays removed when its past arrives late."""
+    """A removed key stays removed when older changes arrive late."""
     stream = Stream()
     stream.publish(removed("e1", 2))
     assert ops(stream.publish(late)) == []
 
 
-def test_clocks_of_another_environment_are_no_measure() -> None:
-    """After a change of environment an older clock wins over an earlier epoch's knowledge, not over this one's."""
+def test_clocks_of_another_environment_are_not_compared() -> None:
+    """After a change of environment, an older clock wins over what an earlier epoch knew, not over this one."""
     stream = Stream()
     stream.publish(published("e1", 5), published("e2", 5))
     stream.publisher.commit_checkpoint(amended(stream.checkpoint, request='{"rebase":true}'))
@@ -143,7 +143,7 @@ def test_clocks_of_another_environment_are_no_measure() -> None:
 
 
 def test_an_equal_clock_wins() -> None:
-    """Clocks are coarse and releases share them: what arrives later of the same moment is published."""
+    """Clocks are coarse and releases share them: what arrives later with the same clock is published."""
     stream = Stream()
     stream.publish(published("e1", 2))
     assert ops(stream.publish(published("e1", 2, revision=7))) == [("u", "e1")]
@@ -166,7 +166,7 @@ def test_a_repeated_item_is_left_out() -> None:
 
 
 def test_in_a_delta_every_other_item_is_published() -> None:
-    """Also one whose content did not change: the CMS says that it was published again."""
+    """Even if its content did not change: the CMS says that it was published again."""
     stream = Stream()
     stream.publish(published("e1", 1, revision=1))
     assert ops(stream.publish(published("e1", 1, revision=1, meta=b'{"x":1}'))) == [("u", "e1")]
@@ -191,7 +191,7 @@ def test_equal_revisions_without_a_clock_prove_nothing() -> None:
 
 
 def test_a_snapshot_can_publish_everything_again() -> None:
-    """`republish = "all"` publishes every live key once an epoch, changed or not."""
+    """`republish = "all"` publishes every live key once per epoch, changed or not."""
     stream = Stream(Policy(republish="all"))
     stream.publish(published("e1"))
     stream.move_to("snapshot", epoch=2)
@@ -200,7 +200,7 @@ def test_a_snapshot_can_publish_everything_again() -> None:
 
 
 def test_a_snapshot_brings_back_what_a_delete_took() -> None:
-    """A removed key that the new snapshot delivers is live, also where clock and revision are the old ones."""
+    """A removed key that the new snapshot delivers is live, even with its old clock and revision."""
     stream = Stream()
     stream.publish(published("e1", 1), removed("e1", None))
     stream.move_to("snapshot", epoch=2)
@@ -208,7 +208,7 @@ def test_a_snapshot_brings_back_what_a_delete_took() -> None:
 
 
 def test_the_sequence_is_contiguous_and_tombstones_have_none() -> None:
-    """Plus one an event, over pages, transactions and restarts; nothing left out takes a number."""
+    """It grows by one per event, across pages, transactions and restarts; what is left out takes no number."""
     stream = Stream()
     stream.publish(published("e1", 1), removed("e2", 1), published("e1", 1), LETTER)
     stream.publish(published("e3", 1), caught_up=False)
@@ -238,7 +238,7 @@ def test_filters_choose_what_is_published(policy: Policy, expected: list[str]) -
 
 
 def test_filtered_items_advance_the_checkpoint() -> None:
-    """A page of excluded items is still behind us."""
+    """A page of excluded items still counts as done."""
     stream = Stream(Policy(entity_types=frozenset({"asset"})))
     stream.publish(published())
     assert stream.checkpoint.position.cursor == "next"
@@ -259,7 +259,7 @@ def test_a_content_type_is_filtered_by_its_own_id() -> None:
 
 
 def test_an_entry_that_changes_to_an_excluded_type_is_removed() -> None:
-    """An id that comes back under an excluded content type leaves the filtered view: consumers must not keep it."""
+    """An id that returns under an excluded content type leaves the filtered view: consumers must not keep it."""
     stream = Stream(Policy(content_types=frozenset({"cat"})))
     stream.publish(published("e1", 1, content_type="cat"))
     records = stream.publish(published("e1", 2, content_type="dog"))
@@ -269,14 +269,14 @@ def test_an_entry_that_changes_to_an_excluded_type_is_removed() -> None:
 
 
 def test_a_removal_under_an_excluded_type_removes_what_was_published() -> None:
-    """Whatever type the marker names: what consumers hold has to go."""
+    """Whatever type the marker names, what consumers hold must go."""
     stream = Stream(Policy(content_types=frozenset({"cat"})))
     stream.publish(published("e1", 1, content_type="cat"))
     assert ops(stream.publish(removed("e1", 2, content_type="dog"))) == [("d", "e1"), ("tombstone", "e1")]
 
 
 def test_a_new_filter_deletes_nothing_by_itself() -> None:
-    """What a changed filter excludes is left to reconciliation, which a bad filter cannot fool."""
+    """What a changed filter excludes is left to reconciliation, which holds too many deletes."""
     stream = Stream()
     stream.publish(published("e1", 1, content_type="dog"))
     stream = stream.restarted(Policy(content_types=frozenset({"cat"})))
@@ -312,7 +312,7 @@ LARGE = published("big", 2, fields=json.dumps({"text": "x" * 20_000}).encode(), 
 
 
 def test_an_event_that_is_too_large_becomes_a_dead_letter() -> None:
-    """Checked before it is produced: the raw item is kept, the others go on, the sequence has no gap."""
+    """Checked before it is produced: the raw item is kept, the others are published, the sequence has no gap."""
     stream = Stream(Policy(max_message_bytes=10_000))
     records = stream.publish(published("e1"), LARGE, published("e2"))
     (letter,) = letters(records)
@@ -342,7 +342,7 @@ def test_an_event_that_is_too_large_can_be_a_reference() -> None:
 
 
 def test_the_size_limit_is_the_topics() -> None:
-    """What fits is published whole: the check leaves no event out that the broker would take, but for a kilobyte."""
+    """What fits is published whole: to within a kilobyte, no event that the broker would accept is left out."""
     (record,) = Stream().publish(LARGE)
     size = len(record.key or b"") + len(record.value or b"")
     assert ops(Stream(Policy(max_message_bytes=size + 1024)).publish(LARGE)) == [("c", "big")]
@@ -350,7 +350,7 @@ def test_the_size_limit_is_the_topics() -> None:
 
 
 def test_the_checkpoint_is_the_last_state_record() -> None:
-    """It is the page's checkpoint, with the sequence, where keys go and when it was committed."""
+    """It is the page's checkpoint, with the sequence, the key schema and topics, and the time of the commit."""
     stream = Stream()
     stream.publish(published("e1"), caught_up=False)
     recorded = stream.store.state[CHECKPOINT_KEY]
@@ -369,7 +369,7 @@ def test_the_checkpoint_is_the_last_state_record() -> None:
 
 
 def test_a_newer_checkpoint_is_refused() -> None:
-    """A checkpoint of a later format is a named error, before anything of it is believed."""
+    """A checkpoint of a later format is an error of its own, raised before any of it is used."""
     stream = Stream()
     stream.publish(published())
     record = stream.store.state[CHECKPOINT_KEY]
@@ -380,7 +380,7 @@ def test_a_newer_checkpoint_is_refused() -> None:
 
 
 def test_raw_digests_decide_what_is_repeated() -> None:
-    """The digest is over the raw item: other bytes are another item, whatever they mean."""
+    """The digest is over the raw item: different bytes are a different item, whatever they mean."""
     stream = Stream()
     stream.publish(published("e1", 1))
     spaced = msgspec.structs.replace(published("e1", 1), digest=digest(b"{ }"))

@@ -52,32 +52,32 @@ def test_equal_content_has_equal_digests(one: str, other: str) -> None:
 
 @pytest.mark.parametrize(("one", "other"), DIFFERENT)
 def test_different_content_has_different_digests(one: str, other: str) -> None:
-    """Order of elements, types, every digit, doubled members and which of them comes last make a difference."""
+    """The order of elements, types, every digit, duplicate members and their order make a difference."""
     assert digest(one) != digest(other)
 
 
 @given(VALUES)
 def test_rewritten_json_keeps_its_digest(value: object) -> None:
-    """Any value, written with other spaces, escapes and order of members, is the same content."""
+    """Any value, rewritten with other spaces, escapes and order of members, is the same content."""
     one = json.dumps(value, ensure_ascii=False)
     assert digest(one) == digest(json.dumps(json.loads(one), indent=1, sort_keys=True))
 
 
 def test_bytes_and_text_are_the_same_content() -> None:
-    """The CMS's bytes and the event's column compare; no content is no bytes."""
+    """The CMS's bytes and the event's column can be compared; no content gives no bytes."""
     assert digest('{"a":"é"}'.encode()) == digest('{"a": "é"}')
     assert digest(None) == b""
 
 
 @pytest.mark.parametrize("text", ["", "{", "nonsense", '{"a": ', "\udcff"])
-def test_what_is_no_json_is_equal_to_itself_only(text: str) -> None:
-    """A record that something else has written into the topic is compared, not a crash."""
+def test_what_is_not_json_equals_only_itself(text: str) -> None:
+    """A record that something else wrote into the topic is compared, and crashes nothing."""
     assert digest(text) == digest(text)
     assert digest(text) != digest(text + " ")
 
 
 def test_depth_does_not_matter() -> None:
-    """The deepest document that vendors let through is compared by its content as well."""
+    """The deepest document that vendors let through is compared by its content too."""
     one = '{"a": ' * DEEP + "1.0" + "}" * DEEP
     assert digest(one) == digest(one.replace("1.0", "1"))
     assert digest(one) != digest(one.replace("1.0", "2"))
@@ -86,7 +86,7 @@ def test_depth_does_not_matter() -> None:
 
 
 def test_a_number_of_any_length_takes_linear_time() -> None:
-    """Neither a million digits nor a huge exponent are converted."""
+    """Neither a million digits nor a huge exponent is converted."""
     assert digest("1" + "0" * 1_000_000) == digest("1e1000000")
     huge = "1e" + "9" * 1_000_000
     assert digest(huge) != digest(huge[:-1])
@@ -107,7 +107,7 @@ PAIRS = [
 
 @pytest.mark.parametrize(("one", "other"), PAIRS)
 def test_the_quick_reading_agrees_with_the_thorough_one(one: str, other: str) -> None:
-    """Two texts are equal to the one exactly where they are to the other."""
+    """Two texts are equal to one exactly if they are equal to the other."""
     assert (digest(one) == digest(other)) == (_thorough(one) == _thorough(other))
 
 
@@ -116,7 +116,7 @@ NUMBERS = st.from_regex(r"-?(0|[1-9][0-9]{0,20})(\.[0-9]{1,20})?([eE][+-]?[0-9]{
 
 @given(NUMBERS, NUMBERS, st.sampled_from([0, 1, 5, 20]))
 def test_numbers_are_equal_by_their_value(one: str, other: str, shift: int) -> None:
-    """Whatever their spelling: the quick reading agrees with the thorough one, of a number and of its shifted self."""
+    """Whatever their spelling: the quick reading agrees with the thorough one, for a number and for it shifted."""
     for left, right in ((one, other), (one, f"{one}0" if "." in one and "e" not in one.lower() else one)):
         assert (digest(f"[{left}]") == digest(f"[{right}]")) == (_thorough(f"[{left}]") == _thorough(f"[{right}]"))
     if "e" not in one.lower():
@@ -126,6 +126,6 @@ def test_numbers_are_equal_by_their_value(one: str, other: str, shift: int) -> N
 
 @given(VALUES, VALUES)
 def test_values_are_equal_to_both_readings_or_to_neither(one: object, other: object) -> None:
-    """Any two values."""
+    """For any two values."""
     left, right = json.dumps(one), json.dumps(other)
     assert (digest(left) == digest(right)) == (_thorough(left) == _thorough(right))

@@ -14,7 +14,7 @@ from connector.model.change import EntityKey
 from connector.model.checkpoint import Checkpoint, KeySchemaId, KnownTopic, Position, Progress
 from tests import avro_spec
 
-# The parsing canonical form of the key's schema, by the specification's rules: what may never change.
+# The parsing canonical form of the key's schema, by the specification's rules: it must never change.
 KEY_FORM = (
     b'{"name":"contentwire.Key","type":"record","fields":['
     b'{"name":"connection","type":"string"},{"name":"entity_type","type":"string"},'
@@ -26,13 +26,13 @@ NAMES: tuple[codec.Name, ...] = ("key", "envelope", "flat", "checkpoint", "index
 
 
 def test_a_key_body_is_four_strings_in_order() -> None:
-    """A key's bytes are its strings, each behind its length: partitions hang on them for ever."""
+    """A key's bytes are its strings, each after its length: partitions depend on them permanently."""
     assert codec.encode_key(KEY) == KEY_BODY
     assert codec.decode_key(KEY_BODY) == KEY
 
 
 def test_the_single_object_prefix_is_the_marker_and_the_fingerprint() -> None:
-    """Without a registry a record begins C3 01 and the schema's CRC-64-AVRO, little endian."""
+    """Without a registry a record begins with C3 01 and the schema's CRC-64-AVRO, little endian."""
     fingerprint = avro_spec.crc_64_avro(KEY_FORM).to_bytes(8, "little")
     framing = codec.single_object("key")
     assert framing.prefix == b"\xc3\x01" + fingerprint
@@ -53,14 +53,14 @@ def test_fingerprints_are_those_of_the_specification(name: codec.Name) -> None:
     assert codec.single_object(name).prefix[2:] == fingerprint.to_bytes(8, "little")
 
 
-def test_the_fingerprint_of_keys_is_the_apache_implementations_own() -> None:
-    """Where its canonical form follows every rule, the second implementation finds the very bytes of the prefix."""
+def test_the_apache_implementation_finds_the_same_fingerprint_of_keys() -> None:
+    """For keys its canonical form follows every rule, so it finds the exact bytes of the prefix."""
     assert avro_spec.canonical("key") == KEY_FORM
     assert codec.single_object("key").prefix[2:] == avro_spec.apache("key").fingerprint("CRC-64-AVRO")
 
 
 def test_every_schema_has_a_name_in_the_code() -> None:
-    """No schema lies unused in the folder, none is missing."""
+    """No schema in the folder is unused, and none is missing."""
     assert sorted(NAMES) == avro_spec.names()
 
 
@@ -79,7 +79,7 @@ def test_other_beginnings_are_refused(data: bytes) -> None:
 
 @pytest.mark.parametrize("body", [b"", b"\x08blo", b"\x08blog\x02", b"\x02\xff\x02a\x02b\x02c"])
 def test_a_body_of_another_schema_is_refused(body: bytes) -> None:
-    """Truncated bytes and strings that are no UTF-8 are a ValueError."""
+    """Truncated bytes and strings that are not UTF-8 are a ValueError."""
     with pytest.raises(ValueError, match="not a record"):
         codec.decode("key", body)
 
@@ -93,15 +93,15 @@ def test_longs_are_written_as_specified(number: int) -> None:
 
 
 def test_a_timestamp_stays_a_number() -> None:
-    """Years that no calendar type can hold are delivered by CMSs, and pass through."""
+    """CMSs deliver years that no calendar type can hold, and these pass through."""
     far = 253_402_300_800_000 * 9
     value = codec.decode("index_entry", codec.encode("index_entry", index_entry(changed_at=far)))
     assert value["changed_at"] == far
 
 
 @pytest.mark.parametrize("text", ["", "post", "Näh \u2028", "x" * 20_000])
-def test_a_text_is_written_from_its_bytes_alike(text: str) -> None:
-    """What is known to be UTF-8 is written as it came, whatever its length: an item's fields are not decoded first."""
+def test_a_text_is_written_the_same_from_its_bytes(text: str) -> None:
+    """Known UTF-8 is written unchanged, whatever its length: an item's fields are not decoded first."""
     written = codec.encode("index_entry", index_entry(change_type=text))
     assert codec.encode("index_entry", index_entry(change_type=text.encode())) == written
 
@@ -151,7 +151,7 @@ VALUES = {name: strategy(json.loads(avro_spec.text(name)), {}) for name in NAMES
 
 @pytest.mark.parametrize("name", NAMES)
 @given(data=st.data())
-def test_every_record_is_read_alike_by_the_apache_implementation(name: codec.Name, data: st.DataObject) -> None:
+def test_the_apache_implementation_reads_every_record_as_we_do(name: codec.Name, data: st.DataObject) -> None:
     """Whatever we write, a second implementation reads the same value, and so do we."""
     value = data.draw(VALUES[name])
     body = codec.encode(name, value)
@@ -159,7 +159,7 @@ def test_every_record_is_read_alike_by_the_apache_implementation(name: codec.Nam
     assert codec.decode(name, body) == value
 
 
-# A checkpoint as it was written before it had topic ids, field by field.
+# A checkpoint as written before there were topic ids, field by field.
 FORMER_CHECKPOINT = (
     avro_spec.long(1)
     + avro_spec.string("blog")
@@ -181,7 +181,7 @@ FORMER_CHECKPOINT = (
 
 
 def test_a_checkpoint_of_a_release_without_topic_ids_is_read() -> None:
-    """An upgrade goes on where the former release stopped; a way back is open too, as topic ids stand at the end."""
+    """An upgrade continues where the former release stopped; a downgrade works too, as topic ids come last."""
     former = decode_checkpoint(FORMER_CHECKPOINT)
     progress = Progress(
         sequence=42, key_schema_id=KeySchemaId("single-object", "0123"), topics={"topic": KnownTopic(6)}
@@ -200,6 +200,6 @@ def test_a_checkpoint_of_a_release_without_topic_ids_is_read() -> None:
 
 
 def test_a_lone_surrogate_cannot_be_written() -> None:
-    """What is no Unicode text is an error where it is written, never bytes that no reader takes."""
+    """Text that is not Unicode is an error when written, never bytes that no reader accepts."""
     with pytest.raises(UnicodeEncodeError):
         codec.encode_key(EntityKey("blog", "entry", "\ud83d", "*"))

@@ -1,4 +1,4 @@
-"""The record of an item that cannot be published: what finds it, what it tells, and its very bytes."""
+"""The record of an item that cannot be published: its key, what it says, and its exact bytes."""
 
 import pytest
 
@@ -13,8 +13,8 @@ STANDS = Position(cursor="c1", phase="streaming", page=4, epoch=2)
 LEADS = Position(cursor="c2", phase="reconciling", page=5, epoch=3)
 
 
-def test_a_letter_tells_what_it_is_and_where_the_stream_stood() -> None:
-    """The cursor and page that the item comes after, and the phase and epoch of its own page."""
+def test_a_letter_says_what_it_is_and_where_the_stream_stood() -> None:
+    """The cursor and page before the item, and the phase and epoch of its own page."""
     letter = DeadLetter(b"\xff{", "no JSON", error="MalformedItem", item_type="Entry", item_id="e1")
     value = decode("dead_letter", encode(letter, PROVENANCE, STANDS, LEADS, 41, NOW_MS).value)
     assert value == {

@@ -1,4 +1,4 @@
-"""Which topics are opened: those that events are published to, and no other."""
+"""Which topics are opened: those that events are published to, and no others."""
 
 import pytest
 
@@ -15,7 +15,7 @@ ASSET = EntityKey("blog", "asset", "a1", "*")
 
 
 class Localized(MemoryStore):
-    """A store whose topics are of an entity type and locale each; `opened` are those that were asked for."""
+    """A store with a topic for each entity type and locale; `opened` are those that were asked for."""
 
     def __init__(self) -> None:
         super().__init__(connection="blog")
@@ -23,7 +23,7 @@ class Localized(MemoryStore):
         self.letters_opened = 0
 
     def route(self, key: EntityKey) -> Route:
-        """Return the topic of a key's entity type and locale; there is none of a locale with a space."""
+        """Return the topic of a key's entity type and locale; there is none for a locale with a space."""
         if " " in key.locale:
             raise MalformedItem("no topic")
         topic = f"{key.entity_type}.{key.locale}"
@@ -43,8 +43,8 @@ def publishing(*changes: Change | DeadLetter, policy: Policy | None = None) -> t
     return store, Stream(policy, store=store).publish(*changes)
 
 
-def test_each_topic_is_asked_for_once_a_page() -> None:
-    """However many of its keys a page holds."""
+def test_each_topic_is_asked_for_once_per_page() -> None:
+    """However many of its keys the page holds."""
     store, records = publishing(
         published("e1", locale="de"), published("e2", locale="fr"), published("e3", locale="de")
     )
@@ -62,13 +62,13 @@ def test_each_topic_is_asked_for_once_a_page() -> None:
     ],
 )
 def test_no_topic_is_created_for_what_is_left_out(policy: Policy, change: Change) -> None:
-    """A connection that publishes no assets has no topic of assets, whatever its space holds."""
+    """A connection that publishes no assets has no topic for them, whatever its space holds."""
     store, records = publishing(change, policy=policy)
     assert (store.opened, records) == ([], [])
 
 
 def test_a_removal_opens_the_topics_of_what_it_removes() -> None:
-    """Its own key stands for nothing then, and needs no topic."""
+    """The removal's own key stands for nothing then, and needs no topic."""
     store, _ = publishing(published("e1", locale="de"), published("e1", locale="fr"))
     store.opened.clear()
     records = Stream(store=store).publish(removed_everywhere("e1", 2))
@@ -83,7 +83,7 @@ def test_a_removal_reaches_what_its_own_page_has_published() -> None:
 
 
 def test_a_removed_type_opens_its_own_topic_and_those_of_its_entries() -> None:
-    """All of them are written to, and an entry of another type is not."""
+    """All of these are written to, but not the topic of an entry of another type."""
     store, _ = publishing(published("e1", locale="de"), published("e2", locale="fr", content_type="page"))
     store.opened.clear()
     Stream(store=store).publish(removed_type("post", 2))
@@ -91,7 +91,7 @@ def test_a_removed_type_opens_its_own_topic_and_those_of_its_entries() -> None:
 
 
 def test_what_came_without_its_locale_is_removed_from_its_own_topic() -> None:
-    """The item that names a locale takes its place, in another topic."""
+    """The item that names a locale replaces it, in another topic."""
     store, _ = publishing(published("e1"))
     store.opened.clear()
     records = Stream(store=store).publish(published("e1", 2, locale="de"))
@@ -102,15 +102,15 @@ def test_what_came_without_its_locale_is_removed_from_its_own_topic() -> None:
 
 
 def test_a_key_without_a_topic_is_a_dead_letter() -> None:
-    """It costs no other item, and leaves nothing in the index."""
+    """It affects no other item, and leaves nothing in the index."""
     store, records = publishing(published("e1", locale="d e"), published("e2", locale="de"))
     assert ops(records) == [("c", "e2/de")]
     assert [(letter["error"], letter["reason"]) for letter in letters(records)] == [("MalformedItem", "no topic")]
     assert store.letters_opened == 1
 
 
-def test_the_topic_of_dead_letters_comes_with_the_first() -> None:
-    """A stream that never had one has no topic for them."""
+def test_the_dead_letters_topic_comes_with_the_first() -> None:
+    """A stream that never had a dead letter has no topic for them."""
     store, _ = publishing(published("e1"))
     assert store.letters_opened == 0
     Stream(store=store).publish(DeadLetter(b"{}", "odd"))
@@ -118,15 +118,15 @@ def test_the_topic_of_dead_letters_comes_with_the_first() -> None:
 
 
 def test_no_topic_is_created_for_what_turns_out_to_be_stale() -> None:
-    """A removal that is left out is known all the same, and what is older than it is published nowhere."""
+    """A removal that is left out is still known, and nothing older than it is published."""
     store, records = publishing(
         removed("e1", 10, locale="de"), published("e1", 5, locale="de"), policy=Policy(unseen_deletes="suppress")
     )
     assert (store.opened, records) == ([], [])
 
 
-def test_what_only_an_earlier_item_of_the_page_tells_the_type_of_is_published() -> None:
-    """Its topic is opened, though the item alone would fit no filter."""
+def test_a_type_known_only_from_an_earlier_item_of_the_page_counts() -> None:
+    """The item's topic is opened, though by itself it would pass no filter."""
     page = removed("e1", 1, content_type="post"), published("e1", 2, content_type=None)
     policy = Policy(content_types=frozenset({"post"}), unseen_deletes="suppress")
     store, records = publishing(*page, policy=policy)

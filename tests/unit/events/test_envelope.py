@@ -34,7 +34,7 @@ PREFIX = b"\xc3\x01" + avro_spec.crc_64_avro(avro_spec.canonical("envelope")).to
 
 
 def value_of(*changes: Any, policy: Policy | None = None) -> dict[str, Any]:
-    """Return the decoded value of the only event that some changes lead to."""
+    """Return the decoded value of the only event that these changes lead to."""
     (event,) = events(Stream(policy).publish(*changes))
     return event
 
@@ -83,15 +83,15 @@ def test_golden_bytes_of_a_removal() -> None:
     assert (tombstone.key, tombstone.value) == (record.key, None)
 
 
-def test_the_confluent_frame_is_in_front_of_the_same_bodies() -> None:
-    """With a registry only the five bytes in front differ."""
+def test_the_confluent_frame_precedes_the_same_bodies() -> None:
+    """With a registry, only the first five bytes differ."""
     stream = Stream()
     (bare,) = stream.publish(CHANGE)
     framed = Stream()
     route = msgspec.structs.replace(
         framed.store.route(CHANGE.key), key=codec.confluent(258), value=codec.confluent(65_535)
     )
-    framed.store.route = lambda _key: route  # type: ignore[method-assign]  # a route as the registry's
+    framed.store.route = lambda _key: route  # type: ignore[method-assign]  # a route as with a registry
     framed = Stream(store=framed.store)
     (record,) = framed.publish(CHANGE)
     assert bare.key
@@ -102,7 +102,7 @@ def test_the_confluent_frame_is_in_front_of_the_same_bodies() -> None:
 
 @pytest.mark.parametrize("name", ["envelope", "flat"])
 def test_events_are_read_by_the_apache_implementation(name: Any) -> None:
-    """The Apache implementation reads upserts and removals, and sees their times as times."""
+    """The Apache implementation reads upserts and removals, and their times as times."""
     policy = Policy(envelope="flat" if name == "flat" else "debezium")
     records = Stream(policy).publish(CHANGE, removed("gone", 3))
     values = [avro_spec.decode((each.value or b"")[10:], avro_spec.apache(name)) for each in records if each.value]
@@ -120,7 +120,7 @@ def test_the_cms_clock_is_the_event_time() -> None:
 
 @pytest.mark.parametrize("told", [None, "yesterday", "2017-11-31T00:00:00Z"])
 def test_without_a_readable_clock_the_event_time_is_ours(told: str | None) -> None:
-    """source.ts_ms is never null, also for an item without a clock or with an impossible one."""
+    """source.ts_ms is never null, even for an item without a clock or with an impossible one."""
     event = value_of(published(changed_at=told, created_at=told))
     assert event["source"]["ts_ms"] == NOW_MS
     assert event["after"]["created_at"] is None
@@ -150,7 +150,7 @@ def test_a_removal_takes_its_table_from_the_index() -> None:
 
 
 def test_before_holds_what_the_index_knows() -> None:
-    """Before has key columns, content type and revision, and nothing that is no longer known."""
+    """Before has key columns, content type and revision, and nothing else."""
     stream = Stream()
     stream.publish(published("e1", 1, content_type="cat", revision=0))
     (update,) = events(stream.publish(published("e1", 2, content_type="cat")))
@@ -166,7 +166,7 @@ def test_a_revision_of_zero_is_a_revision() -> None:
 
 
 def test_no_refs_is_an_empty_list() -> None:
-    """An entity that points nowhere has refs, with nothing in it."""
+    """An entity that points nowhere has an empty list of refs."""
     assert value_of(published(refs=()))["after"]["refs"] == []
 
 
@@ -195,7 +195,7 @@ def test_an_event_has_cloudevents_headers() -> None:
 
 
 def test_a_tombstone_has_headers_of_its_own() -> None:
-    """A tombstone says which change it belongs to, under an id of its own, and has no data to describe."""
+    """A tombstone says which change it belongs to, under its own id, and has no data to describe."""
     event, tombstone = Stream().publish(removed("e1", 3))
     expected = headers_of(event) | {"ce_id": f"{headers_of(event)['ce_id']}.tombstone"}
     assert headers_of(tombstone) == {name: text for name, text in expected.items() if name != "content-type"}
@@ -233,7 +233,7 @@ def test_ce_time_is_rfc_3339_in_utc(told: str | None, time: str) -> None:
 
 
 def test_an_event_id_follows_from_the_change_alone() -> None:
-    """Read again, by another process at another time, a change has the same id."""
+    """Read again by another process, at another time, a change has the same id."""
     first, second = Stream(), Stream()
     second.clock.ms += 999_999
     second.publish(published("other"))
@@ -262,7 +262,7 @@ def test_another_change_has_another_id(other: Any) -> None:
 
 
 def test_the_flat_form_is_one_record_without_before() -> None:
-    """`envelope = "flat"`: the entity's columns beside the event's own; a removal keeps the columns of its key."""
+    """`envelope = "flat"`: the entity's columns beside the event's own; a removal keeps its key's columns."""
     stream = Stream(Policy(envelope="flat"))
     upsert = seen(stream.publish(CHANGE), "flat")[0].event
     removal = seen(stream.publish(removed("nyan", 3)), "flat")[0].event

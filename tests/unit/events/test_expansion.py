@@ -1,4 +1,4 @@
-"""One item that stands for several keys: an entity that was delivered without its locale, and later with it."""
+"""One item that stands for several keys: an entity delivered without its locale, and later with it."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from tests.published import events, ops
 from tests.values import published, removed
 
 
-def test_an_item_with_a_locale_takes_the_place_of_the_one_without() -> None:
+def test_an_item_with_a_locale_replaces_the_one_without() -> None:
     """Both are the same content: consumers must not keep it twice."""
     stream = Stream()
     stream.publish(published("e1", 1))
@@ -19,7 +19,7 @@ def test_an_item_with_a_locale_takes_the_place_of_the_one_without() -> None:
 
 @pytest.mark.parametrize("change_type", ["unpublished", "deleted"])
 def test_a_removal_with_a_locale_removes_what_came_without(change_type: str) -> None:
-    """The kind of removal is told for both."""
+    """Both have the same kind of removal."""
     stream = Stream()
     stream.publish(published("e1", 1))
     records = stream.publish(removed("e1", 2, locale="de", change_type=change_type))
@@ -36,7 +36,7 @@ def test_what_replaced_it_is_replaced_once() -> None:
 
 
 def test_an_older_item_with_a_locale_replaces_nothing() -> None:
-    """The staleness rule holds for expansions as well."""
+    """The staleness rule applies to expansions too."""
     stream = Stream()
     stream.publish(published("e1", 5))
     assert ("d", "e1") not in ops(stream.publish(published("e1", 1, locale="de")))

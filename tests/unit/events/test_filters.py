@@ -19,7 +19,7 @@ def key(entity_type: str, id: str = "x1", locale: str = "*") -> EntityKey:  # no
 @pytest.mark.parametrize("entity_type", ["entry", "asset", "content_type"])
 @pytest.mark.parametrize("content_type", ["post", None])
 def test_without_filters_everything_is_wanted(entity_type: str, content_type: str | None) -> None:
-    """Also a removal of what was never known."""
+    """Even a removal of something never known."""
     assert wanted(Policy(), key(entity_type, locale="de"), content_type)
 
 
@@ -38,24 +38,24 @@ def test_without_filters_everything_is_wanted(entity_type: str, content_type: st
 def test_content_types_choose_entries_and_themselves(
     entity: EntityKey, content_type: str | None, *, expected: bool
 ) -> None:
-    """Assets are of none; an entry whose type nobody knows is of an excluded one."""
+    """Assets have none; an entry whose type nobody knows counts as excluded."""
     assert wanted(POSTS, entity, content_type) is expected
 
 
 @pytest.mark.parametrize(("entity_type", "expected"), [("entry", True), ("asset", False), ("content_type", False)])
 def test_entity_types_choose_by_kind(entity_type: str, *, expected: bool) -> None:
-    """Whatever the content type is."""
+    """Whatever the content type."""
     assert wanted(ENTRIES, key(entity_type), "post") is expected
 
 
 @pytest.mark.parametrize(("locale", "expected"), [("de", True), ("de-AT", False), ("fr", False), ("*", True)])
 def test_locales_choose_by_the_whole_name(locale: str, *, expected: bool) -> None:
-    """An item that carries all locales is of every one."""
+    """An item that carries all locales belongs to every one."""
     assert wanted(GERMAN, key("entry", locale=locale), "post") is expected
 
 
-def test_no_content_type_is_a_choice_too() -> None:
-    """An empty list lets no entry through; it is not the absence of a filter."""
+def test_an_empty_list_of_content_types_is_a_choice() -> None:
+    """It lets no entry through; it does not mean that there is no filter."""
     nothing = Policy(content_types=frozenset())
     assert not wanted(nothing, key("entry"), "post")
     assert wanted(nothing, key("asset"), None)

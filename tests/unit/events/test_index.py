@@ -36,7 +36,7 @@ def test_an_entry_survives_its_record(unset: int | None) -> None:
 
 @pytest.mark.parametrize("record", [b"", b"\x04", b"\x04" + entry().encode()[1:]])
 def test_a_newer_record_is_refused(record: bytes) -> None:
-    """A record of a later format, or none at all, is a named error that says what to do."""
+    """A record of a later format, or an empty one, is an error of its own that says what to do."""
     with pytest.raises(StateTooNew, match="newer version") as caught:
         decode_entry(record)
     assert "release that wrote it" in caught.value.hint
@@ -71,7 +71,7 @@ def test_discarded_entries_leave_what_was_there() -> None:
 
 
 def test_a_removed_entry_is_unknown() -> None:
-    """Staged and committed removals hide the entry; an applied tombstone takes it away."""
+    """Staged and committed removals hide the entry; an applied tombstone removes it."""
     index = Index()
     index.apply(codec.encode_key(entry_key()), entry().encode())
     put(index, entry_key(), None)
@@ -112,7 +112,7 @@ def test_live_locales_are_those_of_one_entity(*, asked_before: bool) -> None:
 
 
 def test_an_entity_is_known_by_any_locale() -> None:
-    """Also by one that was removed; not by another entity's."""
+    """Even by one that was removed; not by another entity's."""
     index = Index()
     put(index, entry_key(locale="de"), entry(live=False))
     assert index.knows(entry_key())
@@ -120,7 +120,7 @@ def test_an_entity_is_known_by_any_locale() -> None:
 
 
 def test_a_cleared_index_knows_nothing() -> None:
-    """The state topic begins anew."""
+    """The state topic starts over."""
     index = Index()
     put(index, entry_key(locale="de"), entry())
     index.commit()

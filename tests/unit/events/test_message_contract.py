@@ -31,7 +31,7 @@ CAT = {"sys": {"type": "Link", "linkType": "ContentType", "id": "cat"}}
 
 
 class Stream:
-    """One connection's stream in memory, at a time that stands still."""
+    """One connection's stream in memory, with a clock that stands still."""
 
     def __init__(self, vendor: Vendor, connection: str, policy: Policy | None = None) -> None:
         self.store = MemoryStore(connection=connection)
@@ -97,7 +97,7 @@ def removal(name: str, deleted_at: str) -> bytes:
 
 
 def talk(kind: str, uid: str, event_at: str) -> bytes:
-    """Return an item of an entry as Contentstack sends it."""
+    """Return an entry's item as Contentstack sends it."""
     details = {"environment": "e1", "locale": "en-us", "time": event_at}
     data = {"uid": uid, "locale": "en-us", "_version": 2, "title": "Ada", "publish_details": details}
     return contentstack.item(kind, data, event_at=event_at, content_type_uid="talk")
@@ -143,7 +143,7 @@ def flat() -> dict[str, dict[str, Any]]:
 
 
 def test_every_example_is_what_the_code_publishes() -> None:
-    """A reader who builds a consumer from the document gets these very records."""
+    """A reader who builds a consumer from the document gets exactly these records."""
     documented = {
         name: json.loads(body)
         for name, body in re.findall(r"<!-- example: ([a-z ]+) -->\n```json\n(.*?)\n```", DOCUMENT, re.DOTALL)
@@ -153,7 +153,7 @@ def test_every_example_is_what_the_code_publishes() -> None:
 
 @pytest.mark.parametrize("schema", ["key", "envelope", "flat", "dead_letter"])
 def test_every_column_is_described(schema: codec.Name) -> None:
-    """The document names each field that a consumer can meet."""
+    """The document names every field that a consumer can meet."""
     columns: set[str] = set()
 
     def look(part: dict[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The owner's last word in the state topic: read as it was written, and never taken for anything else."""
+"""The owner's report in the state topic: read as written, and never mistaken for anything else."""
 
 import pytest
 
@@ -8,8 +8,8 @@ from connector.events.owner_report import REPORT_KEY, REPORT_VERSION, OwnerRepor
 from connector.model.change import EntityKey
 
 
-def test_a_report_is_read_as_it_was_written() -> None:
-    """Every member of it, whatever script its texts are in."""
+def test_a_report_is_read_as_written() -> None:
+    """Every member, whatever script its texts are in."""
     report = OwnerReport(
         state="stopped",
         error="401 für den Schlüssel 🔑",
@@ -24,13 +24,13 @@ def test_a_report_is_read_as_it_was_written() -> None:
 
 @pytest.mark.parametrize("value", [b"", encode_report(OwnerReport(version=REPORT_VERSION + 1))])
 def test_a_report_of_a_later_release_is_not_guessed_at(value: bytes) -> None:
-    """Whoever asks is told to use that release; so is who finds nothing where a report should be."""
+    """The error says to use that release; so it does for an empty record."""
     with pytest.raises(StateTooNew):
         decode_report(value)
 
 
 @pytest.mark.parametrize("connection", ["b", "\0report", "x" * 300])
 def test_no_entity_has_the_key_of_reports(connection: str) -> None:
-    """However a connection is named: a report would else replace what is known of the entity."""
+    """However a connection is named: otherwise a report would replace what is known of the entity."""
     key = codec.encode_key(EntityKey(connection, "entry", "e1", "*"))
     assert not key.startswith(REPORT_KEY[:1])

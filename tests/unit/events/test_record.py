@@ -1,4 +1,4 @@
-"""What one transaction carries: dead letters get their address, and nothing else of the batch changes."""
+"""What one transaction carries: dead letters get their route, and nothing else in the batch changes."""
 
 from connector.events.codec import Framing
 from connector.events.record import Batch, Letter, Record, Route, Tally, addressed
@@ -20,7 +20,7 @@ def batch(*letters: Letter) -> Batch:
 
 
 def test_dead_letters_become_records_of_their_topic() -> None:
-    """Their values framed by its schema, their keys as they are, in their order and before the events."""
+    """Their values are framed by its schema, their keys unchanged, in order and before the events."""
     sent = addressed(batch(Letter(b"one", b"1"), Letter(b"two", b"2")), ROUTE)
     assert sent.records == [
         Record("blog.dead-letters", b"one", b"VALUE1", []),
@@ -31,7 +31,7 @@ def test_dead_letters_become_records_of_their_topic() -> None:
 
 
 def test_addressing_changes_nothing_else() -> None:
-    """The batch that was given stays as it was, for who tries again; the state goes along."""
+    """The original batch stays as it was, for another try; the state is kept."""
     given = batch(Letter(b"one", b"1"))
     sent = addressed(given, ROUTE)
     assert (given.records, given.letters) == ([EVENT], [Letter(b"one", b"1")])
@@ -39,6 +39,6 @@ def test_addressing_changes_nothing_else() -> None:
 
 
 def test_a_letter_is_addressed_once() -> None:
-    """A batch that has been is the same after another time."""
+    """A batch that has been addressed does not change again."""
     sent = addressed(batch(Letter(b"one", b"1")), ROUTE)
     assert addressed(sent, ROUTE) == sent

@@ -1,4 +1,4 @@
-"""The checkpoint's record: flat, in the words that former releases write and read, and typed behind them."""
+"""The checkpoint's record: flat as former releases write and read it, and typed in the code."""
 
 import json
 from functools import partial
@@ -37,8 +37,8 @@ RECORD: dict[str, Any] = {
 STREAMING = decode_checkpoint(codec.encode("checkpoint", RECORD))
 
 
-def test_a_record_stays_as_it_was_written() -> None:
-    """Read and written again it has the same bytes; as JSON, which exports hold, the same members in their order."""
+def test_a_record_stays_as_written() -> None:
+    """Read and written again it has the same bytes; as JSON, as in exports, the same members in order."""
     written = codec.encode("checkpoint", RECORD)
     assert encode_checkpoint(decode_checkpoint(written)) == written
     assert list(flat(STREAMING).items()) == list(RECORD.items())
@@ -61,7 +61,7 @@ def test_a_record_stays_as_it_was_written() -> None:
     ],
 )
 def test_a_command_writes_the_request_that_every_release_reads(edit: Edit, request_: str | None) -> None:
-    """An owner of a former release obeys a command of this one: the request is the very text that it knows."""
+    """An owner of a former release obeys a command of this one: the request is the exact text that it knows."""
     assert flat(edit(STREAMING, STREAMING.fingerprint))["request"] == request_
 
 
@@ -77,12 +77,12 @@ def test_a_command_writes_the_request_that_every_release_reads(edit: Edit, reque
     ],
 )  # fmt: skip
 def test_a_request_of_any_release_is_read(written: str | None, found: Request) -> None:
-    """However it is spaced; what this release does not know is nothing that it could do."""
+    """However it is spaced; what this release does not know, it ignores."""
     assert checkpoint(request=written).request == found
 
 
-def test_a_second_walk_is_told_in_the_request() -> None:
-    """Former releases look for it there, beside what an operator asks: neither takes the other's place."""
+def test_a_second_walk_is_kept_in_the_request() -> None:
+    """Former releases look for it there, beside an operator's request: neither replaces the other."""
     before = amended(STREAMING, phase="catching_up", request='{"paused":true}')
     walked = before.at(before.position.unfollowed())
     written = flat(walked)
@@ -92,14 +92,14 @@ def test_a_second_walk_is_told_in_the_request() -> None:
 
 
 def test_a_second_walk_that_an_earlier_release_has_finished_is_over() -> None:
-    """It keeps its mark until the snapshot ends; then the request is fulfilled, the mark with it."""
+    """That release keeps its mark until the snapshot ends; then the request is fulfilled, and the mark goes too."""
     before = amended(STREAMING, phase="reconciling", request='{"second_look":true}')
     assert not before.position.second_walk
     assert flat(before.snapshot_finished())["request"] is None
 
 
 def test_a_second_walk_ends_in_a_reconciliation() -> None:
-    """What two walks have not met is gone; a third one would begin from nothing."""
+    """What two walks did not find is gone; there is no third one."""
     first = Position(cursor="c", phase="catching_up", epoch=2, identity="e1", page_size=7)
     second = first.unfollowed()
     assert second == Position(second_walk=True, epoch=2, identity="e1", page_size=7)
@@ -117,8 +117,8 @@ def test_a_second_walk_ends_in_a_reconciliation() -> None:
         ({"t": "-"}, KnownTopic(6, replaceable=True, former=True)),
     ],
 )
-def test_what_becomes_of_a_topic_is_told_in_place_of_its_id(written: dict[str, str], known: KnownTopic) -> None:
-    """Empty: any topic will do; a dash: of a former configuration as well. Only the record knows these marks."""
+def test_the_fate_of_a_topic_is_written_in_place_of_its_id(written: dict[str, str], known: KnownTopic) -> None:
+    """Empty: any topic will do; a dash: also of a former configuration. Only the record has these marks."""
     found = amended(STREAMING, topic_ids=written)
     assert found.progress.topics == {"t": known}
     assert flat(found)["topic_ids"] == written

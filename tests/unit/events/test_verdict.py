@@ -43,8 +43,8 @@ def change(clock: str | None, revision: int | None, *, gone: bool = False) -> Ch
         (change(OLD, 2), known(NEW, 1, live=False, change_type="deleted"), True),
     ],
 )
-def test_a_change_is_stale_where_nothing_about_it_is_newer(coming: Change, entry: IndexEntry, *, stale: bool) -> None:
-    """Neither the clock nor the revision; a marker's revision counts something else and proves nothing."""
+def test_a_change_is_stale_if_nothing_about_it_is_newer(coming: Change, entry: IndexEntry, *, stale: bool) -> None:
+    """Neither its clock nor its revision; a marker's revision counts something else and proves nothing."""
     assert is_stale(coming, entry) is stale
 
 
@@ -61,14 +61,14 @@ def test_a_change_is_stale_where_nothing_about_it_is_newer(coming: Change, entry
 def test_equal_versions_prove_nothing_about_content(
     content: bytes, digest: bytes, reason: str | None, *, snapshot: bool
 ) -> None:
-    """In a snapshot what the entity says decides; in a delta every item counts that is not the very last one again."""
+    """In a snapshot the content decides; in a delta every item counts except a repetition of the last one."""
     coming = msgspec.structs.replace(change(OLD, 1), digest=digest)
     at = Standpoint(snapshot, 2)
     assert skip_reason(coming, content, known(), at) == reason
 
 
-def test_a_record_of_an_earlier_release_knows_no_content() -> None:
-    """It is published once more where the item is written otherwise, for nothing proves that it is the same."""
+def test_a_record_of_an_earlier_release_has_no_content_digest() -> None:
+    """If the item is written differently, it is published once more, as nothing proves that it is the same."""
     coming = msgspec.structs.replace(change(OLD, 1), digest=b"other")
     at = Standpoint(snapshot=True, epoch=2)
     entry = known(content=None)
@@ -95,14 +95,14 @@ CAT, DOG = published(content_type="cat"), published(content_type="dog")
 def test_filters_and_policy_are_judged_by_what_is_known(
     coming: Change, entry: IndexEntry | None, policy: Policy, left_out: str | None, change_type: str
 ) -> None:
-    """What this epoch has published and no longer passes is removed; what was never live is removed only if wanted."""
+    """What this epoch published and no longer passes is removed; what was never live, only if wanted."""
     verdict = judge(Case(coming, "delta", entry, None), Standpoint(snapshot=False, epoch=2), policy)
     assert (verdict.left_out, verdict.change.change_type) == (left_out, change_type)
     assert verdict.unseen == (coming.change_type == "deleted" and entry is None)
 
 
 def test_a_reconciled_delete_passes_every_filter() -> None:
-    """A new filter excludes what consumers hold: that is what has to go."""
+    """A new filter excludes what consumers hold: exactly that must go."""
     case = Case(removed(), "reconciled", known(content_type="dog"), None)
     assert judge(case, Standpoint(snapshot=False, epoch=2), CATS).left_out is None
 
@@ -121,5 +121,5 @@ def test_a_reconciled_delete_passes_every_filter() -> None:
 def test_the_operation_follows_from_what_is_known(
     coming: Change, origin: Origin, entry: IndexEntry | None, expected: str
 ) -> None:
-    """Created or read where the key is not live, updated where it is, and every removal is a delete."""
+    """Created or read if the key is not live, updated if it is; every removal is a delete."""
     assert op(coming, Case(coming, origin, entry, None)) == expected
