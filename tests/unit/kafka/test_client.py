@@ -1,4 +1,4 @@
-"""What each error code of Kafka and its client means: what is done, and what an operator is told to do."""
+"""What each error code of Kafka and its client means: what we do, and what an operator is told to do."""
 
 import re
 
@@ -26,7 +26,7 @@ RIGHTS = {
 }
 ABOUT_CREDENTIALS = re.compile(r"credential|password|username|sasl|\bACL|\btoken|\ballow [A-Z]", re.IGNORECASE)
 
-# What asking again does not change: somebody has to correct something.
+# What trying again does not change: somebody has to correct something.
 FOR_GOOD = {
     "_SSL": "ssl.ca.location",
     "_INVALID_ARG": "[kafka] client",
@@ -70,13 +70,13 @@ PASSING = {
 
 
 def meaning(name: str) -> ConnectorError:
-    """Return what the error of a name means."""
+    """Return what the error with this name means."""
     return unavailable("trying", KafkaError(CODES[name]))
 
 
 @pytest.mark.parametrize("name", CODES)
 def test_every_code_has_a_remedy_and_a_fitting_hint(name: str) -> None:
-    """Each is a refusal with a hint, or passes; only what is about credentials and rights speaks of them."""
+    """Each is a refusal with a hint, or may pass; only errors about credentials and rights mention them."""
     found = meaning(name)
     assert isinstance(found, BrokerFatal | BrokerUnavailable)
     assert name in str(found)
@@ -94,7 +94,7 @@ def test_a_refusal_stops_the_stream_and_says_what_to_correct(name: str, told: st
 
 @pytest.mark.parametrize(("name", "told"), PASSING.items(), ids=PASSING)
 def test_what_may_pass_is_tried_again(name: str, told: str) -> None:
-    """A disk that is full, a clock that is wrong, a broker that is down: right again without an operator here."""
+    """A full disk, a wrong clock, a broker that is down: these get fixed without an operator here."""
     found = meaning(name)
     assert found.remedy == "retry"
     assert told in found.hint
@@ -102,7 +102,7 @@ def test_what_may_pass_is_tried_again(name: str, told: str) -> None:
 
 
 @pytest.mark.parametrize("right", sorted(RIGHTS))
-def test_a_missing_right_is_named_by_what_it_is_about(right: str) -> None:
-    """The hint says on what something has to be allowed, not only that something is forbidden."""
+def test_a_missing_right_names_its_resource(right: str) -> None:
+    """The hint says on what a right must be granted, not only that something is forbidden."""
     about = {"TOPIC": "DescribeConfigs", "GROUP": ".connectors", "CLUSTER": "cluster", "TRANSACTIONAL": "transactional"}
     assert about[right.partition("_")[0]] in meaning(right).hint

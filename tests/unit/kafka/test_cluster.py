@@ -1,4 +1,4 @@
-"""A group's description: asked for again while brokers are still starting, and no longer than that may last."""
+"""A group's description: asked for again while brokers are starting, but only for a limited time."""
 
 from concurrent.futures import Future
 from typing import Any
@@ -15,7 +15,7 @@ DENIED = KafkaException(KafkaError(KafkaError.GROUP_AUTHORIZATION_FAILED))
 
 
 class Admin:
-    """Kafka's admin client, with scripted answers: the last one for ever."""
+    """Kafka's admin client, with scripted answers, of which the last repeats."""
 
     def __init__(self, *answers: object) -> None:
         self.answers = [*answers]
@@ -42,7 +42,7 @@ def ask(admin: Any, clock: ManualClock, **options: Any) -> object:
 
 
 def test_brokers_that_are_starting_are_asked_again() -> None:
-    """The first question makes them create the topic of groups, and they refuse until it is there."""
+    """The first request makes them create the groups' topic, and they refuse until it exists."""
     admin, clock = Admin(COMING, COMING, "found"), ManualClock()
     assert ask(admin, clock, authorized=True) == "found"
     assert admin.asked == [(["g"], True)] * 3
@@ -50,7 +50,7 @@ def test_brokers_that_are_starting_are_asked_again() -> None:
 
 
 def test_brokers_that_never_start_are_given_up() -> None:
-    """Soon after the time is up, with what they said."""
+    """Soon after the time is up, with what they answered."""
     clock = ManualClock()
     with pytest.raises(KafkaException) as refused:
         ask(Admin(COMING), clock)
@@ -58,8 +58,8 @@ def test_brokers_that_never_start_are_given_up() -> None:
     assert 5.0 < clock.monotonic() < 6.0
 
 
-def test_any_other_refusal_is_one_at_once() -> None:
-    """Asking again would not change it."""
+def test_any_other_refusal_is_raised_at_once() -> None:
+    """Trying again would not change it."""
     admin, clock = Admin(DENIED, "found"), ManualClock()
     with pytest.raises(KafkaException):
         ask(admin, clock)
@@ -67,6 +67,6 @@ def test_any_other_refusal_is_one_at_once() -> None:
 
 
 def test_no_answer_is_an_outage() -> None:
-    """Told as what can pass."""
+    """Reported as something that may pass."""
     with pytest.raises(BrokerUnavailable, match="group g"):
         ask(Admin(TimeoutError()), ManualClock())

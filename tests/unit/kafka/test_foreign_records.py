@@ -1,4 +1,4 @@
-"""What in a stream's topics is told to be of others, and that nothing of ours ever is."""
+"""What in a stream's topics counts as foreign, and that nothing of ours ever does."""
 
 import pytest
 from hypothesis import given
@@ -67,8 +67,8 @@ OURS = {
 
 
 @pytest.mark.parametrize("what", FOREIGN)
-def test_what_others_wrote_into_the_state_is_refused_by_its_place(what: str) -> None:
-    """Nothing is taken for ours that is not, and the error says topic, partition, offset and what to do."""
+def test_what_others_wrote_into_the_state_is_refused_with_its_place(what: str) -> None:
+    """Nothing foreign is taken for ours, and the error gives topic, partition, offset and what to do."""
     judge = StateJudge(TOPIC, "blog")
     assert judge.accepts(KEY, ENTRY, 11)
     assert not judge.accepts(*FOREIGN[what], 12)
@@ -79,8 +79,8 @@ def test_what_others_wrote_into_the_state_is_refused_by_its_place(what: str) -> 
 
 
 @pytest.mark.parametrize("what", OURS)
-def test_what_contentwire_wrote_is_taken_for_its_own(what: str) -> None:
-    """Also records of earlier releases, and every spelling of a name and number."""
+def test_what_contentwire_wrote_is_accepted(what: str) -> None:
+    """Including records of earlier releases, and any name or number."""
     judge = StateJudge(TOPIC, "blog")
     assert judge.accepts(*OURS[what], 12)
     judge.check()
@@ -88,7 +88,7 @@ def test_what_contentwire_wrote_is_taken_for_its_own(what: str) -> None:
 
 @pytest.mark.parametrize("value", [None, ENTRY])
 def test_what_a_later_record_replaces_is_forgotten(value: bytes | None) -> None:
-    """A tombstone mends, and so does the owner's next word on the key."""
+    """A tombstone repairs the key, and so does the owner's next record."""
     judge = StateJudge(TOPIC, "blog")
     assert not judge.accepts(KEY, b"hello", 12)
     assert judge.accepts(KEY, value, 13)
@@ -96,7 +96,7 @@ def test_what_a_later_record_replaces_is_forgotten(value: bytes | None) -> None:
 
 
 def test_a_record_without_a_key_replaces_nothing() -> None:
-    """It is passed over, and told to who asks: compaction drops it."""
+    """It is ignored, but listed for whoever asks: compaction drops it."""
     judge = StateJudge(TOPIC, "blog")
     assert not judge.accepts(None, b"hello", 12)
     judge.check()
@@ -108,14 +108,14 @@ def test_a_record_without_a_key_replaces_nothing() -> None:
     [(KEY, b"\x04whatever"), (CHECKPOINT_KEY, b"\x04"), (REPORT_KEY, b"\x06"), (b"\x00lease", b"\x02")],
 )
 def test_what_a_later_release_wrote_is_not_called_foreign(key: bytes, value: bytes) -> None:
-    """A version above ours, or a kind of record that we do not know: told with its place, and never removed."""
+    """A version above ours, or a kind of record that we do not know: reported with its place, and never removed."""
     with pytest.raises(StateTooNew, match=f"{TOPIC} partition 0 offset 12: .*newer version"):
         StateJudge(TOPIC, "blog").accepts(key, value, 12)
 
 
 @given(value=st.binary(max_size=120) | st.binary(max_size=80).map(lambda end: ENTRY[: len(end) % len(ENTRY)] + end))
 def test_what_is_taken_for_an_entry_can_be_decoded(value: bytes) -> None:
-    """Whatever the bytes: nothing that recovery lets into the index fails when it is looked at."""
+    """Whatever the bytes: nothing that recovery lets into the index fails when it is decoded."""
     try:
         accepted = StateJudge(TOPIC, "blog").accepts(KEY, value, 1)
     except StateTooNew:
@@ -126,7 +126,7 @@ def test_what_is_taken_for_an_entry_can_be_decoded(value: bytes) -> None:
 
 @given(value=st.binary(max_size=200))
 def test_bytes_of_no_schema_are_a_value_error(value: bytes) -> None:
-    """Decoding tells them in one way, whatever the library makes of them."""
+    """Decoding raises the same error, whatever the library does with them."""
     for name in ("key", "envelope", "flat", "dead_letter", "checkpoint", "owner_report"):
         try:
             codec.decode(name, value)
@@ -135,7 +135,7 @@ def test_bytes_of_no_schema_are_a_value_error(value: bytes) -> None:
             continue
 
 
-def test_many_are_told_as_a_few() -> None:
+def test_many_are_listed_as_a_few() -> None:
     """One line, the first places in order, and how many more."""
     found = [Foreign("t", 0, offset, b"k", "x") for offset in (9, 1, 5, 7)]
     assert (

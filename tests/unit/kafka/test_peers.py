@@ -1,4 +1,4 @@
-"""Processes with another configuration: told from those with ours."""
+"""Processes with another configuration: distinguished from those with ours."""
 
 from pathlib import Path
 
@@ -29,8 +29,8 @@ def signature(tmp_path: Path, kafka: str = "", connection: str = "") -> str:
     return wiring.signature(wiring.streams(load(path, {"T": "tok-1-secret", "U": "tok-2-secret"})))
 
 
-def test_a_member_differs_by_its_signature_alone() -> None:
-    """Another host or process is no difference; who was named by an operator is not judged."""
+def test_a_member_differs_only_by_its_signature() -> None:
+    """Another host or process is no difference; a member that an operator named is not judged."""
     ours, same = Member(client_id("0a1b2c3d"), "h"), Member("contentwire-a-b-77-0a1b2c3d", "h2")
     other, named = Member("contentwire-a-1-ffffffff", "h"), Member("my-client", "h")
     assert differing([ours, same, named, other], "0a1b2c3d") == [other]
@@ -51,5 +51,5 @@ def test_what_is_followed_makes_the_signature(tmp_path: Path, changed: dict[str,
 
 
 def test_how_it_is_followed_does_not(tmp_path: Path) -> None:
-    """Neither secrets, intervals nor addresses, which may differ from machine to machine."""
+    """Secrets, intervals and addresses do not: they may differ from machine to machine."""
     assert signature(tmp_path, connection="poll_interval = 5") == signature(tmp_path)

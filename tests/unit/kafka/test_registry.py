@@ -1,4 +1,4 @@
-"""The registry client: looks up before it registers, shows what the registry says, and believes no odd answer."""
+"""The registry client: looks up before registering, shows what the registry says, and believes no odd answer."""
 
 import gzip
 import json
@@ -28,7 +28,7 @@ def register(scripted: ScriptedRegistry, *, may_register: bool = True) -> int:
 
 
 def test_what_is_registered_is_looked_up(scripted: ScriptedRegistry) -> None:
-    """An account that may only read needs nothing more, whatever registering would be answered."""
+    """An account that may only read needs nothing more, however registering would be answered."""
     number = register(scripted)
     assert scripted.registered() == ["T-key"]
     scripted.refusal = 403, {"error_code": 40301, "message": "User is denied operation Write on Subject: T-key"}
@@ -50,7 +50,7 @@ REFUSALS = [
 def test_a_refusal_says_what_the_registry_says(
     scripted: ScriptedRegistry, status: int, code: int, message: str
 ) -> None:
-    """Its code and message, and who can help: nothing about a URL, nothing about a password."""
+    """Its code and message, and who can help; nothing about a URL or a password."""
     scripted.refusal = status, {"error_code": code, "message": message}
     with pytest.raises(BrokerFatal) as caught:
         register(scripted)
@@ -59,7 +59,7 @@ def test_a_refusal_says_what_the_registry_says(
 
 
 def test_register_false_registers_nothing(scripted: ScriptedRegistry) -> None:
-    """What is missing is named, with who can help."""
+    """The error names what is missing and who can help."""
     with pytest.raises(BrokerFatal, match="T-key is not registered") as caught:
         register(scripted, may_register=False)
     assert "contentwire schemas register" in caught.value.hint
@@ -86,7 +86,7 @@ ODD = [
 
 @pytest.mark.parametrize("body", ODD, ids=[str(number) for number in range(len(ODD))])
 def test_no_odd_answer_is_believed(scripted: ScriptedRegistry, body: bytes) -> None:
-    """Ids out of range, other shapes, depth and size: whoever answers so is no registry, and may be one again later."""
+    """Ids out of range, other shapes, depth and size: whoever answers that is not a registry now, but may be later."""
     with closing(scripted.client()) as registry:
         asks: list[Ask] = [lambda: registry.register("T-key", SCHEMA), lambda: registry.schema(1)]
         asks += [lambda: registry.compatible("T-key", SCHEMA), *([] if body == b"[]" else [registry.subjects])]
@@ -97,7 +97,7 @@ def test_no_odd_answer_is_believed(scripted: ScriptedRegistry, body: bytes) -> N
 
 
 def test_a_compressed_answer_cannot_expand(scripted: ScriptedRegistry) -> None:
-    """None was asked for: not a byte of it is decompressed."""
+    """No compression was requested: not a byte is decompressed."""
     bomb = gzip.compress(b" " * (64 * 1024 * 1024))
     scripted.answers = [(200, bomb, {"Content-Encoding": "gzip"})]
     with closing(scripted.client()) as registry, pytest.raises(RegistryUnavailable, match="an uncompressed answer"):
@@ -105,8 +105,8 @@ def test_a_compressed_answer_cannot_expand(scripted: ScriptedRegistry) -> None:
 
 
 @pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503])
-def test_what_can_pass_is_tried_again(scripted: ScriptedRegistry, status: int) -> None:
-    """And the answer's status and message are shown."""
+def test_what_may_pass_is_tried_again(scripted: ScriptedRegistry, status: int) -> None:
+    """The error shows the answer's status and message."""
     scripted.answers = [(status, json.dumps({"error_code": 50003, "message": "forwarding\x1b[2J"}).encode(), {})]
     with closing(scripted.client()) as registry, pytest.raises(RegistryUnavailable, match="forwarding") as caught:
         registry.schema(1)
@@ -114,8 +114,8 @@ def test_what_can_pass_is_tried_again(scripted: ScriptedRegistry, status: int) -
     assert str(caught.value).isprintable()
 
 
-def test_an_unknown_id_is_told_from_an_outage(scripted: ScriptedRegistry) -> None:
-    """None where the registry says so."""
+def test_an_unknown_id_is_not_an_outage(scripted: ScriptedRegistry) -> None:
+    """It is None, if the registry says so."""
     number = register(scripted)
     with closing(scripted.client()) as registry:
         known = registry.by_id(number)
@@ -126,8 +126,8 @@ def test_an_unknown_id_is_told_from_an_outage(scripted: ScriptedRegistry) -> Non
 
 
 @pytest.mark.parametrize("text", ["", "nonsense", "[]", "{}", '"string"', '{"type": "record"}', "7"])
-def test_what_is_no_schema_of_ours_is_told(text: str) -> None:
-    """Whatever a registry gives in place of a schema."""
+def test_a_schema_that_is_not_ours_is_recognised(text: str) -> None:
+    """Whatever a registry returns in place of a schema."""
     assert not codec.same("key", text)
 
 
@@ -142,8 +142,8 @@ PAGES = [
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_a_gateways_404_is_no_registrys(scripted: ScriptedRegistry, page: bytes) -> None:
-    """It says nothing of schemas and ids; what is registered is told by whoever lists its subjects."""
+def test_a_gateways_404_is_not_a_registrys(scripted: ScriptedRegistry, page: bytes) -> None:
+    """It says nothing about schemas and ids; only whoever lists subjects is believed."""
     with closing(scripted.client()) as registry:
         asks: list[Ask] = [
             lambda: registry.by_id(1),
@@ -163,8 +163,8 @@ def test_a_gateways_404_is_no_registrys(scripted: ScriptedRegistry, page: bytes)
             assert ask() is found
 
 
-def test_a_denied_look_up_is_no_absence(scripted: ScriptedRegistry) -> None:
-    """Nothing is registered for an account that may not even look; a subject may be called what it likes."""
+def test_a_denied_look_up_is_not_an_absence(scripted: ScriptedRegistry) -> None:
+    """Nothing is registered for an account that may not even look; a subject may have any name."""
     denied = {"error_code": 40403, "message": "User is denied operation Read on Subject: T-key"}
     scripted.answers = [(404, json.dumps(denied).encode(), {})]
     with closing(scripted.client()) as registry:

@@ -1,4 +1,4 @@
-"""Missing rights: told all at once, by the names that Kafka's own tools take."""
+"""Missing rights: named all at once, as Kafka's own tools name them."""
 
 import pytest
 
@@ -7,12 +7,12 @@ from connector.kafka.rights import Lack, check
 
 
 def test_nothing_missing_is_no_error() -> None:
-    """Then a run may begin."""
+    """A run may begin."""
     check([])
 
 
 def test_every_missing_right_is_named() -> None:
-    """Sorted, so that two runs say the same; granting one after the other would take a run each."""
+    """In order, so that two runs say the same; and all of them, or each would take another run to find."""
     with pytest.raises(BrokerFatal) as refused:
         check([Lack("topic b", "WRITE"), Lack("group g", "READ"), Lack("topic b", "DESCRIBE")])
     assert str(refused.value) == "this account lacks READ on group g, DESCRIBE on topic b, WRITE on topic b"

@@ -1,4 +1,4 @@
-"""The ids that records carry: had from a registry once, compared with it now and then, never replaced in silence."""
+"""The ids that records carry: taken from a registry once, compared now and then, never silently replaced."""
 
 import pytest
 
@@ -15,7 +15,7 @@ OURS = codec.single_object("key").schema_id
 
 
 class Opened:
-    """A stream's schemas, with a registry that does as it is told."""
+    """A stream's schemas, with a scripted registry."""
 
     def __init__(self) -> None:
         self.registry = ScriptedRegistry()
@@ -27,7 +27,7 @@ class Opened:
         return self.schemas.framing("t-key", "key", recorded)
 
     def unreachable(self) -> None:
-        """Let the next request have no answer of a registry's, nor its repetitions."""
+        """Let the next request, and its repetitions, get no answer from a registry."""
         self.registry.answers = [(503, b"", {})] * 10
 
 
@@ -38,14 +38,14 @@ def opened() -> Opened:
 
 
 def test_without_a_registry_keys_are_single_objects() -> None:
-    """Then there is nothing to compare either."""
+    """There is nothing to compare either."""
     schemas = Schemas(None, "blog", verify_every=0.0, clock=ManualClock())
     assert schemas.framing("t-key", "key", None) == codec.single_object("key")
     schemas.verify()
 
 
 def test_a_schema_is_registered_once(opened: Opened) -> None:
-    """An outage of the registry stops nothing that is known."""
+    """A registry outage stops nothing that is already known."""
     framing = opened.framing()
     assert framing == codec.confluent(int(framing.schema_id.id))
     assert opened.registry.registered() == ["t-key"]
@@ -54,7 +54,7 @@ def test_a_schema_is_registered_once(opened: Opened) -> None:
 
 
 def test_ids_in_use_are_compared_now_and_then(opened: Opened) -> None:
-    """Not before so many seconds have passed since the last time."""
+    """Not before `verify_every` seconds have passed since the last time."""
     opened.framing()
     opened.registry.wipe()
     opened.clock.wait(EVERY - 1)
@@ -65,7 +65,7 @@ def test_ids_in_use_are_compared_now_and_then(opened: Opened) -> None:
 
 
 def test_a_wiped_registry_is_asked_at_once_until_it_is_restored(opened: Opened) -> None:
-    """Nothing may be published meanwhile, and the stream goes on without anybody's doing."""
+    """Nothing may be published until then; after that the stream continues by itself."""
     opened.framing()
     kept = opened.registry.wipe()
     opened.clock.wait(EVERY)
@@ -80,7 +80,7 @@ def test_a_wiped_registry_is_asked_at_once_until_it_is_restored(opened: Opened) 
 
 
 def test_an_id_that_means_another_schema_is_a_changed_registry(opened: Opened) -> None:
-    """It was exchanged for one that has given the id to somebody else."""
+    """It was replaced by one that has given the id to another schema."""
     opened.framing()
     opened.registry.schemas[1] = '"string"'
     opened.clock.wait(EVERY)
@@ -89,7 +89,7 @@ def test_an_id_that_means_another_schema_is_a_changed_registry(opened: Opened) -
 
 
 def test_a_silent_registry_changes_nothing(opened: Opened) -> None:
-    """Neither does it stop a stream, nor does it say that a wiped one has been restored."""
+    """It does not stop a stream, nor does it mean that a wiped one has been restored."""
     opened.framing()
     opened.clock.wait(EVERY)
     opened.unreachable()
@@ -105,7 +105,7 @@ def test_a_silent_registry_changes_nothing(opened: Opened) -> None:
 
 
 def test_nothing_is_registered_in_a_registry_that_has_changed(opened: Opened) -> None:
-    """It would get in the way of a restored one: what is in use is compared before."""
+    """That would conflict with a restored one: what is in use is compared first."""
     opened.framing()
     opened.registry.wipe()
     opened.registry.requests.clear()
@@ -125,14 +125,14 @@ def test_the_recorded_key_schema_comes_first(opened: Opened) -> None:
 
 
 @pytest.mark.parametrize("recorded", [NOTHING_YET, OURS])
-def test_keys_without_a_registry_stay_what_they_were(recorded: KeySchemaId) -> None:
-    """Or become it: none were written yet."""
+def test_keys_without_a_registry_stay_as_they_were(recorded: KeySchemaId) -> None:
+    """Or become so: none were written yet."""
     check_recorded(None, recorded, "blog")
 
 
 @pytest.mark.parametrize("recorded", [KeySchemaId("confluent", "1"), KeySchemaId("single-object", "0000000000000000")])
-def test_a_registry_cannot_be_left_out_afterwards(recorded: KeySchemaId) -> None:
-    """The same entity would land on another partition; nor can the schema of keys be another one."""
+def test_a_registry_cannot_be_removed_later(recorded: KeySchemaId) -> None:
+    """The same entity would land on another partition; nor can the schema of keys change."""
     with pytest.raises(KeySchemaChanged):
         check_recorded(None, recorded, "blog")
 
@@ -151,15 +151,15 @@ def test_a_registry_cannot_be_left_out_afterwards(recorded: KeySchemaId) -> None
 def test_a_registry_must_have_the_recorded_schema(
     opened: Opened, recorded: KeySchemaId, error: type[ConnectorError]
 ) -> None:
-    """Under its id, and as the schema of keys: not another's (2), none (3), and no id that no registry can give."""
+    """Under its id, and as the key schema: not another (2), none (3), or an id that no registry can give."""
     opened.registry.schemas = {1: codec.text("key"), 2: codec.text("flat")}
     with pytest.raises(error):
         check_recorded(opened.registry.client(), recorded, "blog")
 
 
 @pytest.mark.parametrize("recorded", [NOTHING_YET, KeySchemaId("confluent", "1")])
-def test_the_recorded_schema_is_accepted_where_it_is(opened: Opened, recorded: KeySchemaId) -> None:
-    """And nothing is registered by looking."""
+def test_the_recorded_schema_is_accepted_if_it_is_there(opened: Opened, recorded: KeySchemaId) -> None:
+    """Looking registers nothing."""
     opened.registry.schemas = {1: codec.text("key")}
     check_recorded(opened.registry.client(), recorded, "blog")
     assert opened.registry.registered() == []

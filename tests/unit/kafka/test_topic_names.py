@@ -1,4 +1,4 @@
-"""A stream's topics: what they are called, which names are theirs, and how they must be set."""
+"""A stream's topics: what they are called, which names are theirs, and their settings."""
 
 import pytest
 
@@ -29,12 +29,12 @@ def test_names_begin_with_the_prefix() -> None:
 
 @pytest.mark.parametrize("topic", ["{prefix}.{entity_type}", "{prefix}.{locale}", "{prefix}.{entity_type}.{locale}"])
 def test_a_template_that_routes_has_no_only_topic(topic: str) -> None:
-    """Which topics there are is known once there are keys."""
+    """Which topics there are is known only once there are keys."""
     assert Layout(prefix="cms", connection="blog", topic=topic).only_topic is None
 
 
 def test_a_key_goes_where_the_template_says() -> None:
-    """All locales in one item are called `all`: no topic may have a star in its name."""
+    """An item with all locales goes to `all`: no topic may have a star in its name."""
     assert LAYOUT.changes_topic(key("de")) == "cms.blog.changes"
     assert ROUTED.changes_topic(key("de-AT")) == "cms.blog.entry.de-AT"
     assert ROUTED.changes_topic(key(entity_type="asset")) == "cms.blog.asset.all"
@@ -42,7 +42,7 @@ def test_a_key_goes_where_the_template_says() -> None:
 
 @pytest.mark.parametrize("locale", ["d e", "é", "a/b", "de\n", "x" * 249])
 def test_a_locale_that_makes_no_topic_name_is_malformed(locale: str) -> None:
-    """Kafka takes letters, digits, dots, hyphens and underscores, 249 of them at most."""
+    """Kafka allows letters, digits, dots, hyphens and underscores, at most 249 of them."""
     with pytest.raises(MalformedItem):
         ROUTED.changes_topic(key(locale))
 
@@ -54,28 +54,28 @@ def test_a_locale_cannot_name_a_topic_of_ours(locale: str) -> None:
         Layout(prefix="cms", connection="blog", topic="{prefix}.{connection}.{locale}").changes_topic(key(locale))
 
 
-def test_changes_topics_are_told_by_their_names() -> None:
-    """Each topic that a key can go to, and no other: not the stream's own, not another stream's, sorted."""
+def test_changes_topics_are_recognised_by_their_names() -> None:
+    """Each topic that a key can go to, sorted, and no others: neither the stream's own nor another stream's."""
     layout = Layout(prefix="c.m", connection="blog", topic="{prefix}.{connection}.{locale}")
     names = ["c.m.blog.fr", "c.m.blog.de-AT", "c.m.blog.all"]
     others = ["c.m.blog.state", "c.m.blog.dead-letters", "c.m.blog.", "cxm.blog.de", "c.m.blog2.de", "x.c.m.blog.de"]
     assert layout.changes_among([*names, *others]) == ["c.m.blog.all", "c.m.blog.de-AT", "c.m.blog.fr"]
 
 
-def test_topics_are_told_by_what_entities_there_are() -> None:
-    """A name with another word where the entity type stands is somebody else's."""
+def test_only_known_entity_types_make_a_topic_ours() -> None:
+    """A name with another word in place of the entity type is somebody else's."""
     names = ["cms.blog.entry.de", "cms.blog.asset.all", "cms.blog.content_type.all", "cms.blog.page.de"]
     assert ROUTED.changes_among(names) == ["cms.blog.asset.all", "cms.blog.content_type.all", "cms.blog.entry.de"]
 
 
-def test_a_name_that_begins_like_the_states_is_no_state() -> None:
+def test_a_name_that_begins_like_the_state_topics_is_not_reserved() -> None:
     """Only the whole name is reserved."""
     layout = Layout(prefix="cms", connection="blog", topic="{prefix}.{connection}.{locale}")
     assert layout.changes_among(["cms.blog.state", "cms.blog.state-of-play"]) == ["cms.blog.state-of-play"]
 
 
 def test_changes_are_compacted_and_slow_consumers_miss_nothing() -> None:
-    """Every change for a day, every delete for a week; events as large as the limit fit."""
+    """Every change is kept for a day, every delete for a week; events up to the limit fit."""
     spec = Layout(prefix="cms", connection="blog", partitions=3, max_message_bytes=5000).changes_spec("t")
     assert (spec.name, spec.partitions, spec.exact) == ("t", 3, False)
     assert dict(spec.config) == {
@@ -86,8 +86,8 @@ def test_changes_are_compacted_and_slow_consumers_miss_nothing() -> None:
     }
 
 
-def test_an_operators_settings_are_those_of_changes_topics_alone() -> None:
-    """They come before ours there, and cannot touch what the state rests on."""
+def test_an_operators_settings_apply_to_changes_topics_only() -> None:
+    """They override ours there, and cannot touch what the state depends on."""
     layout = Layout(prefix="cms", connection="blog", topic_config={"cleanup.policy": "delete", "segment.ms": "1"})
     changes = layout.changes_spec("t").config
     assert (changes["cleanup.policy"], changes["segment.ms"]) == ("delete", "1")
@@ -97,7 +97,7 @@ def test_an_operators_settings_are_those_of_changes_topics_alone() -> None:
 
 
 def test_the_state_has_exactly_one_partition() -> None:
-    """However many the changes have: it is one log, and stands for ownership."""
+    """However many the changes topics have: it is one log, and stands for ownership."""
     spec = Layout(prefix="cms", connection="blog", partitions=9, replication_factor=3).state_spec()
     assert (spec.name, spec.partitions, spec.exact, spec.replication_factor) == ("cms.blog.state", 1, True, 3)
 
@@ -118,7 +118,7 @@ def test_dead_letters_stay_for_a_month() -> None:
     [(b"21", -973932308), (b"foobar", -790332482), (b"a-little-bit-long-string", -985981536), (b"abc", 479470107)],
 )
 def test_a_key_belongs_to_the_partition_that_kafka_gives_it(key: bytes, murmur2: int) -> None:
-    """By the values that Kafka's own tests have for its hash."""
+    """By the values in Kafka's own tests of its hash."""
     assert [partitioned(key, count) for count in (1, 7, 1000)] == [murmur2 % 2**31 % count for count in (1, 7, 1000)]
 
 

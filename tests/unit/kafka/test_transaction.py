@@ -1,4 +1,4 @@
-"""What a transaction's failure means, by what the Kafka client reports of it."""
+"""What a transaction's failure means, given what the Kafka client reports."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -19,11 +19,11 @@ class Unacknowledged:
     """A message that the client reports as delivered because a later one was."""
 
     def offset(self) -> None:
-        """Nobody has told one."""
+        """Return None: nobody reported one."""
 
 
 class FailingProducer:
-    """A producer whose deliveries fail, in this order (0: without an error, nor an offset); its aborts are clean."""
+    """A producer whose deliveries fail in this order (0: no error, but no offset either); its aborts are clean."""
 
     def __init__(self, codes: Sequence[int]) -> None:
         self._codes = codes
@@ -51,7 +51,7 @@ class FailingProducer:
 
 
 def failed(*codes: int) -> ConnectorError:
-    """Return what a transaction raises whose records fail with these codes."""
+    """Return what a transaction raises if its records fail with these codes."""
     transactions = Transactions(
         {},
         "t",
@@ -66,24 +66,24 @@ def failed(*codes: int) -> ConnectorError:
 
 
 class FullProducer(FailingProducer):
-    """A producer whose queue is full, and stays so for as long as it is served."""
+    """A producer whose queue stays full, however long it is served."""
 
     def __init__(self, clock: ManualClock) -> None:
         super().__init__([])
         self._clock = clock
 
     def produce(self, *_: Any, on_delivery: Callable[[KafkaError | None, Any], None], headers: Any) -> None:
-        """Take nothing."""
+        """Refuse a record."""
         raise BufferError
 
     def poll(self, timeout: float) -> int:
-        """Serve for so long."""
+        """Serve for `timeout` seconds."""
         self._clock.wait(timeout)
         return 0
 
 
-def test_a_queue_that_does_not_drain_is_waited_for_as_long_as_a_transaction_may_last() -> None:
-    """Nothing of it is visible then, and it is tried again."""
+def test_a_full_queue_is_waited_for_as_long_as_a_transaction_may_last() -> None:
+    """After that nothing is visible, and it is tried again."""
     clock = ManualClock()
     transactions = Transactions(
         {}, "t", timeout=20, max_message_bytes=1000, clock=clock, producer=lambda *_args, **_kwargs: FullProducer(clock)
@@ -94,28 +94,28 @@ def test_a_queue_that_does_not_drain_is_waited_for_as_long_as_a_transaction_may_
 
 
 @pytest.mark.parametrize("codes", [(TOO_LARGE, PURGED), (PURGED, TOO_LARGE), (PURGED, PURGED, TOO_LARGE)])
-def test_a_refusal_for_good_is_told_from_what_it_drags_along(codes: tuple[int, ...]) -> None:
-    """The records behind a refused one are purged, and may be reported first: trying again would refuse for ever."""
+def test_a_permanent_refusal_is_distinguished_from_its_consequences(codes: tuple[int, ...]) -> None:
+    """The records after a refused one are purged, and may be reported first: trying again would never help."""
     error = failed(*codes)
     assert isinstance(error, BrokerFatal)
     assert "too large" in str(error)
 
 
-def test_what_only_was_purged_is_tried_again() -> None:
-    """Nothing is visible, and nothing speaks against another attempt."""
+def test_what_was_only_purged_is_tried_again() -> None:
+    """Nothing is visible, and nothing rules out another attempt."""
     assert isinstance(failed(PURGED, PURGED), TransactionAborted)
 
 
 @pytest.mark.parametrize("records", [1, 3])
 def test_a_delivery_without_an_offset_commits_nothing(records: int) -> None:
-    """The client takes batches for delivered that only a later one speaks for; a broker may have dropped them."""
+    """The client counts batches as delivered because a later one was; a broker may have dropped them."""
     error = failed(*[0] * records)
     assert isinstance(error, TransactionAborted)
     assert "without an offset" in str(error)
 
 
 def test_one_request_is_in_flight() -> None:
-    """So no later batch can be acknowledged before a failed one: `[kafka] client` cannot change it."""
+    """So no later batch can be acknowledged before a failed one; `[kafka] client` cannot change that."""
     given: dict[str, Any] = {}
     wanted = {"max.in.flight.requests.per.connection": "5"}
     Transactions(

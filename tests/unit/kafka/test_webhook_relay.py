@@ -1,4 +1,4 @@
-"""Webhook calls that are handed on: what of the topic is believed."""
+"""Webhook calls that are handed on: which records of the topic are believed."""
 
 import pytest
 
@@ -21,10 +21,10 @@ from connector.kafka.webhook_relay import Call, read
     ],
 )
 def test_what_others_write_into_the_topic_is_no_call(value: bytes) -> None:
-    """Whoever may write there can neither end the thread that listens nor wake anything with it."""
+    """Whoever can write there can neither end the listening thread nor wake anything with this."""
     assert read(value) is None
 
 
 def test_a_call_is_read_as_it_was_written() -> None:
-    """Members that a later release adds are left alone."""
+    """Members that a later release adds are ignored."""
     assert read(b'{"connection":"blog","id":"e1","later":[1]}') == Call("blog", "e1")
