@@ -1,4 +1,4 @@
-"""One stream with its parts open, over a store in memory: what follows it is tested piece by piece."""
+"""One stream with its parts open, over a store in memory, to test what follows it piece by piece."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ SILENT = Hooks(lambda _items, _size, _seconds: None, lambda _batch, _seconds: No
 
 
 class Shared(MemoryStore):
-    """A store that others may write to as well: `taken` says whether somebody has."""
+    """A store that others may write to as well: `taken` says whether they have."""
 
     taken = False
 

@@ -1,4 +1,4 @@
-"""A followed stream: opened with secrets as they are now, ready once it is recovered, and let go of as a whole."""
+"""A followed stream: opened with secrets as they are now, ready once recovered, and closed as a whole."""
 
 import threading
 
@@ -8,7 +8,7 @@ from tests.unit.stream.opened import SILENT, Opened
 
 
 def test_secrets_are_read_before_the_parts_are_built() -> None:
-    """A credential that was rotated meanwhile is the one that is used."""
+    """If a credential was rotated meanwhile, the new one is used."""
     order: list[str] = []
     built = Opened().following.parts
 
@@ -38,7 +38,7 @@ def test_a_stream_is_ready_once_it_is_recovered() -> None:
 
 
 def test_closing_twice_is_closing() -> None:
-    """Whoever stops a stream need not know whether it was open."""
+    """Whoever stops a stream need not know whether it is open."""
     opened = Opened()
     opened.stream.close()
     opened.stream.close()

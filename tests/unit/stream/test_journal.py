@@ -1,4 +1,4 @@
-"""What is said of a stream: trouble once, its end once, and every count where it belongs."""
+"""What is reported of a stream: trouble once, its end once, and every count where it belongs."""
 
 import io
 import json
@@ -43,8 +43,8 @@ def written() -> Iterator[Written]:
     logs.configure(None, json=True, level="error", secrets=())
 
 
-def test_trouble_that_lasts_is_logged_once(written: Written) -> None:
-    """However often it is tried; counted every time. Other trouble is news, and so is the same after a whole pass."""
+def test_lasting_trouble_is_logged_once(written: Written) -> None:
+    """However often it is tried, but counted every time. Other trouble is news; so is the same after a whole pass."""
     for _ in range(3):
         written.journal.trouble(AWAY)
     assert written.said == [("warning", "something does not answer: trying again")]
@@ -56,15 +56,15 @@ def test_trouble_that_lasts_is_logged_once(written: Written) -> None:
     assert written.following.metric("contentwire_poll_failures_total", error="SourceUnavailable") == 5
 
 
-def test_being_taken_over_is_no_trouble(written: Written) -> None:
-    """A deployment that hands streams over must not look like an incident; nor is a dead letter one."""
+def test_being_taken_over_is_not_trouble(written: Written) -> None:
+    """A deployment that hands streams over must not look like an incident; nor must a dead letter."""
     written.journal.trouble(Fenced("another owner"))
     written.journal.trouble(MalformedItem("odd"))
     assert written.said == [("info", "the state is read back")]
 
 
 def test_the_end_of_trouble_is_logged_with_its_length(written: Written) -> None:
-    """Once; trouble of less than a second is not worth a line where a commit ends it."""
+    """Once; if a commit ends it within a second, it is not worth a line."""
     written.journal.trouble(AWAY)
     written.clock.wait(90)
     written.journal.reset_backoff()
@@ -78,7 +78,7 @@ def test_the_end_of_trouble_is_logged_with_its_length(written: Written) -> None:
     assert len(written.said) == 3
 
 
-def test_a_further_try_does_not_look_like_progress(written: Written) -> None:
+def test_another_try_does_not_look_like_progress(written: Written) -> None:
     """The state says what is wrong until the stream works."""
     journal = written.journal
     journal.trouble(AWAY)
@@ -93,7 +93,7 @@ def test_a_further_try_does_not_look_like_progress(written: Written) -> None:
 
 
 def test_a_stop_is_news_once(written: Written) -> None:
-    """A stopped stream tries again every few minutes: only another reason, or one after it worked, is told."""
+    """A stopped stream tries again every few minutes: only another reason, or one after it worked, is logged."""
     gone = TopicMismatch("a topic is gone")
     for _ in range(3):
         written.journal.stopped(gone)
@@ -107,7 +107,7 @@ def test_a_stop_is_news_once(written: Written) -> None:
 
 
 def test_held_deletes_are_counted_until_a_pass_works(written: Written) -> None:
-    """An alert ends by itself."""
+    """So that an alert ends by itself."""
     written.journal.stopped(DeletesHeld("too many", held=40))
     assert written.following.metric("contentwire_held_deletes") == 40
     assert written.journal.reporter.status.state == "deletes_held"
@@ -115,7 +115,7 @@ def test_held_deletes_are_counted_until_a_pass_works(written: Written) -> None:
     assert written.following.metric("contentwire_held_deletes") == 0
 
 
-def test_a_recovery_is_told_once_until_the_stream_works(written: Written) -> None:
+def test_a_recovery_is_logged_once_until_the_stream_works(written: Written) -> None:
     """During trouble it proves nothing; after a pause it is news again."""
     checkpoint = written.stream.publisher.checkpoint
     for _ in range(2):

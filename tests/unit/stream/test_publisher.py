@@ -1,4 +1,4 @@
-"""What is committed together, what a failure leaves, and how a restart goes on: expansions, open walks, outcomes."""
+"""What is committed together, what a failure leaves, and how a restart continues: expansions, open walks, outcomes."""
 
 from collections import Counter
 
@@ -22,7 +22,7 @@ LOCALES = ("de", "en", "fr", "it", "nl")
 
 
 def everywhere(entry: str, second: int = 1, locales: tuple[str, ...] = LOCALES) -> list[Change]:
-    """Return the publication of an entry to each locale."""
+    """Return the publications of an entry to each locale."""
     return [published(entry, second, locale=locale) for locale in locales]
 
 
@@ -54,12 +54,12 @@ def test_a_removal_without_a_locale_removes_every_live_one() -> None:
 
 
 def test_a_removal_without_a_locale_of_nothing_live_is_one_event() -> None:
-    """It is published under its own key: consumers may know more than the index."""
+    """The removal has its own key: consumers may know more than the index."""
     records = seen(Stream().publish(removed_everywhere("e1")))
     assert [(each.op, each.key) for each in records] == [("d", entry_key()), ("tombstone", entry_key())]
 
 
-def test_a_removed_type_takes_its_live_entries_along() -> None:
+def test_a_removed_type_removes_its_live_entries() -> None:
     """One event for the type and one `expanded` d for each live entry of it; assets and other types stay."""
     stream = Stream()
     stream.publish(*everywhere("e1", locales=("de", "en")), published("e2"), published("e3", content_type="cat"))
@@ -70,7 +70,7 @@ def test_a_removed_type_takes_its_live_entries_along() -> None:
 
 
 def test_expanded_events_name_what_caused_them() -> None:
-    """Each has an id of its own, stable when read again, and the causing item as its marker."""
+    """Each has its own id, stable when read again, and the causing item as its marker."""
     ids = []
     for _ in range(2):
         stream = Stream()
@@ -83,7 +83,7 @@ def test_expanded_events_name_what_caused_them() -> None:
 
 
 def test_an_expansion_obeys_the_staleness_rule() -> None:
-    """What was published after the removal it expands from stays."""
+    """What was published after the expanded removal stays."""
     stream = Stream()
     stream.publish(*everywhere("e1", 1), published("e1", 5, locale="fr"))
     assert [each.key.locale for each in removals(seen(stream.publish(removed_everywhere("e1", 3))))] == [
@@ -93,7 +93,7 @@ def test_an_expansion_obeys_the_staleness_rule() -> None:
 
 
 def test_a_removal_of_a_locale_that_is_not_live_is_counted() -> None:
-    """A marker whose locale is not live while another is, is a sign of a fallback or a mistake: a metric tells."""
+    """A marker for a locale that is not live while another is indicates a fallback or a mistake: a metric counts it."""
     stream = Stream()
     stream.publish(published("e1", locale="de"))
     stream.publish(removed("e1", 2, locale="fr"))
@@ -102,7 +102,7 @@ def test_a_removal_of_a_locale_that_is_not_live_is_counted() -> None:
 
 
 def test_a_large_expansion_is_split() -> None:
-    """Transactions keep their bounds; only the last one moves the cursor, the others are marked as open."""
+    """Transactions keep within bounds; only the last one moves the cursor, the others are marked as open."""
     stream = Stream(SMALL)
     stream.publish(*everywhere("e1"))
     before = len(stream.batches)
@@ -119,7 +119,7 @@ def test_a_large_expansion_is_split() -> None:
 @pytest.mark.parametrize("survived", range(4))
 @pytest.mark.parametrize("locales", [LOCALES, LOCALES[:4]])
 @pytest.mark.parametrize("removal", [removed_everywhere("e1", 3), removed_type("post", 3)])
-def test_a_crash_amid_an_expansion_loses_and_doubles_nothing(
+def test_a_crash_during_an_expansion_loses_and_duplicates_nothing(
     removal: Change, locales: tuple[str, ...], survived: int
 ) -> None:
     """After any of its transactions: the page is read again, and each key is removed exactly once."""
@@ -154,7 +154,7 @@ def test_an_expansion_read_again_is_left_out() -> None:
 
 
 def test_an_open_walk_read_again_leaves_out_what_is_committed() -> None:
-    """Of a large walk the first part is committed; the re-walk publishes the rest alone."""
+    """The first part of a large walk is committed; the second walk publishes only the rest."""
     stream = Stream()
     start = stream.checkpoint.position
     walk = [published("e1", 1), removed("e2", 2), published("e3", 3)]
@@ -166,7 +166,7 @@ def test_an_open_walk_read_again_leaves_out_what_is_committed() -> None:
 
 
 def test_an_open_walk_without_anything_new_is_closed() -> None:
-    """The re-walk of a walk whose end was lost commits its checkpoint, though it has no events."""
+    """If the end of a walk was lost, walking again commits its checkpoint, though there are no events."""
     stream = Stream()
     stream.publisher.commit_checkpoint(amended(stream.checkpoint, walk_open=True))
     stream.publish()
@@ -183,8 +183,8 @@ def test_an_idle_delta_commits_nothing() -> None:
     assert stream.restarted().checkpoint == stream.checkpoint
 
 
-def test_an_idle_delta_does_not_pass_for_a_commit() -> None:
-    """However often an idle stream is polled, its last commit stays as old as it is: the heartbeat falls due."""
+def test_an_idle_delta_does_not_count_as_a_commit() -> None:
+    """However often an idle stream polls, its last commit gets older, and the heartbeat falls due."""
     stream = Stream()
     stream.publish(published("e1"))
     committed_at = stream.checkpoint.committed_at
@@ -204,7 +204,7 @@ def test_an_empty_page_before_streaming_is_committed(phase: str) -> None:
 
 
 def test_a_snapshot_marks_unchanged_keys() -> None:
-    """Every seen key, changed or not, gets the epoch in the transaction of its page."""
+    """Every key seen, changed or not, gets the epoch in its page's transaction."""
     stream = Stream()
     stream.publish(published("e1"), published("e2"))
     stream.move_to("snapshot", epoch=2)
@@ -227,7 +227,7 @@ def test_after_an_error_the_publisher_refuses_until_it_recovers(error: UnknownOu
 
 
 class Unanswering(MemoryStore):
-    """A store that answers no recovery but its first."""
+    """A store that answers only its first recovery."""
 
     answers = 1
 
@@ -239,8 +239,8 @@ class Unanswering(MemoryStore):
         return super().recover(index)
 
 
-def test_a_recovery_that_fails_leaves_nothing_to_go_on_from() -> None:
-    """What was known before it may have been overtaken by whatever made it necessary."""
+def test_a_failed_recovery_leaves_nothing_to_continue_from() -> None:
+    """What was known may be out of date, for the reason that made the recovery necessary."""
     stream = Stream(store=Unanswering())
     assert stream.publisher.ready
     with pytest.raises(BrokerUnavailable):
@@ -249,7 +249,7 @@ def test_a_recovery_that_fails_leaves_nothing_to_go_on_from() -> None:
 
 
 def test_before_the_first_recovery_the_publisher_refuses() -> None:
-    """`recover` is the one way to start."""
+    """`recover` is the only way to start."""
     fresh = Stream()
     publisher = Publisher(MemoryStore(), fresh.assembler(), initial=fresh.initial, clock=ManualClock())
     assert not publisher.ready
@@ -258,7 +258,7 @@ def test_before_the_first_recovery_the_publisher_refuses() -> None:
 
 
 def test_a_lost_answer_is_resolved_by_reading() -> None:
-    """Committed, but the answer was lost: recovery finds the page behind it, and nothing is published twice."""
+    """Committed, but the answer was lost: recovery finds the page done, and nothing is published twice."""
     stream = Stream()
     stream.store.faults.append(fail_after_commit(UnknownOutcome("timeout")))
     with pytest.raises(UnknownOutcome):
@@ -290,14 +290,14 @@ def test_a_refused_page_leaves_nothing_for_the_next_transaction() -> None:
 
 
 def test_no_state_is_the_initial_checkpoint() -> None:
-    """A stream that never committed starts where it was told to."""
+    """A stream that never committed starts at its initial checkpoint."""
     stream = Stream(phase="snapshot")
     assert stream.checkpoint == stream.initial
     assert not [key for key in stream.store.state if key != CHECKPOINT_KEY]
 
 
 def test_later_changes_of_a_batch_see_earlier_ones() -> None:
-    """Create, update, delete and create again of one key in one page have the ops of that order."""
+    """To create, update, delete and create one key again in one page gives these ops in that order."""
     records = Stream().publish(
         published("e1", 1), published("e1", 2), removed("e1", 3), published("e1", 4), removed("e1", 5)
     )

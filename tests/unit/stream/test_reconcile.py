@@ -1,4 +1,4 @@
-"""Deletes that a fresh snapshot proves: which, in which transactions, how a restart goes on, and when they are held."""
+"""Deletes that a fresh snapshot proves: which, in which transactions, how a restart continues, when they are held."""
 
 import pytest
 
@@ -32,7 +32,7 @@ def run(stream: Stream, *, share: float = 0.2, items: int = 1000) -> list[tuple[
 
 
 def test_live_keys_that_the_snapshot_did_not_see_are_deleted() -> None:
-    """A `reconciled` d with before and tombstone for each; nothing for what was seen or is dead already."""
+    """A `reconciled` d with before and tombstone for each; nothing for what was seen or is already dead."""
     stream = vanished(2, kept=3)
     assert run(stream) == [("d", "gone00"), ("tombstone", "gone00"), ("d", "gone01"), ("tombstone", "gone01")]
     deleted = events(stream.store.records)[-1]
@@ -41,7 +41,7 @@ def test_live_keys_that_the_snapshot_did_not_see_are_deleted() -> None:
 
 
 def test_what_cannot_be_read_has_not_vanished() -> None:
-    """A dead letter spares every key that its item may stand for, in each locale: the CMS still delivers it."""
+    """A dead letter protects every key that its item may stand for, in each locale: the CMS still delivers it."""
     stream = Stream()
     stream.publish(
         published("odd"), published("local", locale="en"), published("local", locale="de"), published("gone")
@@ -54,7 +54,7 @@ def test_what_cannot_be_read_has_not_vanished() -> None:
 
 
 def test_then_the_stream_is_streaming_and_the_request_is_fulfilled() -> None:
-    """The last transaction says so, also where nothing vanished."""
+    """The last transaction says so, even if nothing vanished."""
     stream = vanished(0, kept=2)
     assert run(stream) == []
     after = stream.restarted().checkpoint
@@ -62,7 +62,7 @@ def test_then_the_stream_is_streaming_and_the_request_is_fulfilled() -> None:
 
 
 def test_deletes_are_published_in_bounded_transactions() -> None:
-    """Each also writes live = false, so that a restart goes on behind it."""
+    """Each also writes live = false, so that a restart continues after it."""
     stream = vanished(5)
     before = len(stream.store.transactions)
     run(stream, items=2)
@@ -70,8 +70,8 @@ def test_deletes_are_published_in_bounded_transactions() -> None:
 
 
 @pytest.mark.parametrize("survived", range(6))
-def test_a_restart_goes_on_where_it_stopped(survived: int) -> None:
-    """A crash after any transaction: every delete once, in the end streaming; what is judged is not judged again."""
+def test_a_restart_continues_where_it_stopped(survived: int) -> None:
+    """A crash after any transaction: every delete once, and streaming in the end; the share is not judged again."""
     stream = vanished(50, kept=2)
     stream.store.faults.extend([*[None] * survived, fail_before_commit(UnknownOutcome("crash"))])
     with pytest.raises(UnknownOutcome):
@@ -85,7 +85,7 @@ def test_a_restart_goes_on_where_it_stopped(survived: int) -> None:
 
 @pytest.mark.parametrize(("count", "kept", "held"), [(19, 0, False), (20, 0, True), (20, 80, False), (21, 79, True)])
 def test_too_large_a_share_is_held(count: int, kept: int, *, held: bool) -> None:
-    """From 20 deletes up, more than the share of the live keys stops, with nothing deleted and the numbers told."""
+    """From 20 deletes up, more than the share of live keys stops the stream: nothing is deleted, the error counts."""
     stream = vanished(count, kept)
     if not held:
         assert len(run(stream)) == 2 * count
@@ -98,7 +98,7 @@ def test_too_large_a_share_is_held(count: int, kept: int, *, held: bool) -> None
 
 
 def test_an_operator_may_allow_what_is_held() -> None:
-    """The request is in the checkpoint: it survives a restart, and holds for this reconciliation alone."""
+    """The request is in the checkpoint: it survives a restart, and applies to this reconciliation alone."""
     stream = vanished(30)
     stream.publisher.commit_checkpoint(amended(stream.checkpoint, request='{"allow_deletes":true}'))
     stream = stream.restarted()
@@ -112,7 +112,7 @@ def test_a_share_of_one_allows_everything() -> None:
 
 
 def test_a_reconciled_key_may_come_back() -> None:
-    """With its old clock and its old bytes: it is created anew."""
+    """With its old clock and its old bytes: it is created again."""
     stream = vanished(1)
     run(stream)
     assert ops(stream.publish(published("gone00"))) == [("c", "gone00")]
@@ -130,14 +130,14 @@ def test_reconciled_deletes_of_two_epochs_have_two_ids() -> None:
 
 
 def test_filters_do_not_hold_up_deletes() -> None:
-    """What a new filter excludes was published under the old one: it has to go."""
+    """What a new filter excludes was published under the old one, and must go."""
     stream = vanished(1)
     stream = stream.restarted(Policy(content_types=frozenset({"cat"}), entity_types=frozenset({"asset"})))
     assert run(stream) == [("d", "gone00"), ("tombstone", "gone00")]
 
 
 def test_dead_keys_are_forgotten_one_epoch_later() -> None:
-    """The index does not grow with what is long gone."""
+    """The index does not keep what is long gone."""
     stream = vanished(0, kept=1)
     assert len(stream.publisher.index) == 2
     run(stream)
@@ -145,7 +145,7 @@ def test_dead_keys_are_forgotten_one_epoch_later() -> None:
 
 
 def test_a_marker_that_every_snapshot_repeats_is_published_once() -> None:
-    """Some APIs tell of old deletions in each initial sync: a dead key that is still told of is not forgotten."""
+    """Some APIs repeat old deletions in every initial sync: a dead key that is still repeated is not forgotten."""
     stream = vanished(0, kept=1)
     for epoch in (2, 3, 4):
         stream.move_to("snapshot", epoch=epoch)

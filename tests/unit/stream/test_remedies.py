@@ -1,4 +1,4 @@
-"""What is done about an error: how long is waited, what is committed, and what ends a single pass."""
+"""What is done about an error: how long to wait, what is committed, and what ends a single pass."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -49,18 +49,18 @@ class Treated(Opened):
         return self.remedies.handle(error), self.clock.monotonic() - begun_at  # type: ignore[arg-type]
 
     def handled(self, error: Exception) -> Iterator[tuple[PassOutcome, float]]:
-        """Yield what comes of an error that does not go away."""
+        """Yield the results of handling an error that does not go away."""
         while True:
             yield self.handle(error)
 
     @property
     def epoch(self) -> int:
-        """The snapshot that the stream is in."""
+        """The epoch that the stream is in."""
         return self.stream.publisher.checkpoint.position.epoch
 
 
 def test_trouble_is_waited_out_for_longer_and_longer() -> None:
-    """Where the stream goes on; it stays open, and shows what is wrong."""
+    """A stream that follows stays open, and shows what is wrong."""
     treated = Treated(SinglePass())
     tries = treated.handled(SourceUnavailable("away"))
     assert [next(tries) for _ in range(4)] == [("", 0.5), ("", 1.0), ("", 2.0), ("", 4.0)]
@@ -69,7 +69,7 @@ def test_trouble_is_waited_out_for_longer_and_longer() -> None:
 
 
 def test_a_single_pass_gives_up_in_time() -> None:
-    """Once something has been unreachable for longer than it may; a wait that is asked for is cut short."""
+    """Once something has been unreachable for too long; a requested wait is cut short."""
     treated = Treated()
     outcome, seconds = treated.handle(SourceUnavailable("away", retry_after=3600.0))
     assert outcome == ""
@@ -78,14 +78,14 @@ def test_a_single_pass_gives_up_in_time() -> None:
 
 
 def test_an_unknown_outcome_closes_what_is_known() -> None:
-    """Only the re-read state says where the stream is."""
+    """Only the state, read back, says where the stream is."""
     treated = Treated(SinglePass())
     assert treated.handle(UnknownOutcome("no answer"))[0] == ""
     assert not treated.stream.ready
 
 
-def test_what_only_an_operator_can_mend_stops_the_stream() -> None:
-    """A single pass at once; one that follows waits a while and is built anew, with the report in the state."""
+def test_what_only_an_operator_can_fix_stops_the_stream() -> None:
+    """A single pass ends at once; a follower waits and is rebuilt, with the report in the state."""
     assert Treated().handle(BrokerFatal("denied")) == ("stopped", 0.0)
     treated = Treated(SinglePass())
     assert treated.handle(BrokerFatal("denied")) == ("", treated.stream.spec.pace.try_again)
@@ -94,7 +94,7 @@ def test_what_only_an_operator_can_mend_stops_the_stream() -> None:
 
 
 def test_a_refusal_is_doubted_before_it_is_believed() -> None:
-    """Keys take effect late; what it says in the end names where the credentials come from."""
+    """Keys take effect late; the final message says where the credentials come from."""
     treated = Treated(secrets_from="from TOKEN")
     outcomes = []
     for outcome, _ in treated.handled(SourceRejected("401", hint="a token")):
@@ -107,7 +107,7 @@ def test_a_refusal_is_doubted_before_it_is_believed() -> None:
 
 
 def test_a_rotated_secret_is_tried_at_once() -> None:
-    """Whatever was believed of the old one."""
+    """Whatever was concluded about the old one."""
     treated = Treated(refresh=lambda: True)
     tries = treated.handled(SourceRejected("401"))
     assert {next(tries) for _ in range(20)} == {("", 0.0)}
@@ -115,21 +115,21 @@ def test_a_rotated_secret_is_tried_at_once() -> None:
 
 @pytest.mark.parametrize(("page_size", "next_size"), [(100, 66), (3, 2), (2, 1)])
 def test_a_page_that_is_too_large_is_asked_for_by_two_thirds(page_size: int, next_size: int) -> None:
-    """In a new snapshot, as the size is frozen into cursors."""
+    """In a new snapshot, because cursors freeze the size."""
     treated = Treated().at(phase="streaming", page_size=page_size)
     assert treated.handle(PageTooLarge("too large")) == ("", 0.0)
     assert (treated.epoch, treated.stream.publisher.checkpoint.position.page_size) == (2, next_size)
 
 
 def test_an_item_that_fits_no_page_stops_the_stream() -> None:
-    """There is nothing smaller to ask for."""
+    """There is no smaller page to ask for."""
     treated = Treated().at(phase="streaming", page_size=1)
     assert treated.handle(PageTooLarge("too large"))[0] == "stopped"
     assert treated.epoch == 1
 
 
-def test_a_refused_cursor_is_a_snapshot_only_in_the_end() -> None:
-    """Asked twice more before: vendors refuse good cursors now and then."""
+def test_a_refused_cursor_is_retried_before_a_snapshot() -> None:
+    """Twice: vendors refuse good cursors now and then."""
     treated = Treated().at(phase="streaming", cursor="c")
     epochs = []
     for _ in range(3):
@@ -138,8 +138,8 @@ def test_a_refused_cursor_is_a_snapshot_only_in_the_end() -> None:
     assert epochs == [1, 1, 2]
 
 
-def test_another_environment_is_a_snapshot_at_once() -> None:
-    """What is known is no measure of it."""
+def test_another_environment_means_a_snapshot_at_once() -> None:
+    """It cannot be compared with what is known."""
     treated = Treated().at(phase="streaming", cursor="c")
     assert treated.handle(EnvironmentChanged("another one")) == ("", 0.0)
     assert (treated.epoch, treated.stream.publisher.checkpoint.request.rebase) == (2, True)
@@ -147,14 +147,14 @@ def test_another_environment_is_a_snapshot_at_once() -> None:
 
 @pytest.mark.parametrize(("phase", "epoch"), [("snapshot", 2), ("streaming", 1)])
 def test_a_walk_that_broke_off_is_walked_again(phase: str, epoch: int) -> None:
-    """A snapshot as a new one, a delta from its own cursor."""
+    """A snapshot as a new one, a delta from its cursor."""
     treated = Treated().at(phase=phase, cursor="c")
     treated.handle(WalkBroken("midway"))
     assert treated.epoch == epoch
     assert treated.following.metric("contentwire_walk_restarts_total") == 1
 
 
-def test_no_snapshot_is_taken_where_the_operator_forbids_it() -> None:
+def test_no_snapshot_is_taken_if_the_operator_forbids_it() -> None:
     """The stream stops instead, and nothing is committed."""
     treated = Treated(snapshot_mode="never").at(phase="streaming", cursor="c")
     checkpoint = treated.stream.publisher.checkpoint

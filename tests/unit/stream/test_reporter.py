@@ -1,4 +1,4 @@
-"""What a follower says of its stream: its state, since when, and a request that hangs, and never a secret."""
+"""What a follower says of its stream: its state, since when, a request that hangs, and never a secret."""
 
 import pytest
 
@@ -24,12 +24,12 @@ from tests.unit.stream.opened import Opened
     ],
 )
 def test_an_error_says_which_state_a_stream_is_in(error: errors.ConnectorError, state: StreamState) -> None:
-    """Whose turn it is: an operator's, Kafka's, the CMS's or ours."""
+    """It shows who has to act: an operator, Kafka, the CMS or we."""
     assert state_of(error) == state
 
 
-def test_a_state_has_its_beginning() -> None:
-    """Said again it has begun no later, though what is wrong may be something else by now."""
+def test_a_state_keeps_its_beginning() -> None:
+    """Even if it is set again, for another reason."""
     opened = Opened()
     reporter = Reporter(opened.stream)
     began_at = round(opened.clock.wall() * 1000)
@@ -53,7 +53,7 @@ def test_no_secret_is_shown() -> None:
 
 
 def test_a_request_that_hangs_shows_before_it_fails() -> None:
-    """Since when it hangs; what is wrong already is not hidden by it."""
+    """It shows since when it hangs, but does not hide what was already wrong."""
     opened = Opened()
     reporter, parts = Reporter(opened.stream), opened.stream.parts
     assert parts
@@ -71,7 +71,7 @@ def test_a_request_that_hangs_shows_before_it_fails() -> None:
 
 
 def test_a_commit_shows_how_far_the_stream_is() -> None:
-    """An age of the newest change stays until there is another one."""
+    """The freshness of the newest change stays until there is another one."""
     opened = Opened()
     reporter, publisher = Reporter(opened.stream), opened.stream.publisher
     assert reporter.status.committed_at_ms is None

@@ -1,4 +1,4 @@
-"""A snapshot that publishes a part anew: what is selected, and what is left as it is."""
+"""A snapshot that publishes a part again: what is selected, and what is left alone."""
 
 import pytest
 
@@ -14,7 +14,7 @@ ITEMS = (published("e1"), published("e2"), published("p1", content_type="page"))
 
 
 def again(republish: Republish, *items: Change, policy: Policy | None = None) -> list[tuple[str, str]]:
-    """Publish `ITEMS`, have a new snapshot asked for that delivers `items`, and return what it publishes."""
+    """Publish `ITEMS`, request a new snapshot that delivers `items`, and return what it publishes."""
     stream = Stream(policy)
     stream.publish(*ITEMS)
     wanted = edits.snapshot(stream.checkpoint, "f", republish=republish, allow_deletes=False)
@@ -45,11 +45,11 @@ def test_what_changed_is_published_whatever_was_selected() -> None:
 
 
 def test_a_repetition_within_the_walk_is_published_once() -> None:
-    """Items that move between pages are selected once an epoch."""
+    """Items that move between pages are selected once per epoch."""
     assert again(edits.selected((), ("e1",)), published("e1"), published("e1")) == [("u", "e1")]
 
 
-def test_an_older_state_is_never_published_anew() -> None:
+def test_an_older_state_is_never_published_again() -> None:
     """A selection does not override the staleness rule."""
     assert again(edits.selected((), ("e1",)), published("e1", 0)) == []
 

@@ -1,4 +1,4 @@
-"""What went wrong since a stream last worked: how long to wait now, and what happens too often."""
+"""What went wrong since a stream last worked: how long to wait now, and what has happened too often."""
 
 from collections.abc import Callable
 
@@ -16,24 +16,24 @@ REFUSED = CheckpointRejected("no such cursor")
 
 @pytest.fixture
 def clock() -> ManualClock:
-    """Return a clock whose chance gives the longest there is."""
+    """Return a clock whose jitter is always the longest."""
     return ManualClock()
 
 
 @pytest.fixture
 def retries(clock: ManualClock) -> Retries:
-    """Return what counts for a stream that has just begun."""
+    """Return the counts of a stream that has just begun."""
     return Retries(PACE, clock)
 
 
 def test_pauses_double_up_to_the_longest(retries: Retries) -> None:
-    """And stay there, however often it fails."""
+    """And stay there, however many failures follow."""
     assert [retries.pause(None) for _ in range(9)] == [0.5, 1, 2, 4, 8, 16, 32, 60, 60]
     assert {retries.pause(None) for _ in range(2000)} == {60.0}
 
 
-def test_what_works_again_begins_with_the_first_pause(retries: Retries) -> None:
-    """Trouble that is over does not slow down the next one."""
+def test_after_success_pauses_start_over(retries: Retries) -> None:
+    """Past trouble does not slow down the next retry."""
     for _ in range(5):
         retries.pause(None)
     retries.reset()
@@ -41,13 +41,13 @@ def test_what_works_again_begins_with_the_first_pause(retries: Retries) -> None:
 
 
 @pytest.mark.parametrize(("asked", "waited"), [(0.0, 0.0), (7.5, 7.5), (90_000.0, 86_400.0), (1e300, 86_400.0)])
-def test_a_wait_that_is_asked_for_is_kept(retries: Retries, asked: float, waited: float) -> None:
-    """To the second, without chance; a day at most."""
+def test_a_requested_wait_is_kept(retries: Retries, asked: float, waited: float) -> None:
+    """To the second, without jitter; a day at most."""
     assert retries.pause(asked) == waited
 
 
 def test_trouble_lasts_from_its_first_error_on(retries: Retries, clock: ManualClock) -> None:
-    """Until something works; how long it has lasted is told then."""
+    """Until something works; then its length is returned."""
     clock.wait(5)
     assert retries.lasting == 0.0
     retries.troubled()
@@ -61,7 +61,7 @@ def test_trouble_lasts_from_its_first_error_on(retries: Retries, clock: ManualCl
 
 
 def test_a_refusal_is_doubted_for_a_while(retries: Retries, clock: ManualClock) -> None:
-    """From the first one on; then it is believed, until something works or is to be doubted again."""
+    """From the first one on; then it is believed, until something works or doubt starts again."""
     assert retries.doubtful(10)
     clock.wait(9)
     assert retries.doubtful(10)
@@ -75,7 +75,7 @@ def test_a_refusal_is_doubted_for_a_while(retries: Retries, clock: ManualClock) 
 
 
 def test_a_new_doubt_begins_with_the_first_pause(retries: Retries) -> None:
-    """Who has repaired what was refused does not wait for long."""
+    """Whoever fixed what was refused need not wait long."""
     for _ in range(5):
         retries.pause(None)
     retries.doubt_again()
@@ -92,8 +92,8 @@ def starved_after(count: Callable[[], None]) -> int:
     return -1
 
 
-def test_five_walks_may_be_broken_off_in_a_row(retries: Retries) -> None:
-    """The sixth is one too many, and the error says what the last one was; one that works counts anew."""
+def test_five_walks_in_a_row_may_break_off(retries: Retries) -> None:
+    """The sixth is one too many, and the error says why it broke off; one that works resets the count."""
     assert starved_after(lambda: retries.count_walk(BROKEN)) == 5
     with pytest.raises(WalkStarved, match="refused midway"):
         retries.count_walk(BROKEN)
@@ -102,7 +102,7 @@ def test_five_walks_may_be_broken_off_in_a_row(retries: Retries) -> None:
 
 
 def test_a_refused_cursor_is_tried_twice_more_before_a_snapshot(retries: Retries) -> None:
-    """A snapshot is too dear for one refusal; from the third on each refusal means one."""
+    """One refusal is not worth a snapshot; from the third on, each means one."""
     wanted = []
     for _ in range(4):
         retries.count_refusal(REFUSED)
@@ -111,7 +111,7 @@ def test_a_refused_cursor_is_tried_twice_more_before_a_snapshot(retries: Retries
 
 
 def test_snapshots_whose_cursors_never_work_are_no_endless_loop(retries: Retries) -> None:
-    """Five of them are taken; a cursor that works counts anew."""
+    """Five of them are taken; a cursor that works resets the count."""
     assert starved_after(lambda: retries.count_refusal(REFUSED)) == 7
     retries.cursor_worked()
     assert retries.should_retry_cursor

@@ -1,4 +1,4 @@
-"""One pass over a stream: what a transaction holds, in which order a delta is published, what a stop leaves."""
+"""One pass over a stream: what a transaction holds, the order in which a delta is published, what a stop leaves."""
 
 import threading
 from collections.abc import Callable, Generator, Iterator
@@ -45,7 +45,7 @@ def simulator() -> Simulator:
 
 
 class Session:
-    """A runner in a process of its own: recovered, ready to pass."""
+    """A runner as in a new process: recovered, ready to pass."""
 
     def __init__(self, runner: Runner, publisher: Publisher, stop: threading.Event) -> None:
         self.publisher = publisher
@@ -84,38 +84,38 @@ def sizes(store: MemoryStore) -> list[int]:
     return [len(events(each)) for each in store.transactions]
 
 
-def test_a_snapshot_is_published_as_its_pages_come(following: Told, store: MemoryStore) -> None:
-    """With no patience each page is a transaction of its own."""
+def test_a_snapshot_is_published_as_its_pages_arrive(following: Told, store: MemoryStore) -> None:
+    """With an interval of 0 each page is a transaction by itself."""
     with session(following, EVERY_PAGE) as running:
         running.runner.pass_once()
         assert {*sizes(store)[:-2]} == {10}
 
 
 def test_a_transaction_holds_whole_pages_up_to_its_bounds(following: Told, store: MemoryStore) -> None:
-    """Pages are collected until there are enough items, or bytes, or it has taken long enough."""
+    """Pages are collected until there are enough items or bytes, or time is up."""
     with session(following, Bounds(items=20, interval=3600.0)) as running:
         running.runner.pass_once()
     assert {*sizes(store)[:-1]} == {20}
 
 
 def test_a_transaction_is_bounded_in_bytes(following: Told, store: MemoryStore) -> None:
-    """One byte is reached by the first page."""
+    """A bound of one byte is reached by the first page."""
     with session(following, Bounds(size=1, interval=3600.0)) as running:
         running.runner.pass_once()
     assert max(sizes(store)) == 10
 
 
 def test_a_small_snapshot_is_one_transaction(following: Told, store: MemoryStore) -> None:
-    """The bounds allow it, so it is atomic."""
+    """Within the bounds, a snapshot is atomic."""
     with session(following, Bounds(interval=3600.0)) as running:
         running.runner.pass_once()
     assert len(store.transactions) == 1
 
 
-def test_a_transaction_whose_pages_break_off_is_none(
+def test_a_transaction_whose_pages_break_off_publishes_nothing(
     simulator: Simulator, following: Told, store: MemoryStore, name: str
 ) -> None:
-    """Pages are encoded as they come, yet of an unfinished transaction nothing is published, and nothing is lost."""
+    """Pages are encoded as they arrive, but an unfinished transaction publishes nothing, and loses nothing."""
     simulator.push_fault(name, Fault("status", after=2))
     with session(following, Bounds(interval=3600.0)) as running:
         with pytest.raises(SourceUnavailable):
@@ -126,8 +126,8 @@ def test_a_transaction_whose_pages_break_off_is_none(
     assert_right(simulator, name, store.records)
 
 
-def test_a_walk_that_publishing_broke_off_asks_no_further(following: Told, store: MemoryStore) -> None:
-    """The walk is left at once, though the error with all its frames is still held: no thread waits to read on."""
+def test_a_walk_ended_by_a_failed_commit_asks_no_further(following: Told, store: MemoryStore) -> None:
+    """The walk is closed at once, though the error still holds its stack frames: no thread waits to read on."""
     left: list[bool] = []
 
     def ahead(found: Iterator[T], stop: threading.Event, _done: Callable[[], None]) -> Generator[T]:
@@ -143,7 +143,7 @@ def test_a_walk_that_publishing_broke_off_asks_no_further(following: Told, store
 
 
 def test_the_passes_lead_from_snapshot_to_streaming(following: Told) -> None:
-    """One walk or one reconciliation a pass; only a delta leaves the stream current."""
+    """One walk or one reconciliation per pass; only a delta leaves the stream current."""
     with session(following, EVERY_PAGE) as running:
         phases = [running.checkpoint.position.phase]
         current = []
@@ -157,7 +157,7 @@ def test_the_passes_lead_from_snapshot_to_streaming(following: Told) -> None:
 def test_what_happened_before_a_reconciliation_is_read_after_it(
     simulator: Simulator, following: Told, store: MemoryStore, name: str
 ) -> None:
-    """A process that starts with a reconciliation knows nothing of what came since the walk: it is not current yet."""
+    """A process that starts with a reconciliation has not seen what came since the walk: it is not current yet."""
     with session(following, EVERY_PAGE) as running:
         while running.checkpoint.position.phase != "reconciling":
             running.runner.pass_once()
@@ -167,20 +167,20 @@ def test_what_happened_before_a_reconciliation_is_read_after_it(
 
 
 def test_a_release_is_one_transaction(simulator: Simulator, following: Told, store: MemoryStore, name: str) -> None:
-    """Everything that was published together is visible together, over all pages of the delta."""
+    """Everything that was published together becomes visible together, across all pages of the delta."""
     with session(following, EVERY_PAGE) as running:
         running.become_current()
         before = len(store.transactions)
         released = simulator.release(24)
         running.runner.pass_once()
     (transaction,) = store.transactions[before:]
-    # All have one clock: they stay in the order in which the CMS published them.
+    # All have the same clock: they stay in the order in which the CMS published them.
     assert list(dict.fromkeys(event["after"]["id"] for event in events(transaction))) == released
     assert_right(simulator, name, store.records)
 
 
 def test_a_delta_is_published_oldest_first(simulator: Simulator, following: Told, store: MemoryStore) -> None:
-    """Whatever the API's order: by the CMS's clock, and so is the sequence."""
+    """Whatever the API's order: events and their sequence follow the CMS's clock."""
     with session(following, EVERY_PAGE) as running:
         running.become_current()
         before = len(store.records)
@@ -192,7 +192,7 @@ def test_a_delta_is_published_oldest_first(simulator: Simulator, following: Told
     assert all(earlier <= later for earlier, later in pairwise(clocks))
 
 
-def test_of_a_large_delta_only_the_last_transaction_moves_the_cursor(
+def test_only_the_last_transaction_of_a_large_delta_moves_the_cursor(
     simulator: Simulator, following: Told, store: MemoryStore
 ) -> None:
     """The others keep the old cursor and are marked as open."""
@@ -212,7 +212,7 @@ def test_of_a_large_delta_only_the_last_transaction_moves_the_cursor(
 
 @pytest.mark.parametrize("fail", [fail_before_commit, fail_after_commit])
 @pytest.mark.parametrize("survived", [0, 1, 2])
-def test_a_crash_amid_a_large_delta_publishes_every_change_once(  # noqa: PLR0917  fixtures and parameters
+def test_a_crash_during_a_large_delta_publishes_every_change_once(  # noqa: PLR0917  fixtures and parameters
     simulator: Simulator, following: Told, store: MemoryStore, name: str, fail: type, survived: int
 ) -> None:
     """The walk is read again, together with what happened since; what is committed is left out."""
@@ -232,7 +232,7 @@ def test_a_crash_amid_a_large_delta_publishes_every_change_once(  # noqa: PLR091
     assert_right(simulator, name, store.records)
 
 
-def test_a_delta_that_is_stopped_publishes_nothing(
+def test_a_stopped_delta_publishes_nothing(
     simulator: Simulator, following: Told, store: MemoryStore, name: str
 ) -> None:
     """Half a walk has no order: it is read again."""

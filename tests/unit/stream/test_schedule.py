@@ -1,4 +1,4 @@
-"""When a stream polls: after its interval, and in the wake of webhook calls, however many there are."""
+"""When a stream polls: after its interval, and after webhook calls, however many there are."""
 
 from connector.stream.schedule import Schedule
 from connector.stream.spec import Pace
@@ -6,7 +6,7 @@ from connector.testing import ManualClock
 
 
 def polls(schedule: Schedule, clock: ManualClock, seconds: float, *, calls: bool) -> int:
-    """Return how many polls come of so many seconds, with a call every hundredth of one."""
+    """Return how many polls there are in `seconds`, with a call every hundredth of a second."""
     found, until = 0, clock.monotonic() + seconds
     while clock.monotonic() < until:
         if calls:
@@ -16,8 +16,8 @@ def polls(schedule: Schedule, clock: ManualClock, seconds: float, *, calls: bool
     return found
 
 
-def test_a_flood_of_calls_makes_few_polls() -> None:
-    """Two polls that calls ask for are apart, and the first one comes at once."""
+def test_a_flood_of_calls_causes_few_polls() -> None:
+    """Polls that calls cause are spaced out, and the first one comes at once."""
     clock = ManualClock()
     schedule = Schedule(Pace(wake_spacing=3.0, wake_ups=(0.0, 5.0)), clock)
     schedule.wake()
@@ -35,7 +35,7 @@ def test_after_the_last_call_polls_end() -> None:
 
 
 def test_the_announced_change_ends_the_polls() -> None:
-    """What was waited for is published."""
+    """What was waited for has been published."""
     clock = ManualClock()
     schedule = Schedule(Pace(wake_ups=(0.0, 5.0, 20.0)), clock)
     schedule.wake("e1")

@@ -1,4 +1,4 @@
-"""The waits of an owned stream: how long they are, what ends them, and what is looked at meanwhile."""
+"""The waits of an owned stream: how long they are, what ends them, and what is checked meanwhile."""
 
 import pytest
 
@@ -10,7 +10,7 @@ from tests.unit.stream.opened import Opened
 
 
 class Idle(Opened):
-    """A stream that waits, with what may end that."""
+    """A waiting stream, with what may end its wait."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -36,13 +36,13 @@ def idle() -> Idle:
 
 
 def test_a_poll_comes_after_its_interval(idle: Idle) -> None:
-    """However often the stream looks around meanwhile."""
+    """However often the stream checks other things meanwhile."""
     idle.waiting.until_due(42.0)
     assert idle.clock.monotonic() == 42.0
 
 
 def test_a_call_ends_the_wait_for_a_poll_and_no_other(idle: Idle) -> None:
-    """Trouble is waited out, whoever calls."""
+    """Trouble is waited out, whatever calls come."""
     idle.clock.after(7, idle.schedule.wake)
     idle.waiting.until_due(600.0)
     assert idle.clock.monotonic() == 7.0
@@ -61,7 +61,7 @@ def test_a_stop_ends_every_wait(idle: Idle) -> None:
 
 
 def test_another_commit_ends_a_wait(idle: Idle) -> None:
-    """A command, or another owner: noticed within one look, also while trouble is waited out."""
+    """A command, or another owner: noticed at the next check, even while trouble is waited out."""
     idle.clock.after(12, lambda: setattr(idle.store, "taken", True))
     with pytest.raises(Superseded):
         idle.waiting.until_due(600.0)
@@ -71,7 +71,7 @@ def test_another_commit_ends_a_wait(idle: Idle) -> None:
 
 
 def test_an_idle_stream_refreshes_its_checkpoint(idle: Idle) -> None:
-    """Each heartbeat once: who looks from elsewhere sees that it is alive."""
+    """Once per heartbeat: others can see that it is alive."""
     publisher = idle.stream.publisher
     publisher.commit_checkpoint(publisher.checkpoint)
     begun_at = idle.committed_at()
@@ -82,7 +82,7 @@ def test_an_idle_stream_refreshes_its_checkpoint(idle: Idle) -> None:
 
 
 def test_a_stopped_stream_waits_for_a_change(idle: Idle) -> None:
-    """For so long, for another try that somebody asks for, or for a command: a set flag has one effect."""
+    """For a given time, a requested try, or a command; a request counts once."""
     idle.waiting.until_changed(30.0)
     assert idle.clock.monotonic() == 30.0
     idle.clock.after(4, idle.waiting.try_again)
@@ -94,14 +94,14 @@ def test_a_stopped_stream_waits_for_a_change(idle: Idle) -> None:
 
 
 def test_a_command_that_came_before_the_wait_ends_it(idle: Idle) -> None:
-    """It may have come while the error was on its way."""
+    """It may have arrived while the error was being handled."""
     idle.store.taken = True
     idle.waiting.until_changed(None)
     assert idle.clock.monotonic() == 0.0
 
 
-def test_a_try_that_was_asked_for_too_early_is_made(idle: Idle) -> None:
-    """The flag waits for the stream."""
+def test_a_try_requested_too_early_is_still_made(idle: Idle) -> None:
+    """The request is kept until the stream waits."""
     idle.waiting.try_again()
     idle.waiting.until_changed(None)
     assert idle.clock.monotonic() == 0.0

@@ -1,1 +1,1 @@
-"""The follower, by what it is asked to cope with."""
+"""The follower, by what it has to cope with."""

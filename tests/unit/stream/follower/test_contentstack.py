@@ -1,4 +1,4 @@
-"""Streams of Contentstack with every documented parameter, and with what the API has been seen to do beside them."""
+"""Streams of Contentstack with every documented parameter, and with what the API has been seen to do besides."""
 
 from collections.abc import Callable
 
@@ -41,7 +41,7 @@ def follow(simulator: Simulator, store: MemoryStore) -> Follow:
 
 
 def everything(simulator: Simulator) -> None:
-    """Let every type of item happen, in several locales and content types."""
+    """Cause every type of item, in several locales and content types."""
     one, two, three, four, *_ = simulator.ids()
     first, second, third, *_ = simulator.ids("asset")
     simulator.unpublish(one)
@@ -59,7 +59,7 @@ def everything(simulator: Simulator) -> None:
 @pytest.mark.parametrize(
     "types", [*TYPES, "entry_published,entry_unpublished", "asset_deleted,entry_deleted", ",".join(TYPES)]
 )
-def test_a_stream_of_some_types_holds_those(
+def test_a_stream_of_some_types_holds_only_those(
     simulator: Simulator, store: MemoryStore, follow: Follow, types: str
 ) -> None:
     """Each of the seven, and combinations: in the initial sync and, frozen, in the deltas."""
@@ -96,7 +96,7 @@ def test_a_stream_of_a_part_equals_that_part(
     api_filter: dict[str, str],
     wanted: Callable[[EntityKey, str | None], bool],
 ) -> None:
-    """A content type, the assets, a locale, and both: at first and after every kind of change."""
+    """A content type, the assets, a locale, and a combination: at first and after every kind of change."""
     following = follow(api_filter=api_filter)
     following.become_current()
     assert rows(latest(seen(store.records))) == truth(simulator, NAME, wanted)
@@ -106,7 +106,7 @@ def test_a_stream_of_a_part_equals_that_part(
 
 
 def test_a_stream_from_a_date_on(simulator: Simulator, store: MemoryStore, follow: Follow) -> None:
-    """What was last published before it is not there; the parameter is frozen, and harms no later change."""
+    """What was last published before it is missing; the parameter is frozen, and affects no later change."""
     start, middle = "1970-01-01T00:00:00.000Z", sorted(each.changed_at for each in simulator.truth(NAME))[40]
     follow(api_filter={"start_from": middle}).become_current()
     later = {each.id for each in simulator.truth(NAME) if each.changed_at >= middle}
@@ -118,8 +118,8 @@ def test_a_stream_from_a_date_on(simulator: Simulator, store: MemoryStore, follo
     assert old.id in {key.id for key in latest(seen(store.records))}
 
 
-def test_a_branch_is_followed_or_refused_by_its_name(simulator: Simulator, store: MemoryStore, follow: Follow) -> None:
-    """The header goes with every request; a branch that is not there stops the stream, and the hint names it."""
+def test_a_branch_is_followed_or_refused_by_name(simulator: Simulator, store: MemoryStore, follow: Follow) -> None:
+    """The header goes with every request; a missing branch stops the stream, and the hint names it."""
     follow(branch="main").become_current()
     assert {request.headers.get("branch") for request in simulator.requests(NAME)} == {"main"}
     assert_right(simulator, NAME, store.records)
@@ -128,8 +128,8 @@ def test_a_branch_is_followed_or_refused_by_its_name(simulator: Simulator, store
     assert "branch" in other.status.error + other.status.hint
 
 
-def test_older_removals_touch_nothing_that_is_live(simulator: Simulator, store: MemoryStore, follow: Follow) -> None:
-    """The first delta after an initial sync may tell what was removed before it, and published again since."""
+def test_older_removals_leave_live_entities_alone(simulator: Simulator, store: MemoryStore, follow: Follow) -> None:
+    """The first delta after an initial sync may report what was removed earlier and has been published again."""
     simulator.set_quirks(NAME, ["older_removals"])
     again, twice, gone, *_ = simulator.ids()
     simulator.unpublish(again)
@@ -141,7 +141,7 @@ def test_older_removals_touch_nothing_that_is_live(simulator: Simulator, store: 
     following = follow()
     following.become_current()
     following.become_current()
-    # All that is live, and seven removals: of three locales, of one, of three.
+    # Everything live, and seven removals: of three locales, of one, of three.
     assert sum(request.items for request in simulator.requests(NAME)) >= live + 7
     assert_right(simulator, NAME, store.records)
     everything(simulator)
@@ -149,10 +149,8 @@ def test_older_removals_touch_nothing_that_is_live(simulator: Simulator, store: 
     assert_right(simulator, NAME, store.records)
 
 
-def test_a_page_size_that_is_not_honoured_harms_nothing(
-    simulator: Simulator, store: MemoryStore, follow: Follow
-) -> None:
-    """Pages are as long as they come."""
+def test_a_page_size_that_is_ignored_does_no_harm(simulator: Simulator, store: MemoryStore, follow: Follow) -> None:
+    """Pages may have any length."""
     simulator.set_quirks(NAME, ["own_page_size"])
     following = follow(page_size=3)
     following.become_current()

@@ -1,4 +1,4 @@
-"""What a follower makes of limits: waits that others tell it, and configurations that mean something else now."""
+"""What a follower makes of limits: waits that others request, and configurations that have changed their meaning."""
 
 import httpx
 
@@ -20,7 +20,7 @@ def waiting(seconds: float) -> httpx.MockTransport:
 
 
 def test_an_absurd_wait_leaves_the_stream_alive(following: Told) -> None:
-    """A header in milliseconds, or of hostile size, is a long wait at worst: never the end of the thread."""
+    """A header in milliseconds, or of hostile size, means a long wait at worst, never the end of the thread."""
     following.transport = waiting(1e15)
 
     def story(follower: Follower) -> Steps:
@@ -33,8 +33,8 @@ def test_an_absurd_wait_leaves_the_stream_alive(following: Told) -> None:
     assert following.metric("contentwire_retries_total", error="SourceUnavailable") == 2
 
 
-def test_a_pass_ends_in_time_whatever_it_is_told(following: Told) -> None:
-    """`--timeout` bounds a wait that the CMS asks for."""
+def test_a_pass_ends_in_time_whatever_wait_is_requested(following: Told) -> None:
+    """`--timeout` bounds a wait that the CMS requests."""
     following.transport = waiting(3600)
     assert following.catch_up().outcome == "unreachable"
     assert following.narrator.monotonic() < PATIENCE + 1
@@ -43,7 +43,7 @@ def test_a_pass_ends_in_time_whatever_it_is_told(following: Told) -> None:
 def test_a_changed_topic_template_publishes_everything(
     simulator: Simulator, store: MemoryStore, following: Told
 ) -> None:
-    """The new topics hold nothing yet: what is unchanged in the CMS is published again, and old topics are let go."""
+    """The new topics hold nothing yet: what is unchanged is published again as well, and old topics are forgotten."""
     following.fingerprint = "scope.one"
     following.become_current()
     before = len(events(store.records))
@@ -55,7 +55,7 @@ def test_a_changed_topic_template_publishes_everything(
 
 
 def test_a_changed_filter_publishes_nothing_that_is_unchanged(store: MemoryStore, following: Told) -> None:
-    """The topics are the same ones: they hold it already."""
+    """The topics are the same, and already hold it."""
     following.fingerprint = "scope.one"
     following.become_current()
     before = len(events(store.records))

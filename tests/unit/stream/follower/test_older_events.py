@@ -1,4 +1,4 @@
-"""A first delta after an initial sync of Contentstack also tells older events, as its live tests had to allow."""
+"""The first delta after an initial sync of Contentstack may report older events, as live tests had to allow."""
 
 import json
 from typing import Any
@@ -15,7 +15,7 @@ Item = dict[str, Any]
 
 
 def item(kind: str, uid: str, hour: int, version: int = 1, **more: Any) -> Item:
-    """Return an item as the vendor's documentation shows it, told for an hour of one day."""
+    """Return an item as the vendor's documentation shows it, at an hour of one day."""
     at = f"2024-05-01T{hour:02}:00:00.000Z"
     details = {"environment": "blt1", "locale": "en-us", "time": at}
     data = {"uid": uid, "locale": "en-us", "_version": version, "publish_details": details}
@@ -54,7 +54,7 @@ def delivered(first: list[Item], delta: list[Item]) -> MemoryStore:
 @pytest.mark.parametrize("older", OLDER)
 @pytest.mark.parametrize("again", [False, True])
 def test_an_older_event_does_not_touch_what_is_live(older: str, *, again: bool) -> None:
-    """Whether or not a newer event of the same entity comes beside it: nothing is removed, nothing goes back."""
+    """Whether or not a newer event of the same entity comes with it: nothing is removed or reverted."""
     newer = [item("entry_published", "e1", 11, version=2)] if again else []
     store = delivered(PUBLISHED, [*newer, OLDER[older]])
     assert ops(store.records) == [
@@ -67,19 +67,19 @@ def test_an_older_event_does_not_touch_what_is_live(older: str, *, again: bool) 
 
 
 def test_an_older_removal_of_a_type_leaves_its_entries() -> None:
-    """The type was made anew since: its own removal is told, none of an entry."""
+    """The type has been recreated since: its own removal is published, but none of an entry."""
     store = delivered(PUBLISHED, [item("content_type_deleted", "", 9)])
     removed = [each for each in ops(store.records) if each[0] in ("d", "tombstone")]
     assert removed == [("d", "page"), ("tombstone", "page")]
 
 
-def test_an_older_removal_of_what_was_never_live_is_told() -> None:
-    """It cannot do harm: its key has no row."""
+def test_an_older_removal_of_what_was_never_live_is_published() -> None:
+    """It does no harm: its key has no row."""
     store = delivered(PUBLISHED, [item("entry_unpublished", "e9", 7)])
     assert ops(store.records)[-2:] == [("d", "e9/en-us"), ("tombstone", "e9/en-us")]
 
 
-def test_a_removal_that_is_newer_removes() -> None:
-    """What the others leave alone is the older, not the removal."""
+def test_a_newer_removal_removes() -> None:
+    """The other tests ignore removals because they are older, not because they are removals."""
     store = delivered(PUBLISHED, [item("entry_unpublished", "e1", 11)])
     assert ops(store.records)[-2:] == [("d", "e1/en-us"), ("tombstone", "e1/en-us")]

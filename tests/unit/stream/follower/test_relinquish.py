@@ -1,4 +1,4 @@
-"""Letting a stream go: a stopped follower does nothing more, whenever it notices."""
+"""Giving a stream up: a stopped follower does nothing more, whenever it notices."""
 
 from collections.abc import Callable
 
@@ -13,7 +13,7 @@ NAME = "contentful"
 
 
 class SlowStore(MemoryStore):
-    """A store that takes long to recover; what happens meanwhile is `meanwhile`."""
+    """A store that takes long to recover; `meanwhile` is what happens during that time."""
 
     meanwhile: Callable[[], None]
 

@@ -24,7 +24,7 @@ CAREFUL: dict[str, Any] = {"bounds": Bounds(max_delete_share=0.2)}
 
 
 def vanish(simulator: Simulator, count: int) -> None:
-    """Let entries disappear unseen: deleted, and the cursor that would tell has expired."""
+    """Let entries disappear unseen: they are deleted, and the cursor that would tell has expired."""
     for each in simulator.ids()[:count]:
         simulator.delete(each)
     simulator.expire_cursors()
@@ -54,7 +54,7 @@ def test_deletes_beyond_their_share_are_held(store: MemoryStore) -> None:
 
 
 def test_a_handful_of_deletes_is_never_held(simulator: Simulator, store: MemoryStore, following: Told) -> None:
-    """Below 20 no share is too large."""
+    """Below 20 deletes no share is too large."""
     following.become_current()
     vanish(simulator, 12)
     following.become_current(**CAREFUL)
@@ -77,7 +77,7 @@ def test_initial_only_reads_once(simulator: Simulator, store: MemoryStore, follo
 
 
 def test_never_takes_no_first_snapshot(simulator: Simulator, following: Told) -> None:
-    """Without a cursor there is nothing to go on from; the hint says where one may come from."""
+    """Without a cursor there is nothing to continue from; the hint says where to get one."""
     follower = following.catch_up(snapshot_mode="never")
     assert (follower.outcome, follower.status.state) == ("stopped", "stopped")
     assert "no cursor" in follower.status.error
@@ -112,7 +112,7 @@ def test_the_usual_mode_takes_a_new_snapshot_when_one_is_needed(
 
 
 def test_an_idle_stream_commits_nothing_but_heartbeats(following: Told, store: MemoryStore) -> None:
-    """Empty deltas commit nothing; in time the checkpoint is refreshed, so that its transactional id lives on."""
+    """Empty deltas commit nothing; the checkpoint is refreshed now and then, to keep its transactional id alive."""
     following.become_current()
     before = len(store.transactions)
 
@@ -123,8 +123,8 @@ def test_an_idle_stream_commits_nothing_but_heartbeats(following: Told, store: M
     assert [len(each) for each in store.transactions[before:]] == [0, 0]
 
 
-def test_a_heartbeat_comes_no_sooner_than_it_is_due(simulator: Simulator, following: Told, store: MemoryStore) -> None:
-    """Many idle polls, and nothing is committed."""
+def test_a_heartbeat_is_never_early(simulator: Simulator, following: Told, store: MemoryStore) -> None:
+    """Many idle polls commit nothing."""
     following.become_current()
     before = len(store.transactions)
     simulator.clear_requests()
@@ -136,7 +136,7 @@ def test_a_heartbeat_comes_no_sooner_than_it_is_due(simulator: Simulator, follow
     assert len(store.transactions) == before
 
 
-def test_a_wake_up_polls_at_once_and_a_few_times_more(simulator: Simulator, following: Told) -> None:
+def test_a_wake_up_polls_at_once_and_a_few_more_times(simulator: Simulator, following: Told) -> None:
     """Delivery caches lag behind webhooks: polls follow at the paced times, then the interval counts again."""
     following.become_current()
     simulator.clear_requests()
@@ -155,7 +155,7 @@ def test_a_wake_up_polls_at_once_and_a_few_times_more(simulator: Simulator, foll
 
 
 def test_a_paused_stream_asks_for_nothing_until_it_is_resumed(simulator: Simulator, following: Told) -> None:
-    """The operator's wish is in the checkpoint: it holds over restarts."""
+    """The operator's request is in the checkpoint: it survives restarts."""
     following.become_current()
     following.checkpoint(request='{"paused":true}')
     simulator.clear_requests()
@@ -170,7 +170,7 @@ def test_a_paused_stream_asks_for_nothing_until_it_is_resumed(simulator: Simulat
 def test_an_operator_may_have_everything_published_again(
     simulator: Simulator, store: MemoryStore, following: Told
 ) -> None:
-    """A requested snapshot of all: each live key once more, as an update; then the wish is fulfilled."""
+    """A snapshot that republishes all: each live key once more, as an update; then the request is fulfilled."""
     following.become_current()
     before = len(store.records)
     anew = following.checkpoint().restart()
@@ -197,7 +197,7 @@ def test_a_request_that_hangs_shows_before_it_fails(simulator: Simulator, follow
 
 
 def test_trouble_of_this_machine_is_retried(store: MemoryStore, following: Told) -> None:
-    """No descriptors, no temporary folder, no space: that may pass, and says what to do; it is no bug."""
+    """No descriptors, no temporary folder, no space: that may pass, and the hint says what to do; it is not a bug."""
     parts, failures = following.parts, [OSError(errno.EMFILE, "Too many open files")] * 3
 
     def opened(stop: threading.Event, hooks: Hooks) -> Parts:
@@ -230,7 +230,7 @@ def test_what_is_published_is_counted(simulator: Simulator, store: MemoryStore, 
 
 
 def test_a_stopped_snapshot_is_resumed(simulator: Simulator, store: MemoryStore, following: Told) -> None:
-    """Stopped after some pages: the next owner goes on after the last committed one, and starts nothing anew."""
+    """Stopped after some pages: the next owner continues after the last committed one, and repeats nothing."""
     simulator.push_fault(NAME, Fault("slow", delay=2, after=2))
 
     def story(follower: Follower) -> Steps:

@@ -1,4 +1,4 @@
-"""Streams that are refused something: when that is believed, how a stopped stream is seen, and how it goes on."""
+"""Streams that are refused something: when that is believed, how a stopped stream appears, and how it continues."""
 
 from collections.abc import Callable
 
@@ -19,7 +19,7 @@ from tests.unit.stream.follower.conftest import NAME
 
 @pytest.mark.parametrize("status", [401, 403, 404])
 def test_refused_credentials_stop_the_stream(simulator: Simulator, following: Told, status: int) -> None:
-    """Asked again for a while, then stopped with the reason; the process can still end in time."""
+    """It asks again for a while, then stops with the reason; the process can still end in time."""
     simulator.push_fault(NAME, Fault("status", status=status, times=None))
     asked: list[int] = []
 
@@ -38,7 +38,7 @@ def test_refused_credentials_stop_the_stream(simulator: Simulator, following: To
 def test_a_passing_refusal_costs_nothing(
     simulator: Simulator, store: MemoryStore, following: Told, status: int
 ) -> None:
-    """A key that was just made, a firewall, an edge: what is granted a moment later is published, in one pass too."""
+    """A new key, a firewall, an edge cache: what is granted a moment later is published, even in a single pass."""
     simulator.push_fault(NAME, Fault("status", status=status, times=2))
     following.become_current()
     simulator.push_fault(NAME, Fault("status", status=status, times=2))
@@ -47,8 +47,8 @@ def test_a_passing_refusal_costs_nothing(
     assert_right(simulator, NAME, store.records)
 
 
-def test_a_stopped_stream_goes_on_by_itself(simulator: Simulator, store: MemoryStore, following: Told) -> None:
-    """What was refused for long is granted in the end: nobody has to restart anything, and the metrics tell it all."""
+def test_a_stopped_stream_continues_by_itself(simulator: Simulator, store: MemoryStore, following: Told) -> None:
+    """What was long refused is finally granted: nobody has to restart anything, and the metrics show it all."""
     simulator.push_fault(NAME, Fault("status", status=401, times=None))
 
     def story(follower: Follower) -> Steps:
@@ -62,20 +62,20 @@ def test_a_stopped_stream_goes_on_by_itself(simulator: Simulator, store: MemoryS
 
 
 class Watched(Loopback):
-    """A network that has somebody look at each request that is on its way."""
+    """A network that calls `look` during each request."""
 
     def __init__(self, simulator: Simulator, look: Callable[[], None]) -> None:
         super().__init__(simulator)
         self._look = look
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Have a look taken, and answer."""
+        """Call `look`, and answer."""
         self._look()
         return super().handle_request(request)
 
 
 def test_a_stopped_stream_stays_stopped_while_it_tries_again(simulator: Simulator, following: Told) -> None:
-    """Trying is no success: no look at the stream, and no alert, sees anything but `stopped` until it works."""
+    """A try is not a success: status and alerts show nothing but `stopped` until it works."""
     simulator.push_fault(NAME, Fault("status", status=403, times=None))
 
     def story(follower: Follower) -> Steps:
@@ -90,7 +90,7 @@ def test_a_stopped_stream_stays_stopped_while_it_tries_again(simulator: Simulato
 
 
 def test_an_operator_need_not_wait_for_the_next_try(simulator: Simulator, following: Told) -> None:
-    """Told to, a stopped stream tries at once."""
+    """On request, a stopped stream tries at once."""
     simulator.push_fault(NAME, Fault("status", status=401, times=None))
 
     def story(follower: Follower) -> Steps:
@@ -105,7 +105,7 @@ def test_an_operator_need_not_wait_for_the_next_try(simulator: Simulator, follow
 
 
 def test_a_rotated_secret_is_read_before_a_refusal_is_believed(simulator: Simulator, following: Told) -> None:
-    """The first refusal has the secrets read again, and the request repeated with what was found."""
+    """At the first refusal the secrets are read again, and the request is repeated with them."""
     simulator.push_fault(NAME, Fault("status", status=401, times=None))
 
     def rotate() -> bool:
@@ -120,14 +120,14 @@ def test_a_rotated_secret_is_read_before_a_refusal_is_believed(simulator: Simula
 
 
 def test_a_refusal_says_where_the_credentials_come_from(simulator: Simulator, following: Told) -> None:
-    """Who has to correct them is told what is read again, and what takes a restart."""
+    """Whoever has to correct them learns what is read again, and what takes a restart."""
     simulator.push_fault(NAME, Fault("status", status=401, times=None))
     follower = following.catch_up(secrets_from="the environment variable T is read only at the start")
     assert "the environment variable T" in follower.status.hint
 
 
-def test_the_owners_last_word_is_in_the_state(simulator: Simulator, store: MemoryStore, following: Told) -> None:
-    """What elsewhere can be known of a stream: its state, why, since when, who said so, and its dead letters."""
+def test_the_owners_last_report_is_in_the_state(simulator: Simulator, store: MemoryStore, following: Told) -> None:
+    """What others can know of a stream: its state, why, since when, who said so, and its dead letters."""
 
     def story(follower: Follower) -> Steps:
         yield lambda: store.report().state == "running" and store.report().dead_letters == 1
@@ -153,7 +153,7 @@ def test_a_refusing_broker_stops_the_stream(store: MemoryStore, following: Told)
     assert (status.state, status.error, status.hint) == ("stopped", "not authorized", "check the ACLs")
 
 
-def test_a_malformed_item_stops_the_stream_where_that_is_wanted(
+def test_a_malformed_item_stops_the_stream_if_that_is_configured(
     simulator: Simulator, store: MemoryStore, following: Told
 ) -> None:
     """The policy `stop`: its page is not committed, and after the fix it is read again."""

@@ -1,4 +1,4 @@
-"""An idle stream notices what others have committed, and takes it for no trouble."""
+"""An idle stream notices what others have committed, and does not treat it as trouble."""
 
 from collections.abc import Callable
 
@@ -17,11 +17,11 @@ class Overtaken(MemoryStore):
     command: Callable[[], None] | None = None
 
     def superseded(self) -> bool:
-        """Return whether there is something to be read."""
+        """Return whether there is something to read."""
         return self.command is not None
 
     def recover(self, index: Index) -> Checkpoint | None:
-        """Do what the other one has done, and read everything back."""
+        """Do what the other one did, and read everything back."""
         command, self.command = self.command, None
         if command:
             command()
@@ -29,7 +29,7 @@ class Overtaken(MemoryStore):
 
 
 def test_a_command_that_an_idle_stream_notices_fences_no_transaction(simulator: Simulator) -> None:
-    """None was begun: the count of fenced ones would have operators look for a second owner."""
+    """None was begun: counting a fenced one would make operators look for a second owner."""
     store = Overtaken(connection="blog")
     following = Told(simulator, NAME, lambda: store)
     following.become_current()

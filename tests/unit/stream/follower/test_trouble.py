@@ -1,4 +1,4 @@
-"""What goes wrong while a stream is followed: what is retried, what is read anew, and when that is given up."""
+"""What goes wrong while a stream is followed: what is retried, what is read again, and when that is given up."""
 
 import pytest
 
@@ -50,7 +50,7 @@ def test_a_running_stream_follows(simulator: Simulator, store: MemoryStore, foll
 
 @pytest.mark.parametrize("kind", ["status", "reset", "html", "truncated_body"])
 def test_trouble_of_the_cms_is_retried(simulator: Simulator, store: MemoryStore, following: Told, kind: str) -> None:
-    """At the start, amid the snapshot and in a delta: retried until it works, and counted."""
+    """At the start, during the snapshot and in a delta: retried until it works, and counted."""
     for after in (0, 1, 4):
         simulator.push_fault(NAME, Fault(kind, after=after, times=2))  # type: ignore[arg-type]  # one of the kinds
     following.become_current()
@@ -61,8 +61,8 @@ def test_trouble_of_the_cms_is_retried(simulator: Simulator, store: MemoryStore,
     assert_right(simulator, NAME, store.records)
 
 
-def test_a_retry_waits_as_long_as_told(simulator: Simulator) -> None:
-    """A used-up quota asks for a long wait: nothing is asked meanwhile, and a stop does not wait for it."""
+def test_a_retry_waits_as_long_as_requested(simulator: Simulator) -> None:
+    """A used-up quota means a long wait: nothing is requested meanwhile, and a stop does not wait for it."""
     simulator.push_fault("weegloo", Fault("rate_limited"))
     following = Told(simulator, "weegloo", lambda: MemoryStore(connection="blog"))
 
@@ -76,8 +76,8 @@ def test_a_retry_waits_as_long_as_told(simulator: Simulator) -> None:
     following.tell(story)
 
 
-def test_who_wants_one_pass_is_told_when_the_cms_stays_away(simulator: Simulator, following: Told) -> None:
-    """After the time it was given, the outcome is `unreachable`, with the reason."""
+def test_a_single_pass_reports_that_the_cms_is_unreachable(simulator: Simulator, following: Told) -> None:
+    """When its time is up, the outcome is `unreachable`, with the reason."""
     simulator.push_fault(NAME, Fault("status", times=None))
     follower = Follower(following.spec(), following.metrics, once=True, give_up_after=0.0)
     follower.run()
@@ -96,7 +96,7 @@ def test_who_wants_one_pass_is_told_when_the_cms_stays_away(simulator: Simulator
     ],
 )
 @pytest.mark.parametrize("number", [0, 1, 4, 6])
-def test_a_failed_commit_loses_and_doubles_nothing(
+def test_a_failed_commit_loses_and_duplicates_nothing(
     simulator: Simulator, store: MemoryStore, following: Told, fault: CommitFault, number: int
 ) -> None:
     """Before or after it was visible, in whatever phase: recovery reads, and nothing is guessed."""
@@ -122,7 +122,7 @@ def test_a_refused_cursor_is_doubted_before_a_snapshot(
     assert_right(simulator, NAME, store.records)
 
 
-def test_an_expired_cursor_is_a_new_snapshot_with_reconciled_deletes(
+def test_an_expired_cursor_means_a_new_snapshot_with_reconciled_deletes(
     simulator: Simulator, store: MemoryStore, following: Told
 ) -> None:
     """What vanished meanwhile is deleted, what changed is updated, what did not is left alone."""
@@ -141,7 +141,7 @@ def test_an_expired_cursor_is_a_new_snapshot_with_reconciled_deletes(
     assert_right(simulator, NAME, store.records)
 
 
-def test_a_changed_filter_is_a_new_snapshot_with_reconciled_deletes(
+def test_a_changed_filter_means_a_new_snapshot_with_reconciled_deletes(
     simulator: Simulator, store: MemoryStore, following: Told
 ) -> None:
     """The configuration's fingerprint differs: consumers lose what is now excluded, and get back what is not."""
@@ -167,7 +167,7 @@ def test_other_topics_get_everything(simulator: Simulator, store: MemoryStore, f
     assert len(events(store.records[before:])) == len(simulator.truth(NAME))
 
 
-def test_another_environment_behind_the_same_name_is_a_new_snapshot(
+def test_another_environment_under_the_same_name_means_a_new_snapshot(
     simulator: Simulator, store: MemoryStore, following: Told
 ) -> None:
     """An alias was retargeted, and back to an older state: what is delivered wins, whatever its clocks say."""
@@ -196,7 +196,7 @@ def test_a_page_too_large_is_asked_for_in_smaller_pages(
 
 
 def test_an_item_that_fits_no_page_stops_the_stream(simulator: Simulator, following: Told) -> None:
-    """Smaller than one item no page can be."""
+    """No page can be smaller than one item."""
     simulator.push_fault(NAME, Fault("status", status=400, body=TOO_BIG, times=None))
     follower = following.catch_up()
     assert (follower.outcome, follower.status.state) == ("stopped", "stopped")
@@ -210,7 +210,7 @@ def disturb(simulator: Simulator) -> None:
 
 
 @pytest.mark.parametrize("streaming", [False, True])
-def test_a_walk_refused_again_and_again_is_starved(
+def test_a_walk_refused_repeatedly_is_starved(
     simulator: Simulator, store: MemoryStore, following: Told, *, streaming: bool
 ) -> None:
     """Five new walks, then the stream stops and says why; never a loop, never a delete."""
@@ -231,7 +231,7 @@ def test_a_walk_refused_again_and_again_is_starved(
 
 
 def test_cursors_that_never_work_are_no_endless_loop(simulator: Simulator, store: MemoryStore) -> None:
-    """Every snapshot succeeds, and every cursor that it gives is refused: that ends as well."""
+    """Every snapshot succeeds, but its cursor is refused every time: that ends too."""
     simulator.push_fault(NAME, Fault("refuse_cursor", on="cursor", times=None))
     follower = Told(simulator, NAME, lambda: store, page_size=100).catch_up()
     assert (follower.outcome, follower.status.state) == ("stopped", "walk_starved")
