@@ -1,4 +1,4 @@
-"""Log lines: their shape for machines and people, and that no secret is ever in one."""
+"""Log lines: their shape for machines and people, and that they never hold a secret."""
 
 import io
 import json
@@ -48,7 +48,7 @@ def configured(*secrets: str, level: str = "info") -> io.StringIO:
     return stream
 
 
-def test_machines_get_one_json_object_a_line() -> None:
+def test_machines_get_one_json_object_per_line() -> None:
     """A line carries its event, level, logger, UTC time and every given fact with its type."""
     stream = configured()
     logs.get("connector.stream.runner").info("page committed", connection="blog", items=3)
@@ -64,7 +64,7 @@ def test_machines_get_one_json_object_a_line() -> None:
 
 
 def test_a_terminal_gets_readable_lines() -> None:
-    """On a terminal a line reads as text, unless JSON is asked for."""
+    """On a terminal a line is text, unless JSON is requested."""
     stream = Terminal()
     logs.configure(stream, json=None, level="info", secrets=())
     logs.get("a").info("page committed", items=3)
@@ -84,7 +84,7 @@ def test_the_level_is_a_floor() -> None:
 
 
 def test_a_logger_made_before_configuration_follows_it() -> None:
-    """A module may take its logger when it is imported."""
+    """A module may get its logger on import."""
     logger = logs.get("early")
     stream = configured()
     logger.info("late")
@@ -107,7 +107,7 @@ def test_a_logger_made_before_configuration_follows_it() -> None:
     ],
 )
 def test_a_secret_is_masked_in_every_form(terminal: bool, form: str) -> None:  # noqa: FBT001  # parametrized
-    """However a secret is quoted on its way into a line, it leaves as three stars, its surroundings kept."""
+    """However a secret is quoted in a line, three stars replace it, and its surroundings are kept."""
     stream = Terminal() if terminal else io.StringIO()
     logs.configure(stream, json=None, level="info", secrets=[SECRET])
     logs.get("a").info(f"got <{form}> back")
@@ -117,7 +117,7 @@ def test_a_secret_is_masked_in_every_form(terminal: bool, form: str) -> None:  #
 
 
 class Opaque:
-    """A value that shows a secret when it is shown."""
+    """A value whose repr shows a secret."""
 
     def __repr__(self) -> str:
         """Show it."""
@@ -138,8 +138,8 @@ class Opaque:
         httpx.URL("http://h/", params={"t": SECRET}),
     ],
 )
-def test_a_secret_is_masked_wherever_a_fact_holds_it(value: object) -> None:
-    """Nested values, keys, bytes, exceptions and objects that only show it when rendered are masked alike."""
+def test_a_secret_is_masked_wherever_a_value_holds_it(value: object) -> None:
+    """Nested values, keys, bytes, exceptions and objects that show it only when rendered are all masked."""
     stream = configured(SECRET)
     logs.get("a").info("fact", fact=value)
     assert "***" in json.dumps(lines(stream)[0]["fact"])
@@ -148,7 +148,7 @@ def test_a_secret_is_masked_wherever_a_fact_holds_it(value: object) -> None:
 
 
 def test_a_number_that_is_a_secret_is_masked() -> None:
-    """A secret of digits is one also where a number stands; other numbers stay numbers."""
+    """A secret of digits is masked as a number too; other numbers stay numbers."""
     stream = configured("123456")
     logs.get("a").info("fact", pin=123456, ratio=0.5, none=None, yes=True)
     assert {key: lines(stream)[0][key] for key in ("pin", "ratio", "none", "yes")} == {
@@ -160,14 +160,14 @@ def test_a_number_that_is_a_secret_is_masked() -> None:
 
 
 def fail(local: str) -> None:
-    """Fail with a secret in the message and in the cause, and a local variable beside."""
+    """Fail with a secret in the message, in the cause, and in a local variable."""
     if local:
         raise RuntimeError(f"second {SECRET}") from ValueError(SECRET)
 
 
 @pytest.mark.parametrize("terminal", [False, True])
 def test_exception_texts_are_masked_and_local_variables_never_shown(terminal: bool) -> None:  # noqa: FBT001  # parametrized
-    """A traceback is in the line, without the secret in its message or its causes, and without variables."""
+    """The line has a traceback, without the secret in its message or its causes, and without variables."""
     stream = Terminal() if terminal else io.StringIO()
     logs.configure(stream, json=None, level="info", secrets=[SECRET])
     try:
@@ -181,13 +181,13 @@ def test_exception_texts_are_masked_and_local_variables_never_shown(terminal: bo
 
 
 def test_the_longest_secret_is_masked_first() -> None:
-    """A secret that begins with another leaves no rest behind."""
+    """A secret that begins with another leaves no remainder."""
     stream = configured("abc", "abcdef", "")
     logs.get("a").info("x abcdef abc y")
     assert lines(stream)[0]["event"] == "x *** *** y"
 
 
-def test_libraries_are_heard_from_warning_up() -> None:
+def test_libraries_are_logged_from_warning_up() -> None:
     """Lines of stdlib loggers come out in the same shape, masked, from warning up; broken ones do no harm."""
     stream = configured(SECRET, level="debug")
     library = logging.getLogger("some.library")
@@ -200,7 +200,7 @@ def test_libraries_are_heard_from_warning_up() -> None:
 
 
 def test_exceptions_of_libraries_keep_their_traceback() -> None:
-    """What a library logs with an exception arrives with its masked traceback."""
+    """What a library logs with an exception has its traceback, masked."""
     stream = configured(SECRET)
     try:
         fail("local")
@@ -210,7 +210,7 @@ def test_exceptions_of_libraries_keep_their_traceback() -> None:
 
 
 def test_request_lines_of_the_http_client_never_appear() -> None:
-    """The client logs each URL at INFO, and a URL may carry a credential: even if INFO is let through, it is not."""
+    """The client logs each URL at INFO, and a URL may carry a credential: they are dropped even at level INFO."""
     stream = configured(level="debug")
     logging.getLogger().setLevel(logging.DEBUG)
     transport = httpx.MockTransport(lambda _: httpx.Response(200))
@@ -221,7 +221,7 @@ def test_request_lines_of_the_http_client_never_appear() -> None:
 
 @pytest.mark.parametrize("terminal", [True, False])
 def test_no_part_of_a_line_can_move_a_cursor(terminal: bool) -> None:  # noqa: FBT001  # parametrized
-    """Names of facts, the logger's name, what is nested and the event itself are escaped as values are."""
+    """Field names, the logger's name, nested values and the event itself are escaped just as values are."""
     stream = Terminal() if terminal else io.StringIO()
     bad = "\x1b]0;\x07\x9b\u202e\n\r"
     logs.configure(stream, json=False, level="info", secrets=[])

@@ -1,4 +1,4 @@
-"""Secrets in texts and values: masked however they are written, and nothing else is."""
+"""Secrets in texts and values: masked however they are written, and nothing else."""
 
 from urllib.parse import quote
 
@@ -17,19 +17,19 @@ def test_any_text_can_be_a_secret(secret: str, around: str) -> None:
 
 
 def test_a_mask_learns_and_forgets_nothing() -> None:
-    """A secret that was replaced is still one: others may have it in a line that is yet to come."""
+    """A secret that was replaced is still secret: it may appear in a later line."""
     mask = Mask(["first-secret"])
     mask.learn(["second-secret"])
     assert mask("first-secret, second-secret, third") == "***, ***, third"
 
 
 def test_without_a_secret_every_text_stays_as_it_is() -> None:
-    """An empty one is none: it would stand between any two characters."""
+    """An empty one does not count: it would match between any two characters."""
     assert [mask("a text") for mask in (Mask(), Mask([""]), redaction([]))] == ["a text"] * 3
 
 
 def test_values_keep_their_shape_without_their_secrets() -> None:
-    """Keys too, at any depth; numbers and truths stay what they are unless they are the secret."""
+    """Keys too, at any depth; numbers and booleans stay as they are unless they are the secret."""
     mask = Mask(["s3cret", "123456"])
     value = {"s3cret": [1, True, None, 0.5, ("s3cret",)], "n": 123456}
     assert masked(mask, value) == {"***": [1, True, None, 0.5, ["***"]], "n": "***"}

@@ -1,4 +1,4 @@
-"""Log lines that cannot be written: counted, told of later, and never anybody else's trouble."""
+"""Log lines that cannot be written: counted, reported later, and never anybody else's trouble."""
 
 import io
 from pathlib import Path
@@ -12,7 +12,7 @@ from connector.logs.sink import Sink
 
 
 def notice(count: int) -> str:
-    """Return a line about lost ones."""
+    """Return a line about lost lines."""
     return f"lost {count}"
 
 
@@ -32,8 +32,8 @@ class Broken(io.StringIO):
 
 
 @pytest.mark.parametrize("error", [OSError(28, "No space left on device"), BrokenPipeError(), ValueError("closed")])
-def test_lost_lines_are_counted_and_told(error: Exception) -> None:
-    """Once it works again, the first line is preceded by how many were lost."""
+def test_lost_lines_are_counted_and_reported(error: Exception) -> None:
+    """Once it works again, the number of lost lines precedes the first line."""
     stream = Broken(error)
     sink = Sink(stream, notice)
     sink.line("one")
@@ -46,8 +46,8 @@ def test_lost_lines_are_counted_and_told(error: Exception) -> None:
     assert sink.lost == 2
 
 
-def test_a_fact_that_cannot_be_shown_raises_nothing() -> None:
-    """The code of a logged object is not ours; a closed or missing stream neither."""
+def test_a_value_that_cannot_be_shown_raises_nothing() -> None:
+    """A logged object's code is not ours; neither is a closed or missing stream."""
 
     class Nasty:
         def __repr__(self) -> str:
@@ -74,7 +74,7 @@ def closed() -> Any:
 
 @pytest.mark.parametrize("nasty", ["\x1b[2J", "\r\nfake line", "\u202ereversed", "\x9b31m", "\x07"])
 def test_control_characters_reach_no_terminal(nasty: str) -> None:
-    """In the event, in facts and in nested ones: a CMS or a webhook may have chosen them."""
+    """From the event, values or nested values: a CMS or a webhook may have chosen them."""
     stream = io.StringIO()
     logs.configure(stream, json=False, level="info", secrets=[])
     logs.get("x").warning(f"event {nasty}", fact=nasty, nested={"a": [nasty]})
@@ -83,7 +83,7 @@ def test_control_characters_reach_no_terminal(nasty: str) -> None:
 
 
 def test_a_mask_learns(tmp_path: Path) -> None:
-    """A rotated secret is masked from the moment it was read, and the former one stays so."""
+    """A rotated secret is masked from the moment it is read, and the former one stays masked."""
     mask = Mask(["first-secret"])
     stream = io.StringIO()
     logs.configure(stream, json=True, level="info", secrets=mask)

@@ -1,4 +1,4 @@
-"""What happened to an entity: keys without empty parts, and the clock of a change."""
+"""Changes: keys without empty parts, and the clock of a change."""
 
 import msgspec
 import pytest
@@ -16,8 +16,8 @@ def test_no_part_of_a_key_is_empty(place: int) -> None:
         EntityKey(*parts)
 
 
-def test_keys_are_told_apart_by_every_part() -> None:
-    """Entities that differ in one part are two, in sets and in order; equal ones are one."""
+def test_every_part_distinguishes_keys() -> None:
+    """Entities that differ in one part are two, in sets and in sorting; equal ones are one."""
     keys = [
         EntityKey("a", "b", "c", "d"),
         *(EntityKey(*("x" if at == place else "abcd"[at] for at in range(4))) for place in range(4)),
@@ -27,14 +27,14 @@ def test_keys_are_told_apart_by_every_part() -> None:
 
 
 @pytest.mark.parametrize(("text", "clock"), [("1970-01-01T00:00:01.5Z", 1_500_000), ("soon", None), (None, None)])
-def test_the_clock_of_a_change_is_a_time_that_can_be_read(text: str | None, clock: int | None) -> None:
-    """In microseconds since 1970; a text that is no time is carried along, and orders nothing."""
+def test_the_clock_of_a_change_is_a_readable_time(text: str | None, clock: int | None) -> None:
+    """In microseconds since 1970; a text that is not a time is kept, but orders nothing."""
     change = Change(EntityKey("blog", "entry", "e1", "*"), "published", b"d" * 16, changed_at=timestamp.read(text))
     assert change.clock == clock
 
 
-def test_a_change_and_a_letter_stay_what_they_are() -> None:
-    """What was handed on cannot be changed behind a reader's back."""
+def test_changes_and_dead_letters_are_immutable() -> None:
+    """What was passed on cannot be changed behind a reader's back."""
     for value, name in (
         (Change(EntityKey("b", "entry", "e", "*"), "deleted", b""), "raw"),
         (DeadLetter(b"", ""), "raw"),
@@ -43,6 +43,6 @@ def test_a_change_and_a_letter_stay_what_they_are() -> None:
             setattr(value, name, b"x")
 
 
-def test_a_change_concerns_its_own_key_unless_it_says_more() -> None:
-    """A removal of more than that has to name its scope; nothing is deleted by a default."""
+def test_a_change_applies_to_its_own_key_unless_it_says_more() -> None:
+    """A removal of more than that must name its scope; no default deletes anything."""
     assert Change(EntityKey("b", "entry", "e", "*"), "deleted", b"").scope == "key"

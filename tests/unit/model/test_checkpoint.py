@@ -1,4 +1,4 @@
-"""Checkpoints: they advance and restart as the phases want it."""
+"""Checkpoints: they advance and restart as the phases require."""
 
 import msgspec
 import pytest
@@ -16,13 +16,13 @@ STREAMING = Checkpoint(
 
 
 def test_values_are_immutable() -> None:
-    """A value that was handed out stays what it is."""
+    """A value that was passed on stays as it is."""
     with pytest.raises(AttributeError):
         BEFORE.page = 3  # type: ignore[misc]  # what the test is about
 
 
-def test_a_page_amid_a_walk_counts_and_keeps_the_phase() -> None:
-    """The next page of the same walk: one more page behind, the walk no longer open."""
+def test_a_page_within_a_walk_counts_and_keeps_the_phase() -> None:
+    """The next page of the same walk: one more page done, the walk no longer open."""
     after = BEFORE.advance(cursor="c2", caught_up=False)
     assert after == msgspec.structs.replace(BEFORE, cursor="c2", page=3, walk_open=False)
 
@@ -38,17 +38,17 @@ def test_the_end_of_a_walk_leads_to_the_next_phase(phase: Phase, following: Phas
 
 
 def test_the_identity_is_kept_once_it_is_known() -> None:
-    """A response that does not say what the environment is does not make us forget it."""
+    """A response that does not name the environment does not make us forget it."""
     assert BEFORE.advance(cursor="c2", caught_up=False).identity == "uuid"
     assert BEFORE.advance(cursor="c2", caught_up=False, identity="other").identity == "other"
 
 
-def test_a_restart_is_a_new_epoch_and_the_sequence_goes_on() -> None:
+def test_a_restart_is_a_new_epoch_and_the_sequence_continues() -> None:
     """A new snapshot forgets cursor, page and identity; sequence, partitions and key schema stay."""
     assert STREAMING.restart() == msgspec.structs.replace(STREAMING, position=Position(epoch=4, page_size=50))
 
 
 def test_a_restart_keeps_the_smallest_page_size_learnt() -> None:
-    """What the API could not deliver once is not asked for again."""
+    """What the API could not deliver once is not requested again."""
     assert BEFORE.restart().page_size == 50
     assert BEFORE.restart(page_size=20).page_size == 20

@@ -1,4 +1,4 @@
-"""Exact slices: both paths give the very bytes, refuse what is no JSON, and never take longer than linear time."""
+"""Exact slices: both paths give the exact bytes, refuse what is not JSON, and take at most linear time."""
 
 import json
 from collections.abc import Callable
@@ -72,7 +72,7 @@ def _refusal(read: Reader, raw: bytes) -> str | None:
 
 
 class _Refuse:
-    """A decoder that refuses all."""
+    """A decoder that refuses everything."""
 
     def decode(self, raw: bytes) -> Any:
         """Refuse."""
@@ -81,7 +81,7 @@ class _Refuse:
 
 @pytest.mark.parametrize("awkward", AWKWARD.values(), ids=AWKWARD.keys())
 def test_every_value_keeps_its_bytes(path: str, awkward: bytes) -> None:
-    """A member, an element and a rejoined object hold the bytes that came, on both paths."""
+    """Members, elements and rejoined objects hold the original bytes, on both paths."""
     raw = b' { "a" : ' + awkward + b' ,\n"\xc3\xa9":' + awkward + b"} "
 
     assert rawjson.members(raw) == {"a": awkward, "é": awkward}
@@ -91,7 +91,7 @@ def test_every_value_keeps_its_bytes(path: str, awkward: bytes) -> None:
 
 
 def test_empty_containers_have_nothing_in_them(path: str) -> None:
-    """Empty objects and arrays, also with space in them, split into nothing."""
+    """Empty objects and arrays, even with space in them, split into nothing."""
     assert rawjson.members(b" { } ") == rawjson.split(b"{}") == {}
     assert rawjson.elements(b"[ ]") == []
     assert rawjson.join({}) == b"{}"
@@ -99,7 +99,7 @@ def test_empty_containers_have_nothing_in_them(path: str) -> None:
 
 @given(value=st.dictionaries(st.text(), JSON, max_size=5), layout=LAYOUTS)
 def test_both_paths_agree(value: dict[str, Any], layout: dict[str, Any]) -> None:
-    """Whatever the layout, the tolerant path cuts what the fast one cuts, and the parts mean what they meant."""
+    """Whatever the layout, the tolerant path cuts what the fast one cuts, and the parts keep their meaning."""
     raw = json.dumps(value, **layout).encode("utf-8", "surrogatepass")
     array = json.dumps(list(value.values()), **layout).encode("utf-8", "surrogatepass")
 
@@ -121,8 +121,8 @@ def test_anything_else_is_a_value_error(raw: bytes) -> None:
 
 
 @pytest.mark.parametrize("bad", NOT_JSON)
-def test_what_is_no_json_is_refused(path: str, bad: bytes) -> None:
-    """Neither path accepts as JSON what is none; only cutting an array leaves its elements to their reader."""
+def test_what_is_not_json_is_refused(path: str, bad: bytes) -> None:
+    """Neither path accepts what is not JSON; only cutting an array leaves its elements to their reader."""
     assert _refusal(rawjson.members, b'{"a":' + bad + b"}")
     assert _refusal(rawjson.value, bad)
     assert _refusal(rawjson.members, bad)
@@ -131,20 +131,20 @@ def test_what_is_no_json_is_refused(path: str, bad: bytes) -> None:
 @pytest.mark.parametrize(
     "raw", [b'{"a":1,"a":2}', b'{"a":1,"a":1}', b'{"a":11,"a":1}', rb'{"a":1,"\u0061":2}', b'{"a":1 , "b":2,"a":1}']
 )
-def test_a_doubled_member_is_never_lost_in_silence(path: str, raw: bytes) -> None:
-    """Two top-level members of one name, however spelled, are refused rather than halved."""
+def test_a_duplicate_member_is_never_lost_silently(path: str, raw: bytes) -> None:
+    """Two top-level members with one name, however spelled, are refused: neither is dropped."""
     with pytest.raises(ValueError, match="twice"):
         rawjson.members(raw)
 
 
-def test_a_name_that_only_looks_doubled_is_kept(path: str) -> None:
-    """Names that differ in any character, or stand at different depths, are different names."""
+def test_a_name_that_only_looks_duplicate_is_kept(path: str) -> None:
+    """Names that differ in any character, or are at different depths, are different names."""
     raw = b'{"a":{"a":1},"A":2,"a ":3,"\xef\xbd\x81":4}'
     assert rawjson.members(raw) == {"a": b'{"a":1}', "A": b"2", "a ": b"3", "\uff41": b"4"}
 
 
 def test_one_bad_element_costs_no_other(path: str) -> None:
-    """Invalid UTF-8, a depth bomb and a text that is no JSON stay in their own element; reading that one is refused."""
+    """Invalid UTF-8, a depth bomb and text that is not JSON stay in their element; reading that one is refused."""
     bomb = b"[" * 10_000 + b"]" * 10_000
     parts = [b'{"a":"\xff"}', b'{"a":' + bomb + b"}", b'{"a":1}']
     found = rawjson.elements(b"[" + b",".join(parts) + b"]")
@@ -157,8 +157,8 @@ def test_one_bad_element_costs_no_other(path: str) -> None:
             rawjson.members(bad)
 
 
-def test_depth_is_limited_alike_everywhere(path: str) -> None:
-    """The deepest accepted value is read and one level more is refused, by every reader that looks inside."""
+def test_depth_is_limited_equally_everywhere(path: str) -> None:
+    """Every reader that looks inside reads the deepest accepted value, and refuses one level more."""
     deepest = b"[" * rawjson.MAX_DEPTH + b"]" * rawjson.MAX_DEPTH
     assert rawjson.value(deepest)
     with pytest.raises(ValueError, match="deeper than 500"):
@@ -185,26 +185,26 @@ def test_depth_is_limited_alike_everywhere(path: str) -> None:
 )
 @pytest.mark.timeout(20)
 def test_hostile_text_takes_linear_time(evil: bytes) -> None:
-    """A fifth of a megabyte made to be slow is read or refused at once; quadratic time would be minutes."""
+    """A fifth of a megabyte made to be slow is read or refused at once; quadratic time would take minutes."""
     for read in READERS:
         _refusal(read, evil)
 
 
-def test_numbers_out_of_range_are_infinite_to_look_at(path: str) -> None:
-    """Looking at a number that no float or no sane integer holds gives infinity, never an error."""
+def test_numbers_out_of_range_decode_as_infinite(path: str) -> None:
+    """A number too large for a float or a sane integer decodes as infinity, never as an error."""
     assert rawjson.value(b"1e400") == float("inf")
     assert rawjson.value(b"-" + b"9" * 5000) == float("-inf")
     assert rawjson.value(b"1180591620717411303424") == 2**70
 
 
 def test_errors_carry_no_content(path: str) -> None:
-    """What went wrong is told by offsets: the text of the input never appears in a message."""
+    """Errors give offsets: the text of the input never appears in a message."""
     for raw in (b'{"secret":secret}', b'{"secret" "secret"}', b'{"secret":1,"secret":2}', b'"secret"'):
         assert "secret" not in (_refusal(rawjson.members, raw) or "secret")
 
 
 def test_a_record_is_typed_on_both_paths(path: str) -> None:
-    """An object is read into a type of fields of any value, lone surrogates and huge numbers included."""
+    """An object is read into a type with fields of any value, lone surrogates and huge numbers included."""
 
     class Sys(msgspec.Struct):
         id: Any = None
@@ -230,7 +230,7 @@ NESTED = st.recursive(
 
 
 @given(value=NESTED, layout=LAYOUTS)
-def test_objects_are_found_wherever_they_stand(value: Any, layout: dict[str, Any]) -> None:
+def test_objects_are_found_wherever_they_are(value: Any, layout: dict[str, Any]) -> None:
     """The search finds what a walk over the decoded value finds, in the same order, whatever the texts look like."""
     expected: list[Any] = []
 
@@ -248,7 +248,7 @@ def test_objects_are_found_wherever_they_stand(value: Any, layout: dict[str, Any
     assert rawjson.objects(json.dumps(value, **layout).encode(), "sys", "linkType") == expected
 
 
-def test_escaped_names_are_found_as_well() -> None:
-    """A name that is spelled with escapes is the same name."""
+def test_escaped_names_are_found_too() -> None:
+    """A name written with escapes is the same name."""
     raw = rb'[{"s\u0079s":{"linkType":"Entry"}},{"sys":{"link\u0054ype":"Asset"}}]'
     assert rawjson.objects(raw, "sys", "linkType") == [{"linkType": "Entry"}, {"linkType": "Asset"}]

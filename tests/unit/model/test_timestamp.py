@@ -1,4 +1,4 @@
-"""Timestamps as CMSs write them: every documented and recorded form, and everything that is no time."""
+"""Timestamps as CMSs write them: every documented and recorded form, and everything that is not a time."""
 
 from datetime import datetime
 
@@ -26,18 +26,18 @@ DAY = 86_400_000_000
     ],
 )
 def test_times_are_read_as_microseconds(text: str, expected: int) -> None:
-    """Offsets count, a time without one is UTC, days are counted by hand."""
+    """Offsets count, a time without one is UTC; days were counted by hand."""
     assert micros(text) == expected
 
 
 @pytest.mark.parametrize("text", [None, "", "yesterday", "2022-02-30", "2022-04-16T25:00:00Z", "2022-04-16T00:00:60Z"])
-def test_what_is_no_time_is_none(text: str | None) -> None:
-    """No clock, no error."""
+def test_what_is_not_a_time_is_none(text: str | None) -> None:
+    """It gives no clock and no error."""
     assert micros(text) is None
 
 
-def test_the_edge_of_the_calendar_is_no_error() -> None:
-    """A time that its offset moves out of the calendar is read or is none; it never raises."""
+def test_the_edge_of_the_calendar_is_not_an_error() -> None:
+    """A time that its offset moves out of the calendar gives a number or None; it never raises."""
     assert micros("0001-01-01T00:00:00+14:00") is not None
     assert micros("9999-12-31T23:59:59.999999-14:00") is not None
 
@@ -50,7 +50,7 @@ def test_no_text_raises(text: str) -> None:
 
 @given(st.datetimes(), st.datetimes())
 def test_order_is_kept(one: datetime, other: datetime) -> None:
-    """The later of two times has the larger number: staleness rests on it."""
+    """The later of two times has the larger number: staleness depends on it."""
     first, second = sorted(f"{each.isoformat(timespec='microseconds')}Z" for each in (one, other))
     earlier, later = micros(first), micros(second)
     assert earlier is not None
