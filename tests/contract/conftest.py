@@ -1,4 +1,4 @@
-"""Every vendor there is, with its simulator, into every publisher there is: a fourth vendor is tested by itself."""
+"""Every vendor, with its simulator, into every publisher: a fourth vendor would be tested automatically."""
 
 from collections.abc import Callable, Iterator, Sequence
 
@@ -23,7 +23,7 @@ PAGE = 6
 
 
 class Subject:
-    """One vendor's stream: the CMS it follows, how it is followed, and what consumers can read of it."""
+    """One vendor's stream: the CMS, how it is followed, and what consumers can read."""
 
     def __init__(
         self, simulator: Simulator, name: str, following: Following, records: Callable[[], Sequence[Record | Consumed]]
@@ -51,7 +51,7 @@ class Subject:
         return self.following.metric("contentwire_transactions_total", outcome="committed")
 
     def assert_right(self) -> None:
-        """Check the promise: the topic equals the CMS, nothing is missing, nothing is doubled, removals are whole."""
+        """Check the promise: the topic equals the CMS, nothing is missing or duplicated, removals are complete."""
         records = self.records()
         assert_right(self.simulator, self.name, records)
         assert_holds(event_ids(published.received(records)))

@@ -1,4 +1,4 @@
-"""The sample responses of the vendors' documents, served byte for byte: each item gives what the document says."""
+"""The sample responses in the vendors' documents, served byte for byte: each item gives what the document says."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,7 +22,7 @@ SPACE_END = (
 
 @contextmanager
 def serving(*pages: bytes) -> Iterator[tuple[str, list[str]]]:
-    """Answer sync requests with these pages in turn, the last one again and again; yield the URL and what was asked."""
+    """Answer sync requests with these pages in turn, then repeat the last; yield the URL and what was asked."""
     asked: list[str] = []
 
     def answer(request: Asked) -> Answer:
@@ -51,7 +51,7 @@ def live(store: MemoryStore) -> dict[tuple[str, str, str], str | None]:
 
 
 def test_contentstack_initial_and_subsequent_sync() -> None:
-    """Published is live and unpublished is not, also with the document's odd dates and a content type without uids."""
+    """Published is live and unpublished is not, even with the document's odd dates and a content type without uids."""
     store = MemoryStore(connection=CONNECTION)
     with serving(sample("contentstack-initial"), sample("contentstack-delta"), STACK_END) as (url, asked):
         following = follow("contentstack", url, store)
@@ -68,7 +68,7 @@ def test_contentstack_initial_and_subsequent_sync() -> None:
 
 
 def test_contentstack_page_of_a_walk() -> None:
-    """A page with a pagination token goes on, with entries and assets that share an id."""
+    """A page with a pagination token is followed by another; entries and assets may share an id."""
     store = MemoryStore(connection=CONNECTION)
     with serving(sample("contentstack-page"), STACK_END) as (url, asked):
         follow("contentstack", url, store).become_current()
@@ -79,7 +79,7 @@ def test_contentstack_page_of_a_walk() -> None:
 
 
 def test_weegloo_initial_sync() -> None:
-    """The one content is live, with its fields as they are written, an empty map among them."""
+    """The only Content is live, with its fields as written, an empty map among them."""
     store = MemoryStore(connection=CONNECTION)
     with serving(sample("weegloo-initial"), SPACE_END) as (url, asked):
         follow("weegloo", url, store).become_current()

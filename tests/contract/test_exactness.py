@@ -24,7 +24,7 @@ ODDITIES = {
 
 
 class Recorder(httpx.HTTPTransport):
-    """The network, with a memory of the bodies that came over it."""
+    """The network, with a record of the bodies that came over it."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -40,7 +40,7 @@ class Recorder(httpx.HTTPTransport):
 
 
 def test_fields_are_the_cms_own_bytes(subject: Subject) -> None:
-    """Numbers, doubled names, escapes, separators, whitespace: nothing is parsed and written again."""
+    """Numbers, duplicate names, escapes, separators, whitespace: nothing is parsed and rewritten."""
     odd = subject.simulator.publish(fields={name: {"en-US": msgspec.Raw(raw)} for name, raw in ODDITIES.items()})
     subject.become_current()
     subject.assert_right()
@@ -50,8 +50,8 @@ def test_fields_are_the_cms_own_bytes(subject: Subject) -> None:
         assert [name for name, raw in ODDITIES.items() if raw not in fields] == []
 
 
-def test_fields_and_markers_stand_in_the_responses(subject: Subject) -> None:
-    """Every one of them is a slice of a response, and so is each value in meta."""
+def test_fields_and_markers_are_slices_of_the_responses(subject: Subject) -> None:
+    """Every one of them, and each value in meta as well."""
     recorder = Recorder()
     subject.following.transport = recorder
     subject.become_current()

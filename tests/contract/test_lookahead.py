@@ -1,4 +1,4 @@
-"""Both ways to read on, ahead and in turn: the same items for whoever reads, and an end that leaves nothing behind."""
+"""Both ways to read on, ahead and in turn: the same items for the reader, and an end that leaves nothing behind."""
 
 import threading
 from collections.abc import Iterator
@@ -12,9 +12,9 @@ from connector.testing import in_turn
 
 
 class Asked:
-    """Gives numbers from 1 to `last`, then raises `error` if there is one; keeps what was known at each question.
+    """Gives numbers from 1 to `last`, then raises `error` if there is one; records each question.
 
-    `wanted` is how many the reader has wanted so far: it counts, and each question notes it.
+    `wanted` is how many items the reader has wanted so far: the reader counts, and each question notes it.
     """
 
     def __init__(self, last: int, error: Exception | None = None) -> None:
@@ -49,13 +49,13 @@ def ahead(request: pytest.FixtureRequest) -> Ahead:
 
 
 def test_every_item_comes_once_and_in_order(ahead: Ahead, done: threading.Event) -> None:
-    """As the reader would have got them by asking."""
+    """As the reader would have got them directly."""
     assert list(ahead(Asked(20), threading.Event(), done.set)) == [*range(1, 21)]
     assert done.wait(10)
 
 
 def test_an_error_comes_after_the_items_before_it(ahead: Ahead, done: threading.Event) -> None:
-    """What was got before the failure is delivered first."""
+    """What arrived before the failure is delivered first."""
     items = ahead(Asked(2, ZeroDivisionError("third")), threading.Event(), done.set)
     assert [next(items), next(items)] == [1, 2]
     with pytest.raises(ZeroDivisionError, match="third"):
@@ -64,7 +64,7 @@ def test_an_error_comes_after_the_items_before_it(ahead: Ahead, done: threading.
 
 
 def test_a_stop_ends_it_between_two_items(ahead: Ahead, done: threading.Event) -> None:
-    """What was handed out was whole; nothing comes after it."""
+    """What was handed out is complete; nothing comes after it."""
     stop = threading.Event()
     items = ahead(Asked(20), stop, done.set)
     assert next(items) == 1
@@ -73,8 +73,8 @@ def test_a_stop_ends_it_between_two_items(ahead: Ahead, done: threading.Event) -
     assert done.wait(10)
 
 
-def test_whoever_leaves_has_nothing_more_asked_for(ahead: Ahead, done: threading.Event) -> None:
-    """Neither questions nor threads are left; the item that was on its way is the last."""
+def test_a_reader_who_leaves_ends_the_questions(ahead: Ahead, done: threading.Event) -> None:
+    """Neither questions nor threads are left; the item under way is the last."""
     asked = Asked(20)
     with closing(ahead(asked, threading.Event(), done.set)) as items:
         next(items)
@@ -82,8 +82,8 @@ def test_whoever_leaves_has_nothing_more_asked_for(ahead: Ahead, done: threading
     assert len(asked.seen) <= 2
 
 
-def test_one_item_is_got_ahead_and_never_two(done: threading.Event) -> None:
-    """While an item is worked on the next one is on its way: slow answers overlap, and memory holds one page more."""
+def test_one_item_is_fetched_ahead_and_never_two(done: threading.Event) -> None:
+    """While an item is processed, the next is under way: slow answers overlap, and memory holds one more page."""
     asked = Asked(20)
     with closing(look_ahead(asked, threading.Event(), done.set)) as items:
         for number in range(1, 20):
@@ -94,7 +94,7 @@ def test_one_item_is_got_ahead_and_never_two(done: threading.Event) -> None:
 
 
 def test_a_stop_does_not_wait_for_an_item(done: threading.Event) -> None:
-    """Whatever the other side does: the one who reads is free, and the thread that hangs holds no process up."""
+    """Whatever the other side does, the reader is free, and the hanging thread does not hold up the process."""
     stop, released = threading.Event(), threading.Event()
 
     def hanging() -> Iterator[int]:
@@ -108,8 +108,10 @@ def test_a_stop_does_not_wait_for_an_item(done: threading.Event) -> None:
     assert done.wait(10)
 
 
-def test_a_machine_without_a_further_thread_is_told(monkeypatch: pytest.MonkeyPatch, done: threading.Event) -> None:
-    """It is trouble of this machine, which may pass, and no fault of the other side."""
+def test_a_machine_without_another_thread_is_local_trouble(
+    monkeypatch: pytest.MonkeyPatch, done: threading.Event
+) -> None:
+    """It may pass, and the other side is not blamed."""
 
     def refuse(_: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")

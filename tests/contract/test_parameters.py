@@ -1,4 +1,4 @@
-"""Streams of Contentful and Weegloo with every documented parameter; what must come is computed from the change log.
+"""Streams of Contentful and Weegloo with every documented parameter; the expected result comes from the change log.
 
 The rules here are written from the vendors' documents. They use neither the vendor modules nor the simulator's filters.
 """
@@ -25,7 +25,7 @@ Selection = tuple[str, dict[str, str], set[str], set[str]]
 Follow = Callable[..., Following]
 
 LIVE, GONE = "live", "gone"
-# Of each `type`: what comes that is live, and which removals come, by entity type.
+# For each `type`: which live entities and which removals are delivered, by entity type.
 CONTENTFUL: dict[str, tuple[set[str], set[str]]] = {
     "all": ({"entry", "asset"}, {"entry", "asset"}),
     "Entry": ({"entry"}, set()),
@@ -99,7 +99,7 @@ def disturb_again(simulator: Simulator) -> None:
 
 
 def outcome(changes: Sequence[Change], content_type: str | None) -> Held:
-    """Return how each entity that `changes` concern ended, by entity type and id: live, or gone."""
+    """Return how each entity in `changes` ended, by entity type and id: live, or gone."""
     held: Held = {}
     for change in changes:
         gone = [(each, False) for each in change.cascade]
@@ -110,12 +110,12 @@ def outcome(changes: Sequence[Change], content_type: str | None) -> Held:
 
 
 def picked(held: Held, live: set[str], gone: set[str]) -> Held:
-    """Return the part of `held` that comes: what is live of some entity types, and what is gone of some."""
+    """Return the part of `held` that is delivered: the live ones of some entity types, and the gone ones of some."""
     return {key: state for key, state in held.items() if key[0] in (live if state == LIVE else gone)}
 
 
 def told(store: MemoryStore, since: int) -> Held:
-    """Return what the records from `since` on tell of each entity."""
+    """Return what the records from `since` on say about each entity."""
     events = [each for each in seen(store.records[since:]) if each.event]
     return {(each.key.entity_type, each.key.id): GONE if each.op == "d" else LIVE for each in events}
 
@@ -126,10 +126,10 @@ def standing(store: MemoryStore) -> set[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("selection", SELECTIONS, ids=["-".join((n, *f.values())) for n, f, *_ in SELECTIONS])
-def test_a_stream_of_a_part_tells_that_part(
+def test_a_stream_of_a_part_publishes_that_part(
     simulator: Simulator, store: MemoryStore, follow: Follow, selection: Selection
 ) -> None:
-    """Of every documented value: at first what is live of it, then, poll by poll, what became of it."""
+    """For every documented value: at first what is live, then, poll by poll, what became of it."""
     name, api_filter, live, gone = selection
     content_type = api_filter.get("content_type") or api_filter.get("content-type")
     following = follow(name, api_filter=api_filter)
@@ -151,7 +151,7 @@ def test_a_stream_of_a_part_tells_that_part(
 def test_weegloo_deltas_may_select_otherwise(
     simulator: Simulator, store: MemoryStore, follow: Follow, wanted: str, quirk: str
 ) -> None:
-    """The document says what `type` selects in an initial sync; whatever it does to deltas, all that comes is told."""
+    """The document says what `type` selects in an initial sync; in deltas, whatever comes is published."""
     simulator.set_quirks("weegloo", [quirk])
     following = follow("weegloo", api_filter={"type": wanted})
     following.become_current()
@@ -164,7 +164,7 @@ def test_weegloo_deltas_may_select_otherwise(
 
 
 def test_a_preview_is_one_initial_sync_with_drafts(simulator: Simulator, store: MemoryStore, follow: Follow) -> None:
-    """What is unpublished but not deleted is there; the stream then ends with the reason, and loses nothing."""
+    """It includes what is unpublished but not deleted; the stream then ends with the reason, and loses nothing."""
     simulator.set_quirks("contentful", ["preview"])
     draft, deleted, *_ = simulator.ids()
     simulator.unpublish(draft)
@@ -200,7 +200,7 @@ def test_the_url_of_a_reference_leads_to_the_entity(simulator: Simulator, name: 
 def test_a_token_from_elsewhere_is_followed(
     simulator: Simulator, store: MemoryStore, follow: Follow, name: str
 ) -> None:
-    """As `checkpoints import --cursor` commits it: only what changed since that token is told, and nothing is lost."""
+    """As `checkpoints import --cursor` commits it: only what changed since then is published, and nothing is lost."""
     other = MemoryStore(connection=CONNECTION)
     elsewhere = Following(simulator, name, lambda: other)
     elsewhere.become_current()

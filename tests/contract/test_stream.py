@@ -16,7 +16,7 @@ TROUBLE: list[FaultKind] = ["status", "reset", "truncated_body", "truncated_gzip
 
 
 def stopped_midway(subject: Subject, after: int) -> None:
-    """Let the stream stop at a request: the CMS refuses the credentials from then on, until a restart."""
+    """Make the stream stop at a request: the CMS refuses the credentials from then on, until a restart."""
     subject.simulator.push_fault(subject.name, Fault("status", status=401, after=after, times=None))
     assert subject.following.catch_up().outcome == "stopped"
     subject.simulator.clear_faults()
@@ -40,7 +40,7 @@ def test_a_delta_equals_the_cms(subject: Subject) -> None:
 
 
 def test_a_snapshot_resumes_in_its_middle(subject: Subject) -> None:
-    """After a restart the walk goes on behind the last committed page; no page is read again, none left out."""
+    """After a restart the walk continues after the last committed page; no page is repeated or left out."""
     stopped_midway(subject, after=3)
     assert subject.ops().count("r") >= 12
     subject.become_current()
@@ -60,7 +60,7 @@ def test_a_delta_resumes(subject: Subject) -> None:
 
 
 def test_an_empty_delta_changes_nothing(subject: Subject) -> None:
-    """Nothing happened: nothing is published, nothing is committed, and the next change is found."""
+    """Nothing happened: nothing is published or committed, and the next change is found."""
     subject.become_current()
     before, commits = len(subject.records()), subject.transactions()
     subject.become_current()
@@ -71,8 +71,8 @@ def test_an_empty_delta_changes_nothing(subject: Subject) -> None:
 
 
 @pytest.mark.parametrize(("kind", "after"), [("empty_page", 1), ("duplicate_page", 2)])
-def test_a_page_that_is_empty_or_comes_twice_costs_nothing(subject: Subject, kind: Any, after: int) -> None:
-    """In a snapshot and in a delta: whatever an empty page means to the vendor, nothing is missing or doubled."""
+def test_an_empty_or_repeated_page_does_no_harm(subject: Subject, kind: Any, after: int) -> None:
+    """In a snapshot and in a delta: whatever an empty page means to the vendor, nothing is missing or duplicated."""
     subject.simulator.push_fault(subject.name, Fault(kind, after=after))
     subject.become_current()
     subject.simulator.release(14)
@@ -82,8 +82,8 @@ def test_a_page_that_is_empty_or_comes_twice_costs_nothing(subject: Subject, kin
     subject.assert_right()
 
 
-def test_deletes_behind_an_expired_cursor_are_found(subject: Subject) -> None:
-    """The stream was down, things were deleted and edited, the cursor expired: no delta will ever tell."""
+def test_deletes_missed_by_an_expired_cursor_are_found(subject: Subject) -> None:
+    """The stream was down, things were deleted and edited, the cursor expired: no delta will ever report them."""
     subject.become_current()
     gone, edited, unpublished = subject.simulator.ids()[:3]
     subject.simulator.delete(gone)
@@ -112,7 +112,7 @@ def test_strange_items_are_dead_letters(subject: Subject) -> None:
 
 
 def test_a_foreign_next_url_is_never_followed(subject: Subject) -> None:
-    """Where responses hold URLs, only the token counts: the credential goes nowhere else, and the walk goes on."""
+    """If responses hold URLs, only the token counts: the credential goes nowhere else, and the walk continues."""
     with Simulator(entries=1).serving() as elsewhere:
         subject.simulator.push_fault(subject.name, Fault("foreign_next_url", to=elsewhere.url()))
         follower = subject.following.catch_up()
@@ -122,7 +122,7 @@ def test_a_foreign_next_url_is_never_followed(subject: Subject) -> None:
 
 
 def test_trouble_is_waited_out(subject: Subject) -> None:
-    """5xx, broken connections and broken bodies, one after another, amid a snapshot and in a delta."""
+    """5xx, broken connections and broken bodies, one after another, during a snapshot and a delta."""
     for kind in TROUBLE:
         subject.simulator.push_fault(subject.name, Fault(kind, after=2))
     subject.become_current()
@@ -135,7 +135,7 @@ def test_trouble_is_waited_out(subject: Subject) -> None:
 
 
 def test_a_rate_limit_is_respected(subject: Subject) -> None:
-    """429: the stream waits as it was told, and goes on where it was."""
+    """429: the stream waits as long as requested, and continues where it was."""
     subject.simulator.push_fault(subject.name, Fault("rate_limited", after=2))
     with subject.following.running() as follower:
         eventually(lambda: follower.status.state == "retrying")
@@ -160,7 +160,7 @@ def test_edits_while_paging_lose_nothing(subject: Subject, mode: Mode) -> None:
 
 
 def test_edits_during_a_new_snapshot_delete_nothing(subject: Subject) -> None:
-    """What moved to a page already read is still there: no delete is concluded before the walk is caught up with."""
+    """What moved to a page already read is still there: no delete is inferred before the walk is caught up with."""
     subject.become_current()
     before = subject.ops().count("d")
     subject.simulator.set_mode(subject.name, "shift")
@@ -172,7 +172,7 @@ def test_edits_during_a_new_snapshot_delete_nothing(subject: Subject) -> None:
 
 
 def settle(subject: Subject) -> None:
-    """Edit no more, let the stream become current, and compare."""
+    """Stop editing, let the stream become current, and compare."""
     subject.simulator.clear_faults(subject.name)
     subject.become_current()
     subject.assert_right()
@@ -203,7 +203,7 @@ def test_what_is_removed_may_come_back(subject: Subject) -> None:
 
 
 def test_a_removal_in_one_locale_leaves_the_others(subject: Subject) -> None:
-    """As each vendor tells it: a removal of that key, or an update of the whole."""
+    """As each vendor reports it: a removal of that key, or an update of the whole."""
     subject.become_current()
     subject.simulator.unpublish(subject.simulator.ids()[0], locale="de-DE")
     subject.simulator.delete(subject.simulator.ids()[0], locale="en-US")
@@ -211,8 +211,8 @@ def test_a_removal_in_one_locale_leaves_the_others(subject: Subject) -> None:
     subject.assert_right()
 
 
-def test_a_removed_content_type_takes_its_entries_along(subject: Subject) -> None:
-    """As each vendor tells it, once for all or one by one; what an API never tells the next snapshot proves."""
+def test_a_removed_content_type_removes_its_entries(subject: Subject) -> None:
+    """As each vendor reports it, once for all or one by one; what an API never reports, the next snapshot proves."""
     subject.become_current()
     subject.simulator.delete_content_type("product")
     subject.become_current()
@@ -224,7 +224,7 @@ def test_a_removed_content_type_takes_its_entries_along(subject: Subject) -> Non
 
 
 def test_a_release_is_one_transaction(subject: Subject) -> None:
-    """Fifty publications of one moment become visible together."""
+    """Fifty publications at one moment become visible together."""
     subject.become_current()
     for _ in range(40):
         subject.simulator.publish("category")
@@ -237,8 +237,8 @@ def test_a_release_is_one_transaction(subject: Subject) -> None:
     subject.assert_right()
 
 
-def test_a_walk_in_circles_is_left(subject: Subject) -> None:
-    """A page cursor that comes back within a walk: it is walked again."""
+def test_a_walk_in_circles_ends(subject: Subject) -> None:
+    """If a page cursor repeats within a walk, the walk starts again."""
     subject.simulator.push_fault(subject.name, Fault("repeat_cursor", after=1))
     subject.become_current()
     subject.assert_right()

@@ -1,4 +1,4 @@
-"""Every vendor has a simulator, and the simulator knows how it is connected to: tests name no vendor's settings."""
+"""Every vendor has a simulator, and the simulator knows how to connect to it: tests name no vendor's settings."""
 
 import pytest
 
@@ -9,7 +9,7 @@ from tests.cms import vendor
 
 
 def test_vendors_and_simulators_are_the_same() -> None:
-    """Whoever adds the one is told of the other."""
+    """Whoever adds one is reminded of the other."""
     assert set(find_all()) == set(names()) == set(Simulator(entries=1).vendors)
 
 
@@ -27,6 +27,6 @@ def test_a_simulated_connection_is_one_that_the_vendor_accepts(name: str) -> Non
 
 
 def test_an_unknown_vendor_has_no_connection() -> None:
-    """The error names those that there are."""
+    """The error names the known ones."""
     with pytest.raises(LookupError, match=", ".join(names())):
         connection("dreamcms")

@@ -1,4 +1,4 @@
-"""Hostile input: whatever a configuration, a webhook or a CMS holds, nothing raises outside the taxonomy or grows."""
+"""Hostile input: whatever a configuration, a webhook or a CMS sends, no unknown error is raised and nothing grows."""
 
 import contextlib
 import json
@@ -83,7 +83,7 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @given(content=st.binary(max_size=200) | st.text(max_size=200).map(lambda text: text.encode("utf-8", "surrogatepass")))
 def test_any_bytes_are_a_configuration_or_refused(path: Path, content: bytes) -> None:
-    """What is no TOML, or not UTF-8, is a `ConfigError`."""
+    """What is not TOML, or not UTF-8, is a `ConfigError`."""
     refused_or_loaded(path, content)
 
 
@@ -105,7 +105,7 @@ def test_a_damaged_sample_is_a_configuration_or_refused(path: Path, at: int, cut
 
 
 def test_a_deeply_nested_configuration_is_refused(path: Path) -> None:
-    """Ten thousand brackets are told as what they are, not as a crash."""
+    """Ten thousand brackets are reported as such, without a crash."""
     refused_or_loaded(path, b"a = " + b"[" * DEEP + b"]" * DEEP)
     refused_or_loaded(path, b"a = " + b"{a = " * DEEP + b"1" + b"}" * DEEP)
 
@@ -174,7 +174,7 @@ except SourceUnavailable as error:
 
 
 def test_a_gigabyte_of_zeros_in_gzip_is_refused_within_bounds(simulator: Simulator) -> None:
-    """It is read no further than `max_response_bytes`, and a process that has met it is little larger than that."""
+    """It is read no further than `max_response_bytes`, and the process grows by little more than that."""
     simulator.push_fault("contentful", Fault("gzip_bomb", size=1024 * MEBIBYTE))
     found = simulator.connection("contentful")
     arguments = [found["base_url"], found["token"], found["space"], str(LIMIT)]
@@ -188,7 +188,7 @@ def test_a_gigabyte_of_zeros_in_gzip_is_refused_within_bounds(simulator: Simulat
 
 @pytest.mark.parametrize("name", names())
 def test_an_item_ten_thousand_levels_deep_costs_only_itself(name: str) -> None:
-    """Its neighbours are read; it is a dead letter with its very bytes."""
+    """Its neighbours are read; it becomes a dead letter with its exact bytes."""
     bomb = (
         b'{"sys": {"id": "d", "type": "Entry"}, "type": "entry_published", "data": ' + b"[" * DEEP + b"]" * DEEP + b"}"
     )
@@ -197,8 +197,8 @@ def test_an_item_ten_thousand_levels_deep_costs_only_itself(name: str) -> None:
     assert [letter.raw for letter in page.dead_letters] == [b"1", bomb, b'"x"']
 
 
-def test_the_error_of_a_hostile_answer_is_of_the_taxonomy(simulator: Simulator) -> None:
-    """A redirect, a web page and broken compression are `ConnectorError`s with a hint for whoever operates this."""
+def test_a_hostile_answer_is_a_known_error(simulator: Simulator) -> None:
+    """A redirect, a web page and broken compression are `ConnectorError`s with a hint for the operator."""
     for kind in ("redirect", "html", "truncated_gzip"):
         simulator.push_fault("contentful", Fault(kind))
         source = Source(connect(simulator, "contentful"), clock=SYSTEM)

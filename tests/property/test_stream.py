@@ -1,6 +1,6 @@
 """A stream under everything at once: edits, page sizes, faults, crashes, expired cursors, filters.
 
-The model is the simulator's change log. Whatever happens, what was published tells a consistent story; and whenever
+The model is the simulator's change log. Whatever happens, what was published is a consistent story; and whenever
 things have settled it equals what the CMS delivers, and publishing has nothing left to say.
 """
 
@@ -53,13 +53,13 @@ class StreamMachine(RuleBasedStateMachine):
         self.older = False
 
     def teardown(self) -> None:
-        """End well: whatever was done last, the promise holds."""
+        """Settle: whatever was done last, the promise holds."""
         if self.follower:
             self.settle()
 
     @initialize(size=st.integers(1, 6), mode=st.sampled_from(["shift", "refuse"]))
     def begin(self, size: int, mode: Mode) -> None:
-        """Choose how the CMS pages, and what it does to walks during which something changes."""
+        """Choose how the CMS pages, and what it does to walks during which content changes."""
         self.simulator.set_mode(self.name, mode)
         self.resize(size)
 
@@ -89,7 +89,7 @@ class StreamMachine(RuleBasedStateMachine):
     @precondition(lambda self: not self.untold)
     @rule()
     def remove_type(self) -> None:
-        """Delete a content type with its entries; not every API tells of the type itself."""
+        """Delete a content type with its entries; not every API reports the type itself."""
         if self.simulator.ids("entry", "product") and len(self.simulator.ids()) > len(
             self.simulator.ids("entry", "product")
         ):
@@ -98,12 +98,12 @@ class StreamMachine(RuleBasedStateMachine):
 
     @rule(count=st.integers(1, 5), page=st.integers(1, 4))
     def edit_while_paging(self, count: int, page: int) -> None:
-        """Let content change while the next walk is read."""
+        """Change content while the next walk is read."""
         self.simulator.on_page(self.name, page, lambda: self._change(count))
 
     @rule(kind=st.sampled_from(PAGE_FAULTS), after=st.integers(0, 4))
     def trouble(self, kind: Any, after: int) -> None:
-        """Let one of the next requests go wrong."""
+        """Make one of the next requests fail."""
         self.simulator.push_fault(self.name, Fault(kind, after=after))
 
     @rule(times=st.integers(1, 4), after=st.integers(0, 3))
@@ -118,22 +118,22 @@ class StreamMachine(RuleBasedStateMachine):
 
     @rule(after=st.integers(0, 4), error=st.sampled_from(NOT_COMMITTED))
     def fail_before(self, after: int, error: type[ConnectorError]) -> None:
-        """Let a commit fail with nothing visible."""
+        """Make a commit fail with nothing visible."""
         self.store.faults.extend([*[None] * after, fail_before_commit(error("scripted"))])
 
     @rule(after=st.integers(0, 4), error=st.sampled_from(COMMITTED))
     def fail_after(self, after: int, error: type[ConnectorError]) -> None:
-        """Let a commit succeed and its answer be lost."""
+        """Make a commit succeed, but lose its answer."""
         self.store.faults.extend([*[None] * after, fail_after_commit(error("scripted"))])
 
     @rule(after=st.integers(0, 4), visible=st.booleans())
     def crash(self, after: int, *, visible: bool) -> None:
-        """Let the process die at a commit, before or after it became visible."""
+        """Make the process die at a commit, before or after it becomes visible."""
         self.store.faults.extend([*[None] * after, self._dies(visible=visible)])
 
     @rule(older=st.booleans(), own_size=st.booleans())
     def behave(self, *, older: bool, own_size: bool) -> None:
-        """Let the vendor do what it has been seen to do beside its documents, or stop it."""
+        """Let the vendor do what it has been seen to do beyond its documents, or stop it."""
         front_end = self.simulator._stage(self.name).front_end
         self.older = self.older or older
         wanted = {"older_removals"} if older else set()
@@ -148,12 +148,12 @@ class StreamMachine(RuleBasedStateMachine):
 
     @rule(items=st.integers(1, 9))
     def rebound(self, items: int) -> None:
-        """Change what one transaction may hold."""
+        """Change how much one transaction may hold."""
         self.bounds = Bounds(items=items, interval=0.0, max_delete_share=1.0)
 
     @rule(choice=st.integers(0, 5))
     def refilter(self, choice: int) -> None:
-        """Change what is published: nothing left out, one content type, entries or assets alone."""
+        """Change what is published: everything, one content type, only entries or only assets."""
         types = sorted({live.content_type for live in self.simulator.truth(self.name) if live.content_type})
         chosen = types[choice % len(types)] if choice > 2 else None
         kind = ("entry", "asset")[choice] if choice < 2 else None
@@ -170,18 +170,18 @@ class StreamMachine(RuleBasedStateMachine):
 
     @rule()
     def catch_up(self) -> None:
-        """Start a process and let it go as far as it comes."""
+        """Start a process and let it get as far as it can."""
         self._run()
         self._check_story()
 
     @rule()
     def settle(self) -> None:
-        """Let nothing more go wrong: then the topic equals the CMS, and there is nothing left to publish."""
+        """Let nothing more go wrong: then the topic equals the CMS, and nothing is left to publish."""
         self.simulator.clear_faults(self.name)
         self.store.faults.clear()
         assert self._run().outcome == "current"
         if self.simulator._stage(self.name).front_end.quirks:
-            # A first delta may tell of more than what has changed since.
+            # A first delta may report more than what has changed since.
             assert self._run().outcome == "current"
         published = self._check_story()
         live = {key: row for key, row in rows(latest(published)).items() if _own(key) not in self.untold}
@@ -216,9 +216,9 @@ class StreamMachine(RuleBasedStateMachine):
         return fault
 
     def _check_story(self) -> list[Seen]:
-        """Check what must always hold of what was published; return it."""
+        """Check what must always hold for what was published; return it."""
         published = seen(self.store.records)
-        # Nothing that was removed is published again here: what a snapshot proved to be gone must be gone.
+        # Nothing removed is ever published again here: what a snapshot proved to be gone must be gone.
         vanished = {each.key for each in published[self.told :] if each.event and each.event["origin"] == "reconciled"}
         assert not vanished & truth(self.simulator, self.name, self.wanted).keys()
         self.told = len(published)
@@ -233,8 +233,8 @@ class StreamMachine(RuleBasedStateMachine):
             assert (each.op == "u") == (each.key in live and not removal)
             assert (each.event["before"] is not None) == (each.op in "ud")
             assert not removal or (following and (following.key, following.event) == (each.key, None))
-            # A change is told once; told again only after its key was gone, or back, in between, or where a snapshot,
-            # or the first delta after it, tells of a removal that is forgotten by now.
+            # A change is published once; again only after its key was gone, or back, in between, or if a snapshot,
+            # or the first delta after it, reports a removal that is forgotten by now.
             forgotten = removal and (each.event["origin"] == "snapshot" or self.older)
             if removal == (each.key in live) or forgotten:
                 ids[each.key] = set()

@@ -1,4 +1,4 @@
-"""Whatever a CMS, or whoever stands between, answers: every vendor gives a page or an error of the taxonomy."""
+"""Whatever a CMS, or anything in between, answers: every vendor gives a page or a known error."""
 
 import functools
 import json
@@ -23,7 +23,7 @@ from tests.values import page_of
 TAXONOMY = (SourceUnavailable, SourceRejected, ForeignUrl, CheckpointRejected)
 POSITIONS = (Position(), Position(cursor="t", phase="streaming", identity="i"))
 
-# Names and values that vendors look at, so that arbitrary items come near to real ones.
+# Names and values that vendors look at, which bring arbitrary items close to real ones.
 NAMES = st.sampled_from(
     [
         "sys",
@@ -98,14 +98,14 @@ def connected(name: str) -> Vendor:
 
 @functools.cache
 def envelope(name: str) -> dict[str, Any]:
-    """Return what stands around the items of a page, as the vendor's simulator has it."""
+    """Return what surrounds the items of a page, as in the vendor's simulator."""
     with httpx.Client(transport=Loopback(Simulator(entries=1))) as client:
         response = client.send(connected(name).request(POSITIONS[0]))
     return {member: value for member, value in response.json().items() if member != "items"}
 
 
 def outcome(name: str, response: httpx.Response, after: Position) -> SyncPage | None:
-    """Return the page that a response is, or None where it is an error that a caller knows what to do about."""
+    """Return the page in a response, or None for an error that a caller knows how to handle."""
     try:
         return page_of(connected(name), response, after)
     except TAXONOMY:
@@ -122,7 +122,7 @@ def enveloped(name: str, items: bytes) -> bytes:
 def test_any_response_is_a_page_or_a_known_error(
     name: str, status: int, body: bytes, headers: dict[str, str], after: Position
 ) -> None:
-    """Any status, header and body: never anything but the taxonomy."""
+    """Any status, header and body: never an unknown error."""
     raw = [(key.encode(), value.encode("latin-1")) for key, value in headers.items()]
     outcome(name, httpx.Response(status, content=body, headers=raw), after)
 
@@ -130,14 +130,14 @@ def test_any_response_is_a_page_or_a_known_error(
 @each_vendor
 @given(status=st.sampled_from([200, 400, 401, 404, 422, 429, 500]), body=VALUES, after=st.sampled_from(POSITIONS))
 def test_any_json_body_is_a_page_or_a_known_error(name: str, status: int, body: Any, after: Position) -> None:
-    """Any JSON in the place of a page or an error body."""
+    """Any JSON in place of a page or an error body."""
     outcome(name, httpx.Response(status, content=json.dumps(body).encode()), after)
 
 
 @each_vendor
 @given(items=st.lists(ITEMS, max_size=5))
 def test_every_item_becomes_a_change_or_a_dead_letter(name: str, items: list[Any]) -> None:
-    """None is dropped and none breaks the page; what leaves is fit for keys, columns and Avro."""
+    """None is dropped, and none breaks the page; what comes out is fit for keys, columns and Avro."""
     raws = [json.dumps(item).encode() for item in items]
     page = outcome(name, httpx.Response(200, content=enveloped(name, b"[" + b",".join(raws) + b"]")), POSITIONS[0])
 
@@ -156,7 +156,7 @@ def test_every_item_becomes_a_change_or_a_dead_letter(name: str, items: list[Any
 @each_vendor
 @given(data=st.data())
 def test_a_mutated_page_is_a_page_or_a_known_error(name: str, data: st.DataObject) -> None:
-    """A page with bytes cut out, put in or changed, wherever that is."""
+    """A page with bytes removed, inserted or changed anywhere."""
     items = data.draw(st.lists(ITEMS, min_size=1, max_size=3))
     body = enveloped(name, json.dumps(items, indent=data.draw(st.sampled_from([None, 1]))).encode())
     for _ in range(data.draw(st.integers(1, 3))):
@@ -169,7 +169,7 @@ def test_a_mutated_page_is_a_page_or_a_known_error(name: str, data: st.DataObjec
 @each_vendor
 @pytest.mark.timeout(30)
 @pytest.mark.parametrize("bomb", BOMBS, ids=["arrays", "objects", "quotes", "digits", "open"])
-def test_a_bomb_costs_its_page_at_most(name: str, bomb: bytes) -> None:
+def test_a_bomb_costs_at_most_its_page(name: str, bomb: bytes) -> None:
     """Deep, unterminated or endless values are read or refused at once, in a page and in an error body."""
     for status in (200, 404):
         outcome(name, httpx.Response(status, content=enveloped(name, b"[" + bomb + b"]")), POSITIONS[1])
