@@ -1,4 +1,4 @@
-"""Unit tests are kept from what makes tests slow and now and then wrong."""
+"""Unit tests are kept from what makes tests slow and sometimes wrong."""
 
 import socket
 import subprocess
@@ -35,6 +35,6 @@ def connect() -> None:
     ids=["a thread", "a wait", "a server", "a connection", "a process", "a pause"],
 )
 def test_a_unit_test_does_without(needed: Callable[[], object]) -> None:
-    """Whoever needs one is told where such tests belong."""
+    """The error says where tests that need one belong."""
     with pytest.raises(pytest.fail.Exception, match="integration or contract"):
         needed()

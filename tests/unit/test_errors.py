@@ -1,4 +1,4 @@
-"""The error tree: what a class promises about its remedy, and that the module's docstring shows the tree as it is."""
+"""The error tree: what a class promises about its remedy, and that the module's docstring shows the actual tree."""
 
 import inspect
 import re
@@ -50,13 +50,13 @@ REMEDIES = {
 
 
 @pytest.mark.parametrize(("name", "remedy"), REMEDIES.items())
-def test_a_class_says_what_is_to_be_done(name: str, remedy: str) -> None:
+def test_a_class_says_what_to_do(name: str, remedy: str) -> None:
     """Each class, row by row."""
     assert getattr(errors, name)("what happened").remedy == remedy
 
 
 def test_the_docstring_is_the_tree() -> None:
-    """Each class stands in the module's docstring, indented below the one it extends."""
+    """Each class is in the module's docstring, indented below the one it extends."""
     shown: dict[str, str] = {}
     path = ["Exception"]
     for line in (errors.__doc__ or "").splitlines():
@@ -69,7 +69,7 @@ def test_the_docstring_is_the_tree() -> None:
 
 @pytest.mark.parametrize("error", CLASSES)
 def test_a_message_and_a_hint_are_all_there_is(error: type[ConnectorError]) -> None:
-    """`str` is the message alone; the hint is apart, and empty unless given."""
+    """`str` is only the message; the hint is separate, and empty unless given."""
     assert str(error("what happened")) == "what happened"
     assert error("what happened").hint == ""
     assert error("what happened", hint="what next").hint == "what next"

@@ -1,4 +1,4 @@
-"""From a CMS's response to the record, byte for byte: fields, meta and marker of items as nobody would write them."""
+"""From a CMS's response to the record, byte for byte: fields, meta and marker of items that nobody would write."""
 
 import json
 from contextlib import closing
@@ -30,7 +30,7 @@ INVALID = b'{"sys":{"id":"e3","type":"Entry"},"fields":{"raw":"\xff"}}'
 
 
 def published_from(*items: bytes) -> MemoryStore:
-    """Let a stream read one response; return what it was published to."""
+    """Let a stream read one response; return the store it was published to."""
     url = json.dumps(f"{SYNC_URL}t1").encode()
     body = b'{"sys":{"type":"Array"},"items":[' + b",".join(items) + b'],"nextSyncUrl":' + url + b"}"
     stream = Stream()
@@ -42,8 +42,8 @@ def published_from(*items: bytes) -> MemoryStore:
     return stream.store
 
 
-def test_fields_are_the_response_own_bytes() -> None:
-    """Numbers, doubled names, separators, half surrogates, nulls, empty maps and whitespace stay as they are."""
+def test_fields_are_the_responses_own_bytes() -> None:
+    """Numbers, duplicate names, separators, lone surrogates, nulls, empty maps and whitespace stay as they are."""
     (event,) = events(published_from(ENTRY).records)
     assert event["after"]["fields"].encode() == FIELDS
 
@@ -58,13 +58,13 @@ def test_meta_holds_every_other_member_in_order_and_verbatim() -> None:
 
 
 def test_a_marker_is_the_whole_item() -> None:
-    """The delete item as it was sent."""
+    """The delete item as sent."""
     (event,) = events(published_from(MARKER).records)
     assert (event["op"], event["marker"].encode()) == ("d", MARKER)
 
 
 def test_one_odd_item_costs_no_other() -> None:
-    """What no text can hold is a dead letter with its very bytes; its neighbours are published."""
+    """What no text can hold is a dead letter with its exact bytes; its neighbours are published."""
     store = published_from(ENTRY, INVALID, MARKER)
     assert [event["op"] for event in events(store.records)] == ["r", "d"]
     assert [letter["raw"] for letter in letters(store.records)] == [INVALID]

@@ -1,4 +1,4 @@
-"""What following so many connections takes of a host, and a host that lacks it."""
+"""What following a number of connections takes, and a host that lacks it."""
 
 import tempfile
 from pathlib import Path
@@ -14,7 +14,7 @@ def test_more_connections_and_brokers_need_more_descriptors() -> None:
     assert limits.needed(60, brokers=3) > 1.5 * limits.needed(60)
 
 
-def test_no_folder_to_write_in_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_without_a_writable_folder_there_is_an_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """As with a read-only root: an `OSError`, not a folder that will fail later."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
     with pytest.raises(OSError, match="gone"):

@@ -34,16 +34,16 @@ def recovered(*faults: Fault | None) -> MemoryStore:
     return store
 
 
-def test_time_passes_where_it_is_waited_for_and_nowhere_else() -> None:
-    """Both clocks move by exactly that, and at once."""
+def test_time_passes_only_by_waiting() -> None:
+    """Both clocks move by exactly the wait, and at once."""
     clock = ManualClock(wall=1000.0)
     assert (clock.monotonic(), clock.wall()) == (0.0, 1000.0)
     assert clock.wait(2.5) is False
     assert (clock.monotonic(), clock.wall()) == (2.5, 1002.5)
 
 
-def test_what_is_planned_happens_at_its_time_and_in_its_order() -> None:
-    """Within the wait that its time falls into; specs for one time in the order they were made."""
+def test_plans_happen_at_their_time_and_in_order() -> None:
+    """Within the wait that the time falls into; plans for the same time happen in the order they were made."""
     clock = ManualClock()
     told: list[tuple[str, float]] = []
     for name, seconds in (("late", 30.0), ("one", 10.0), ("two", 10.0), ("end", 20.0)):
@@ -56,7 +56,7 @@ def test_what_is_planned_happens_at_its_time_and_in_its_order() -> None:
 
 
 def test_a_wait_ends_with_its_event() -> None:
-    """At the time at which it is set; one that is set already costs no time."""
+    """When the event is set; if it is set already, the wait takes no time."""
     clock, event = ManualClock(), threading.Event()
     clock.after(5.0, event.set)
     assert clock.wait(60.0, event) is True
@@ -66,7 +66,7 @@ def test_a_wait_ends_with_its_event() -> None:
 
 
 def test_a_plan_may_wait_itself() -> None:
-    """Time never goes back, whoever else has moved it meanwhile."""
+    """Time never goes back, whatever has moved it meanwhile."""
     clock = ManualClock()
     clock.after(5.0, lambda: clock.wait(60.0))
     clock.wait(10.0)
@@ -79,12 +79,12 @@ def test_no_wait_is_longer_than_a_thread_can_wait() -> None:
         ManualClock().wait(threading.TIMEOUT_MAX * 2)
 
 
-def test_chance_gives_the_longest_it_may() -> None:
-    """The worst case, and the same in every run."""
+def test_jitter_is_always_the_longest() -> None:
+    """That is the worst case, and the same in every run."""
     assert ManualClock().jitter(7.0) == 7.0
 
 
-def test_items_in_turn_are_asked_for_one_by_one() -> None:
+def test_items_in_turn_are_requested_one_by_one() -> None:
     """None is read before the reader wants it, and `done` is called at the end."""
     asked: list[int] = []
     ended: list[bool] = []
@@ -100,7 +100,7 @@ def test_items_in_turn_are_asked_for_one_by_one() -> None:
     assert ended == [True]
 
 
-def test_a_batch_is_seen_whole_and_survives() -> None:
+def test_a_batch_is_visible_as_a_whole_and_survives() -> None:
     """Its records, its index entries and its checkpoint: another store over the same state knows them all."""
     store, index = recovered(), Index()
     store.commit(batch())
@@ -114,7 +114,7 @@ def test_a_batch_is_seen_whole_and_survives() -> None:
 
 
 def test_an_empty_store_has_no_checkpoint_and_clears_the_index() -> None:
-    """What was known before a recovery counts no more."""
+    """What was known before a recovery no longer counts."""
     index = Index()
     index.stage(KEY, ENTRY.encode())
     index.commit()
@@ -136,7 +136,7 @@ def test_nothing_is_committed_before_a_recovery() -> None:
 
 
 def test_faults_are_used_up_in_turn() -> None:
-    """One a commit; None lets one through, and behind the last everything is committed."""
+    """One per commit; None lets one through, and after the last everything is committed."""
     store = recovered(None, fail_before_commit(TransactionAborted("no")))
     store.commit(batch(b"1"))
     with pytest.raises(TransactionAborted):
@@ -147,7 +147,7 @@ def test_faults_are_used_up_in_turn() -> None:
 
 
 @pytest.mark.parametrize(("fault", "seen"), [(fail_before_commit, 0), (fail_after_commit, 1)])
-def test_a_fault_says_whether_the_batch_is_seen(fault: Callable[[ConnectorError], Fault], seen: int) -> None:
+def test_a_fault_says_whether_the_batch_is_visible(fault: Callable[[ConnectorError], Fault], seen: int) -> None:
     """Either way the error is raised, and the state has to be read back before the next commit."""
     store = recovered(fault(UnknownOutcome("the answer was lost")))
     with pytest.raises(UnknownOutcome, match="the answer was lost"):
@@ -158,8 +158,8 @@ def test_a_fault_says_whether_the_batch_is_seen(fault: Callable[[ConnectorError]
     assert (store.recover(Index()) is not None) is bool(seen)
 
 
-def test_a_report_is_kept_and_is_no_event() -> None:
-    """The last one counts, and no index entry comes of it."""
+def test_a_report_is_kept_and_is_not_an_event() -> None:
+    """The last one counts, and it creates no index entry."""
     store, index = recovered(), Index()
     store.note(OwnerReport(state="retrying"))
     store.note(OwnerReport(state="running"))
