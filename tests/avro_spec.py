@@ -1,4 +1,4 @@
-"""What the golden tests need of the Avro 1.12 specification, written from its text, and the Apache implementation.
+"""What the golden tests need from the Avro 1.12 specification, written from its text, and from Apache's implementation.
 
 Nothing here uses the connector's own codec.
 """
@@ -29,7 +29,7 @@ def long(value: int) -> bytes:
 
 
 def string(text: str) -> bytes:
-    """Write a string: a long that counts its UTF-8 bytes, then those."""
+    """Write a string: a long with its number of UTF-8 bytes, then the bytes."""
     return long(len(text.encode())) + text.encode()
 
 
@@ -56,7 +56,7 @@ def crc_64_avro(canonical: bytes) -> int:
 def canonical(name: str) -> bytes:
     """Return a schema's parsing canonical form, as the Apache implementation gives it.
 
-    It leaves out the rule PRIMITIVES ("convert primitive schemas to their simple form") where a primitive had
+    It does not apply the rule PRIMITIVES ("convert primitive schemas to their simple form") if a primitive had
     attributes; the specification and the Java implementation do not.
     """
     return re.sub(r'\{"type":("[a-z]+")\}', r"\1", apache(name).canonical_form).encode()
@@ -79,7 +79,7 @@ def apache(name: str) -> Any:
 
 
 def decode(body: bytes, schema: Any) -> Any:
-    """Return what the Apache implementation reads from a bare body; all of it has to be used up."""
+    """Return what the Apache implementation reads from a bare body, which it must consume completely."""
     source = io.BytesIO(body)
     value = avro.io.DatumReader(schema).read(avro.io.BinaryDecoder(source))
     assert source.read() == b""
@@ -87,7 +87,7 @@ def decode(body: bytes, schema: Any) -> Any:
 
 
 def plain(name: str) -> Any:
-    """Return a schema without logical types, so that times are read as the numbers they are."""
+    """Return a schema without logical types, so that times are read as numbers."""
     return avro.schema.parse(json.dumps(_plain(json.loads(text(name)))))
 
 

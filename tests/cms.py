@@ -1,4 +1,4 @@
-"""A simulated CMS to follow: vendors connected to it, and what their published state must equal in the end."""
+"""A simulated CMS to follow: vendors connected to it, and what their published state must finally equal."""
 
 import time
 from collections.abc import Callable, Iterable
@@ -19,7 +19,7 @@ from tests.values import CONNECTION
 
 
 def vendor(name: str, **settings: Any) -> Vendor:
-    """Return the vendor called `name` with the settings of a connection to its simulator, and others."""
+    """Return the vendor called `name` with the settings of a connection to its simulator, and any others."""
     found = vendors.find(name)
     table = {key: value for key, value in {**connection(name), **settings}.items() if key != "vendor"}
     secret = {key for key, field in found.settings_type.model_fields.items() if "Secret" in str(field.annotation)}
@@ -28,7 +28,7 @@ def vendor(name: str, **settings: Any) -> Vendor:
 
 
 def paged(name: str, page_size: int | None) -> dict[str, Any]:
-    """Return the setting of a page's size, where the vendor lets its clients choose one."""
+    """Return the setting for the page size, if the vendor lets its clients choose one."""
     try:
         vendor(name, page_size=page_size)
     except ValidationError:
@@ -39,7 +39,7 @@ def paged(name: str, page_size: int | None) -> dict[str, Any]:
 def connect(simulator: Simulator, name: str, *, page_size: int | None = None, **settings: Any) -> Vendor:
     """Return the vendor called `name`, connected to the simulator: over HTTP, unless a `base_url` is given.
 
-    `page_size` holds where the vendor lets its clients choose one; elsewhere the simulator's does.
+    `page_size` applies if the vendor lets its clients choose one; otherwise the simulator's does.
     """
     where = {} if "base_url" in settings else {"base_url": simulator.url(name)}
     return vendor(name, **where, **paged(name, page_size), **settings)
@@ -48,7 +48,7 @@ def connect(simulator: Simulator, name: str, *, page_size: int | None = None, **
 def truth(
     simulator: Simulator, name: str, wanted: Callable[[EntityKey, str | None], bool] | None = None
 ) -> dict[EntityKey, State]:
-    """Return what the CMS delivers now, by the key it has to have: content type, revision, clock, field JSON."""
+    """Return what the CMS delivers now, by the key that it must have: content type, revision, clock, field JSON."""
     lives = ((EntityKey(CONNECTION, *place(live)), live) for live in simulator.truth(name))
     return {key: delivered(live) for key, live in lives if wanted is None or wanted(key, live.content_type)}
 
@@ -59,13 +59,13 @@ def rows(state: dict[EntityKey, dict[str, Any]]) -> dict[EntityKey, State]:
 
 
 def assert_right(simulator: Simulator, name: str, records: Iterable[Record | Consumed]) -> None:
-    """Check that consumers hold what the CMS delivers, and that no event is missing or doubled."""
+    """Check that consumers hold what the CMS delivers, and that no event is missing or duplicated."""
     seen = received(records)
     assert_holds(latest_state(seen, simulator.truth(name)), sequence(seen), tombstones(seen))
 
 
 def assert_holds(*checks: Check) -> None:
-    """Check that all of it holds."""
+    """Fail unless everything holds."""
     assert [check for check in checks if not check.holds] == []
 
 
@@ -75,7 +75,7 @@ def requests(simulator: Simulator, name: str) -> list[str]:
 
 
 def eventually(true: Callable[[], object], within: float = 60.0) -> None:
-    """Wait until something is true; fail if it is not in time."""
+    """Wait until something is true; fail if time runs out."""
     deadline = time.monotonic() + within
     while not true():
         assert time.monotonic() < deadline, "waited in vain"
@@ -83,6 +83,6 @@ def eventually(true: Callable[[], object], within: float = 60.0) -> None:
 
 
 def contiguous(sequences: Iterable[int]) -> bool:
-    """Return whether numbers run from 1 without gap and without repeat, in any order."""
+    """Return whether numbers run from 1 without gaps or repeats, in any order."""
     numbers = sorted(sequences)
     return numbers == list(range(1, len(numbers) + 1))

@@ -1,4 +1,4 @@
-"""The `contentwire` command as its users run it: in a child process, with a configuration file of its own."""
+"""The `contentwire` command as its users run it: in a child process, with its own configuration file."""
 
 import json
 import os
@@ -26,7 +26,7 @@ class Ended(NamedTuple):
 
 
 class Running:
-    """A command in the background; ended at the end of the context if it still runs."""
+    """A command in the background; terminated at the end of the context if it still runs."""
 
     def __init__(self, child: "subprocess.Popen[str]", log: Path) -> None:
         self.child = child
@@ -40,7 +40,7 @@ class Running:
         self.child.communicate()
 
     def said(self, text: str, times: int = 1) -> bool:
-        """Wait until standard error holds `text` so many times; return whether it did before the command ended."""
+        """Wait until standard error holds `text` this many times; return whether it did before the command ended."""
         with self._log.open(encoding="utf-8") as log:
             heard = ""
             while heard.count(text) < times:
@@ -50,7 +50,7 @@ class Running:
                 if not more and ended:
                     return False
                 if not more:
-                    # Nothing to read: the child has the processor, and its end is noticed at once.
+                    # Nothing to read: leave the processor to the child, and notice its end at once.
                     self.goes_on(0.02)
         return True
 
@@ -62,7 +62,7 @@ class Running:
         return Ended(self.child.returncode, out, self._log.read_text(encoding="utf-8"))
 
     def goes_on(self, seconds: float = 0.2) -> bool:
-        """Wait that long for the end; return whether it has not come."""
+        """Wait that long for it to end; return whether it is still running."""
         try:
             self.child.wait(seconds)
         except subprocess.TimeoutExpired:
@@ -71,7 +71,7 @@ class Running:
 
 
 class Workplace:
-    """A folder with a `contentwire.toml` in it. `environ` is what its secrets are read from."""
+    """A folder with a `contentwire.toml` in it. Its secrets are read from `environ`."""
 
     def __init__(self, folder: Path, environ: Mapping[str, str], prefix: str = "contentwire") -> None:
         self.folder = folder
@@ -89,7 +89,7 @@ class Workplace:
         self.path.write_text(text, encoding="utf-8")
 
     def edit(self, pattern: str, replacement: str) -> None:
-        """Replace what `pattern` matches, which MUST be there, by `replacement`."""
+        """Replace what `pattern` matches, which MUST exist, with `replacement`."""
         text, count = re.subn(pattern, replacement, self.path.read_text(encoding="utf-8"))
         assert count, pattern
         self.write(text)
@@ -154,7 +154,7 @@ class WorkplaceOf(Protocol):
     """Makes a workplace."""
 
     def __call__(self, *names: str, kafka_lines: str = "", connection_lines: str = "") -> Workplace:
-        """Return a workplace that follows these simulated vendors, with further lines of either table."""
+        """Return a workplace that follows these simulated vendors, with extra lines in either table."""
         ...
 
 
@@ -168,9 +168,9 @@ def following(
     kafka: str = "",
     connection: str = "",
 ) -> Workplace:
-    """Return a workplace that follows the simulated vendors `names`, each in a connection of its name.
+    """Return a workplace that follows the simulated vendors `names`, each in a connection with its name.
 
-    `kafka` and `connection` are further lines of `[kafka]` and of each connection's table. Polls ten times a second.
+    `kafka` and `connection` are extra lines for `[kafka]` and for each connection's table. Polls ten times a second.
     """
     text, environ = tables({name: simulator.connection(name) for name in names})
     paced = re.sub(r"(?m)^(vendor = .*)$", rf"\1\npoll_interval = 0.1\n{connection}", text)

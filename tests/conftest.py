@@ -1,6 +1,6 @@
 """What all tests share: one real broker and one real registry for the whole run, and names that do not collide.
 
-A server that cannot start skips the tests that need it, with the reason; where `CI` is set it fails them.
+A server that cannot start skips the tests that need it, with the reason; if `CI` is set, it fails them.
 """
 
 import os
@@ -18,7 +18,7 @@ from connector.errors import ConnectorError
 
 T = TypeVar("T")
 
-# How long an example takes, or its making, says something of the machine and nothing of the code.
+# How long an example takes, or takes to make, depends on the machine and not on the code.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
 settings.load_profile("untimed")
 

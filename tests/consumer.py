@@ -1,4 +1,4 @@
-"""An independent consumer: reads a topic's committed records from start to end, with nothing of the connector."""
+"""An independent consumer: reads a topic's committed records from start to end, without any of the connector's code."""
 
 import time
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ class Consumed(NamedTuple):
 
 
 def consume(client: Mapping[str, str], topic: str, isolation: str = "read_committed") -> list[Consumed]:
-    """Return all records that a reader of this isolation sees, in order within each partition; none without a topic."""
+    """Return all records that a reader with this isolation sees, in order within a partition; none without a topic."""
     consumer = Consumer(
         {
             **client,

@@ -1,4 +1,4 @@
-"""Following a simulated CMS as the supervisor would: a store that outlives its followers, and waits made short."""
+"""Following a simulated CMS as the supervisor would: a store that outlives its followers, and short waits."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -39,7 +39,7 @@ PATIENCE = 30.0
 
 
 class Following:
-    """One stream: a CMS, a store, and one follower after another. `opened` gives the store, as a new process would."""
+    """One stream: a CMS, a store, and one follower after another. `opened` opens the store, as a new process would."""
 
     def __init__(
         self,
@@ -102,7 +102,7 @@ class Following:
         return Parts(source, publisher)
 
     def checkpoint(self, **changes: Any) -> Checkpoint:
-        """Return the committed checkpoint; with changes of its record, commit it so, as a command would."""
+        """Return the committed checkpoint; with changes to its record, commit it first, as a command would."""
         source, publisher = self.parts(threading.Event(), Hooks(ignore, lambda _batch, _seconds: None))
         source.close()
         try:
@@ -112,13 +112,13 @@ class Following:
             publisher.close()
 
     def catch_up(self, **changes: Any) -> Follower:
-        """Start a new follower, let it become current or fail to, and return it: each call is a restart."""
+        """Start a new follower, wait until it is current or has failed, and return it: each call is a restart."""
         follower = Follower(self.spec(**changes), self.metrics, once=True, give_up_after=PATIENCE)
         follower.run()
         return follower
 
     def become_current(self, **changes: Any) -> None:
-        """Catch up, and fail where the stream cannot."""
+        """Catch up; fail if the stream cannot."""
         follower = self.catch_up(**changes)
         assert follower.outcome == "current", follower.status
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 
 class Asked(NamedTuple):
-    """A request: its target as it was sent, and its headers by name in any case."""
+    """A request: its target as sent, and its headers by name in any case."""
 
     method: str
     path: str
@@ -21,7 +21,7 @@ Answer = tuple[int, Mapping[str, str], bytes]
 
 @contextmanager
 def serving(answer: Callable[[Asked], Answer]) -> Iterator[str]:
-    """Serve each request in a thread of its own, as JSON unless the answer's headers say otherwise; give the URL."""
+    """Serve each request in a separate thread, as JSON unless the answer's headers say otherwise; yield the URL."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:

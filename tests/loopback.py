@@ -7,14 +7,14 @@ from connector.simulator import Request, Response, Simulator
 
 
 class Loopback(httpx.BaseTransport):
-    """Answers requests with what the simulator would send; broken endings are broken connections."""
+    """Answers requests with what the simulator would send; a broken ending is a broken connection."""
 
     def __init__(self, simulator: Simulator, clock: Clock = SYSTEM) -> None:
         self._simulator = simulator
         self._clock = clock
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Answer; raise what a client sees of a response that does not end well."""
+        """Answer; raise what a client sees if a response does not end properly."""
         answer = self._simulator.handle(
             Request(
                 method=request.method,

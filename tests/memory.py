@@ -15,7 +15,7 @@ PROVENANCE = Provenance("9.9.9", "acme", CONNECTION, "space1", "master")
 
 
 class Clock:
-    """Our own clock: it stands still, unless a test moves it."""
+    """Our own clock, which stands still unless a test moves it."""
 
     def __init__(self) -> None:
         self.ms = NOW_MS
@@ -26,7 +26,7 @@ class Clock:
 
 
 class Stream:
-    """A publisher over a memory store, in a phase of choice; give it the `store` of another to play a restart."""
+    """A publisher over a memory store, in a given phase; give it the `store` of another to act out a restart."""
 
     def __init__(
         self, policy: Policy | None = None, *, phase: Phase = "streaming", store: MemoryStore | None = None
@@ -51,7 +51,7 @@ class Stream:
         return self.publisher.checkpoint
 
     def publish(self, *items: Change | DeadLetter, caught_up: bool = True) -> list[Record]:
-        """Publish one page; return the records it led to."""
+        """Publish one page; return the resulting records."""
         before = len(self.store.records)
         self.publisher.publish([page(*items, after=self.checkpoint.position, caught_up=caught_up)])
         return self.store.records[before:]

@@ -13,7 +13,7 @@ from connector.devservers.child import Child, free_ports
 
 
 def binary(name: str) -> str:
-    """Return where `prometheus` or `promtool` is; without it the test is skipped, or fails where `CI` is set."""
+    """Return where `prometheus` or `promtool` is; without it the test is skipped, or fails if `CI` is set."""
     if found := shutil.which(name):
         return found
     folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "contentwire" / "prometheus"
@@ -50,7 +50,7 @@ def _fetch(folder: Path) -> None:
         try:
             _run(["apt-get", "download", "prometheus"], staging)
         except subprocess.CalledProcessError:
-            # A machine whose lists are empty, and not ours to write: lists of our own.
+            # The machine's package lists may be empty, and not ours to write: use our own.
             own = ["-o", f"Dir::State::lists={staging / 'lists'}", "-o", f"Dir::Cache={staging}"]
             _run(["apt-get", *own, "update"], staging)
             _run(["apt-get", *own, "download", "prometheus"], staging)

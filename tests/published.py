@@ -11,7 +11,7 @@ from tests.consumer import Consumed
 
 
 class Seen(NamedTuple):
-    """One record: of an event its decoded value, of a tombstone None."""
+    """One record: an event's decoded value, None for a tombstone."""
 
     topic: str
     key: EntityKey
@@ -30,7 +30,7 @@ def seen(records: Iterable[Record | Consumed], schema: codec.Name = "envelope") 
 
 
 def received(records: Iterable[Record | Consumed]) -> list[Received]:
-    """Return the decoded records of the changes topics, partition by partition, each in its order, to prove them."""
+    """Return the decoded records of the changes topics, partition by partition, each in order, to prove them."""
     decoded = [
         Received(each.partition if isinstance(each, Consumed) else 0, shown.key, shown.event, 0.0)
         for each in records
@@ -51,7 +51,7 @@ def letters(records: Iterable[Record | Consumed]) -> list[dict[str, Any]]:
 
 
 def ops(records: Iterable[Record]) -> list[tuple[str, str]]:
-    """Return each record as (op, id), short to read and to compare; an id with its locale, where it has one."""
+    """Return each record as (op, id), to read and compare easily; the id includes the locale, if there is one."""
     return [(each.op, _name(each.key)) for each in seen(records)]
 
 

@@ -1,4 +1,4 @@
-"""A server of raw sockets, for peers that no HTTP library would play: one function serves every connection."""
+"""A server on raw sockets, for peers that no HTTP library would act out: one function serves every connection."""
 
 import contextlib
 import socket
@@ -12,7 +12,7 @@ Serve = Callable[[socket.socket], None]
 
 @contextmanager
 def serving(serve: Serve) -> Iterator[int]:
-    """Serve every connection in a thread of its own; give the port."""
+    """Serve every connection in a separate thread; yield the port."""
     listening = socket.create_server(("127.0.0.1", 0))
     connections: list[socket.socket] = []
 
@@ -57,7 +57,7 @@ def silence(connection: socket.socket) -> None:
 
 
 def endless(connection: socket.socket, piece: bytes) -> None:
-    """Send a piece every now and then, until the other side has gone."""
+    """Send a piece every now and then, until the other side is gone."""
     while True:
         connection.sendall(piece)
         time.sleep(0.02)

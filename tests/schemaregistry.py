@@ -1,4 +1,4 @@
-"""A schema registry that does as it is told: it can be wiped, refuse, or answer nonsense, over real sockets."""
+"""A scripted schema registry: it can be wiped, refuse, or answer nonsense, over real sockets."""
 
 import json
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from tests.jsonserver import Answer, Asked
 
 
 class ScriptedRegistry:
-    """Confluent's API for subjects and ids. `answers` are given first, one a request: (status, body bytes, headers)."""
+    """Confluent's API for subjects and ids. `answers` come first, one per request: (status, body bytes, headers)."""
 
     def __init__(self) -> None:
         self.schemas: dict[int, str] = {}
@@ -31,11 +31,11 @@ class ScriptedRegistry:
         return kept
 
     def restore(self, kept: tuple[dict[int, str], dict[str, list[int]]]) -> None:
-        """Know again what was wiped."""
+        """Restore what was wiped."""
         self.schemas, self.subjects = kept
 
     def registered(self) -> list[str]:
-        """Return the subjects that schemas were registered under since the last look."""
+        """Return the subjects under which schemas were registered since the last call."""
         found = [
             path.split("/")[2] for method, path in self.requests if method == "POST" and path.endswith("/versions")
         ]

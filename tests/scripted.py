@@ -1,4 +1,4 @@
-"""What tests of inputs from the field start from: the cases' files, and a workplace that follows a scripted space."""
+"""What tests of inputs from the field start with: the case files, and a workplace that follows a scripted space."""
 
 import json
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ class Place(Protocol):
     """Makes a workplace."""
 
     def __call__(self, cms: ScriptedCms, *lines: str, token: str = '{ env = "T" }', tables: str = "") -> Workplace:
-        """Return a workplace that follows a scripted space as `blog`, with further lines of both tables."""
+        """Return a workplace that follows a scripted space as `blog`, with extra lines in both tables."""
         ...
 
 
@@ -35,7 +35,7 @@ def served(items: list[Any]) -> Iterator[ScriptedCms]:
 
 
 def placing(folder: Path, bootstrap: str, prefix: str) -> Place:
-    """Return what makes a workplace in a folder."""
+    """Return a function that makes a workplace in a folder."""
 
     def make(cms: ScriptedCms, *lines: str, token: str = '{ env = "T" }', tables: str = "") -> Workplace:
         workplace = Workplace(folder, {"T": "tok-secret-1"}, prefix)

@@ -1,4 +1,4 @@
-"""A Contentful space that serves what a test says: an initial page, deltas as they are released, and refusals."""
+"""A Contentful space that serves what a test says: an initial page, deltas once released, and refusals."""
 
 import json
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ class ScriptedCms:
     """One space. `initial` are the items of a snapshot; `release` gives the next delta.
 
     `walks`: what the next snapshots hold instead, one after the other.
-    `refusals` are answered first, one a request: (status, headers, body). `accepted`: the tokens that are not refused
+    `refusals` are answered first, one per request: (status, headers, body). `accepted`: the tokens that are not refused
     with 401, None for any.
     """
 

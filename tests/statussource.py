@@ -7,7 +7,7 @@ from connector.stream.status import StreamStatus
 
 
 class Streams:
-    """A supervisor as the server sees it: what it says is set by the test, what it is told is kept."""
+    """A supervisor as the server sees it: the test sets what it says, and it records what it is told."""
 
     def __init__(self) -> None:
         self.streams: list[StreamStatus] = []

@@ -1,4 +1,4 @@
-"""A stream followed in no time: in the test's own thread, without sockets, and every wait has passed at once.
+"""A stream followed in no time: in the test's own thread, without sockets, and every wait is over at once.
 
 What happens meanwhile is a story: a generator that yields what it waits for.
 """
@@ -22,13 +22,13 @@ HOUR, DAY = 3600.0, 86_400.0
 PATIENCE = 2 * HOUR
 
 Steps = Generator[Callable[[], object] | float]
-"""What a story waits for: that something is true, or that so many seconds pass."""
+"""What a story waits for: that something is true, or that this many seconds pass."""
 
 Story = Callable[[Follower], Steps]
 
 
 class Narrator(ManualClock):
-    """A clock that goes on with a story whenever the stream waits."""
+    """A clock that continues a story whenever the stream waits."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -39,7 +39,7 @@ class Narrator(ManualClock):
         self._error: BaseException | None = None
 
     def begin(self, steps: Steps, ended: Callable[[], None]) -> None:
-        """Tell a story from its beginning; `ended` is called once there is nothing more to tell."""
+        """Begin a story; `ended` is called once there is nothing more to tell."""
         self._steps, self._ended, self._error = steps, ended, None
         self._expect(lambda: True, within=PATIENCE)
 
@@ -47,10 +47,10 @@ class Narrator(ManualClock):
         """Check that the story was told to its end; raises what it raised."""
         if self._error:
             raise self._error
-        assert self._steps is None, "the stream has ended amid the story"
+        assert self._steps is None, "the stream has ended during the story"
 
     def wait(self, seconds: float, event: threading.Event | None = None) -> bool:
-        """Go on with the story at the beginning of a wait and at its end, and within it where a step is due."""
+        """Continue the story at the beginning and the end of a wait, and within it if a step is due."""
         self._go_on()
         super().wait(seconds, event)
         self._go_on()
@@ -69,7 +69,7 @@ class Narrator(ManualClock):
             assert self._steps is None or self.monotonic() <= self._given_up_at, "waited in vain"
         except StopIteration:
             self._finish()
-        except BaseException as error:  # noqa: BLE001  the stream must not take it for an error of its own
+        except BaseException as error:  # noqa: BLE001  the stream must not take it for its own error
             self._error = error
             self._finish()
 
@@ -89,7 +89,7 @@ def source_of(simulator: Simulator, name: str, *, page_size: int | None = None, 
 
 
 class Told(Following):
-    """Following in no time, at the pace that a stream really has."""
+    """Following in no time, at the real pace of a stream."""
 
     def __init__(self, simulator: Simulator, name: str, opened: Callable[[], Store], **settings: Any) -> None:
         self.narrator = Narrator()

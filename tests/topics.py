@@ -1,4 +1,4 @@
-"""What operators and accidents do to topics, and what a stream says of it."""
+"""What operators and accidents do to topics, and what a stream says about it."""
 
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient
@@ -33,7 +33,7 @@ def widen(admin: AdminClient, topic: str, partitions: int = 4) -> None:
 
 
 def produce(kafka: Broker, topic: str, key: bytes, value: bytes | None, partition: int = -1) -> None:
-    """Write a record as anybody might, and no stream would: -1 is its key's partition."""
+    """Write a record as anybody might, but no stream would: -1 is its key's partition."""
     producer = Producer({**kafka.client, "partitioner": "murmur2_random"})
     producer.produce(topic, value, key, partition)
     assert producer.flush(10) == 0

@@ -1,4 +1,4 @@
-"""Changes and pages to publish, with sensible defaults: what a test does not name does not matter to it."""
+"""Changes and pages to publish, with sensible defaults: what a test does not name is irrelevant to it."""
 
 import hashlib
 import json
@@ -23,7 +23,7 @@ def clock(second: int) -> str:
 
 
 def clock_ms(second: int) -> int:
-    """Return what `clock` says in milliseconds since 1970, counted by hand: 19,884 days after it."""
+    """Return what `clock` says in milliseconds since 1970, counted by hand: 19,884 days later."""
     return ((19_884 * 24 + 8) * 3600 + second) * 1000
 
 
@@ -33,7 +33,7 @@ def entry_key(entry: str = "e1", locale: str = "*") -> EntityKey:
 
 
 def published(entry: str = "e1", second: int | None = 1, *, locale: str = "*", **members: Any) -> Change:
-    """Return a published entry; every difference between two shows in their raw items and digests."""
+    """Return a published entry; any two that differ have different raw items and digests."""
     moment = None if second is None else clock(second)
     raw = _item("published", entry, locale, moment, members)
     change = Change(
@@ -51,7 +51,7 @@ def published(entry: str = "e1", second: int | None = 1, *, locale: str = "*", *
 
 
 def removed(entry: str = "e1", second: int | None = 1, *, locale: str = "*", **members: Any) -> Change:
-    """Return the removal of an entry, which like Contentful's does not know the content type."""
+    """Return the removal of an entry; like Contentful's, it does not give the content type."""
     moment = None if second is None else clock(second)
     raw = _item("removed", entry, locale, moment, members)
     change = Change(
@@ -66,18 +66,18 @@ def removed(entry: str = "e1", second: int | None = 1, *, locale: str = "*", **m
 
 
 def _item(what: str, entry: str, locale: str, moment: str | None, members: dict[str, Any]) -> bytes:
-    """Return an item in which all that is told of a change shows."""
+    """Return a raw item that shows every member of a change."""
     told = {name: str(each) for name, each in members.items()}
     return json.dumps({"item": what, "id": entry, "locale": locale, "at": moment, **told}).encode()
 
 
 def _read(members: dict[str, Any]) -> dict[str, Any]:
-    """Return the members of a change with each text of a time as a vendor reads it."""
+    """Return the members of a change, with each time parsed as a vendor does."""
     return {name: timestamp.read(each) if name.endswith("_at") else each for name, each in members.items()}
 
 
 def removed_everywhere(entry: str = "e1", second: int = 1) -> Change:
-    """Return a removal that names no locale: it concerns every live one."""
+    """Return a removal that names no locale: it applies to every live one."""
     scope: Scope = "entity"
     return removed(entry, second, scope=scope)
 
@@ -94,7 +94,7 @@ def digest(raw: bytes) -> bytes:
 
 
 def page_of(vendor: Vendor, response: httpx.Response, after: Position) -> SyncPage:
-    """Return the page that a response is: its frame, read."""
+    """Return the page in a response: its frame, read."""
     return vendor.read(vendor.frame(response, after))
 
 
@@ -109,10 +109,10 @@ def page(*items: Change | DeadLetter, after: Position, cursor: str = "next", cau
 
 
 def checkpoint(**members: Any) -> Checkpoint:
-    """Return a checkpoint by the members of its record."""
+    """Return a checkpoint from the members of its record."""
     return read_json(msgspec.json.encode({"stream": CONNECTION, **members}))
 
 
 def amended(before: Checkpoint, **members: Any) -> Checkpoint:
-    """Return a checkpoint with other members of its record."""
+    """Return a checkpoint with some members of its record changed."""
     return read_json(msgspec.json.encode({**flat(before), **members}))
