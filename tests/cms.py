@@ -55,7 +55,7 @@ def truth(
 
 def rows(state: dict[EntityKey, dict[str, Any]]) -> dict[EntityKey, State]:
     """Return the latest events of live keys in the form of `truth`."""
-    return {key: told for key, event in state.items() if (told := published(event))}
+    return {key: row for key, event in state.items() if (row := published(event))}
 
 
 def assert_right(simulator: Simulator, name: str, records: Iterable[Record | Consumed]) -> None:

@@ -114,7 +114,7 @@ def picked(held: Held, live: set[str], gone: set[str]) -> Held:
     return {key: state for key, state in held.items() if key[0] in (live if state == LIVE else gone)}
 
 
-def told(store: MemoryStore, since: int) -> Held:
+def reported(store: MemoryStore, since: int) -> Held:
     """Return what the records from `since` on say about each entity."""
     events = [each for each in seen(store.records[since:]) if each.event]
     return {(each.key.entity_type, each.key.id): GONE if each.op == "d" else LIVE for each in events}
@@ -141,7 +141,7 @@ def test_a_stream_of_a_part_publishes_that_part(
         happens(simulator)
         following.become_current()
         due = picked(outcome(simulator.changes()[log:], content_type), live, gone)
-        assert told(store, before) == due
+        assert reported(store, before) == due
         first = {key: state for key, state in (first | due).items() if state == LIVE}
         assert standing(store) == first.keys()
 
@@ -160,7 +160,7 @@ def test_weegloo_deltas_may_select_otherwise(
     following.become_current()
     only = {"entry" if wanted == "Content" else "asset"}
     live, gone = (_ALL, {"entry", "asset"}) if quirk == "wide_deltas" else (only, set())
-    assert told(store, before) == picked(outcome(simulator.changes()[log:], None), live, gone)
+    assert reported(store, before) == picked(outcome(simulator.changes()[log:], None), live, gone)
 
 
 def test_a_preview_is_one_initial_sync_with_drafts(simulator: Simulator, store: MemoryStore, follow: Follow) -> None:
@@ -214,5 +214,5 @@ def test_a_token_from_elsewhere_is_followed(
     following.checkpoint(**flat(imported))
     simulator.clear_requests(name)
     following.become_current()
-    assert {id_: state for (_, id_), state in told(store, 0).items()} == {edited: LIVE, gone: GONE}
+    assert {id_: state for (_, id_), state in reported(store, 0).items()} == {edited: LIVE, gone: GONE}
     assert "start" not in requests(simulator, name)

@@ -8,14 +8,14 @@ import pytest
 from connector.cms.refusal import looks_like_html, meaning, named
 from connector.errors import ConnectorError, SourceRejected, SourceUnavailable
 
-TOLD = "Acme answered"
+MESSAGE = "Acme answered"
 HINTS = {400: "check api_filter", 401: "check token", 404: "check space"}
 
 
 def refusal(status: int, content: bytes = b"{}", **headers: str) -> ConnectorError:
     """Return what an answer means to a vendor with its own hints."""
     given = {name.replace("_", "-"): value for name, value in headers.items()}
-    return meaning(httpx.Response(status, content=content, headers=given), TOLD, HINTS)
+    return meaning(httpx.Response(status, content=content, headers=given), MESSAGE, HINTS)
 
 
 @pytest.mark.parametrize(("status", "hint"), [(400, "check api_filter"), (401, "check token"), (404, "check space")])
@@ -23,7 +23,7 @@ def test_a_refusal_has_the_vendors_own_hint(status: int, hint: str) -> None:
     """Only the vendor knows what is wrong with credentials, scope or parameters."""
     error = refusal(status)
     assert isinstance(error, SourceRejected)
-    assert (str(error), error.hint) == (TOLD, hint)
+    assert (str(error), error.hint) == (MESSAGE, hint)
 
 
 @pytest.mark.parametrize("status", [403, 422])
@@ -39,7 +39,7 @@ def test_a_redirect_is_refused_and_not_followed(status: int) -> None:
     """The credential goes nowhere else; the hint names the setting to correct."""
     error = refusal(status, location="https://login.example/")
     assert isinstance(error, SourceRejected)
-    assert str(error) == f"{TOLD}, a redirect; it was not followed"
+    assert str(error) == f"{MESSAGE}, a redirect; it was not followed"
     assert "base_url" in error.hint
     assert "login.example" not in f"{error}{error.hint}"
 
@@ -95,7 +95,7 @@ def test_a_web_page_is_known_by_its_type_or_its_beginning(content: bytes, kind: 
 
 def test_a_refusal_that_may_pass_says_how_long_to_wait() -> None:
     """As long as its headers say."""
-    error = meaning(httpx.Response(503, headers={"Retry-After": "7"}), TOLD, HINTS)
+    error = meaning(httpx.Response(503, headers={"Retry-After": "7"}), MESSAGE, HINTS)
     assert isinstance(error, SourceUnavailable)
     assert error.retry_after == 7
 

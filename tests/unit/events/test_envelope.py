@@ -118,10 +118,10 @@ def test_the_cms_clock_is_the_event_time() -> None:
     assert (event["source"]["ts_ms"], event["ts_ms"]) == (clock_ms(2), NOW_MS)
 
 
-@pytest.mark.parametrize("told", [None, "yesterday", "2017-11-31T00:00:00Z"])
-def test_without_a_readable_clock_the_event_time_is_ours(told: str | None) -> None:
+@pytest.mark.parametrize("written", [None, "yesterday", "2017-11-31T00:00:00Z"])
+def test_without_a_readable_clock_the_event_time_is_ours(written: str | None) -> None:
     """source.ts_ms is never null, even for an item without a clock or with an impossible one."""
-    event = value_of(published(changed_at=told, created_at=told))
+    event = value_of(published(changed_at=written, created_at=written))
     assert event["source"]["ts_ms"] == NOW_MS
     assert event["after"]["created_at"] is None
 
@@ -213,7 +213,7 @@ def test_the_change_type_is_in_the_ce_type(change_type: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "time"),
+    ("written", "time"),
     [
         ("2024-06-10T10:00:02+02:00", "2024-06-10T08:00:02.000Z"),
         ("2024-06-10T08:00:02.000999Z", "2024-06-10T08:00:02.000Z"),
@@ -226,9 +226,9 @@ def test_the_change_type_is_in_the_ce_type(change_type: Any) -> None:
         ("next Tuesday", "2025-06-15T15:06:40.123Z"),
     ],
 )
-def test_ce_time_is_rfc_3339_in_utc(told: str | None, time: str) -> None:
+def test_ce_time_is_rfc_3339_in_utc(written: str | None, time: str) -> None:
     """Whatever a CMS writes, ce_time is one form that every reader knows."""
-    (record,) = Stream().publish(published(changed_at=told))
+    (record,) = Stream().publish(published(changed_at=written))
     assert headers_of(record)["ce_time"] == time
 
 

@@ -84,21 +84,21 @@ def test_every_code_has_a_remedy_and_a_fitting_hint(name: str) -> None:
     assert bool(ABOUT_CREDENTIALS.search(found.hint)) == (name in LOGINS | TOKENS | RIGHTS)
 
 
-@pytest.mark.parametrize(("name", "told"), FOR_GOOD.items(), ids=FOR_GOOD)
-def test_a_refusal_stops_the_stream_and_says_what_to_correct(name: str, told: str) -> None:
+@pytest.mark.parametrize(("name", "expected"), FOR_GOOD.items(), ids=FOR_GOOD)
+def test_a_refusal_stops_the_stream_and_says_what_to_correct(name: str, expected: str) -> None:
     """The hint names the setting, the right or the version that the refusal is about."""
     found = meaning(name)
     assert found.remedy == "stop_stream"
-    assert told in found.hint
+    assert expected in found.hint
 
 
-@pytest.mark.parametrize(("name", "told"), PASSING.items(), ids=PASSING)
-def test_what_may_pass_is_tried_again(name: str, told: str) -> None:
+@pytest.mark.parametrize(("name", "expected"), PASSING.items(), ids=PASSING)
+def test_what_may_pass_is_tried_again(name: str, expected: str) -> None:
     """A full disk, a wrong clock, a broker that is down: these get fixed without an operator here."""
     found = meaning(name)
     assert found.remedy == "retry"
-    assert told in found.hint
-    assert bool(found.hint) == bool(told)
+    assert expected in found.hint
+    assert bool(found.hint) == bool(expected)
 
 
 @pytest.mark.parametrize("right", sorted(RIGHTS))

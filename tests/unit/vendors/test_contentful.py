@@ -340,8 +340,8 @@ def test_a_server_error_is_tried_again(status: int) -> None:
 
 def test_errors_name_the_code_and_never_the_body() -> None:
     """The message holds the API's code if there is one; text from the body, and the token, stay out."""
-    told = str(raised(error(404, "NotFound", "secret b4c0n73n7fu1"), START))
-    assert told == "Contentful answered 404 (NotFound) for space cfexampleapi, environment master"
+    shown = str(raised(error(404, "NotFound", "secret b4c0n73n7fu1"), START))
+    assert shown == "Contentful answered 404 (NotFound) for space cfexampleapi, environment master"
     assert str(raised(error(404, "se cret"), START)).startswith("Contentful answered 404 for")
 
 

@@ -83,7 +83,7 @@ def test_the_host_follows_region_and_preview(settings: dict[str, Any], host: str
 
 
 @pytest.mark.parametrize(
-    ("settings", "told"),
+    ("settings", "problem"),
     [
         ({"region": "asia"}, "'us' or 'eu'"),
         ({"page_size": 1001}, "less than or equal to 1000"),
@@ -96,9 +96,9 @@ def test_the_host_follows_region_and_preview(settings: dict[str, Any], host: str
         ({"base_url": "http://cms.example.com"}, "unencrypted"),
     ],
 )
-def test_a_wrong_setting_is_refused(settings: dict[str, Any], told: str) -> None:
+def test_a_wrong_setting_is_refused(settings: dict[str, Any], problem: str) -> None:
     """A value that cannot work is refused, and the message names those that can."""
-    with pytest.raises(ValidationError, match=told):
+    with pytest.raises(ValidationError, match=problem):
         contentful(**settings)
 
 

@@ -72,8 +72,8 @@ def test_the_documented_samples_are_read() -> None:
     }  # fmt: skip
     page = page_of(contentstack(), httpx.Response(200, json=body), RESUMED)
 
-    told = ["2017-11-23T00:00:000Z", "2017-11-23T00:00:000Z", "2017-11-22T00:00:000Z"]
-    assert [change.changed_at for change in page.changes] == list(map(timestamp.read, told))
+    clocks = ["2017-11-23T00:00:000Z", "2017-11-23T00:00:000Z", "2017-11-22T00:00:000Z"]
+    assert [change.changed_at for change in page.changes] == list(map(timestamp.read, clocks))
     assert [(change.key, change.change_type, change.scope) for change in page.changes] == [
         (EntityKey("shop", "entry", "5", "en-us"), "unpublished", "key"),
         (EntityKey("shop", "asset", "5", "en-us"), "unpublished", "key"),

@@ -75,7 +75,7 @@ def test_each_region_has_its_host(region: str, host: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("settings", "told"),
+    ("settings", "problem"),
     [
         ({"region": "mars"}, "'na', 'eu'"),
         ({"page_size": 101}, "less than or equal to 100"),
@@ -88,9 +88,9 @@ def test_each_region_has_its_host(region: str, host: str) -> None:
         ({"api_filter": {"locale": " "}}, "locale must not be empty"),
     ],
 )
-def test_a_wrong_setting_is_refused(settings: dict[str, Any], told: str) -> None:
+def test_a_wrong_setting_is_refused(settings: dict[str, Any], problem: str) -> None:
     """A value that cannot work is refused, and the message names those that can."""
-    with pytest.raises(ValidationError, match=told):
+    with pytest.raises(ValidationError, match=problem):
         contentstack(**settings)
 
 

@@ -78,7 +78,7 @@ def test_filters_are_sent_with_the_initial_request_only() -> None:
 
 
 @pytest.mark.parametrize(
-    ("settings", "told"),
+    ("settings", "problem"),
     [
         ({"page_size": 100}, "Weegloo decides"),
         ({"space": "a/b"}, "pattern"),
@@ -88,10 +88,10 @@ def test_filters_are_sent_with_the_initial_request_only() -> None:
         ({"region": "eu"}, "Extra inputs"),
     ],
 )
-def test_a_wrong_setting_is_refused(settings: dict[str, Any], told: str) -> None:
+def test_a_wrong_setting_is_refused(settings: dict[str, Any], problem: str) -> None:
     """A value that cannot work is refused, and the message names those that can."""
     given = {"token": SecretStr("w33"), "space": "tcq4V2Xb"} | settings
-    with pytest.raises(ValidationError, match=told):
+    with pytest.raises(ValidationError, match=problem):
         WeeglooSettings.model_validate(given)
 
 

@@ -68,12 +68,12 @@ def test_a_stream_of_some_types_holds_only_those(
     before = len(store.records)
     everything(simulator)
     following.become_current()
-    told = {
+    found = {
         f"{event['after' if event['op'] != 'd' else 'before']['entity_type']}_{event['change_type']}"
         for event in events(store.records[before:])
         if event["origin"] == "delta"
     }
-    assert told == set(types.split(","))
+    assert found == set(types.split(","))
 
 
 PARTS: list[tuple[dict[str, str], Callable[[EntityKey, str | None], bool]]] = [

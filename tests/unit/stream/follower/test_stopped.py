@@ -133,11 +133,11 @@ def test_the_owners_last_report_is_in_the_state(simulator: Simulator, store: Mem
         yield lambda: store.report().state == "running" and store.report().dead_letters == 1
         simulator.push_fault(NAME, Fault("status", status=401, times=None))
         yield lambda: store.report().state == "stopped"
-        told = store.report()
-        assert "401" in told.error
-        assert (told.error, told.hint, told.owner) == (follower.status.error, follower.status.hint, "test")
-        assert told.reported_at >= told.since > 0
-        assert told.dead_letters == 1
+        said = store.report()
+        assert "401" in said.error
+        assert (said.error, said.hint, said.owner) == (follower.status.error, follower.status.hint, "test")
+        assert said.reported_at >= said.since > 0
+        assert said.dead_letters == 1
         simulator.clear_faults()
         yield lambda: store.report().state == "running"
 
