@@ -14,7 +14,7 @@ from connector.errors import starting_threads
 _PIDS: Final = Path("/sys/fs/cgroup/pids.max")
 
 # If the hard limit is "none", a system may still accept no more than one of these.
-_MOST: Final = (1 << 20, 10_240)
+_COMMON_MAXIMA: Final = (1 << 20, 10_240)
 
 
 def raise_descriptors() -> int:
@@ -23,7 +23,7 @@ def raise_descriptors() -> int:
     Never raises: what the system refuses stays as it was.
     """
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    for wanted in (hard, *_MOST):
+    for wanted in (hard, *_COMMON_MAXIMA):
         if _number(wanted) <= descriptors():
             break
         try:

@@ -17,9 +17,9 @@ import httpcore
 
 from connector.errors import starting_threads
 
-_NO_TIME: Final = 0.001
-_ADDRESSES: Final = 8  # of one host, at most, are tried
-_PIECE: Final = 16 * 1024
+_SHORTEST_WAIT: Final = 0.001
+_MAX_ADDRESSES: Final = 8  # of one host, at most, are tried
+_CHUNK: Final = 16 * 1024
 
 T = TypeVar("T")
 
@@ -46,7 +46,7 @@ class Network(httpcore.NetworkBackend):
         if self._closed:
             raise httpcore.NetworkError("closed in the meantime")
         left: float = (self._exchange.ends_at - time.monotonic()) / among
-        if left < _NO_TIME:
+        if left < _SHORTEST_WAIT:
             raise error("the exchange as a whole took too long")
         return left if timeout is None else min(timeout, left)
 
@@ -96,7 +96,7 @@ class _LookUp:
 
     def _run(self) -> None:
         try:
-            self._found = list(_found(*self.asked))[:_ADDRESSES]
+            self._found = list(_found(*self.asked))[:_MAX_ADDRESSES]
         # A name that does not fit DNS labels raises `UnicodeError`.
         except (OSError, UnicodeError) as error:
             self._error = error
@@ -117,8 +117,8 @@ class _Stream(httpcore.NetworkStream):
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         """Write everything."""
-        for at in range(0, len(buffer), _PIECE):
-            self._stream.write(buffer[at : at + _PIECE], self._network.left(timeout, httpcore.WriteTimeout))
+        for at in range(0, len(buffer), _CHUNK):
+            self._stream.write(buffer[at : at + _CHUNK], self._network.left(timeout, httpcore.WriteTimeout))
 
     def close(self) -> None:
         """Close the connection; another thread that waits on it notices at once."""
@@ -184,7 +184,7 @@ class _Nested(httpcore.NetworkStream):
                 found = step()
             except ssl.SSLWantReadError:
                 self._flush(timeout)
-                if chunk := self._stream.read(_PIECE, timeout):
+                if chunk := self._stream.read(_CHUNK, timeout):
                     self._incoming.write(chunk)
                 else:
                     self._incoming.write_eof()

@@ -4,16 +4,16 @@ from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 from typing import Final
 
-_LONGEST_WAIT: Final = 86_400.0
+_MAX_WAIT: Final = 86_400.0
 
 
 def wait(headers: Mapping[str, str]) -> float | None:
     """Return the seconds that `Retry-After` asks to wait: given as such, or as a date relative to `Date`."""
     retry_after = headers.get("retry-after", "")
     if (found := seconds(retry_after)) is not None:
-        return min(found, _LONGEST_WAIT)
+        return min(found, _MAX_WAIT)
     then, now = moment(retry_after), moment(headers.get("date", ""))
-    return None if then is None or now is None else min(max(then - now, 1.0), _LONGEST_WAIT)
+    return None if then is None or now is None else min(max(then - now, 1.0), _MAX_WAIT)
 
 
 def seconds(text: str | None) -> float | None:

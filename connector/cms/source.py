@@ -33,7 +33,7 @@ from connector.model.page import Frame, SyncPage
 Transport = httpx.BaseTransport
 Observer = Callable[[int, int, float], None]
 
-_SLOWEST: Final = 4  # a whole response may take this many times the limit of a single wait
+_TOTAL_TIMEOUTS: Final = 4  # a whole response may take this many times the limit of a single wait
 _GZIP: Final = 16 + zlib.MAX_WBITS
 
 
@@ -74,7 +74,7 @@ class Source:
         self._proxy = proxy
         self.waiting_since: float | None = None
         self._closed = False
-        self._transport = transport or http.Transport(_SLOWEST * timeout, proxy=proxy, context=context)
+        self._transport = transport or http.Transport(_TOTAL_TIMEOUTS * timeout, proxy=proxy, context=context)
         # Redirects are refused, not followed: the credential goes to the configured host only.
         self._client = httpx.Client(
             transport=self._transport,
@@ -161,7 +161,7 @@ class Source:
         return frame
 
     def _receive(self, request: httpx.Request) -> httpx.Response:
-        deadline = self._clock.monotonic() + _SLOWEST * self._timeout
+        deadline = self._clock.monotonic() + _TOTAL_TIMEOUTS * self._timeout
         streamed = self._client.send(request, stream=True)
         try:
             body = bytearray()

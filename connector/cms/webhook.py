@@ -12,7 +12,7 @@ from connector.model import rawjson
 SECRET_HEADER = "X-Contentwire-Secret"  # noqa: S105 (the name of a header)
 """The header that carries a connection's `webhook_secret`, if the vendor does not sign its calls."""
 
-_LARGEST = 8 * 1024 * 1024
+_MAX_BODY_BYTES = 8 * 1024 * 1024
 
 
 class Secret(Protocol):
@@ -93,7 +93,7 @@ def shares_secret(headers: Mapping[str, str], secret: Secret | None) -> bool:
 def announced(body: bytes, *paths: tuple[str, ...]) -> str | None:
     """Return the id in a webhook's body at the first of `paths` that leads to one; takes any body."""
     try:
-        root = rawjson.value(body) if len(body) <= _LARGEST else None
+        root = rawjson.value(body) if len(body) <= _MAX_BODY_BYTES else None
     except ValueError:
         return None
     for path in paths:

@@ -28,7 +28,7 @@ from connector.model.page import SyncPage
 _OVERHEAD = 1024
 
 # How many dead letters of one batch are named in the log; the rest are only counted.
-_NAMED = 20
+_MAX_NAMED = 20
 
 
 class Assembler(msgspec.Struct, frozen=True):
@@ -136,7 +136,7 @@ class BatchBuilder:
         self._letters.append(found)
         self._bytes += len(found.key) + len(found.value)
         self._tally.dead_letters[letter.error] += 1
-        if len(self._tally.letters) < _NAMED:
+        if len(self._tally.letters) < _MAX_NAMED:
             self._tally.letters.append((letter.error, letter.item_type, letter.item_id, len(letter.raw)))
         if letter.item_id:
             self._mark_unreadable(letter.item_id)

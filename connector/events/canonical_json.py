@@ -8,7 +8,7 @@ from typing import Any, Final
 import msgspec
 
 _NUMBER: Final = re.compile(r"(-?)([0-9]+)(?:\.([0-9]+))?(?:[eE]([+-]?[0-9]+))?")
-_MOST_DIGITS: Final = 4000  # Python does not convert longer numbers
+_MAX_DIGITS: Final = 4000  # Python does not convert longer numbers
 _SHORT: Final = 17
 _ALL_ZEROS: Final = bytes.maketrans(b"0123456789", b"0" * 10)
 _LONG: Final = b"0" * (_SHORT + 1)
@@ -86,7 +86,7 @@ def _number(text: str) -> dict[str, str]:
     parts = _NUMBER.fullmatch(text)
     sign, whole, fraction, exponent = parts.groups(default="") if parts else ("", "", "", text)
     digits = (whole + fraction).lstrip("0")
-    if parts is None or len(exponent) > _MOST_DIGITS:
+    if parts is None or len(exponent) > _MAX_DIGITS:
         return {"number": text}
     kept = digits.rstrip("0")
     power = int(exponent or 0) - len(fraction) + len(digits) - len(kept)

@@ -90,7 +90,7 @@ _REFUSALS: Final[Mapping[int, str]] = {
 }
 
 # What may pass by itself. A code in neither table counts as one of these, without a hint.
-_TROUBLES: Final[Mapping[int, str]] = {
+_TRANSIENT: Final[Mapping[int, str]] = {
     KafkaError.INVALID_TIMESTAMP: _CLOCK,
     # The client also reports this for several records with a wrong timestamp in one batch.
     KafkaError.INVALID_RECORD: f"{_CLOCK}; or the brokers validate records of this topic: see their log",
@@ -121,7 +121,7 @@ _TROUBLES: Final[Mapping[int, str]] = {
     KafkaError._CRIT_SYS_RESOURCE: "raise the process's limits on this machine: open files, threads, memory",
     KafkaError._FS: "a file that [kafka] client names cannot be read",
 }
-_SILENCE: Final = {
+_UNANSWERED: Final = {
     KafkaError.BROKER_NOT_AVAILABLE,
     KafkaError.NETWORK_EXCEPTION,
     KafkaError.REQUEST_TIMED_OUT,
@@ -193,7 +193,7 @@ def describe(error: KafkaError) -> str:
 def hint(error: KafkaError) -> str:
     """Return what to do about an error, by its code; an empty text if it only has to be tried again."""
     code = error.code()
-    return _REFUSALS.get(code) or _TROUBLES.get(code, "")
+    return _REFUSALS.get(code) or _TRANSIENT.get(code, "")
 
 
 def refused(error: KafkaError) -> bool:
@@ -207,7 +207,7 @@ def unavailable(doing: str, error: KafkaException | KafkaError) -> ConnectorErro
     what = f"{doing}: {describe(inner)}"
     if refused(inner):
         return BrokerFatal(f"Kafka refused while {what}", hint=hint(inner))
-    how = "did not answer" if inner.code() in _SILENCE else "could not serve us"
+    how = "did not answer" if inner.code() in _UNANSWERED else "could not serve us"
     return BrokerUnavailable(f"Kafka {how} while {what}", hint=hint(inner))
 
 

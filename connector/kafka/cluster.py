@@ -18,15 +18,15 @@ from connector.kafka.client import Settings, cause, create, explained, unavailab
 from connector.kafka.foreign_records import StateJudge
 from connector.model.checkpoint import Checkpoint
 
-_A_FEW: Final = 100
-_SHARING: Final = {ConsumerGroupState.PREPARING_REBALANCING, ConsumerGroupState.COMPLETING_REBALANCING}
-_COMING: Final = {
+_SHORT_TAIL: Final = 100
+_REBALANCING: Final = {ConsumerGroupState.PREPARING_REBALANCING, ConsumerGroupState.COMPLETING_REBALANCING}
+_STARTING: Final = {
     KafkaError.COORDINATOR_NOT_AVAILABLE,
     KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
     KafkaError.NOT_COORDINATOR,
 }
-_LOOK_AGAIN: Final = 0.2  # seconds
-_REACH: Final = 10_000  # records from the end; a checkpoint is the last record of each transaction
+_RETRY_PAUSE: Final = 0.2  # seconds
+_LONG_TAIL: Final = 10_000  # records from the end; a checkpoint is the last record of each transaction
 
 
 class Member(msgspec.Struct, frozen=True):
@@ -71,7 +71,7 @@ class Cluster:
     def owned(self, group: str, topic: str) -> bool:
         """Return whether a topic is assigned to a member of a group, or may be: during a rebalance nobody can tell."""
         found = self._described(group)
-        return found is not None and (found.state in _SHARING or any(topic in each for _, each in _members(found)))
+        return found is not None and (found.state in _REBALANCING or any(topic in each for _, each in _members(found)))
 
     def last_checkpoint(self, topic: str, connection: str) -> Checkpoint | None:
         """Return the last committed checkpoint of a state topic that exists; None if there is none yet.
@@ -79,7 +79,7 @@ class Cluster:
         Raises `ForeignRecord`, as a run would, if contentwire did not write all of the records that were read.
         """
         end = self.end(topic)
-        for reach in (_REACH, end):
+        for reach in (_LONG_TAIL, end):
             start = max(end - reach, 0)
             found, judge = self._read(topic, connection, range(start, end))
             judge.check()
@@ -112,7 +112,7 @@ class Cluster:
     def last_report(self, topic: str, connection: str) -> OwnerReport | None:
         """Return what a stream's owner last said of it; None if the latest records hold no report."""
         end = self.end(topic)
-        for reach in (_A_FEW, _REACH):
+        for reach in (_SHORT_TAIL, _LONG_TAIL):
             start = max(end - reach, 0)
             found, _ = self._read(topic, connection, range(start, end))
             value = found.get(REPORT_KEY)
@@ -203,9 +203,9 @@ def described(admin: AdminClient, group: str, timeout: float, clock: Clock, *, a
         try:
             return future.result(2 * timeout)
         except KafkaException as error:
-            if cause(error).code() not in _COMING or clock.monotonic() > ends_at:
+            if cause(error).code() not in _STARTING or clock.monotonic() > ends_at:
                 raise
-            clock.wait(_LOOK_AGAIN)
+            clock.wait(_RETRY_PAUSE)
         except TimeoutError as error:
             message = f"Kafka did not answer within {2 * timeout:.0f} s while asking for the group {group}"
             raise BrokerUnavailable(message) from error

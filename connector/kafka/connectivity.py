@@ -21,7 +21,7 @@ GROUP: Final = "contentwire-link"
 
 _TIMEOUT: Final = 5.0
 _PAUSE: Final = 3.0
-_TURN: Final = 0.5
+_POLL_TIMEOUT: Final = 0.5
 
 
 class Link:
@@ -100,7 +100,7 @@ class Link:
         if self._wake_ups is None:
             self._clock.wait(_PAUSE, self._stop)
             return
-        message = self._consumer.poll(_TURN)
+        message = self._consumer.poll(_POLL_TIMEOUT)
         value = message.value() if message is not None and message.error() is None else None
         if isinstance(value, bytes):
             self._heard(value)

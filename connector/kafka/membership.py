@@ -14,7 +14,7 @@ from connector.clock import Clock
 from connector.errors import ConnectorError, starting_threads
 from connector.kafka.client import Settings, create, unavailable
 
-_TURN: Final = 1.0
+_POLL_TIMEOUT: Final = 1.0
 
 
 class Owner(Protocol):
@@ -71,15 +71,15 @@ class Membership:
     def _run(self) -> None:
         while not self._stopping.is_set():
             try:
-                message = self._consumer.poll(_TURN)
+                message = self._consumer.poll(_POLL_TIMEOUT)
             except KafkaException as error:
                 self._failed(unavailable("polling for ownership", error))
-                self._clock.wait(_TURN, self._stopping)
+                self._clock.wait(_POLL_TIMEOUT, self._stopping)
                 continue
             error_seen = message.error() if message else None
             if error_seen is not None and error_seen.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001  the client's name
                 self._failed(unavailable("polling for ownership", error_seen))
-                self._clock.wait(_TURN, self._stopping)
+                self._clock.wait(_POLL_TIMEOUT, self._stopping)
         self._consumer.close()
 
     def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:

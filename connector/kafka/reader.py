@@ -16,15 +16,15 @@ from connector.kafka.cluster import Cluster
 GROUP: Final = "contentwire-reader"
 """The client names this group without joining it: nothing is ever committed there."""
 
-_TURN: Final = 0.5
-_LOOK_AGAIN: Final = 2.0  # seconds between looks for new topics
-_LONGEST_SILENCE: Final = 30.0  # seconds before the end is reached
+_POLL_TIMEOUT: Final = 0.5
+_TOPIC_INTERVAL: Final = 2.0  # seconds between looks for new topics
+_MAX_SILENCE: Final = 30.0  # seconds before the end is reached
 _TIMEOUT: Final = 10.0
 # A number, not the client's name for it, which costs it half a second; if that is gone, "earliest" applies.
 _BEGINNING: Final = 0
 
 Place = tuple[str, int]  # a topic's name and a partition of it
-_NOWHERE: Final[Mapping[Place, int]] = MappingProxyType({})
+_NO_OFFSETS: Final[Mapping[Place, int]] = MappingProxyType({})
 
 
 class Consumed(msgspec.Struct, frozen=True):
@@ -45,7 +45,7 @@ def records(  # noqa: PLR0913  what readers choose
     clock: Clock,
     from_beginning: bool,
     until_end: bool,
-    go_on: Mapping[Place, int] = _NOWHERE,
+    go_on: Mapping[Place, int] = _NO_OFFSETS,
 ) -> Generator[Consumed, None, None]:
     """Yield the committed records of every topic whose whole name matches `pattern`, in order within a partition.
 
@@ -114,7 +114,7 @@ def _follow(
     unfinished = set(known)
     heard_at = looked_at = clock.monotonic()
     while unfinished or not until_end:
-        message = consumer.poll(_TURN)
+        message = consumer.poll(_POLL_TIMEOUT)
         now = clock.monotonic()
         if message is not None:
             heard_at = now
@@ -125,17 +125,21 @@ def _follow(
                 unfinished.discard((message.topic(), message.partition()))
             elif not error.retriable():
                 raise KafkaException(error)
-        elif until_end and now - heard_at > _LONGEST_SILENCE:
+        elif until_end and now - heard_at > _MAX_SILENCE:
             raise BrokerUnavailable(
-                f"Kafka returned nothing for {_LONGEST_SILENCE:.0f} s, before the end of {len(unfinished)} partitions"
+                f"Kafka returned nothing for {_MAX_SILENCE:.0f} s, before the end of {len(unfinished)} partitions"
             )
-        if not until_end and now - looked_at > _LOOK_AGAIN:
+        if not until_end and now - looked_at > _TOPIC_INTERVAL:
             known |= _assign(consumer, pattern, known, _BEGINNING)
             looked_at = now
 
 
 def _assign(
-    consumer: Consumer, pattern: re.Pattern[str], known: set[Place], offset: int, go_on: Mapping[Place, int] = _NOWHERE
+    consumer: Consumer,
+    pattern: re.Pattern[str],
+    known: set[Place],
+    offset: int,
+    go_on: Mapping[Place, int] = _NO_OFFSETS,
 ) -> set[Place]:
     """Start to read what matches and is not known yet; return it."""
     topics = consumer.list_topics(timeout=_TIMEOUT).topics

@@ -18,13 +18,13 @@ from connector.errors import BrokerFatal, ConnectorError, LocalTrouble, Registry
 _UNAUTHORIZED: Final = {401, 403}
 _INCOMPATIBLE: Final = 409
 _SERVER_ERROR: Final = 500
-_PASSING: Final = {408, 425, 429}
+_TRANSIENT: Final = {408, 425, 429}
 # Confluent's codes: denied for this account, read-only mode. Some registries deny with a 404, not to reveal what
 # exists; when registering, that does not mean absence.
 _DENIED: Final = {40101, 40301, 40303, 42205}
 _NOT_FOUND: Final = range(40400, 40500)
 _HIGHEST_ID: Final = 2**31 - 1
-_LARGEST: Final = 8 * 1024 * 1024
+_MAX_ANSWER_BYTES: Final = 8 * 1024 * 1024
 _CHUNK: Final = 64 * 1024
 _ERROR_BYTES: Final = 64 * 1024
 _BASE_URL: Final = "check that [kafka] registry names the Confluent API's base URL"
@@ -156,8 +156,8 @@ class Registry:
         found = bytearray()
         for chunk in response.iter_raw(_CHUNK):
             found += chunk
-            if len(found) > _LARGEST:
-                raise _NoRegistry(f"an answer of less than {_LARGEST} bytes", self._named)
+            if len(found) > _MAX_ANSWER_BYTES:
+                raise _NoRegistry(f"an answer of less than {_MAX_ANSWER_BYTES} bytes", self._named)
         return bytes(found)
 
     def _parsed(self, content: bytes) -> Any:
@@ -169,7 +169,7 @@ class Registry:
     def _refusal(self, status: int, content: bytes, path: str, registering: str) -> ConnectorError:
         code, message = _error(content)
         said = f"the schema registry at {self._named} answered HTTP {status}{message} to {path}"
-        if status >= _SERVER_ERROR or status in _PASSING:
+        if status >= _SERVER_ERROR or status in _TRANSIENT:
             return RegistryUnavailable(said, hint="it is tried again; if this persists, look at the registry")
         absent = status == httpx.codes.NOT_FOUND
         if registering and (status in _UNAUTHORIZED or code in _DENIED or (absent and code)):

@@ -28,7 +28,7 @@ _OUTDATED: Final = {
     KafkaError.NOT_LEADER_FOR_PARTITION,
     KafkaError._NOENT,  # noqa: SLF001  the client's own error codes begin with an underscore
 }
-_DOUBT: Final = 2.0  # seconds that a difference must last: a broker may not know a new topic yet
+_SETTLING_TIME: Final = 2.0  # seconds that a difference must last: a broker may not know a new topic yet
 
 
 def check_key_schema(recorded: KeySchemaId, now: KeySchemaId, connection: str) -> None:
@@ -117,11 +117,11 @@ class Topics:
     def check(self, spec: TopicSpec, recorded: KnownTopic | None = None) -> KnownTopic | None:
         """Return the topic as it is, None if it may be created; it must match `recorded` if that is given."""
         wanted = recorded or (KnownTopic(spec.partitions, replaceable=True) if spec.exact else None)
-        believed_at = self._clock.monotonic() + _DOUBT
+        believed_at = self._clock.monotonic() + _SETTLING_TIME
         while different := _difference(spec.name, wanted, found := self.find(spec.name).get(spec.name)):
             if self._clock.monotonic() > believed_at:
                 raise different
-            self._clock.wait(_DOUBT / 8)
+            self._clock.wait(_SETTLING_TIME / 8)
         if found:
             self._check_settings(spec)
         return found

@@ -43,10 +43,10 @@ _CONSEQUENCES: Final = {
     KafkaError._INVALID_DIFFERENT_RECORD,  # noqa: SLF001  as above
     KafkaError._STATE,  # noqa: SLF001  as above
 }
-_LONGEST_SOCKET_MS: Final = 300_000  # the client's bound
-_ABOVE_MS: Final = 100
-_LONGEST_COMMIT: Final = (_LONGEST_SOCKET_MS - _ABOVE_MS) / 1000
-_UNPROVEN: Final = KafkaError(KafkaError._FAIL, "reported as delivered without an offset")  # noqa: SLF001  as above
+_MAX_SOCKET_MS: Final = 300_000  # the client's bound
+_SOCKET_MARGIN_MS: Final = 100
+_MAX_COMMIT_SECONDS: Final = (_MAX_SOCKET_MS - _SOCKET_MARGIN_MS) / 1000
+_WITHOUT_OFFSET: Final = KafkaError(KafkaError._FAIL, "reported as delivered without an offset")  # noqa: SLF001  as above
 _GONE: Final = {
     KafkaError.UNKNOWN_TOPIC_OR_PART,
     KafkaError._UNKNOWN_TOPIC,  # noqa: SLF001  as above
@@ -152,7 +152,7 @@ class Transactions:
     def _end(self) -> None:
         try:
             # Not -1: without a broker that would never end. What continues in the background ends with the producer.
-            self._producer.commit_transaction(min(self._timeout, _LONGEST_COMMIT))
+            self._producer.commit_transaction(min(self._timeout, _MAX_COMMIT_SECONDS))
             self._producer.poll(0)
         except (KafkaException, SystemError) as error:
             inner = cause_of(error)
@@ -171,7 +171,7 @@ class Transactions:
         if error.code() in _FENCED or error.fatal():
             return Fenced(f"fenced in a transaction: {describe(error)}")
         try:
-            self._producer.abort_transaction(min(self._timeout, _LONGEST_COMMIT))
+            self._producer.abort_transaction(min(self._timeout, _MAX_COMMIT_SECONDS))
             self._producer.poll(0)
         except (KafkaException, SystemError) as unclean:
             inner = cause_of(unclean)
@@ -186,7 +186,7 @@ class Transactions:
 
     def _delivered(self, error: KafkaError | None, message: Message) -> None:
         if error is not None or message.offset() is None:
-            self._failures.append(error or _UNPROVEN)
+            self._failures.append(error or _WITHOUT_OFFSET)
 
     def _state_delivered(self, error: KafkaError | None, message: Message) -> None:
         self._delivered(error, message)
@@ -242,7 +242,7 @@ def _settings(client: Settings, transactional_id: str, timeout: float, max_messa
         "message.timeout.ms": milliseconds * 3 // 4,
         # Above the commit's own limit, or a request that times out would be retried inside it. The client allows no
         # more than its own bound.
-        "socket.timeout.ms": min(milliseconds + _ABOVE_MS, _LONGEST_SOCKET_MS),
+        "socket.timeout.ms": min(milliseconds + _SOCKET_MARGIN_MS, _MAX_SOCKET_MS),
         "max.in.flight.requests.per.connection": 1,
         "message.max.bytes": max_message_bytes,
         "partitioner": "murmur2_random",

@@ -10,9 +10,9 @@ from connector.errors import LocalTrouble
 from connector.kafka.client import Settings, create
 from connector.kafka.topic_names import TopicSpec
 
-_SECONDS: Final = 5.0
-_LONGEST: Final = 4096
-_AT_ONCE: Final = 2
+_TIMEOUT: Final = 5.0
+_MAX_CALL_BYTES: Final = 4096
+_MAX_CONCURRENT: Final = 2
 
 
 class Call(msgspec.Struct, frozen=True):
@@ -31,7 +31,7 @@ def spec(prefix: str, replication_factor: int) -> TopicSpec:
 def read(value: bytes) -> Call | None:
     """Return the call in a record, None for anything else that somebody has written there."""
     try:
-        return msgspec.json.decode(value, type=Call) if len(value) <= _LONGEST else None
+        return msgspec.json.decode(value, type=Call) if len(value) <= _MAX_CALL_BYTES else None
     except (ValueError, RecursionError):
         # Invalid UTF-8, and members nested too deep, do not raise a DecodeError.
         return None
@@ -43,7 +43,7 @@ class Handover:
     def __init__(self, client: Settings, topic: str) -> None:
         self._client = client
         self._topic = topic
-        self._room = threading.BoundedSemaphore(_AT_ONCE)
+        self._room = threading.BoundedSemaphore(_MAX_CONCURRENT)
         self._lock = threading.Lock()
         self._producer: Producer | None = None
 
@@ -60,7 +60,7 @@ class Handover:
 
     def _send(self, value: bytes) -> bool:
         with self._lock:
-            settings = {**self._client, "message.timeout.ms": str(round(_SECONDS * 1000)), "linger.ms": "0"}
+            settings = {**self._client, "message.timeout.ms": str(round(_TIMEOUT * 1000)), "linger.ms": "0"}
             self._producer = self._producer or create(Producer, settings)
         taken: list[bool] = []
 
@@ -68,5 +68,5 @@ class Handover:
             taken.append(error is None)
 
         self._producer.produce(self._topic, value, on_delivery=delivered)
-        self._producer.flush(_SECONDS)
+        self._producer.flush(_TIMEOUT)
         return taken == [True]

@@ -8,8 +8,8 @@ from typing import Final, TextIO
 
 from connector.errors import starting_threads
 
-_ROOM: Final = 10_000
-_LINES_AT_ONCE: Final = 200
+_MAX_QUEUED: Final = 10_000
+_MAX_BATCH: Final = 200
 
 
 class Sink:
@@ -27,7 +27,7 @@ class Sink:
         self._told = 0
         self._torn = False
         self._descriptor = _descriptor(stream)
-        self._lines: queue.Queue[str | threading.Event] = queue.Queue(_ROOM)
+        self._lines: queue.Queue[str | threading.Event] = queue.Queue(_MAX_QUEUED)
         self._lock = threading.RLock()
         if self._descriptor is not None:
             with starting_threads():
@@ -66,7 +66,7 @@ class Sink:
             waiting: list[threading.Event] = []
             while True:
                 (waiting if isinstance(found, threading.Event) else lines).append(found)  # type: ignore[arg-type]  # by its type
-                if waiting or len(lines) >= _LINES_AT_ONCE:
+                if waiting or len(lines) >= _MAX_BATCH:
                     break
                 try:
                     found = self._lines.get_nowait()

@@ -31,7 +31,7 @@ _CLOSE = re.compile(_WS + rb"\}" + _WS)
 _SCALAR = re.compile(rb'[^ \t\n\r,:"\[\]{}]++')
 # The closing quote is optional, so that an unterminated string is one token and not a search from each of its quotes.
 _TOKEN = re.compile(rb'[\[{]|[\]}]|"(?:[^"\\]++|\\.)*+("?)', re.DOTALL)
-_MOST_DIGITS = 4000
+_MAX_DIGITS = 4000
 
 
 def members(raw: bytes) -> dict[str, bytes]:
@@ -256,7 +256,7 @@ def _lenient(raw: bytes) -> Any:
 
 def _integer(digits: str) -> int | float:
     # Python refuses to convert longer ones, and converting them costs more than linear time.
-    return int(digits) if len(digits) <= _MOST_DIGITS else float(digits)
+    return int(digits) if len(digits) <= _MAX_DIGITS else float(digits)
 
 
 def _refuse_constant(_: str) -> Any:

@@ -12,7 +12,7 @@ from connector.model.page import SyncPage
 from connector.stream.publisher import Publisher
 
 _WEEK = 7 * 86_400.0
-_FORGET_AT_ONCE = 10_000
+_MAX_FORGOTTEN = 10_000
 
 # A handful of deletes is normal, whatever their share.
 _ALWAYS_ALLOWED = 20
@@ -49,7 +49,7 @@ def long_dead(index: Index, now: float) -> list[bytes]:
     """
     horizon = (now - _WEEK) * 1000
     dead = (body for body, entry in index.dead() if entry.removed_at is not None and entry.removed_at < horizon)
-    return list(islice(dead, _FORGET_AT_ONCE))
+    return list(islice(dead, _MAX_FORGOTTEN))
 
 
 def _count(index: Index, epoch: int) -> tuple[int, int]:

@@ -26,7 +26,7 @@ from connector.stream.waiting import Waiting
 PassOutcome = Literal["", "current", "stopped", "unreachable"]
 """How a single pass has ended; empty if it has not."""
 
-_BEYOND: Final = 0.1  # seconds by which the last try is later than the limit
+_OVERTIME: Final = 0.1  # seconds by which the last try is later than the limit
 
 
 class SinglePass(NamedTuple):
@@ -176,5 +176,5 @@ class Remedies:
         retry_after = error.retry_after if isinstance(error, Unreachable) else None
         seconds = min(self._retries.pause(retry_after), longest)
         if self._single.once:
-            seconds = min(seconds, max(self._single.give_up_after - self._retries.since_worked, 0.0) + _BEYOND)
+            seconds = min(seconds, max(self._single.give_up_after - self._retries.since_worked, 0.0) + _OVERTIME)
         self._waiting.out(seconds)

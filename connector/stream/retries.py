@@ -6,7 +6,7 @@ from connector.clock import Clock
 from connector.errors import ConnectorError, WalkStarved
 from connector.stream.spec import Pace
 
-_LONGEST_RETRY_AFTER: Final = 86_400.0  # however long a header says to wait
+_MAX_RETRY_AFTER: Final = 86_400.0  # however long a header says to wait
 _DOUBLINGS: Final = 30
 _WALK_ATTEMPTS: Final = 5
 _REFUSALS: Final = 3  # vendors refuse good cursors now and then; one refusal is not worth a snapshot
@@ -52,7 +52,7 @@ class Retries:
         """Return how long to wait after one more failure: as long as asked, else full jitter below a growing cap."""
         cap = min(self._pace.longest_pause, self._pace.first_pause * 2.0**self._failures)
         self._failures = min(self._failures + 1, _DOUBLINGS)
-        return self._clock.jitter(cap) if retry_after is None else min(retry_after, _LONGEST_RETRY_AFTER)
+        return self._clock.jitter(cap) if retry_after is None else min(retry_after, _MAX_RETRY_AFTER)
 
     def doubtful(self, seconds: float) -> bool:
         """Return whether a refusal is still to be doubted: for `seconds` after the first one."""

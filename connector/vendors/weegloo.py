@@ -46,7 +46,7 @@ _HINTS = {
     404: "check space, and that the token's role is allowed to read it",
     422: "check api_filter",
 }
-_QUOTA_WAIT, _LONGEST_WAIT = 900.0, 86_400.0
+_QUOTA_WAIT, _MAX_WAIT = 900.0, 86_400.0
 
 Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
 
@@ -212,7 +212,7 @@ class Weegloo:
             raise QuotaExhausted(
                 f"{message}: the plan's quota is used up",
                 hint="wait until the quota renews, or raise it in Weegloo; a longer poll_interval uses less",
-                retry_after=min(max(wait(response.headers) or 0.0, _QUOTA_WAIT), _LONGEST_WAIT),
+                retry_after=min(max(wait(response.headers) or 0.0, _QUOTA_WAIT), _MAX_WAIT),
             )
         if isinstance(refused, SourceUnavailable) and status != httpx.codes.GONE:
             raise refused
