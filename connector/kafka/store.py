@@ -177,7 +177,9 @@ class KafkaStore:
         self._routes.start_over(Progress())
         index.clear()
         lost = f"topic {self._layout.state_topic} was deleted or recreated: what was known of the stream is gone"
-        return TopicMismatch(lost, hint="contentwire checkpoints import an exported one, or choose another prefix")
+        return TopicMismatch(
+            lost, hint="import an exported one (contentwire checkpoints import), or choose another prefix"
+        )
 
     def _read_back(self, index: Index, deadline: float) -> Checkpoint | None:
         topic = self._layout.state_topic

@@ -75,7 +75,7 @@ def test_a_changes_topic_that_lost_its_events_stops_the_stream_until_all_is_publ
     ((topic, count),) = following.checkpoint().progress.partitions.items()
     events = following.checkpoint().progress.sequence
     remove(admin, topic)
-    if "anew" in lost:
+    if "recreated" in lost:
         create(admin, topic, count, cleanup_policy="compact", max_message_bytes=str(8 * 2**20))
     message = refusal(following)
     assert f"topic {topic} {lost}" in message
