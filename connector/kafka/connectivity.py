@@ -1,4 +1,4 @@
-"""Asks every few seconds whether Kafka answers this process: an outage must not be mistaken for silence.
+"""Asks every few seconds whether Kafka answers this process: an outage must not pass for a quiet time.
 
 It also receives what other processes hand on: webhook calls for streams that this one owns.
 

@@ -30,7 +30,7 @@ class Owner(Protocol):
 
 
 class Membership:
-    """This process's place in the group. A thread that does nothing but poll holds it: work never delays it."""
+    """This process's place in the group. A thread does nothing but poll for it: work never delays that."""
 
     def __init__(  # noqa: PLR0913  what the group is, and who is told
         self,

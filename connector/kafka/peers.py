@@ -12,7 +12,7 @@ from typing import Final
 
 from connector.kafka.cluster import Member
 
-HINT: Final = "give all processes the same one: each takes new snapshots of what it follows differently"
+HINT: Final = "give all processes the same configuration: each takes new snapshots of what it follows differently"
 
 _OURS: Final = re.compile(r"contentwire-.*-[0-9]+-([0-9a-f]{8})", re.DOTALL)
 

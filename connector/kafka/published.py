@@ -183,7 +183,7 @@ class _Decoder:
         return partial(codec.decode, ours) if ours else partial(self._resolved, schema)
 
     def _resolved(self, schema: str, body: bytes) -> dict[str, Any]:
-        """Decode what another release has written; raise ValueError if it is nobody of ours."""
+        """Decode what another release has written; raise ValueError if it is not ours."""
         for name in self._names:
             with suppress(ValueError):
                 return codec.decode_as(name, schema, body)

@@ -19,8 +19,8 @@ _UNAUTHORIZED: Final = {401, 403}
 _INCOMPATIBLE: Final = 409
 _SERVER_ERROR: Final = 500
 _TRANSIENT: Final = {408, 425, 429}
-# Confluent's codes: denied for this account, read-only mode. Some registries deny with a 404, not to reveal what
-# exists; when registering, that does not mean absence.
+# Confluent's codes: denied for this account, read-only mode. Some registries deny with a 404, so as not to
+# reveal what exists; when registering, that does not mean absence.
 _DENIED: Final = {40101, 40301, 40303, 42205}
 _NOT_FOUND: Final = range(40400, 40500)
 _HIGHEST_ID: Final = 2**31 - 1

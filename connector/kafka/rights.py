@@ -1,4 +1,4 @@
-"""Whether this account and the brokers allow what a run does: asked, not done.
+"""Asks the brokers whether they, and this account's rights, allow what a run does, without doing it.
 
 Only in a process that follows no stream: `kafka/connectivity.py` says what would end one that does.
 """

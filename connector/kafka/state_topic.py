@@ -24,7 +24,7 @@ GROUP: Final = "contentwire-state"
 _CHUNK: Final = 10_000
 _CHUNK_WAIT: Final = 0.05  # seconds to wait for a full chunk
 _PARTITION: Final = 0
-# Brokers that lose every replica of a partition at once can leave one: its end is decided, but not in the partition.
+# Brokers that lose every replica of a partition at once can leave one: decided, but not marked in the partition.
 _HANGING: Final = (
     "if this persists, a hanging transaction blocks the topic: kafka-transactions.sh find-hanging names it"
 )

@@ -113,7 +113,7 @@ class KafkaStore:
         return self._report
 
     def note(self, report: OwnerReport) -> None:
-        """Commit a report in a transaction of its own."""
+        """Commit a report in a separate transaction."""
         self._transact([], [(REPORT_KEY, encode_report(report))])
 
     def route(self, key: EntityKey) -> Route:
