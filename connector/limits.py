@@ -1,5 +1,6 @@
 """What this host allows a process: open files, threads, and a folder for what does not fit into memory."""
 
+import gc
 import os
 import resource
 import shutil
@@ -12,6 +13,8 @@ from typing import Final
 from connector.errors import starting_threads
 
 _PIDS: Final = Path("/sys/fs/cgroup/pids.max")
+
+_COLLECT_AT: Final = 200_000
 
 # If the hard limit is "none", a system may still accept no more than one of these.
 _COMMON_MAXIMA: Final = (1 << 20, 10_240)
@@ -92,3 +95,12 @@ def scratch() -> tuple[str, int]:
 
 def _number(limit: int) -> int:
     return 1 << 62 if limit == resource.RLIM_INFINITY else limit
+
+
+def collect_rarely() -> None:
+    """Let the garbage collector look neither at what is loaded by now nor, a few times a batch, at what is not garbage.
+
+    A batch is thousands of small lists and tuples without a circle among them, which end with their last use.
+    """
+    gc.freeze()
+    gc.set_threshold(_COLLECT_AT, 10, 10)

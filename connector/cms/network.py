@@ -20,6 +20,7 @@ from connector.errors import starting_threads
 _SHORTEST_WAIT: Final = 0.001
 _MAX_ADDRESSES: Final = 8  # of one host, at most, are tried
 _CHUNK: Final = 16 * 1024
+_PIECE: Final = 256 * 1024
 
 T = TypeVar("T")
 
@@ -112,8 +113,8 @@ class _Stream(httpcore.NetworkStream):
         self._network = network
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        """Read what has arrived, or wait for it."""
-        return self._stream.read(max_bytes, self._network.left(timeout, httpcore.ReadTimeout))
+        """Read what has arrived, or wait for it; more than asked for, as it costs by the piece."""
+        return self._stream.read(max(max_bytes, _PIECE), self._network.left(timeout, httpcore.ReadTimeout))
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         """Write everything."""

@@ -1,6 +1,5 @@
 """The process behind `run`: the streams, the operators' port, and an end within ten seconds of a signal."""
 
-import gc
 import os
 import signal
 import threading
@@ -124,8 +123,7 @@ class Service:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._handle_signal)
         signal.signal(signal.SIGHUP, self._handle_signal if self._hangs_up else lambda *_: self._reload_due.set())
-        # What is loaded by now lives as long as the process: the collector need not scan it with every batch.
-        gc.freeze()
+        limits.collect_rarely()
         self._log.info(
             "starting",
             version=__version__,
