@@ -51,10 +51,16 @@ def items(count: int, per_page: int) -> Iterator[bytes]:
         yield json.dumps(page, separators=(",", ":"), ensure_ascii=False).encode()
 
 
+def around(next_url: str, *, last: bool) -> tuple[bytes, bytes]:
+    """Return what stands before and after the items of a page."""
+    member = "nextSyncUrl" if last else "nextPageUrl"
+    return b'{"sys":{"type":"Array"},"items":', f',"{member}":"{next_url}"}}'.encode()
+
+
 def page(array: bytes, next_url: str, *, last: bool) -> bytes:
     """Return the body of a page of these items."""
-    member = "nextSyncUrl" if last else "nextPageUrl"
-    return b'{"sys":{"type":"Array"},"items":' + array + f',"{member}":"{next_url}"}}'.encode()
+    before, after = around(next_url, last=last)
+    return before + array + after
 
 
 def pages(count: int, per_page: int, origin: str) -> list[bytes]:

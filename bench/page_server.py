@@ -60,9 +60,11 @@ class _Handler(socketserver.StreamRequestHandler):
     def _answer(self, path: str, number: int, count: int) -> None:
         array = self.server.arrays[number] if number < count else b"[]"
         following = min(number + 1, count)
-        body = canned.page(array, f"{self.server.origin}{path}?sync_token={following}", last=following == count)
-        head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
-        self.request.sendall(head.encode() + body)
+        before, after = canned.around(f"{self.server.origin}{path}?sync_token={following}", last=following == count)
+        length = len(before) + len(array) + len(after)
+        head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n"
+        for part in (head.encode() + before, array, after):
+            self.request.sendall(part)
 
 
 def _main() -> None:

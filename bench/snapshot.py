@@ -4,7 +4,6 @@ The walk reads the same pages with bare httpx and looks only at the next URL; th
 ready-made, in transactions of the same size. Each run has a separate process, and runs alternate.
 """
 
-import gc
 import re
 import time
 from statistics import median
@@ -18,6 +17,7 @@ from figure import Figure
 from page_server import PER_PAGE, serve
 from process import alone, peak_megabytes
 
+from connector import limits
 from connector.clock import SYSTEM
 from connector.config.settings import Config
 from connector.events.index import Index
@@ -59,7 +59,7 @@ def produce(bootstrap: str, prefix: str, origin: str, environment: str) -> Resul
 def connect(bootstrap: str, prefix: str, origin: str, environment: str) -> Result:
     """Take the snapshot as `contentwire run` does."""
     publisher, runner = stream.follow(stream.config(bootstrap, prefix, origin, environment))
-    gc.freeze()  # as the process does
+    limits.collect_rarely()  # as the process does
     begin, cpu = time.perf_counter(), time.process_time()
     runner.pass_once()
     result = {"seconds": time.perf_counter() - begin, "cpu_seconds": time.process_time() - cpu}
