@@ -2,13 +2,15 @@
 FROM python:3.11-slim AS build
 ENV UV_PROJECT_ENVIRONMENT=/opt/contentwire UV_COMPILE_BYTECODE=1 UV_LINK_MODE=copy UV_PYTHON_DOWNLOADS=never
 WORKDIR /src
-RUN pip install --no-cache-dir 'uv==0.9.*'
+RUN pip install --no-cache-dir 'uv==0.9.*' \
+    && apt-get update && apt-get install --yes --no-install-recommends cargo && rm -rf /var/lib/apt/lists/*
 COPY pyproject.toml uv.lock ./
 RUN uv sync --frozen --no-dev --no-install-project
-COPY README.md LICENSE ./
+COPY README.md LICENSE hatch_build.py ./
+COPY core core
 COPY schemas schemas
 COPY connector connector
-RUN uv sync --frozen --no-dev --no-editable
+RUN CONTENTWIRE_CORE=required uv sync --frozen --no-dev --no-editable
 
 FROM python:3.11-slim
 RUN useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin contentwire

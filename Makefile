@@ -20,11 +20,12 @@ format: setup  ## Format the code and sort imports.
 	@$(RUN) ruff format .
 	@$(RUN) ruff check --fix --quiet .
 
-check: setup  ## Lint, types, layers, workflows.
+check: setup  ## Lint, types, layers, workflows, and the core where there is cargo.
 	@$(RUN) ruff format --check .
 	@$(RUN) ruff check .
 	@$(RUN) mypy
 	@$(RUN) lint-imports
+	@if command -v cargo > /dev/null; then cd core && cargo fmt --check && cargo clippy --quiet --locked -- --deny warnings; fi
 	@$(RUN) zizmor --quiet --offline --persona pedantic .github
 
 wheel: setup  ## Build the wheel and the source archive into dist, and try the wheel elsewhere.

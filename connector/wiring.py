@@ -10,11 +10,13 @@ from typing import Final, TypeVar
 from connector import __version__
 from connector.clock import SYSTEM, Clock, now_ms
 from connector.cms import http
+from connector.cms.compiled import reading
 from connector.cms.source import Observer, Source, Transport, Unopened, ignore
 from connector.cms.vendor import Vendor
 from connector.config.secret import Secret
 from connector.config.settings import Config
 from connector.errors import ConfigError, ConnectorError, Fenced, Superseded, TransactionAborted, UnknownOutcome
+from connector.events import compiled
 from connector.events.assembler import Assembler
 from connector.events.envelope import Provenance
 from connector.events.policy import Policy
@@ -29,6 +31,7 @@ from connector.kafka.transaction import REAL_PRODUCER, ProducerFactory
 from connector.logs.mask import Mask
 from connector.model.change import EntityKey
 from connector.model.checkpoint import Checkpoint
+from connector.model.core import Writer
 from connector.stream.publisher import Publisher
 from connector.stream.runner import Bounds
 from connector.stream.spec import Hooks, Parts, StreamSpec
@@ -135,6 +138,17 @@ class ConfiguredStream:
             content_members=self.vendor.content_members,
         )
 
+    @cached_property
+    def provenance(self) -> Provenance:
+        """What every event says of its source."""
+        vendor = self.vendor
+        return Provenance(__version__, vendor.name, self.name, vendor.db, vendor.schema)
+
+    @cached_property
+    def writer(self) -> Writer | None:
+        """What writes the events of items that the compiled core has read."""
+        return compiled.writer(self.provenance, self.policy)
+
     def having(self, **settings: object) -> "ConfiguredStream":
         """Return the stream with other settings of its connection."""
         changed = self.connection.model_copy(update=settings)
@@ -160,6 +174,7 @@ class ConfiguredStream:
             stop=stop,
             observe=observe,
             transport=transport,
+            read=reading(self.name, self.vendor, compiled.key(self.name)),
         )
 
     def store(self, *, producer: ProducerFactory = REAL_PRODUCER) -> KafkaStore:
@@ -176,10 +191,11 @@ class ConfiguredStream:
         """Return the stream's publisher; `owner` names the process that owns the stream, empty if none does."""
         vendor = self.vendor
         assembler = Assembler(
-            provenance=Provenance(__version__, vendor.name, self.name, vendor.db, vendor.schema),
+            provenance=self.provenance,
             policy=self.policy,
             now_ms=partial(now_ms, self.clock),
             locate=vendor.locate,
+            writer=self.writer,
         )
         initial = Checkpoint(stream=self.name, fingerprint=self.fingerprint)
         return Publisher(store, assembler, initial=initial, clock=self.clock, committed=committed, owner=owner)

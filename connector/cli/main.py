@@ -20,10 +20,12 @@ from connector.cli import events, setup, streams, terminal
 from connector.cli.context import complain, warn
 from connector.cli.session import Session
 from connector.errors import ConfigError, ConnectorError, LocalTrouble
+from connector.model.core import CORE
 
 _INTERRUPTED: Final = 130
 _TERMINATED: Final = 143
 _HUNG_UP: Final = 129
+_VERSION: Final = f"%(prog)s, version %(version)s, {'with' if CORE else 'without'} the compiled core"
 
 
 class _Cli(click.Group):
@@ -52,7 +54,7 @@ def _until_enough() -> Iterator[None]:
 
 
 @click.group(cls=_Cli, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
-@click.version_option(__version__, prog_name="contentwire")
+@click.version_option(__version__, prog_name="contentwire", message=_VERSION)
 @click.option(
     "--config",
     "path",

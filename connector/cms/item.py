@@ -3,12 +3,24 @@
 from collections.abc import Callable
 from typing import Any
 
-from connector.errors import MalformedItem
-from connector.model import timestamp
+from connector.errors import MalformedItem, SourceUnavailable
+from connector.model import rawjson, timestamp
 from connector.model.change import Change, DeadLetter
 from connector.model.page import Frame, SyncPage
 
 _LONG = 2**63
+
+
+def cut(body: bytes, listed: str, *names: str) -> tuple[list[bytes] | None, list[Any]]:
+    """Return the elements of a page's member `listed` as bytes, and the values of the members `names`.
+
+    Each is None where it is missing. Raises `SourceUnavailable` for a body that is not such a page.
+    """
+    try:
+        members, raws = rawjson.page(body, listed)
+        return raws, [rawjson.value(members.get(name, b"null")) for name in names]
+    except ValueError as error:
+        raise SourceUnavailable(f"the response is not a sync page: {error}") from error
 
 
 def read(frame: Frame, parse: Callable[[bytes], Change]) -> SyncPage:

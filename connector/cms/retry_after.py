@@ -16,6 +16,12 @@ def wait(headers: Mapping[str, str]) -> float | None:
     return None if then is None or now is None else min(max(then - now, 1.0), _MAX_WAIT)
 
 
+def until(headers: Mapping[str, str], reset: str) -> float:
+    """Return the seconds until the time in the header `reset`, in seconds since 1970, by the answer's own `Date`."""
+    then, now = seconds(headers.get(reset)), moment(headers.get("date", ""))
+    return max(1.0, then - now) if then is not None and now is not None else 1.0
+
+
 def seconds(text: str | None) -> float | None:
     """Return a header's number of seconds, or None if it has none."""
     try:

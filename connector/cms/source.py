@@ -13,6 +13,7 @@ import httpx
 from connector import __version__
 from connector.clock import Clock
 from connector.cms import http
+from connector.cms.compiled import ReadPage
 from connector.cms.lookahead import Ahead, look_ahead
 from connector.cms.outbound import Proxy
 from connector.cms.vendor import Vendor
@@ -28,7 +29,7 @@ from connector.errors import (
     WalkBroken,
 )
 from connector.model.checkpoint import Position
-from connector.model.page import Frame, SyncPage
+from connector.model.page import CompiledPage, Frame, SyncPage
 
 Transport = httpx.BaseTransport
 Observer = Callable[[int, int, float], None]
@@ -45,7 +46,8 @@ class Source:
     """Pages of one connection.
 
     `transport` replaces the network, which is otherwise used through `proxy`, if any, trusting the certificates in
-    `context`; `stop` ends walks early, at a page boundary; `observe` is called for each page. `waiting_since` is when
+    `context`; `stop` ends walks early, at a page boundary; `observe` is called for each page. `read` reads the
+    frames of snapshots in place of the vendor. `waiting_since` is when
     the current request began, on the monotonic clock, None between requests.
     """
 
@@ -62,8 +64,10 @@ class Source:
         proxy: Proxy | None = None,
         context: ssl.SSLContext | None = None,
         ahead: Ahead = look_ahead,
+        read: ReadPage | None = None,
     ) -> None:
         self.vendor = vendor
+        self._read = read or vendor.read
         self._clock = clock
         self._timeout = timeout
         self._max_response_bytes = max_response_bytes
@@ -97,6 +101,16 @@ class Source:
         with closing(frames):
             for frame in frames:
                 yield self.vendor.read(frame)
+
+    def snapshot(self, position: Position) -> Generator[SyncPage | CompiledPage]:
+        """Yield what `walk` does, read by the compiled core where that is installed and understands the vendor.
+
+        A page is read while the one before it is published: the core works beside Python.
+        """
+        frames = self._ahead(self._frames(position), self._stop, self._walk_ended)
+        pages = self._ahead(map(self._read, frames), self._stop, frames.close)
+        with closing(pages):
+            yield from pages
 
     def fetch(self, position: Position) -> SyncPage:
         """Return the page after `position`.
@@ -242,6 +256,8 @@ class Unopened:
     def walk(self, _position: Position) -> Generator[SyncPage]:
         """Raise `StreamStopped`."""
         raise StreamStopped(str(self._error), hint=self._error.hint) from self._error
+
+    snapshot = walk
 
     def close(self) -> None:
         """Do nothing: nothing is open."""

@@ -13,6 +13,7 @@ import httpx
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from connector.cms import outbound
+from connector.cms.shape import Shape
 from connector.cms.webhook import Refused, WakeUp, WebhookCall
 from connector.model.change import EntityKey, EntityType
 from connector.model.checkpoint import Position
@@ -96,6 +97,9 @@ class Vendor(Protocol):
 
     content_members: ClassVar[tuple[str, ...]]
     """The members of an item, besides its fields, that are content: no clocks, revisions or links to where it lives."""
+
+    shape: ClassVar[Shape | None]
+    """Where items say what, so that the compiled core can read them; None where `read` alone knows."""
 
     entity_types: ClassVar[frozenset[EntityType]]
     """The kinds of entities that the API reports."""

@@ -4,17 +4,18 @@ Does no I/O except through what it is given: the index it stages into, the clock
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import get_args
 
 import msgspec
 from msgspec.structs import replace
 
 from connector.errors import EventTooLarge, ItemRefused, MalformedItem
-from connector.events import codec, content_digest, dead_letter, envelope
+from connector.events import codec, compiled, content_digest, dead_letter, envelope
 from connector.events.destination import Destinations
 from connector.events.envelope import Event, Origin, Provenance
 from connector.events.expansion import expand
+from connector.events.filters import wanted
 from connector.events.index import Index, IndexEntry
 from connector.events.policy import Policy
 from connector.events.record import Batch, Letter, Record, Route, Tally
@@ -22,7 +23,9 @@ from connector.events.state_record import CHECKPOINT_KEY, encode_checkpoint
 from connector.events.verdict import Case, Standpoint, judge, op
 from connector.model.change import ALL_LOCALES, Change, DeadLetter, EntityKey, EntityType
 from connector.model.checkpoint import Checkpoint, Position
-from connector.model.page import SyncPage
+from connector.model.core import Item, Writer
+from connector.model.core import Route as CoreRoute
+from connector.model.page import CompiledPage, SyncPage
 
 # What a record costs besides key, value and headers, rounded up generously (Kafka message format v2).
 _OVERHEAD = 1024
@@ -30,21 +33,29 @@ _OVERHEAD = 1024
 # How many dead letters of one batch are named in the log; the rest are only counted.
 _MAX_NAMED = 20
 
+# The compiled core publishes so many items at once: commit bounds are looked at in between.
+_TOGETHER = 256
+
 
 class Assembler(msgspec.Struct, frozen=True):
     """Turns pages of one stream into batches.
 
     `now_ms` is the clock; `locate` gives the URL of an entity, by its key and content type, for events that are too
-    large.
+    large. `writer` writes the events of items that the compiled core has read.
     """
 
     provenance: Provenance
     policy: Policy
     now_ms: Callable[[], int]
     locate: Callable[[EntityKey, str | None], str]
+    writer: Writer | None = None
 
     def batches(
-        self, pages: Iterable[SyncPage], index: Index, checkpoint: Checkpoint, destinations: Destinations
+        self,
+        pages: Iterable[SyncPage | CompiledPage],
+        index: Index,
+        checkpoint: Checkpoint,
+        destinations: Destinations,
     ) -> Iterator[Batch]:
         """Yield the batches that publish `pages` after `checkpoint`: one, unless expansions exceed the commit bounds.
 
@@ -55,15 +66,28 @@ class Assembler(msgspec.Struct, frozen=True):
         for page in pages:
             for letter in page.dead_letters:
                 builder.add_dead_letter(letter, page.position)
-            for change in page.changes:
-                for expanded, origin, cause in expand(change, index, builder.position.phase):
-                    builder.add(expanded, origin, cause)
+            at = 0
+            while at < len(page.changes):
+                if builder.full:
+                    yield (batch := builder.finish(builder.position.opened()))
+                    builder = self._after(batch, builder, index, destinations)
+                if isinstance(page, CompiledPage) and (added := builder.add_items(page.changes, at)):
+                    at += added
+                    continue
+                for expanded, origin, cause in expand(self._change(page.changes[at]), index, builder.position.phase):
                     if builder.full:
-                        batch = builder.finish(builder.position.opened())
-                        yield batch
-                        builder = BatchBuilder(self, index, batch.checkpoint.at(builder.position), destinations)
+                        yield (batch := builder.finish(builder.position.opened()))
+                        builder = self._after(batch, builder, index, destinations)
+                    builder.add(expanded, origin, cause)
+                at += 1
             builder.move_to(page.position)
         yield builder.finish(builder.position)
+
+    def _change(self, change: Change | Item) -> Change:
+        return change if isinstance(change, Change) else compiled.change(change, self.provenance.name)
+
+    def _after(self, batch: Batch, builder: "BatchBuilder", index: Index, destinations: Destinations) -> "BatchBuilder":
+        return BatchBuilder(self, index, batch.checkpoint.at(builder.position), destinations)
 
 
 class BatchBuilder:
@@ -78,6 +102,8 @@ class BatchBuilder:
         self._policy = assembler.policy
         self._provenance = assembler.provenance
         self._locate = assembler.locate
+        self._writer = assembler.writer
+        self._routes: dict[tuple[str, str], CoreRoute] = {}
         self._now_ms = assembler.now_ms()
         self._index = index
         self._records: list[Record] = []
@@ -125,6 +151,33 @@ class BatchBuilder:
         elif known and verdict.left_out != "filtered":
             self._mark_seen(body, known)
 
+    def add_items(self, changes: Sequence[Change | Item], at: int) -> int:
+        """Publish items of a snapshot from `at` on, up to the first that `add` has to judge; return how many.
+
+        That is one of which something is known, or which is too large. Items that are filtered out are left out.
+        """
+        first = changes[at]
+        if self._writer is None or isinstance(first, Change) or not self._standpoint.snapshot:
+            return 0
+        if first.body in self._index:
+            return 0
+        most = self._wanted(changes[at : at + _TOGETHER]) if self._policy.filters else _TOGETHER
+        if not most:
+            self._tally.left_out["filtered"] += 1
+            return 1
+        if not self._open(first):
+            return 0
+        place = (self._sequence, self._now_ms, self.position.epoch)
+        longest = self._policy.max_message_bytes - _OVERHEAD
+        records, size = self._writer.publish((changes, at, most), self._index.records(), self._routes, place, longest)
+        added = len(records)
+        self._index.noted(item for item in changes[at : at + added] if not isinstance(item, Change))
+        self._records += records
+        self._bytes += size
+        self._sequence += added
+        self._tally.ops["r"] += added
+        return added
+
     def add_dead_letter(self, letter: DeadLetter, at: Position) -> None:
         """Add a dead letter of the page that leads to `at`; raises `ItemRefused` under the policy `stop`."""
         if self._policy.malformed == "stop" and letter.error == "MalformedItem":
@@ -140,6 +193,28 @@ class BatchBuilder:
             self._tally.letters.append((letter.error, letter.item_type, letter.item_id, len(letter.raw)))
         if letter.item_id:
             self._mark_unreadable(letter.item_id)
+
+    def _wanted(self, changes: Sequence[Change | Item]) -> int:
+        """Return how many of `changes` are items that the filters let through, up to the first that is not."""
+        for number, item in enumerate(changes):
+            if isinstance(item, Change) or not wanted(self._policy, self._key(item), item.content_type):
+                return number
+        return len(changes)
+
+    def _key(self, item: Item) -> EntityKey:
+        return EntityKey(self._provenance.name, item.entity_type, item.id, item.locale)
+
+    def _open(self, item: Item) -> bool:
+        """Return whether an item's event can go somewhere; from then on something goes there."""
+        place = item.entity_type, item.locale
+        if place not in self._routes:
+            route = self._destinations.of(self._key(item))
+            if isinstance(route, MalformedItem):
+                return False
+            self._routes[place] = compiled.route(route)
+            self._progress = self._progress.recording(route.topic, route.found)
+            self._key_schema_id = route.key.schema_id
+        return True
 
     def _content(self, change: Change, known: IndexEntry | None) -> bytes | None:
         if change.change_type != "published":

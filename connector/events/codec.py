@@ -133,6 +133,7 @@ _LAST: Final = [
     for number in range(1 << _TWO_BYTES)
 ]
 _SHORT: Final = _LAST[::2]  # the lengths of short texts
+_BOOLEANS: Final = {"boolean": (b"\0", b"\1")}
 # The lines that write a value of each type; the braces stand for its name.
 _PRIMITIVES: Final = {
     "string": (
@@ -144,6 +145,14 @@ _PRIMITIVES: Final = {
     "long": ("add(long({}))",),
     "boolean": ("add(b'\\1' if {} else b'\\0')",),
 }
+
+
+def primitive(kind: str, value: Any) -> bytes:
+    """Return the Avro body of a string, a long or a boolean; raises KeyError for any other type."""
+    if kind == "string":
+        part: bytes = value.encode()
+        return _long(len(part)) + part
+    return _long(value) if kind == "long" else _BOOLEANS[kind][value]
 
 
 @cache

@@ -126,6 +126,18 @@ def flat(event: Event, provenance: Provenance) -> dict[str, Any]:
     }
 
 
+def tables() -> tuple[list[tuple[str, str]], str]:
+    """Return `source.table` of the entity types that have one of their own, and that of an unknown content type."""
+    return list(_TABLES.items()), _UNKNOWN_TABLE
+
+
+def constant_headers(provenance: Provenance, change_type: ChangeType) -> list[tuple[str, bytes | None]]:
+    """Return the headers of an event in their order, those with None that are of the event alone."""
+    source = ("ce_source", f"/{provenance.connector}/{provenance.name}".encode())
+    own: list[tuple[str, bytes | None]] = [("ce_subject", None), ("ce_time", None)]
+    return [_SPECVERSION, ("ce_id", None), source, _TYPES[change_type], *own, _CONTENT_TYPE]
+
+
 def headers(event: Event, provenance: Provenance, *, tombstone: bool = False) -> Headers:
     """Return the CloudEvents 1.0 binary-mode headers (Kafka protocol binding) of an event or of its tombstone."""
     key = event.change.key

@@ -1,12 +1,13 @@
 """The index: what is known of each key of a stream. Held as record bytes, decoded on access. Never does I/O."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
 
 from connector.errors import StateTooNew
 from connector.events import codec
 from connector.model.change import ALL_LOCALES, EntityKey
+from connector.model.core import Item
 
 VERSION = 1
 
@@ -74,6 +75,24 @@ class Index:
         """Return what is known of a key, or None."""
         record = self._staged[key] if key in self._staged else self._records.get(key)
         return None if record is None else decode_entry(record)
+
+    def __contains__(self, key: bytes) -> bool:
+        record = self._staged[key] if key in self._staged else self._records.get(key)
+        return record is not None
+
+    def records(self) -> tuple[dict[bytes, bytes], dict[bytes, bytes | None]]:
+        """Return what is committed and what is staged, for the compiled core, which looks up in both and stages.
+
+        What it has staged MUST be `noted`.
+        """
+        return self._records, self._staged
+
+    def noted(self, items: Iterable[Item]) -> None:
+        """Take note of the locales of items that the core has staged."""
+        if self._locales is not None:
+            for item in items:
+                if item.locale != ALL_LOCALES:
+                    self._locales.setdefault((item.entity_type, item.id), set()).add(item.locale)
 
     def stage(self, key: bytes, record: bytes | None) -> None:
         """Put (or, with None, remove) a record for the batch in the making."""

@@ -24,3 +24,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     max_message_bytes: int = 8 * 1024 * 1024
     commit_items: int = 10_000
     commit_bytes: int = 64 * 1024 * 1024
+
+    @property
+    def filters(self) -> bool:
+        """Whether anything is filtered out."""
+        return not (self.entity_types is self.content_types is self.locales is None)

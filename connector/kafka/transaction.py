@@ -21,13 +21,14 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any, Final
 
-from confluent_kafka import KafkaError, KafkaException, Message, Producer
+from confluent_kafka import KafkaError, KafkaException, Producer
 
 from connector.clock import Clock
 from connector.errors import BrokerFatal, ConnectorError, Fenced, TransactionAborted, UnknownOutcome
 from connector.events.record import Record
 from connector.kafka.client import Settings, check_machine, construct, describe, unavailable
 from connector.kafka.client import cause as cause_of
+from connector.kafka.deliveries import counting
 
 ProducerFactory = Callable[..., Any]
 REAL_PRODUCER: ProducerFactory = partial(construct, Producer)
@@ -70,8 +71,7 @@ class Transactions:
         self._timeout = timeout
         self._clock = clock
         self._log = _CoordinatorLog()
-        self._state_offsets: list[int] = []
-        self._failures: list[KafkaError] = []
+        self._forget()
         try:
             settings = _settings(client, transactional_id, timeout, max_message_bytes)
             self._producer = producer(settings, logger=self._log.logger)
@@ -99,19 +99,18 @@ class Transactions:
         Raises `TransactionAborted` (nothing is visible), `Fenced`, `BrokerFatal` (nothing is visible) or
         `UnknownOutcome`; after any of them but the first, this object must be closed.
         """
-        self._failures.clear()
-        self._state_offsets.clear()
-        self._log.clear()
+        self._forget()
         try:
             self._producer.begin_transaction()
             self._produce(records, state_topic, state)
             self._flush()
         except (KafkaException, SystemError) as error:
-            raise self._abort(self._failures[0] if self._failures else cause_of(error)) from error
-        if self._failures:
-            raise self._abort(self._failures[0])
+            raise self._abort(next(iter(self._failures), cause_of(error))) from error
+        if failures := self._failures:
+            raise self._abort(failures[0])
         self._end()
-        return range(min(self._state_offsets), max(self._state_offsets) + 1)
+        first, last = self._state.offsets or (0, -1)
+        return range(first, last + 1)
 
     def close(self) -> None:
         """Drop what is queued and close the connections; an open transaction is left to the next fence."""
@@ -123,31 +122,52 @@ class Transactions:
         finally:
             del self._producer
 
-    def _produce(self, records: Sequence[Record], topic: str, state: Iterable[tuple[bytes, bytes | None]]) -> None:
-        for record in records:
-            self._enqueue(record, self._delivered)
-        for key, value in state:
-            self._enqueue(Record(topic, key, value, []), self._state_delivered)
+    @property
+    def _failures(self) -> list[KafkaError]:
+        return [error or _WITHOUT_OFFSET for error in (*self._events.failures, *self._state.failures)]
 
-    def _enqueue(self, record: Record, delivered: Any) -> None:
-        """Hand one record to the client; wait for a full queue as long as the transaction may last."""
-        topic, key, value, headers, partition = record
+    def _forget(self) -> None:
+        self._events, self._state = counting(), counting()
+        self._log.clear()
+
+    def _produce(self, records: Sequence[Record], topic: str, state: Iterable[tuple[bytes, bytes | None]]) -> None:
+        produce, delivered = self._producer.produce, self._events
+        for to, key, value, headers, partition in records:
+            deadline: float | None = None
+            while True:
+                try:
+                    produce(to, value, key, partition, on_delivery=delivered, headers=headers)
+                except BufferError:
+                    deadline = self._make_room(deadline)
+                else:
+                    break
+        # They have no headers, which a batch of the client's could not carry.
+        self._produce_batch(topic, [{"key": key, "value": value} for key, value in state])
+
+    def _produce_batch(self, topic: str, messages: list[dict[str, Any]]) -> None:
         deadline: float | None = None
         while True:
-            try:
-                self._producer.produce(topic, value, key, partition, on_delivery=delivered, headers=headers)
-            except BufferError as full:
-                deadline = deadline or self._clock.monotonic() + self._timeout
-                self._producer.poll(0.05)
-                if self._failures or self._clock.monotonic() > deadline:
-                    raise KafkaException(KafkaError(KafkaError._QUEUE_FULL, "the queue does not drain")) from full  # noqa: SLF001
-            else:
+            self._producer.produce_batch(topic, messages, on_delivery=self._state)
+            messages = [message for message in messages if "_error" in message]
+            errors = [message.pop("_error") for message in messages]
+            if refused := next((error for error in errors if error.code() != KafkaError._QUEUE_FULL), None):  # noqa: SLF001
+                raise KafkaException(refused)
+            if not messages:
                 return
+            deadline = self._make_room(deadline)
+
+    def _make_room(self, deadline: float | None) -> float:
+        """Wait for a full queue, as long as the transaction may last: until `deadline`, which begins with the first."""
+        deadline = deadline or self._clock.monotonic() + self._timeout
+        self._producer.poll(0.05)
+        if self._failures or self._clock.monotonic() > deadline:
+            raise KafkaException(KafkaError(KafkaError._QUEUE_FULL, "the queue does not drain"))  # noqa: SLF001
+        return deadline
 
     def _flush(self) -> None:
         remaining = self._producer.flush(self._timeout)
         if remaining and not self._failures:
-            self._failures.append(KafkaError(KafkaError._MSG_TIMED_OUT, f"{remaining} records undelivered"))  # noqa: SLF001
+            raise KafkaException(KafkaError(KafkaError._MSG_TIMED_OUT, f"{remaining} records undelivered"))  # noqa: SLF001
 
     def _end(self) -> None:
         try:
@@ -183,15 +203,6 @@ class Transactions:
         # Consequences of a failure may be reported before it: only the cause tells a permanent refusal.
         causes = [each for each in self._failures if each.code() not in _CONSEQUENCES]
         return _meaning((causes or [error])[0])
-
-    def _delivered(self, error: KafkaError | None, message: Message) -> None:
-        if error is not None or message.offset() is None:
-            self._failures.append(error or _WITHOUT_OFFSET)
-
-    def _state_delivered(self, error: KafkaError | None, message: Message) -> None:
-        self._delivered(error, message)
-        if error is None:
-            self._state_offsets.append(message.offset() or 0)
 
 
 class _CoordinatorLog:

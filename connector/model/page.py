@@ -4,6 +4,7 @@ import msgspec
 
 from connector.model.change import Change, DeadLetter
 from connector.model.checkpoint import Position
+from connector.model.core import Item
 
 
 class Frame(msgspec.Struct, frozen=True):
@@ -24,6 +25,15 @@ class SyncPage(msgspec.Struct, frozen=True):
     """
 
     changes: tuple[Change, ...]
+    position: Position
+    caught_up: bool
+    dead_letters: tuple[DeadLetter, ...] = ()
+
+
+class CompiledPage(msgspec.Struct, frozen=True):
+    """As `SyncPage`, of a snapshot, read by the compiled core: published states as `Item`, all else as `Change`."""
+
+    changes: tuple[Change | Item, ...]
     position: Position
     caught_up: bool
     dead_letters: tuple[DeadLetter, ...] = ()

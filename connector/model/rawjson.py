@@ -13,6 +13,8 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from connector.model.core import CORE
+
 MAX_DEPTH = 500
 """Deeper nesting than this is refused, for every caller and on every interpreter."""
 
@@ -67,6 +69,16 @@ def elements(raw: bytes) -> list[bytes]:
         return [bytes(element) for element in _ELEMENTS.decode(raw)]
     except (ValueError, RecursionError):
         return _cut(raw)
+
+
+def page(raw: bytes, name: str) -> tuple[dict[str, bytes], list[bytes] | None]:
+    """Return what `split` does, without the member `name`, and the `elements` of that, None where it is missing."""
+    if CORE is not None and (found := CORE.cut(raw, name)) is not None:
+        parts, cut = found
+        return parts, cut
+    parts = split(raw)
+    listed = parts.pop(name, None)
+    return parts, None if listed is None else elements(listed)
 
 
 def value(raw: bytes) -> Any:

@@ -14,7 +14,7 @@ from connector.events.record import Batch, Route, Tally, addressed
 from connector.events.state_record import CHECKPOINT_KEY, encode_checkpoint
 from connector.model.change import EntityKey
 from connector.model.checkpoint import Checkpoint
-from connector.model.page import SyncPage
+from connector.model.page import CompiledPage, SyncPage
 
 
 class Store(Protocol):
@@ -138,7 +138,7 @@ class Publisher:
         self._store.note(self._signed(self.report))
         self._said, self._checkpoint = self.report, checkpoint
 
-    def publish(self, pages: Iterable[SyncPage]) -> Checkpoint:
+    def publish(self, pages: Iterable[SyncPage | CompiledPage]) -> Checkpoint:
         """Commit whole pages: in one transaction, unless their expansions exceed its bounds. Return the new checkpoint.
 
         Nothing is committed for pages that change nothing while streaming: the advanced checkpoint waits for the next

@@ -10,7 +10,7 @@ from connector.clock import Clock
 from connector.cms.source import Source, Unopened
 from connector.cms.spool import Spool
 from connector.model.checkpoint import Position
-from connector.model.page import SyncPage
+from connector.model.page import CompiledPage, SyncPage
 from connector.stream.publisher import Publisher
 from connector.stream.reconcile import reconcile
 
@@ -49,12 +49,13 @@ class Runner:
             self._publisher.commit_checkpoint(self._publisher.checkpoint.at(position.unfollowed()))
             return False
         # Closed whatever happens: an error keeps its stack frames, and a walk in them would go on reading ahead.
-        with closing(self._source.walk(position)) as walk:
-            if position.phase == "snapshot":
-                for page in walk:
+        if position.phase == "snapshot":
+            with closing(self._source.snapshot(position)) as pages:
+                for page in pages:
                     # Encoded page by page while the next one arrives; the transaction opens after the last.
-                    self._publisher.publish(self._fill(chain([page], walk)))
-            else:
+                    self._publisher.publish(self._fill(chain([page], pages)))
+        else:
+            with closing(self._source.walk(position)) as walk:
                 self._follow(walk, position)
         return position.phase == "streaming"
 
@@ -67,7 +68,7 @@ class Runner:
                     for sorted_page in spool.pages(start, page.position, items=bounds.items, size=bounds.size):
                         self._publisher.publish([sorted_page])
 
-    def _fill(self, walk: Iterable[SyncPage]) -> Iterator[SyncPage]:
+    def _fill(self, walk: Iterable[SyncPage | CompiledPage]) -> Iterator[SyncPage | CompiledPage]:
         """Yield whole pages until they fill a transaction."""
         bounds, items, size = self._bounds, 0, 0
         deadline = self._clock.monotonic() + bounds.interval

@@ -18,6 +18,7 @@ from connector.cms import item
 from connector.cms.next_url import cursor_of
 from connector.cms.refusal import looks_like_html, meaning, named
 from connector.cms.retry_after import seconds
+from connector.cms.shape import Kind, Shape
 from connector.cms.vendor import Remark, Settings
 from connector.cms.webhook import Refused, WakeUp, WebhookCall, announced, by_secret
 from connector.errors import (
@@ -108,6 +109,20 @@ class Contentful:
     newest_first: ClassVar[bool] = True
     localized: ClassVar[bool] = False
     content_members: ClassVar[tuple[str, ...]] = ("metadata",)
+    shape: ClassVar[Shape | None] = Shape(
+        kind=("sys", "type"),
+        published={name: Kind(entity_type) for name, entity_type in _UPSERTS.items()},
+        id=("sys", "id"),
+        content_type=("sys", "contentType", "sys", "id"),
+        revision=("sys", "revision"),
+        changed_at=("sys", "updatedAt"),
+        created_at=("sys", "createdAt"),
+        updated_at=("sys", "updatedAt"),
+        fields="fields",
+        links="linkType",
+        link_type="Link",
+        targets=_UPSERTS,
+    )
     entity_types: ClassVar[frozenset[EntityType]] = frozenset({"entry", "asset"})
 
     def __init__(self, connection: str, settings: Settings) -> None:
@@ -173,12 +188,9 @@ class Contentful:
                 f"environment {self._settings.environment} of space {self._settings.space} is no longer the same",
                 hint="its alias was retargeted, or it was recreated: take a new snapshot",
             )
-        try:
-            body = rawjson.split(response.content)
-            raws = rawjson.elements(body.get("items", b""))
-            page_url, sync_url = (rawjson.value(body.get(name, b"null")) for name in ("nextPageUrl", "nextSyncUrl"))
-        except ValueError as error:
-            raise SourceUnavailable(f"the response is not a sync page: {error}") from error
+        raws, (page_url, sync_url) = item.cut(response.content, "items", "nextPageUrl", "nextSyncUrl")
+        if raws is None:
+            raise SourceUnavailable("the response is not a sync page: it has no items")
         # If both are given, continuing with the page cannot skip anything.
         next_url = page_url or sync_url
         if not isinstance(next_url, str):

@@ -14,7 +14,8 @@ from pydantic import Field, SecretStr, field_validator
 
 from connector.cms import item
 from connector.cms.refusal import meaning
-from connector.cms.retry_after import moment, seconds
+from connector.cms.retry_after import until
+from connector.cms.shape import Kind, Shape
 from connector.cms.vendor import Remark, Settings
 from connector.cms.webhook import Refused, WakeUp, WebhookCall, announced, by_secret
 from connector.errors import CheckpointRejected, ConnectorError, MalformedItem, SourceRejected, SourceUnavailable
@@ -128,6 +129,21 @@ class Contentstack:
     newest_first: ClassVar[bool] = True
     localized: ClassVar[bool] = True
     content_members: ClassVar[tuple[str, ...]] = ()
+    shape: ClassVar[Shape | None] = Shape(
+        kind=("type",),
+        published={"entry_published": Kind("entry"), "asset_published": Kind("asset", typed=False, linked=False)},
+        id=("data", "uid"),
+        locale=("data", "publish_details", "locale"),
+        content_type=("content_type_uid",),
+        revision=("data", "_version"),
+        changed_at=("event_at",),
+        created_at=("data", "created_at"),
+        updated_at=("data", "updated_at"),
+        fields="data",
+        fields_needed=True,
+        links="uid",
+        link_type=_ASSETS,
+    )
     entity_types: ClassVar[frozenset[EntityType]] = frozenset({"entry", "asset", "content_type"})
 
     def __init__(self, connection: str, settings: Settings) -> None:
@@ -184,16 +200,12 @@ class Contentstack:
     def frame(self, response: httpx.Response, after: Position) -> Frame:
         """Return the frame of a response. A walk continues while the API returns a pagination token."""
         self._refuse(response, token=after.cursor is not None)
-        try:
-            body = rawjson.split(response.content)
-            if "items" not in body and "error_code" in body:
-                self._reject(response, token=after.cursor is not None)
-            raws = rawjson.elements(body.get("items", b""))
-            page, sync = (_token(body, name) for name in ("pagination_token", "sync_token"))
-        except ValueError as error:
-            raise SourceUnavailable(f"the response is not a sync page: {error}") from error
-        if not (page or sync):
-            raise SourceUnavailable("the response has neither pagination_token nor sync_token")
+        raws, values = item.cut(response.content, "items", "pagination_token", "sync_token", "error_code")
+        if raws is None and values[-1] is not None:
+            self._reject(response, token=after.cursor is not None)
+        page, sync = map(item.text, values[:2])
+        if raws is None or not (page or sync):
+            raise SourceUnavailable("the response has no items, or neither pagination_token nor sync_token")
         # If both are given, continuing with the page cannot skip anything.
         cursor = f"{_PAGE}{page}" if page else sync
         assert cursor is not None
@@ -260,7 +272,7 @@ class Contentstack:
             response, f"Contentstack answered {status} for environment {self._settings.environment}", _HINTS
         )
         if status == httpx.codes.TOO_MANY_REQUESTS and isinstance(refused, SourceUnavailable):
-            refused.retry_after = refused.retry_after or _wait(response.headers)
+            refused.retry_after = refused.retry_after or until(response.headers, "x-ratelimit-reset")
         # The body may name a bad token or a refused parameter, whatever the status.
         if not (httpx.codes.BAD_REQUEST <= status < httpx.codes.INTERNAL_SERVER_ERROR and _error(response.content)[0]):
             raise refused
@@ -373,10 +385,6 @@ def _referenced(node: dict[str, Any]) -> str | None:
     return None
 
 
-def _token(body: Mapping[str, bytes], name: str) -> str | None:
-    return item.text(rawjson.value(body.get(name, b"null")))
-
-
 def _error(body: bytes) -> tuple[int | None, set[str]]:
     """Return an error body's code and the names of the fields it complains about."""
     try:
@@ -387,12 +395,6 @@ def _error(body: bytes) -> tuple[int | None, set[str]]:
         return None, set()
     errors = found.get("errors")
     return item.whole(found.get("error_code")), set(errors) if isinstance(errors, dict) else set()
-
-
-def _wait(headers: Mapping[str, str]) -> float:
-    """Return the seconds until the limit resets: its time of reset less the response's own date."""
-    reset, now = seconds(headers.get("x-ratelimit-reset")), moment(headers.get("date", ""))
-    return max(1.0, reset - now) if reset is not None and now is not None else 1.0
 
 
 VENDOR = Contentstack

@@ -17,6 +17,7 @@ from connector.cms import item
 from connector.cms.next_url import cursor_of
 from connector.cms.refusal import looks_like_html, meaning, named
 from connector.cms.retry_after import wait
+from connector.cms.shape import Kind, Shape
 from connector.cms.vendor import Remark, Settings
 from connector.cms.webhook import Refused, WakeUp, WebhookCall, announced, by_secret
 from connector.errors import (
@@ -99,6 +100,20 @@ class Weegloo:
     newest_first: ClassVar[bool] = False
     localized: ClassVar[bool] = False
     content_members: ClassVar[tuple[str, ...]] = ("metadata",)
+    shape: ClassVar[Shape | None] = Shape(
+        kind=("sys", "type"),
+        published={name: Kind(entity_type) for name, entity_type in _UPSERTS.items()},
+        id=("sys", "id"),
+        content_type=("sys", "contentType", "sys", "id"),
+        revision=("sys", "revision"),
+        changed_at=("sys", "updatedAt"),
+        created_at=("sys", "createdAt"),
+        updated_at=("sys", "updatedAt"),
+        fields="fields",
+        links="targetType",
+        link_type="Refer",
+        targets={name: of for name, of in _UPSERTS.items() if of in ("entry", "asset")},
+    )
     entity_types: ClassVar[frozenset[EntityType]] = frozenset({"entry", "asset", "content_type"})
 
     def __init__(self, connection: str, settings: Settings) -> None:
@@ -147,12 +162,9 @@ class Weegloo:
     def frame(self, response: httpx.Response, after: Position) -> Frame:
         """Return the frame of a response. Only an empty page ends a walk: pages and deltas continue the same way."""
         self._refuse(response, token=after.cursor is not None)
-        try:
-            body = rawjson.split(response.content)
-            raws = rawjson.elements(body.get("items", b""))
-            next_url = rawjson.value(body.get("nextSyncUrl", b"null"))
-        except ValueError as error:
-            raise SourceUnavailable(f"the response is not a sync page: {error}") from error
+        raws, (next_url,) = item.cut(response.content, "items", "nextSyncUrl")
+        if raws is None:
+            raise SourceUnavailable("the response is not a sync page: it has no items")
         if not isinstance(next_url, str):
             raise SourceUnavailable("the response has no nextSyncUrl")
         cursor = cursor_of(next_url, "sync-token")

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from connector.config.load import load
+from connector.model.core import CORE
 from tests.command import COMMAND, Ended, Workplace
 
 
@@ -91,6 +92,7 @@ def test_the_version_is_printed(workplace: Workplace) -> None:
     """--version works without a configuration."""
     ended = workplace.run("--version")
     assert (ended.code, ended.out.split()[0]) == (0, "contentwire,")
+    assert ended.out.rstrip().endswith(f"{'with' if CORE else 'without'} the compiled core")
 
 
 def shell(workplace: Workplace, line: str) -> Ended:

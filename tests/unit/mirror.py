@@ -12,6 +12,7 @@ class Instead(NamedTuple):
 
 PROCESS = "it is the start of a process"
 HANDED_ON = "it hands options on to commands, whose answers come from Kafka"
+CORE = "it hands on to the compiled core, which a property compares with Python"
 KAFKA = "it only talks to Kafka"
 SOCKETS = "it is threads and sockets"
 NAMES = "it is names and types, without behaviour"
@@ -24,8 +25,10 @@ WITHOUT_A_UNIT_TEST = {
         "it writes a file, or hands options on to what serves", "tests/integration/test_command_line.py"
     ),
     "cli/streams.py": Instead(HANDED_ON, "tests/integration/test_cli.py"),
+    "cms/compiled.py": Instead(CORE, "tests/property/test_core.py"),
     "cms/lookahead.py": Instead("it is a thread", "tests/contract/test_lookahead.py"),
     "cms/network.py": Instead(SOCKETS, "tests/integration/test_network.py"),
+    "cms/shape.py": Instead(NAMES),
     "commands/check_access.py": Instead(
         "it asks Kafka what it allows, and this machine", "tests/integration/test_rights.py"
     ),
@@ -34,6 +37,7 @@ WITHOUT_A_UNIT_TEST = {
     "commands/takeover.py": Instead(
         "it fences an owner; what it commits is `commands/edits`", "tests/integration/test_cli.py"
     ),
+    "events/compiled.py": Instead(CORE, "tests/property/test_core.py"),
     "events/policy.py": Instead(NAMES),
     "kafka/connectivity.py": Instead(KAFKA, "tests/integration/test_handover.py"),
     "kafka/membership.py": Instead(KAFKA, "tests/integration/test_ownership.py"),
@@ -43,6 +47,7 @@ WITHOUT_A_UNIT_TEST = {
     ),
     "kafka/state_topic.py": Instead(KAFKA, "tests/integration/test_recovery.py"),
     "kafka/store.py": Instead(KAFKA, "tests/integration/test_topics.py"),
+    "model/core.py": Instead(CORE, "tests/property/test_core.py"),
     "model/page.py": Instead(NAMES),
     "service/listener.py": Instead(SOCKETS, "tests/integration/test_listener.py"),
     "service/process.py": Instead("it is the threads of a process", "tests/integration/test_threads.py"),

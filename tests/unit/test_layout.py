@@ -20,9 +20,11 @@ DELIVERY_PATH = (
     "errors.py",
     "model/change.py",
     "model/checkpoint.py",
+    "model/core.py",
     "model/page.py",
     "model/rawjson.py",
     "model/timestamp.py",
+    "cms/compiled.py",
     "cms/http.py",
     "cms/item.py",
     "cms/lookahead.py",
@@ -30,6 +32,7 @@ DELIVERY_PATH = (
     "cms/next_url.py",
     "cms/refusal.py",
     "cms/retry_after.py",
+    "cms/shape.py",
     "cms/source.py",
     "cms/spool.py",
     "cms/vendor.py",
@@ -37,6 +40,7 @@ DELIVERY_PATH = (
     "events/assembler.py",
     "events/canonical_json.py",
     "events/codec.py",
+    "events/compiled.py",
     "events/content_digest.py",
     "events/dead_letter.py",
     "events/destination.py",
@@ -45,6 +49,7 @@ DELIVERY_PATH = (
     "events/filters.py",
     "events/index.py",
     "events/policy.py",
+    "events/program.py",
     "events/record.py",
     "events/state_record.py",
     "events/verdict.py",
@@ -66,6 +71,7 @@ DELIVERY_PATH = (
 
 # Third-party packages that stand behind a seam, and where that seam is.
 SEAMS = {
+    "contentwire_core": ("model/core.py",),
     "confluent_kafka": ("kafka/", "demo/"),
     "fastavro": ("events/codec.py",),
     "httpcore": ("cms/http.py", "cms/network.py"),
@@ -194,7 +200,7 @@ def test_functions_are_small() -> None:
 
 
 def test_the_delivery_path_is_small() -> None:
-    """What an event passes through can be read in an afternoon: at most 5,200 lines of code with the longest vendor."""
+    """What an event passes through can be read in an afternoon: at most 5,400 lines of code with the longest vendor."""
     # What names and creates topics, and what serves operators' commands: no event passes through it.
     rooms = {
         PACKAGE / "kafka" / f"{name}.py"
@@ -203,7 +209,7 @@ def test_the_delivery_path_is_small() -> None:
     beside = {*rooms, *(PACKAGE / "vendors").glob("*.py")}
     path_of_one = [path for path in MODULES if within(path, DELIVERY_PATH) and path not in beside]
     longest = max((PACKAGE / "vendors" / f"{name}.py" for name in vendors.names()), key=code_lines)
-    assert sum(map(code_lines, [*path_of_one, PACKAGE / "vendors" / "__init__.py", longest])) <= 5_200
+    assert sum(map(code_lines, [*path_of_one, PACKAGE / "vendors" / "__init__.py", longest])) <= 5_400
 
 
 def test_the_connector_is_small() -> None:

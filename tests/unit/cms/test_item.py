@@ -3,7 +3,7 @@
 import pytest
 
 from connector.cms import item
-from connector.errors import MalformedItem
+from connector.errors import MalformedItem, SourceUnavailable
 from connector.model.change import Change, DeadLetter
 from connector.model.checkpoint import Position
 from connector.model.page import Frame
@@ -73,3 +73,19 @@ def test_an_id_that_no_key_can_carry_is_malformed() -> None:
         item.identified("Entry", "e\0secret")
     assert (caught.value.item_type, caught.value.item_id) == ("Entry", None)
     assert "secret" not in str(caught.value)
+
+
+PAGE = b'{"items":[{"a":1}, 2 ],"next":"n\\u0041","more":true}'
+
+
+def test_a_page_is_cut_into_its_items_and_the_values_asked_for() -> None:
+    """Items as they are written, other members by value, None for what is missing."""
+    assert item.cut(PAGE, "items", "next", "absent") == ([b'{"a":1}', b"2"], ["nA", None])
+    assert item.cut(b'{"next":1}', "items", "next") == (None, [1])
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b"{", b'{"items":{}}', b'{"items":[1,2}', b"<html>", b'{"a":1,"a":2}'])
+def test_what_is_not_a_page_may_be_one_next_time(body: bytes) -> None:
+    """Something in between has answered, or broken the answer off."""
+    with pytest.raises(SourceUnavailable, match="not a sync page"):
+        item.cut(body, "items")

@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from connector.cms.retry_after import moment, seconds, wait
+from connector.cms.retry_after import moment, seconds, until, wait
 
 DATE = "Wed, 01 May 2024 10:00:00 GMT"
 
@@ -42,3 +42,18 @@ def test_an_http_date_is_read_and_nothing_else() -> None:
     """Seconds since 1970; what is not a date raises nothing."""
     assert moment("Thu, 01 Jan 1970 00:01:00 GMT") == 60
     assert [moment(text) for text in ("", "now", "Thu, 99 Jan 1970 00:01:00 GMT")] == [None] * 3
+
+
+@pytest.mark.parametrize(
+    ("headers", "expected"),
+    [
+        ({"reset": "1714557630", "date": "Wed, 01 May 2024 10:00:00 GMT"}, 30),
+        ({"reset": "1714557000", "date": "Wed, 01 May 2024 10:00:00 GMT"}, 1),
+        ({"reset": "soon", "date": "Wed, 01 May 2024 10:00:00 GMT"}, 1),
+        ({"reset": "1714557630"}, 1),
+        ({}, 1),
+    ],
+)
+def test_a_time_of_reset_is_relative_to_the_answer(headers: dict[str, str], expected: float) -> None:
+    """By the other side's clock, never by ours; a second at least."""
+    assert until(headers, "reset") == expected

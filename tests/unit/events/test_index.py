@@ -127,3 +127,44 @@ def test_a_cleared_index_knows_nothing() -> None:
     put(index, entry_key(), entry())
     index.clear()
     assert (len(index), list(index.entries()), index.live_locales(entry_key())) == (0, [], [])
+
+
+class Localised:
+    """An item of a locale, as the compiled core reads it."""
+
+    raw = b""
+    whole_body: bytes | None = None
+    content_type: str | None = None
+
+    def __init__(self, key: EntityKey) -> None:
+        self.body, self.entity_type, self.id, self.locale = codec.encode_key(key), key.entity_type, key.id, key.locale
+
+    def members(self) -> dict[str, object]:
+        """Return no other members."""
+        return {}
+
+
+def test_what_the_core_has_staged_is_seen_as_any_other() -> None:
+    """By its key, and among the locales of its id, whether or not these had been asked for before."""
+    for asked_before in (False, True):
+        index, key = Index(), entry_key(locale="de")
+        if asked_before:
+            assert index.live_locales(key) == []
+        _, staged = index.records()
+        item = Localised(key)
+        staged[item.body] = entry().encode()
+        index.noted([item])
+        assert item.body in index
+        assert index.live_locales(key) == [key]
+        index.discard()
+        assert item.body not in index
+        assert index.live_locales(key) == []
+
+
+def test_a_key_that_is_about_to_be_forgotten_is_not_in_the_index() -> None:
+    """Its removal is staged."""
+    index, key = Index(), entry_key()
+    put(index, key, entry())
+    index.commit()
+    put(index, key, None)
+    assert codec.encode_key(key) not in index

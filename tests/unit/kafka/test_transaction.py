@@ -36,6 +36,11 @@ class FailingProducer:
         """Take a record."""
         self._reports.append(on_delivery)
 
+    def produce_batch(self, _topic: str, messages: list[dict[str, Any]], *, on_delivery: Callable[..., None]) -> int:
+        """Take records without headers."""
+        self._reports += [on_delivery] * len(messages)
+        return len(messages)
+
     def flush(self, _timeout: float) -> int:
         """Report every delivery."""
         for report, code in zip(self._reports, self._codes, strict=True):
@@ -76,21 +81,89 @@ class FullProducer(FailingProducer):
         """Refuse a record."""
         raise BufferError
 
+    def produce_batch(self, _topic: str, messages: list[dict[str, Any]], *, on_delivery: Callable[..., None]) -> int:
+        """Refuse all of them."""
+        del on_delivery
+        for message in messages:
+            message["_error"] = KafkaError(KafkaError._QUEUE_FULL)
+        return 0
+
     def poll(self, timeout: float) -> int:
         """Serve for `timeout` seconds."""
         self._clock.wait(timeout)
         return 0
 
 
-def test_a_full_queue_is_waited_for_as_long_as_a_transaction_may_last() -> None:
-    """After that nothing is visible, and it is tried again."""
+@pytest.mark.parametrize("records", [[], [Record("t", b"k", b"v", [])]])
+def test_a_full_queue_is_waited_for_as_long_as_a_transaction_may_last(records: list[Record]) -> None:
+    """Whatever does not fit. After that nothing is visible, and it is tried again."""
     clock = ManualClock()
     transactions = Transactions(
         {}, "t", timeout=20, max_message_bytes=1000, clock=clock, producer=lambda *_args, **_kwargs: FullProducer(clock)
     )
     with pytest.raises(TransactionAborted, match="does not drain"):
-        transactions.commit([], "s", [(b"k", b"v")])
+        transactions.commit(records, "s", [(b"k", b"v")])
     assert 20 < clock.monotonic() < 21
+
+
+class CrampedProducer(FailingProducer):
+    """A producer with room for two records at a time, and one that it never takes."""
+
+    def __init__(self) -> None:
+        super().__init__([])
+        self.taken: list[bytes] = []
+        self._room = 2
+
+    def produce_batch(self, _topic: str, messages: list[dict[str, Any]], *, on_delivery: Callable[..., None]) -> int:
+        """Take what there is room for, from the first on."""
+        for message in messages:
+            if message["key"] == b"never":
+                message["_error"] = KafkaError(TOO_LARGE)
+            elif self._room:
+                self._room -= 1
+                self.taken.append(message["key"])
+                self._reports.append(on_delivery)
+            else:
+                message["_error"] = KafkaError(KafkaError._QUEUE_FULL)
+        return 2
+
+    def flush(self, _timeout: float) -> int:
+        """Deliver what was taken."""
+        for at, report in enumerate(self._reports):
+            report(None, Acknowledged(at))
+        return 0
+
+    def commit_transaction(self, _timeout: float) -> None:
+        """Commit."""
+
+    def poll(self, _timeout: float) -> int:
+        """Make room for two more."""
+        self._room = 2
+        return 0
+
+
+class Acknowledged:
+    """A message that is delivered."""
+
+    def __init__(self, offset: int) -> None:
+        self._offset = offset
+
+    def offset(self) -> int:
+        """Return where it stands."""
+        return self._offset
+
+
+def test_what_does_not_fit_into_the_queue_follows() -> None:
+    """Each state record once, in order; one that can never be sent fails the transaction."""
+    cramped = CrampedProducer()
+    transactions = Transactions(
+        {}, "t", timeout=20, max_message_bytes=1000, clock=ManualClock(), producer=lambda *_args, **_kwargs: cramped
+    )
+    keys = [b"a", b"b", b"c", b"d", b"e"]
+    assert transactions.commit([], "s", [(key, b"v") for key in keys]) == range(5)
+    assert cramped.taken == keys
+    with pytest.raises(BrokerFatal):
+        transactions.commit([], "s", [(b"never", b"v")])
 
 
 @pytest.mark.parametrize("codes", [(TOO_LARGE, PURGED), (PURGED, TOO_LARGE), (PURGED, PURGED, TOO_LARGE)])

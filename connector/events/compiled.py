@@ -1,0 +1,103 @@
+"""Published states that the compiled core has read: how the core writes their events, and what they are in Python."""
+
+from typing import Final
+
+from connector.events.envelope import Provenance, constant_headers, tables
+from connector.events.index import VERSION
+from connector.events.policy import Policy
+from connector.events.program import Filling, program
+from connector.events.record import Record, Route
+from connector.model.change import Change, EntityKey
+from connector.model.core import CORE, Item, Step, Writer
+from connector.model.core import Route as CoreRoute
+from connector.model.timestamp import Timestamp
+
+_ENTITY: Final = {
+    "entity_type": "entity_type",
+    "id": "id",
+    "locale": "locale",
+    "content_type": "content_type",
+    "revision": "revision",
+    "created_at": "created_ms",
+    "updated_at": "updated_ms",
+    "fields": "fields",
+    "meta": "meta",
+    "refs": "refs",
+}
+_EVENT: Final = {"op": "op", "ts_ms": "now_ms", "origin": "origin", "event_id": "event_id"}
+_SOURCE: Final = {
+    "ts_ms": "source_ms",
+    "snapshot": "snapshot",
+    "table": "table",
+    "sequence": "sequence",
+    "revision": "revision",
+    "locale": "locale",
+}
+_INDEX: Final = Filling(
+    {"version": VERSION, "live": True, "change_type": "published", "removed_at": None},
+    {
+        "content_type": "content_type",
+        "revision": "revision",
+        "changed_at": "changed_at",
+        "digest": "digest",
+        "epoch": "epoch",
+        "content": "content",
+    },
+)
+
+
+def key(connection: str) -> list[Step]:
+    """Return the program that writes a connection's keys."""
+    slots = {name: name for name in ("entity_type", "id", "locale")}
+    return program("key", Filling({"connection": connection}, slots))
+
+
+def writer(provenance: Provenance, policy: Policy) -> Writer | None:
+    """Return what writes events and index records of items nothing was known of before, None without the core."""
+    if CORE is None:
+        return None
+    said = {name: getattr(provenance, name) for name in ("version", "connector", "name", "db", "schema")}
+    if policy.envelope == "flat":
+        value = program("flat", Filling({**said, "connection": provenance.name, **_PUBLISHED}, _flat()))
+    else:
+        constants = {f"source.{name}": value for name, value in said.items()}
+        value = program("envelope", Filling({**constants, "before": None, **_PUBLISHED}, _debezium()))
+    known, unknown = tables()
+    made: Writer = CORE.Writer(
+        value, program("index_entry", _INDEX), known, unknown, constant_headers(provenance, "published"), Record
+    )
+    return made
+
+
+_PUBLISHED: Final = {"change_type": "published", "marker": None}
+
+
+def _debezium() -> dict[str, str]:
+    entity = {f"after.{name}": slot for name, slot in _ENTITY.items()}
+    return {**entity, **{f"source.{name}": slot for name, slot in _SOURCE.items()}, **_EVENT}
+
+
+def _flat() -> dict[str, str]:
+    source = {"source_ts_ms": "source_ms", "snapshot": "snapshot", "table": "table", "sequence": "sequence"}
+    return {**_ENTITY, **source, **_EVENT}
+
+
+def route(to: Route) -> CoreRoute:
+    """Return where records go as the core knows it."""
+    assert CORE is not None
+    made: CoreRoute = CORE.Route(to.topic, to.key.prefix, to.value.prefix)
+    return made
+
+
+def change(item: Item, connection: str) -> Change:
+    """Return the change that an item is, as its vendor reads it."""
+    members = item.members()
+    for name in ("changed_at", "created_at", "updated_at"):
+        members[name] = Timestamp(*members[name]) if members[name] else None
+    return Change(
+        key=EntityKey(connection, item.entity_type, item.id, item.locale),
+        change_type="published",
+        raw=item.raw,
+        content_type=item.content_type,
+        **members,
+    )

@@ -1,0 +1,219 @@
+"""The compiled core and Python give the same bytes for every input; what the core does not take is Python's anyway."""
+
+import functools
+import json
+import os
+import shutil
+from typing import Any, Literal
+
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from connector import vendors
+from connector.clock import now_ms
+from connector.cms.compiled import reading
+from connector.cms.vendor import Vendor
+from connector.events import compiled
+from connector.events.assembler import Assembler
+from connector.events.destination import Destinations
+from connector.events.envelope import Provenance
+from connector.events.index import Index
+from connector.events.policy import Policy
+from connector.events.record import Batch
+from connector.model import rawjson
+from connector.model.change import Change
+from connector.model.checkpoint import Checkpoint, Position
+from connector.model.core import CORE
+from connector.model.page import CompiledPage, Frame, SyncPage
+from connector.simulator import Simulator
+from connector.testing import ManualClock, MemoryStore
+from tests.cms import vendor
+from tests.loopback import Loopback
+from tests.property.test_vendor_fuzz import DEBRIS, ITEMS, NAMES, VALUES
+from tests.values import CONNECTION
+
+each_vendor = pytest.mark.parametrize("name", vendors.names())
+each_envelope = pytest.mark.parametrize("envelope", ["debezium", "flat"])
+
+# Spellings that a writer of JSON may choose, and that a reader must not confuse.
+LITERALS = st.sampled_from(
+    [
+        *("0", "-0", "1.0", "1e3", "10E-1", "0.10", "1e400", "0.0", "-1.50e+2", "123456789012345678", "9" * 20),
+        *(r'"\u00e9"', r'"\/"', r'"\ud83d\ude00"', r'"\ud800"', r'"\u0000"', r'"\b\f\n\r\t\u001f\u007f"', r'"\\\""'),
+        *('"123456789012345678"', '"2024-05-05T05:05:05Z"', '"2024-05-05T05:05:05.123456Z"'),
+        *('"2024-02-30T00:00:00.000Z"', '"2024-05-05T05:05:05+01:00"', '"1969-12-31T23:59:59.999Z"'),
+        *('{"a":1,"a":2}', '{"sys":{"type":"Link","linkType":"Entry","id":"e1"}}', '{ "b" : [ ] , "a":\t{}\n}'),
+        *('{"uid":"a1","filename":"f.png"}', '{"uid":"e2","_content_type_uid":"post"}', '{"asset-uid":"a3"}'),
+    ]
+)
+MARK = "\x01"
+
+Envelope = Literal["debezium", "flat"]
+
+needs_the_core = pytest.mark.skipif(CORE is None, reason="the compiled core is not built here")
+
+
+@functools.cache
+def connected(name: str) -> Vendor:
+    """Return a vendor with the least settings it needs."""
+    return vendor(name)
+
+
+@functools.cache
+def real(name: str) -> tuple[bytes, ...]:
+    """Return the items of a simulated CMS's initial sync."""
+    found: list[bytes] = []
+    position, open_ = Position(), True
+    with httpx.Client(transport=Loopback(Simulator(entries=40))) as client:
+        while open_:
+            frame = connected(name).frame(client.send(connected(name).request(position)), position)
+            found += frame.raws
+            position, open_ = frame.position, not frame.caught_up
+    return tuple(found)
+
+
+@functools.cache
+def assembler(name: str, envelope: Envelope, *, core: bool, filtered: bool = False) -> Assembler:
+    """Return what makes batches, with or without the core; `filtered` lets only some items through."""
+    cms, clock = connected(name), ManualClock()
+    provenance = Provenance("1.2", cms.name, CONNECTION, cms.db, cms.schema)
+    content_types = frozenset({"product", "blogPost", "post"}) if filtered else None
+    policy = Policy(envelope=envelope, content_members=cms.content_members, content_types=content_types)
+    writer = compiled.writer(provenance, policy) if core else None
+    return Assembler(
+        provenance=provenance, policy=policy, now_ms=lambda: now_ms(clock), locate=cms.locate, writer=writer
+    )
+
+
+def batches(page: SyncPage | CompiledPage, made: Assembler, before: SyncPage | None = None) -> list[Batch]:
+    """Return what is committed for a page of a snapshot by a stream that knows of the page `before`, or of nothing."""
+    store, index = MemoryStore(), Index()
+    store.recover(index)
+    checkpoint = Checkpoint(stream=CONNECTION)
+    found = []
+    for pages in ([before] if before else [], [page]):
+        for batch in made.batches(pages, index, checkpoint, Destinations(store.route)):
+            found.append(batch)
+            index.commit()
+            checkpoint = batch.checkpoint
+    return found
+
+
+def quickly(name: str, frame: Frame) -> CompiledPage:
+    """Return the page that the core reads."""
+    page = reading(CONNECTION, connected(name), compiled.key(CONNECTION))(frame)
+    assert isinstance(page, CompiledPage)
+    return page
+
+
+def compared(name: str, raws: list[bytes], envelope: Envelope = "debezium") -> int:
+    """Assert that items become the same records both ways; return how many of them the core has taken."""
+    frame = Frame(raws, Position(cursor="c", page=1), caught_up=False)
+    plain, quick = connected(name).read(frame), quickly(name, frame)
+    assert quick.dead_letters == plain.dead_letters
+    changes = [each if isinstance(each, Change) else compiled.change(each, CONNECTION) for each in quick.changes]
+    assert changes == list(plain.changes)
+    # The removals of a page know of locales: what the index notes of them must not depend on who wrote the records.
+    known = replace(plain, changes=plain.changes[: len(plain.changes) // 3])
+    for filtered, before in ((False, None), (True, None), (False, known)):
+        one, other = (assembler(name, envelope, core=core, filtered=filtered) for core in (False, True))
+        assert batches(quick, other, before) == batches(plain, one, before)
+    return sum(not isinstance(each, Change) for each in quick.changes)
+
+
+def test_the_core_is_built_where_it_can_be() -> None:
+    """Nobody measures, or ships, what silently is not there."""
+    assert CORE is not None or shutil.which("cargo") is None or os.environ.get("CONTENTWIRE_CORE") == "none"
+
+
+@needs_the_core
+@each_envelope
+@each_vendor
+def test_the_core_takes_real_items_and_writes_the_same(name: str, envelope: Envelope) -> None:
+    """Nearly every item that is published, of a whole initial sync."""
+    read = connected(name).read(Frame(list(real(name)), Position(), caught_up=False))
+    published = sum(change.change_type == "published" for change in read.changes)
+    # The simulator's content is odd now and then, on purpose.
+    assert compared(name, list(real(name)), envelope) > 0.9 * published > 0
+
+
+@st.composite
+def edited(draw: st.DrawFn, name: str) -> bytes:
+    """Return a real item with a few of its values replaced, in any of the ways that JSON can be written."""
+    item = json.loads(draw(st.sampled_from(real(name))))
+    literals: list[str] = []
+    for _ in range(draw(st.integers(0, 3))):
+        holder, place = draw(st.sampled_from(places(item)))
+        if draw(st.booleans()):
+            holder[place] = draw(VALUES)
+        else:
+            holder[place] = f"{MARK}{len(literals)}"
+            literals.append(draw(LITERALS))
+        if isinstance(holder, dict) and draw(st.booleans()):
+            holder[draw(NAMES)] = draw(VALUES)
+    separators = draw(st.sampled_from([(",", ":"), (", ", ": "), (" ,\n", "\t: ")]))
+    text = json.dumps(item, ensure_ascii=draw(st.booleans()), separators=separators)
+    for number, literal in enumerate(literals):
+        text = text.replace(json.dumps(f"{MARK}{number}"), literal)
+    return text.encode("utf-8", "surrogatepass")
+
+
+def places(item: Any) -> list[tuple[Any, Any]]:
+    """Return where values stand in a decoded value: what holds them, and by what."""
+    found: list[tuple[Any, Any]] = []
+    pending = [item]
+    for node in pending:
+        members = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
+        for place, value in members:
+            found.append((node, place))
+            pending.append(value)
+    return found
+
+
+@needs_the_core
+@each_envelope
+@each_vendor
+@given(data=st.data())
+def test_an_edited_item_is_the_same_both_ways(name: str, envelope: Envelope, data: st.DataObject) -> None:
+    """Other values, spellings, orders, names and doubled members."""
+    compared(name, data.draw(st.lists(edited(name), min_size=1, max_size=3)), envelope)
+
+
+@needs_the_core
+@each_vendor
+@given(data=st.data())
+def test_a_damaged_item_is_the_same_both_ways(name: str, data: st.DataObject) -> None:
+    """Bytes are missing, or others stand among them."""
+    raw = data.draw(st.sampled_from(real(name)))
+    at, length = data.draw(st.integers(0, len(raw))), data.draw(st.integers(0, 3))
+    compared(name, [raw[:at] + data.draw(DEBRIS) + raw[at + length :]])
+
+
+@needs_the_core
+@each_vendor
+@given(items=st.lists(ITEMS, max_size=4))
+def test_any_item_is_the_same_both_ways(name: str, items: list[Any]) -> None:
+    """Whatever it is."""
+    compared(name, [json.dumps(item).encode("utf-8", "surrogatepass") for item in items])
+
+
+@needs_the_core
+@given(data=st.data())
+def test_a_page_is_cut_the_same_both_ways(data: st.DataObject) -> None:
+    """Whole or damaged, with whatever stands around its items."""
+    members = data.draw(st.dictionaries(NAMES | st.just("items") | st.text(max_size=3), VALUES, max_size=4))
+    text = json.dumps(
+        {**members, "items": data.draw(st.lists(VALUES, max_size=4))}, indent=data.draw(st.sampled_from([None, 1]))
+    )
+    raw = text.encode("utf-8", "surrogatepass")
+    at = data.draw(st.integers(0, len(raw)))
+    for page in (raw, raw[:at] + data.draw(DEBRIS) + raw[at + data.draw(st.integers(0, 2)) :]):
+        assert CORE is not None
+        found = CORE.cut(page, "items")
+        if found is not None:
+            parts = rawjson.split(page)
+            assert found[1] == rawjson.elements(parts.pop("items"))
+            assert list(found[0].items()) == list(parts.items())
