@@ -32,6 +32,7 @@ from connector.logs.mask import Mask
 from connector.model.change import EntityKey
 from connector.model.checkpoint import Checkpoint
 from connector.model.core import Writer
+from connector.stream.aside import in_thread
 from connector.stream.publisher import Publisher
 from connector.stream.runner import Bounds
 from connector.stream.spec import Hooks, Parts, StreamSpec
@@ -198,7 +199,9 @@ class ConfiguredStream:
             writer=self.writer,
         )
         initial = Checkpoint(stream=self.name, fingerprint=self.fingerprint)
-        return Publisher(store, assembler, initial=initial, clock=self.clock, committed=committed, owner=owner)
+        return Publisher(
+            store, assembler, initial=initial, clock=self.clock, committed=committed, owner=owner, aside=in_thread
+        )
 
     def spec(
         self,

@@ -6,6 +6,7 @@ from connector.events.policy import Policy
 from connector.events.record import Batch, Record
 from connector.model.change import Change, DeadLetter
 from connector.model.checkpoint import Checkpoint, Phase
+from connector.stream.aside import Aside, at_once
 from connector.stream.publisher import Publisher
 from connector.testing import ManualClock, MemoryStore
 from tests.values import CONNECTION, amended, checkpoint, page
@@ -29,7 +30,12 @@ class Stream:
     """A publisher over a memory store, in a given phase; give it the `store` of another to act out a restart."""
 
     def __init__(
-        self, policy: Policy | None = None, *, phase: Phase = "streaming", store: MemoryStore | None = None
+        self,
+        policy: Policy | None = None,
+        *,
+        phase: Phase = "streaming",
+        store: MemoryStore | None = None,
+        aside: Aside = at_once,
     ) -> None:
         self.policy = policy or Policy()
         self.clock = Clock()
@@ -42,6 +48,7 @@ class Stream:
             initial=self.initial,
             clock=ManualClock(),
             committed=lambda batch, _seconds: self.batches.append(batch),
+            aside=aside,
         )
         self.publisher.recover()
 

@@ -60,12 +60,14 @@ class Index:
     """Index entries by bare key bytes, with an overlay for the changes of a batch in the making.
 
     `stage` changes what `get` and the iterators see; `commit` makes that permanent after the transaction, `discard`
-    drops it. Memory: the key and record bytes, and about 100 bytes an entry.
+    drops it. What is `sent` is in a transaction under way: it stays, and what is staged from then on is of the next.
+    Memory: the key and record bytes, and about 100 bytes an entry.
     """
 
     def __init__(self) -> None:
         self._records: dict[bytes, bytes] = {}
         self._staged: dict[bytes, bytes | None] = {}
+        self._sent: dict[bytes, bytes | None] | None = None
         self._locales: dict[tuple[str, str], set[str]] | None = None
 
     def __len__(self) -> int:
@@ -73,19 +75,24 @@ class Index:
 
     def get(self, key: bytes) -> IndexEntry | None:
         """Return what is known of a key, or None."""
-        record = self._staged[key] if key in self._staged else self._records.get(key)
+        record = self._found(key)
         return None if record is None else decode_entry(record)
 
     def __contains__(self, key: bytes) -> bool:
-        record = self._staged[key] if key in self._staged else self._records.get(key)
-        return record is not None
+        return self._found(key) is not None
 
-    def records(self) -> tuple[dict[bytes, bytes], dict[bytes, bytes | None]]:
-        """Return what is committed and what is staged, for the compiled core, which looks up in both and stages.
+    def _found(self, key: bytes) -> bytes | None:
+        for records in (self._staged, self._sent or {}):
+            if key in records:
+                return records[key]
+        return self._records.get(key)
+
+    def records(self) -> tuple[list[Mapping[bytes, bytes | None]], dict[bytes, bytes | None]]:
+        """Return what is committed or sent, and what is staged, for the compiled core: it looks up in all, and stages.
 
         What it has staged MUST be `noted`.
         """
-        return self._records, self._staged
+        return [self._records, self._sent] if self._sent else [self._records], self._staged
 
     def noted(self, items: Iterable[Item]) -> None:
         """Take note of the locales of items that the core has staged."""
@@ -104,15 +111,27 @@ class Index:
         """What the batch in the making has changed, in the order of each key's first change."""
         return self._staged
 
+    def send(self) -> None:
+        """Put the staged records aside: a transaction that carries them has begun."""
+        if self._sent is not None:
+            raise RuntimeError("a transaction is under way")
+        self._sent, self._staged = self._staged, {}
+
     def commit(self) -> None:
-        """Make the staged records permanent: the transaction that carries them is committed."""
-        for key, record in self._staged.items():
+        """Make what was sent permanent, or what is staged if nothing was: the transaction that carries it succeeded."""
+        if self._sent is None:
+            self.send()
+        sent, self._sent = self._sent or {}, None
+        for key, record in sent.items():
             self.apply(key, record)
-        self._staged = {}
 
     def discard(self) -> None:
-        """Forget the staged records: their transaction is not committed, or its outcome is unknown."""
+        """Forget the staged records: their transaction will not be committed."""
         self._staged = {}
+
+    def forget_sent(self) -> None:
+        """Forget what was sent and what is staged: the transaction failed, or its outcome is unknown."""
+        self._sent, self._staged = None, {}
 
     def apply(self, key: bytes, record: bytes | None) -> None:
         """Put or remove a committed record, as read back from the state topic."""
@@ -124,11 +143,11 @@ class Index:
 
     def clear(self) -> None:
         """Forget everything: the state topic starts over."""
-        self._records, self._staged, self._locales = {}, {}, None
+        self._records, self._staged, self._sent, self._locales = {}, {}, None, None
 
     def entries(self) -> Iterator[tuple[bytes, IndexEntry]]:
         """Yield every key and entry as of this call, staged changes included."""
-        records = {**self._records, **self._staged} if self._staged else dict(self._records)
+        records = {**self._records, **(self._sent or {}), **self._staged}
         for key, record in records.items():
             if record is not None:
                 yield key, decode_entry(record)
@@ -158,7 +177,7 @@ class Index:
     def _known_locales(self, entity_type: str, entity_id: str) -> set[str]:
         if self._locales is None:
             self._locales = {}
-            for body in (*self._records, *self._staged):
+            for body in (*self._records, *(self._sent or {}), *self._staged):
                 self._note_locale(body)
         return self._locales.get((entity_type, entity_id), set())
 

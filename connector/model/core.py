@@ -4,7 +4,7 @@ What is not plain the core leaves to Python, which decides what is right: a prop
 for everything else.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from types import ModuleType
 from typing import Any, Final, Protocol
 
@@ -48,7 +48,7 @@ class Writer(Protocol):
     def publish(
         self,
         page: tuple[Sequence[Any], int, int],
-        index: tuple[dict[bytes, bytes], dict[bytes, bytes | None]],
+        index: tuple[list[Mapping[bytes, bytes | None]], dict[bytes, bytes | None]],
         routes: dict[tuple[str, str], Route],
         place: tuple[int, int, int],
         longest: int,
@@ -56,8 +56,8 @@ class Writer(Protocol):
     ) -> tuple[list[Any], int]:
         """Publish a page's items, from a place on and at most so many, and stage their index records.
 
-        It stops at the first that is not an item, that the index (what is committed and what is staged) knows, that has
-        none of the `routes` (by entity type and locale), or whose key and value take more than `longest` bytes.
+        It stops at the first that is not an item, that the index (what is committed or sent, and what is staged) knows,
+        has none of the `routes` (by entity type and locale), or whose key and value have more than `longest` bytes.
         `place` is the sequence so far, our time in milliseconds and the epoch. Return the records, and how many bytes
         their keys and values are.
         """

@@ -1,6 +1,8 @@
 """Publishes the pages of one stream: assembles batches, commits each, and relies on it only then."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
 from typing import Protocol
 
 import msgspec
@@ -15,6 +17,7 @@ from connector.events.state_record import CHECKPOINT_KEY, encode_checkpoint
 from connector.model.change import EntityKey
 from connector.model.checkpoint import Checkpoint
 from connector.model.page import CompiledPage, SyncPage
+from connector.stream.aside import Aside, at_once
 
 
 class Store(Protocol):
@@ -73,12 +76,30 @@ class Store(Protocol):
         ...
 
 
+class _UnderWay:
+    """A transaction that has begun: what it carries, and the report in it. It takes `seconds` in the end."""
+
+    def __init__(self, batch: Batch, report: OwnerReport, commit: Callable[[], None], clock: Clock) -> None:
+        self.batch = batch
+        self.report = report
+        self.seconds = 0.0
+        self.wait: Callable[[], None] = lambda: None
+        self._commit = commit
+        self._clock = clock
+
+    def run(self) -> None:
+        """Commit it."""
+        begun_at = self._clock.monotonic()
+        self._commit()
+        self.seconds = self._clock.monotonic() - begun_at
+
+
 class Publisher:
     """Commits events, index and checkpoint of one stream together, along with what its owner says of it.
 
     `recover` MUST be called first, and again after any error that `publish` raised: until then the publisher refuses.
     `owner` is the client id of the process that owns the stream; one that only edits its state leaves it empty, and
-    what the owner has said stays as it is.
+    what the owner has said stays as it is. `aside` is how transactions are sent while the next one is assembled.
     """
 
     def __init__(  # noqa: PLR0913  all but store and assembler are keywords
@@ -90,6 +111,7 @@ class Publisher:
         clock: Clock,
         committed: Callable[[Batch, float], None] = lambda _batch, _seconds: None,
         owner: str = "",
+        aside: Aside = at_once,
     ) -> None:
         self.index = Index()
         self.report = OwnerReport()
@@ -101,6 +123,8 @@ class Publisher:
         self._clock = clock
         self._committed = committed
         self._checkpoint: Checkpoint | None = None
+        self._aside = aside
+        self._under_way: _UnderWay | None = None
 
     @property
     def ready(self) -> bool:
@@ -116,8 +140,7 @@ class Publisher:
 
     def recover(self) -> Checkpoint:
         """Fence, read back what is committed, and return the checkpoint to continue from."""
-        self._checkpoint = None
-        self.index.discard()
+        self._abandon()
         self._checkpoint = self._store.recover(self.index) or self._initial
         self._said, letters = None, self._store.report().dead_letters
         self.report = msgspec.structs.replace(self.report, dead_letters=letters)
@@ -144,21 +167,48 @@ class Publisher:
         Nothing is committed for pages that change nothing while streaming: the advanced checkpoint waits for the next
         transaction. After an error only `recover` knows what was committed.
         """
+        self.publish_ahead(pages)
+        self.settle()
+        return self.checkpoint
+
+    def publish_ahead(self, pages: Iterable[SyncPage | CompiledPage]) -> None:
+        """Do as `publish` does, but for the end of the last transaction: it is sent while the next one is assembled.
+
+        `settle` MUST be called before anything but `publish_ahead` and `recover`. An error may be that of an earlier
+        transaction.
+        """
         # A topic that was recreated is noticed when it is opened again: no route outlives its pages here.
-        destinations = Destinations(self._store.route)
+        destinations = Destinations(self._route)
+        start = self._under_way.batch.checkpoint if self._under_way else self.checkpoint
         try:
-            for batch in self._assembler.batches(pages, self.index, self.checkpoint, destinations):
-                moved = batch.checkpoint
-                if self._worth_committing(batch):
-                    self._commit(addressed(batch, self._store.letters_route()) if batch.letters else batch)
-                else:
-                    # Only a commit puts off the heartbeat: looking at the CMS refreshes nothing.
-                    moved = msgspec.structs.replace(moved, committed_at=self.checkpoint.committed_at)
-                self._checkpoint = moved
-        finally:
+            for batch in self._assembler.batches(pages, self.index, start, destinations):
+                self.settle()
+                self._publish(batch)
+        except BaseException:
             # What a failed assembly has staged must not ride along with the next transaction.
             self.index.discard()
-        return self.checkpoint
+            self.settle()
+            raise
+
+    @contextmanager
+    def settled(self) -> Iterator[None]:
+        """Settle at the end, whatever that is."""
+        try:
+            yield
+        finally:
+            self.settle()
+
+    def settle(self) -> None:
+        """Wait for the transaction under way, if there is one. Raises what `Store.commit` raises; then `recover`."""
+        under_way, self._under_way = self._under_way, None
+        if under_way is None:
+            return
+        under_way.wait()
+        self.index.commit()
+        self._checkpoint = under_way.batch.checkpoint
+        self.report = msgspec.structs.replace(self.report, dead_letters=under_way.report.dead_letters)
+        self._said = under_way.report
+        self._committed(under_way.batch, under_way.seconds)
 
     def commit_checkpoint(self, checkpoint: Checkpoint, *, forget: Iterable[bytes] = ()) -> Checkpoint:
         """Commit a checkpoint without events: a heartbeat, a new phase, an operator's request.
@@ -170,10 +220,10 @@ class Publisher:
             for key in forget:
                 self.index.stage(key, None)
             state = [*self.index.staged.items(), (CHECKPOINT_KEY, encode_checkpoint(final))]
-            self._commit(Batch([], state, final, Tally()))
+            self._send(Batch([], state, final, Tally()))
+            self.settle()
         finally:
             self.index.discard()
-        self._checkpoint = final
         return final
 
     def superseded(self) -> bool:
@@ -191,7 +241,7 @@ class Publisher:
 
     def close(self) -> None:
         """Close the store; `recover` opens it again."""
-        self._checkpoint = None
+        self._abandon()
         self._store.close()
 
     def _worth_committing(self, batch: Batch) -> bool:
@@ -199,17 +249,38 @@ class Publisher:
         idle = after.phase == before.phase == "streaming" and not before.walk_open
         return bool(batch.records or batch.letters or len(batch.state) > 1 or not idle)
 
-    def _commit(self, batch: Batch) -> None:
-        # Until the commit has returned only `recover` knows where the stream stands.
-        checkpoint, self._checkpoint = self._checkpoint, None
-        begun_at = self._clock.monotonic()
+    def _publish(self, batch: Batch) -> None:
+        if self._worth_committing(batch):
+            self._send(addressed(batch, self._store.letters_route()) if batch.letters else batch)
+        else:
+            self.index.discard()
+            # Only a commit puts off the heartbeat: looking at the CMS refreshes nothing.
+            committed_at = self.checkpoint.committed_at
+            self._checkpoint = msgspec.structs.replace(batch.checkpoint, committed_at=committed_at)
+
+    def _send(self, batch: Batch) -> None:
+        """Begin the transaction of a batch. Until it has ended only `recover` knows where the stream stands."""
+        self._checkpoint = None
         letters = self.report.dead_letters + batch.tally.dead_letters.total()
         report = msgspec.structs.replace(self.report, dead_letters=letters)
-        self._store.commit(self._with_report(batch, report))
-        self.index.commit()
-        self._checkpoint = checkpoint
-        self._said = self.report = report
-        self._committed(batch, self._clock.monotonic() - begun_at)
+        self.index.send()
+        under_way = _UnderWay(batch, report, partial(self._store.commit, self._with_report(batch, report)), self._clock)
+        under_way.wait = self._aside(under_way.run)
+        self._under_way = under_way
+
+    def _abandon(self) -> None:
+        """Let a transaction under way come to its end, whatever that is, and forget it."""
+        under_way, self._under_way, self._checkpoint = self._under_way, None, None
+        if under_way:
+            # Only what is read back counts.
+            with suppress(Exception):
+                under_way.wait()
+        self.index.forget_sent()
+
+    def _route(self, key: EntityKey) -> Route:
+        # The store does one thing at a time.
+        self.settle()
+        return self._store.route(key)
 
     def _with_report(self, batch: Batch, report: OwnerReport) -> Batch:
         if not self._owner:

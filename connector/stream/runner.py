@@ -50,10 +50,10 @@ class Runner:
             return False
         # Closed whatever happens: an error keeps its stack frames, and a walk in them would go on reading ahead.
         if position.phase == "snapshot":
-            with closing(self._source.snapshot(position)) as pages:
+            with closing(self._source.snapshot(position)) as pages, self._publisher.settled():
                 for page in pages:
-                    # Encoded page by page while the next one arrives; the transaction opens after the last.
-                    self._publisher.publish(self._fill(chain([page], pages)))
+                    # Encoded page by page while the next one arrives, and while the transaction before is sent.
+                    self._publisher.publish_ahead(self._fill(chain([page], pages)))
         else:
             with closing(self._source.walk(position)) as walk:
                 self._follow(walk, position)

@@ -182,14 +182,14 @@ impl Writer {
 
     /// Publish the items of a page from a place on, and at most so many, up to the first that is for Python.
     ///
-    /// Return their records, and how many bytes the keys and values of these are. `index` is what is committed and what
-    /// is staged; `routes` say where items go, by entity type and locale; `place` is the sequence so far, our time in
+    /// Return their records, and how many bytes the keys and values of these are. `index` is what is committed
+    /// or sent, and what is staged; `routes` say where items go, by entity type and locale; `place` is the sequence so far, our time in
     /// milliseconds and the epoch; `longest` is how many bytes a key and a value may have.
     fn publish<'a>(
         &self,
         py: Python<'a>,
         page: (Bound<'a, PyTuple>, usize, usize),
-        index: (Bound<'a, PyDict>, Bound<'a, PyDict>),
+        index: (Vec<Bound<'a, PyDict>>, Bound<'a, PyDict>),
         routes: &Bound<'a, PyDict>,
         place: (i64, i64, i64),
         longest: usize,
@@ -240,8 +240,13 @@ impl Writer {
     }
 }
 
-fn is_known(body: &Bound<'_, PyBytes>, known: &Bound<'_, PyDict>, staged: &Bound<'_, PyDict>) -> PyResult<bool> {
-    Ok(staged.contains(body)? || known.contains(body)?)
+fn is_known(body: &Bound<'_, PyBytes>, known: &[Bound<'_, PyDict>], staged: &Bound<'_, PyDict>) -> PyResult<bool> {
+    for records in known {
+        if records.contains(body)? {
+            return Ok(true);
+        }
+    }
+    staged.contains(body)
 }
 
 /// Where records go, and how their keys and values begin.

@@ -53,6 +53,7 @@ WITHOUT_A_UNIT_TEST = {
     "service/process.py": Instead("it is the threads of a process", "tests/integration/test_threads.py"),
     "simulator/server.py": Instead(SOCKETS, "tests/integration/test_simulator.py"),
     "simulator/value.py": Instead(NAMES),
+    "stream/aside.py": Instead("it is a thread", "tests/integration/test_aside.py"),
     "stream/observer.py": Instead(NAMES),
     "stream/spec.py": Instead(NAMES),
 }

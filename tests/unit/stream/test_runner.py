@@ -138,7 +138,8 @@ def test_a_walk_ended_by_a_failed_commit_asks_no_further(following: Told, store:
         store.faults.append(fail_before_commit(UnknownOutcome("crash")))
         with pytest.raises(UnknownOutcome) as held:
             running.runner.pass_once()
-        assert left == [True]
+        # The responses, and the pages that are read of them.
+        assert left == [True, True]
     assert str(held.value) == "crash"
 
 
