@@ -74,7 +74,8 @@ fn name(text: &[u8], at: usize) -> Option<(Span, usize)> {
     }
     let end = string(text, at)?;
     let name = span(at + 1, end - 1);
-    if name.of(text).contains(&b'\\') || std::str::from_utf8(name.of(text)).is_err() {
+    let odd = |byte: &u8| *byte == b'\\' || *byte < b' ';
+    if name.of(text).iter().any(odd) || std::str::from_utf8(name.of(text)).is_err() {
         return None;
     }
     let colon = space(text, end);
