@@ -158,6 +158,9 @@ class MemoryStore:
         """Memory stays where it is."""
         return False
 
+    def rest(self) -> None:
+        """Hold nothing that could be let go of."""
+
     def close(self) -> None:
         """Close nothing; `recover` is needed again, as with Kafka."""
         self._ready = False

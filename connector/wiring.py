@@ -21,6 +21,7 @@ from connector.events.assembler import Assembler
 from connector.events.envelope import Provenance
 from connector.events.policy import Policy
 from connector.events.record import Batch
+from connector.kafka.admin import Admins
 from connector.kafka.client import Settings
 from connector.kafka.cluster import Cluster
 from connector.kafka.published import Live, PublishedRecords
@@ -47,10 +48,11 @@ class ConfiguredStream:
     """The stream of the connection `name`, as configured. Parts are made on first use.
 
     Properties are made once, and `client` and `registry` keep the secrets of that time: to follow a stream for long,
-    make a new `ConfiguredStream` each time you open its parts.
+    make a new `ConfiguredStream` each time you open its parts. `admins` is what the streams of a process share.
     """
 
-    def __init__(self, config: Config, name: str, clock: Clock = SYSTEM) -> None:
+    def __init__(self, config: Config, name: str, clock: Clock = SYSTEM, admins: Admins | None = None) -> None:
+        self._admins = admins or Admins()
         self.config = config
         self.name = name
         self.clock = clock
@@ -180,7 +182,14 @@ class ConfiguredStream:
 
     def store(self, *, producer: ProducerFactory = REAL_PRODUCER) -> KafkaStore:
         """Return what commits to the stream's topics, and reads its state back."""
-        return KafkaStore(self.client, self.layout, self.registry, producer=producer, clock=self.clock)
+        return KafkaStore(
+            self.client,
+            self.layout,
+            self.registry,
+            producer=producer,
+            clock=self.clock,
+            admin=self._admins.of(self.client),
+        )
 
     def publisher(
         self,
@@ -219,7 +228,7 @@ class ConfiguredStream:
 
         def start(stop: threading.Event, hooks: Hooks) -> Parts:
             # A new one: secrets may have been read again since the last start.
-            stream = ConfiguredStream(self.config, self.name, self.clock)
+            stream = ConfiguredStream(self.config, self.name, self.clock, self._admins)
             source: Source | Unopened
             try:
                 source = stream.source(stop=stop, observe=hooks.page, transport=transport)
@@ -315,7 +324,8 @@ def against_owner(connection: str, act: Callable[[], T]) -> T:
 
 def streams(config: Config, clock: Clock = SYSTEM) -> list[ConfiguredStream]:
     """Return every stream of a configuration."""
-    return [ConfiguredStream(config, name, clock) for name in config.connections]
+    admins = Admins()
+    return [ConfiguredStream(config, name, clock, admins) for name in config.connections]
 
 
 def signature(streams: Iterable[ConfiguredStream]) -> str:

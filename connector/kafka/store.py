@@ -12,6 +12,7 @@ from connector.events.owner_report import REPORT_KEY, OwnerReport, decode_report
 from connector.events.record import Batch, Record, Route
 from connector.events.state_record import CHECKPOINT_KEY, decode_checkpoint, encode_checkpoint
 from connector.kafka import state_topic
+from connector.kafka.admin import Admin
 from connector.kafka.client import Settings
 from connector.kafka.foreign_records import Foreign, StateJudge
 from connector.kafka.registry import Registry
@@ -44,12 +45,13 @@ class KafkaStore:
         clock: Clock,
         producer: ProducerFactory = REAL_PRODUCER,
         verify_every: float = 120.0,
+        admin: Admin | None = None,
     ) -> None:
         self._client = client
         self._layout = layout
         self._producer = producer
         self._clock = clock
-        self._topics = Topics(client, clock)
+        self._topics = Topics(client, clock, admin)
         schemas = Schemas(registry, layout.connection, verify_every=verify_every, clock=clock)
         self._routes = Routes(layout, self._topics, schemas)
         self._checkpoint: Checkpoint | None = None
@@ -59,6 +61,7 @@ class KafkaStore:
         self._foreign: Collection[Foreign] = ()
         self._own_end: int | None = None
         self._state_id: str | None = None
+        self._resting = False
 
     def recover(self, index: Index) -> Checkpoint | None:
         """Fence, find the end of the state, read up to it. Later recoveries continue from the last committed offset."""
@@ -69,19 +72,8 @@ class KafkaStore:
             raise self._lost(index)
         self._state_id = state_id
         deadline = self._clock.monotonic() + self._layout.transaction_timeout + _GRACE
-        # A topic's max.message.bytes bounds a whole batch of records, not only each of them.
-        batch_bytes = min(int(self._client.get("batch.size", _BATCH_BYTES)), self._layout.max_message_bytes)
-        transactions = Transactions(
-            {**self._client, "batch.size": str(batch_bytes)},
-            self._layout.transactional_id,
-            timeout=self._layout.transaction_timeout,
-            max_message_bytes=max(self._layout.max_message_bytes, self._layout.max_letter_bytes),
-            clock=self._clock,
-            producer=self._producer,
-        )
         # Fence before asking for the end: a zombie must not commit beyond it.
-        transactions.fence(_GRACE)
-        self._transactions = transactions
+        self._fence()
         return self._read_back(index, deadline)
 
     def commit(self, batch: Batch) -> None:
@@ -142,8 +134,15 @@ class KafkaStore:
         """Return whether a topic, the state topic included, seems to have changed."""
         return self._routes.changed(KnownTopic(1, self._state_id))
 
+    def rest(self) -> None:
+        """Have no producer until the next transaction: it costs threads and connections."""
+        if self._transactions:
+            self.close()
+            self._resting = True
+
     def close(self) -> None:
         """Close the producer. Its open transaction, if any, is aborted by the next fence or by its timeout."""
+        self._resting = False
         if self._transactions:
             self._transactions.close()
             self._transactions = None
@@ -158,7 +157,30 @@ class KafkaStore:
                 raise Superseded("somebody else has committed: what we know of the topics is out of date") from error
             raise
 
+    def _fence(self) -> None:
+        # A topic's max.message.bytes bounds a whole batch of records, not only each of them.
+        batch_bytes = min(int(self._client.get("batch.size", _BATCH_BYTES)), self._layout.max_message_bytes)
+        transactions = Transactions(
+            {**self._client, "batch.size": str(batch_bytes)},
+            self._layout.transactional_id,
+            timeout=self._layout.transaction_timeout,
+            max_message_bytes=max(self._layout.max_message_bytes, self._layout.max_letter_bytes),
+            clock=self._clock,
+            producer=self._producer,
+        )
+        transactions.fence(_GRACE)
+        self._transactions = transactions
+
+    def _wake(self) -> None:
+        """Have a producer again; what was read back is still all there is if the state ends where we left it."""
+        self._resting = False
+        self._fence()
+        if self.superseded():
+            raise Superseded("somebody else committed while the stream had no producer")
+
     def _transact(self, records: Sequence[Record], state: Sequence[tuple[bytes, bytes | None]]) -> None:
+        if self._resting:
+            self._wake()
         if self._transactions is None:
             raise UnknownOutcome("recover first")
         own_end, self._own_end = self._own_end, None

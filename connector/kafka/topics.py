@@ -6,7 +6,6 @@ from typing import Any, Final
 
 import msgspec
 from confluent_kafka import IsolationLevel, KafkaError, KafkaException, TopicCollection, TopicPartition, Uuid
-from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._config import ConfigResource
 from confluent_kafka.admin._listoffsets import OffsetSpec
 from confluent_kafka.admin._resource import ResourceType
@@ -14,7 +13,8 @@ from confluent_kafka.cimpl import NewTopic
 
 from connector.clock import Clock
 from connector.errors import BrokerUnavailable, KeySchemaChanged, TopicMismatch
-from connector.kafka.client import Settings, cause, create, unavailable
+from connector.kafka.admin import Admin
+from connector.kafka.client import Settings, cause, unavailable
 from connector.kafka.reader import holds_records
 from connector.kafka.topic_names import TopicSpec
 from connector.model.checkpoint import KeySchemaId, KnownTopic
@@ -44,10 +44,10 @@ def check_key_schema(recorded: KeySchemaId, now: KeySchemaId, connection: str) -
 class Topics:
     """Manages topics on one cluster. Raises `BrokerUnavailable`, `BrokerFatal` or `TopicMismatch`."""
 
-    def __init__(self, client: Settings, clock: Clock) -> None:
+    def __init__(self, client: Settings, clock: Clock, admin: Admin | None = None) -> None:
         self._client = client
         self._clock = clock
-        self._admin = create(AdminClient, client)
+        self._admin = admin or Admin(client)
 
     def end(self, name: str, timeout: float) -> int:
         """Return the offset after the last record of a topic's only partition, open and aborted ones included.
@@ -55,25 +55,26 @@ class Topics:
         A read_committed consumer's own watermark is only the last stable offset, which an open transaction of a dead
         owner holds back: reading only up to there would miss what is committed beyond it.
         """
+        client = self._admin.client
         try:
-            return self._end(name, timeout)
+            return self._end(client, name, timeout)
         except KafkaException as error:
             if cause(error).code() not in _OUTDATED:
                 raise unavailable(f"asking for the end of {name}", error) from error
         # The client remembers the partition's leader and epoch, which a broker refuses after it has restarted: a new
         # client does not.
-        self._admin = create(AdminClient, self._client)
+        self._admin.replace(client)
         try:
-            return self._end(name, timeout)
+            return self._end(self._admin.client, name, timeout)
         except KafkaException as error:
             raise unavailable(f"asking for the end of {name}", error) from error
 
-    def _end(self, name: str, timeout: float) -> int:
+    def _end(self, client: Any, name: str, timeout: float) -> int:
         partition = TopicPartition(name, 0)
         offsets = {partition: OffsetSpec.latest()}  # type: ignore[no-untyped-call]  # the client is untyped here
-        future = self._admin.list_offsets(
-            offsets, isolation_level=IsolationLevel.READ_UNCOMMITTED, request_timeout=timeout
-        )[partition]
+        future = client.list_offsets(offsets, isolation_level=IsolationLevel.READ_UNCOMMITTED, request_timeout=timeout)[
+            partition
+        ]
         try:
             return int(future.result(timeout).offset)
         except TimeoutError as error:
@@ -82,7 +83,9 @@ class Topics:
     def find(self, *names: str) -> dict[str, KnownTopic]:
         """Return topics as they are, by name; one that does not exist is left out."""
         found: dict[str, KnownTopic] = {}
-        for name, future in self._admin.describe_topics(TopicCollection([*names]), request_timeout=_TIMEOUT).items():
+        for name, future in self._admin.client.describe_topics(
+            TopicCollection([*names]), request_timeout=_TIMEOUT
+        ).items():
             try:
                 topic = _result(future)
             except KafkaException as error:
@@ -134,7 +137,7 @@ class Topics:
     def _create(self, spec: TopicSpec) -> KnownTopic:
         topic = NewTopic(spec.name, spec.partitions, spec.replication_factor, config=dict(spec.config))
         try:
-            _result(self._admin.create_topics([topic], operation_timeout=_TIMEOUT)[spec.name])
+            _result(self._admin.client.create_topics([topic], operation_timeout=_TIMEOUT)[spec.name])
         except KafkaException as error:
             if cause(error).code() != KafkaError.TOPIC_ALREADY_EXISTS:
                 raise unavailable(f"creating topic {spec.name}", error) from error
@@ -164,7 +167,7 @@ class Topics:
     def _config(self, name: str) -> dict[str, str]:
         resource = ConfigResource(ResourceType.TOPIC, name)
         try:
-            entries = _result(self._admin.describe_configs([resource], request_timeout=_TIMEOUT)[resource])
+            entries = _result(self._admin.client.describe_configs([resource], request_timeout=_TIMEOUT)[resource])
         except KafkaException as error:
             raise unavailable(f"reading the settings of topic {name}", error) from error
         return {entry.name: entry.value for entry in entries.values()}

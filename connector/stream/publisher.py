@@ -71,6 +71,10 @@ class Store(Protocol):
         """Return whether what was committed may no longer be where it was: then recover, and verify."""
         ...
 
+    def rest(self) -> None:
+        """Hold nothing that an idle stream needs not; the next commit has it again. Never raises, never waits long."""
+        ...
+
     def close(self) -> None:
         """Close all connections; never raises, never waits long."""
         ...
@@ -124,6 +128,7 @@ class Publisher:
         self._committed = committed
         self._checkpoint: Checkpoint | None = None
         self._aside = aside
+        self._active_at = clock.monotonic()
         self._under_way: _UnderWay | None = None
 
     @property
@@ -141,6 +146,7 @@ class Publisher:
     def recover(self) -> Checkpoint:
         """Fence, read back what is committed, and return the checkpoint to continue from."""
         self._abandon()
+        self._active_at = self._clock.monotonic()
         self._checkpoint = self._store.recover(self.index) or self._initial
         self._said, letters = None, self._store.report().dead_letters
         self.report = msgspec.structs.replace(self.report, dead_letters=letters)
@@ -159,6 +165,7 @@ class Publisher:
             return
         checkpoint, self._checkpoint = self._checkpoint, None
         self._store.note(self._signed(self.report))
+        self._active_at = self._clock.monotonic()
         self._said, self._checkpoint = self.report, checkpoint
 
     def publish(self, pages: Iterable[SyncPage | CompiledPage]) -> Checkpoint:
@@ -205,6 +212,7 @@ class Publisher:
             return
         under_way.wait()
         self.index.commit()
+        self._active_at = self._clock.monotonic()
         self._checkpoint = under_way.batch.checkpoint
         self.report = msgspec.structs.replace(self.report, dead_letters=under_way.report.dead_letters)
         self._said = under_way.report
@@ -238,6 +246,11 @@ class Publisher:
     def topics_changed(self) -> bool:
         """Return whether what was committed may no longer be where it was: then recover, and verify."""
         return self._store.topics_changed()
+
+    def rest_if_idle(self, seconds: float) -> None:
+        """Hold no producer if nothing was committed for so long; the next commit has one again."""
+        if self.ready and self._clock.monotonic() - self._active_at >= seconds:
+            self._store.rest()
 
     def close(self) -> None:
         """Close the store; `recover` opens it again."""

@@ -72,6 +72,7 @@ class Waiting:
         if checkpoint.committed_at and self._clock.wall() - checkpoint.committed_at / 1000 >= self._spec.heartbeat:
             forget = long_dead(publisher.index, self._clock.wall())
             publisher.commit_checkpoint(checkpoint, forget=forget)
+        publisher.rest_if_idle(self._spec.pace.rest_after)
 
     def _check_ownership(self, publisher: Publisher) -> None:
         """Notice that a command has committed or a topic has changed: an idle stream would find out much later."""

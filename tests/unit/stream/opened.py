@@ -12,9 +12,14 @@ SILENT = Hooks(lambda _items, _size, _seconds: None, lambda _batch, _seconds: No
 
 
 class Shared(MemoryStore):
-    """A store that others may write to as well: `taken` says whether they have."""
+    """A store that others may write to as well: `taken` says whether they have. `rests` counts how often it rests."""
 
     taken = False
+    rests = 0
+
+    def rest(self) -> None:
+        """Rest once more."""
+        self.rests += 1
 
     def superseded(self) -> bool:
         """Return whether somebody else has committed."""

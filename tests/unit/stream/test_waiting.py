@@ -105,3 +105,16 @@ def test_a_try_requested_too_early_is_still_made(idle: Idle) -> None:
     idle.waiting.try_again()
     idle.waiting.until_changed(None)
     assert idle.clock.monotonic() == 0.0
+
+
+def test_a_stream_without_news_lets_its_producer_go(idle: Idle) -> None:
+    """After a quiet minute; what it commits then begins another minute."""
+    idle.stream.publisher.commit_checkpoint(idle.stream.publisher.checkpoint)
+    idle.waiting.until_due(59.0)
+    assert idle.store.rests == 0
+    idle.waiting.until_due(6.0)
+    assert idle.store.rests > 0
+    idle.stream.publisher.commit_checkpoint(idle.stream.publisher.checkpoint)
+    before = idle.store.rests
+    idle.waiting.until_due(59.0)
+    assert idle.store.rests == before

@@ -1,0 +1,46 @@
+"""Admin clients: each costs threads and connections, so that the streams of a process share one."""
+
+import threading
+from typing import Any
+
+from confluent_kafka.admin import AdminClient
+
+from connector.kafka.client import Settings, create
+
+
+class Admin:
+    """One admin client. Safe from any thread; made when it is first needed."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._lock = threading.Lock()
+        self._client: Any = None
+
+    @property
+    def client(self) -> Any:
+        """The client. Raises what `create` raises."""
+        with self._lock:
+            if self._client is None:
+                self._client = create(AdminClient, self._settings)
+            return self._client
+
+    def replace(self, outdated: Any) -> None:
+        """Let the next one who asks have another client than `outdated`, unless somebody has seen to that already."""
+        with self._lock:
+            if self._client is outdated:
+                self._client = None
+
+
+class Admins:
+    """The admin clients of a process: one for all who have the same settings. Safe from any thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._latest: tuple[Settings, Admin] | None = None
+
+    def of(self, settings: Settings) -> Admin:
+        """Return the client of these settings: another one when a password has changed."""
+        with self._lock:
+            if self._latest is None or self._latest[0] != settings:
+                self._latest = settings, Admin(settings)
+            return self._latest[1]

@@ -1,0 +1,108 @@
+"""An idle stream without a producer, on a real broker: what it saves, and what its next commit proves first."""
+
+import threading
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from connector.clock import SYSTEM
+from connector.cms.source import ignore
+from connector.devservers.broker import Broker
+from connector.errors import Superseded
+from connector.events.index import Index
+from connector.events.owner_report import OwnerReport
+from connector.kafka.admin import Admins
+from connector.kafka.store import KafkaStore
+from connector.kafka.topic_names import Layout
+from connector.simulator import Simulator
+from connector.stream.runner import Bounds, Runner
+from connector.stream.spec import Hooks
+from tests.cms import assert_right, eventually
+from tests.consumer import consume
+from tests.following import Following
+
+NAME = "contentful"
+ADMINS = Admins()
+
+
+def store_of(kafka: Broker, layout: Layout) -> KafkaStore:
+    """Return a store that shares its admin client, as the streams of a process do."""
+    return KafkaStore(kafka.client, layout, clock=SYSTEM, admin=ADMINS.of(kafka.client))
+
+
+def client_threads() -> int:
+    """Return how many threads the Kafka clients of this process have."""
+    names = []
+    for task in Path("/proc/self/task").iterdir():
+        try:
+            names.append((task / "comm").read_text())
+        except OSError:
+            continue  # it has ended meanwhile
+    return sum(name.startswith("rdk:") for name in names)
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="counts threads as Linux shows them")
+def test_a_resting_stream_has_no_threads_of_a_producer(kafka: Broker, layout: Layout) -> None:
+    """Until it commits again, and that works as ever."""
+    store = store_of(kafka, layout)
+    store.recover(Index())
+    store.note(OwnerReport(state="running"))
+    working = client_threads()
+    store.rest()
+    eventually(lambda: client_threads() < working)
+    resting = client_threads()
+    store.rest()
+    store.note(OwnerReport(state="paused"))
+    assert client_threads() > resting
+    assert not store.superseded()
+    store.close()
+
+
+def test_a_stream_that_rested_goes_on_where_it_stood(simulator: Simulator, kafka: Broker, layout: Layout) -> None:
+    """Changes of before and after the rest arrive once each, in sequence."""
+    following = Following(simulator, NAME, lambda: store_of(kafka, layout), page_size=100)
+    source, publisher = following.parts(threading.Event(), Hooks(ignore, lambda _batch, _seconds: None))
+    publisher.recover()
+    runner = Runner(source, publisher, Bounds(), SYSTEM)
+    for _ in range(4):
+        for _ in range(4):
+            runner.pass_once()
+        publisher.rest_if_idle(0.0)
+        simulator.churn(5)
+    runner.pass_once()
+    publisher.close()
+    source.close()
+    assert_right(simulator, NAME, consume(kafka.client, f"{layout.transactional_id}.changes"))
+
+
+def test_what_others_committed_meanwhile_is_read_back_first(kafka: Broker, layout: Layout) -> None:
+    """An operator's command takes a resting stream over: it must not write on top of that."""
+    store, index = store_of(kafka, layout), Index()
+    store.recover(index)
+    store.note(OwnerReport(state="running"))
+    store.rest()
+    other = store_of(kafka, layout)
+    other.recover(Index())
+    other.note(replace(other.report(), state="paused"))
+    other.close()
+    assert store.superseded()
+    with pytest.raises(Superseded):
+        store.note(OwnerReport(state="running"))
+    store.recover(index)
+    assert store.report().state == "paused"
+    store.note(OwnerReport(state="running"))
+    store.close()
+
+
+def test_streams_share_an_admin_client_as_long_as_they_have_the_same_settings(kafka: Broker) -> None:
+    """Another password is another client."""
+    first = ADMINS.of(kafka.client)
+    assert ADMINS.of(dict(kafka.client)) is first
+    assert ADMINS.of({**kafka.client, "client.id": "another"}) is not first
+    client = first.client
+    assert first.client is client
+    first.replace(object())
+    assert first.client is client
+    first.replace(client)
+    assert first.client is not client
