@@ -15,13 +15,14 @@ import cpu
 import latency
 import recovery
 import snapshot
+import streams
 from figure import Figure, table
 from process import alone
 
 from connector.devservers.broker import find_or_start
 
 _RESULTS = Path(__file__).parent / "results"
-_NAMES = ("cpu", "snapshot", "recovery", "latency")
+_NAMES = ("cpu", "snapshot", "recovery", "latency", "streams")
 
 
 def _arguments() -> argparse.Namespace:
@@ -31,6 +32,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--entities", type=int, default=1_000_000, help="index records of a recovery")
     parser.add_argument("--edits", type=int, default=200, help="edits whose latency is measured")
     parser.add_argument("--delay", type=int, default=200, help="milliseconds per page in the slow walk")
+    parser.add_argument("--streams", type=int, nargs="+", default=[50, 200], help="how many streams in one process")
     parser.add_argument("--rounds", type=int, default=3, help="rounds of alternating runs")
     given = parser.parse_args()
     if unknown := set(given.only) - set(_NAMES):
@@ -44,6 +46,7 @@ def _benchmarks(given: argparse.Namespace, bootstrap: str) -> dict[str, Callable
         "snapshot": partial(snapshot.measure, bootstrap, given.items, given.rounds, given.delay),
         "recovery": partial(recovery.measure, bootstrap, given.entities, given.rounds),
         "latency": partial(alone, latency.measure, bootstrap, given.edits),
+        "streams": partial(streams.measure, bootstrap, tuple(given.streams)),
     }
 
 
