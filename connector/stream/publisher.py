@@ -130,6 +130,7 @@ class Publisher:
         self._aside = aside
         self._active_at = clock.monotonic()
         self._under_way: _UnderWay | None = None
+        self._destinations: Destinations | None = None
 
     @property
     def ready(self) -> bool:
@@ -174,8 +175,8 @@ class Publisher:
         Nothing is committed for pages that change nothing while streaming: the advanced checkpoint waits for the next
         transaction. After an error only `recover` knows what was committed.
         """
-        self.publish_ahead(pages)
-        self.settle()
+        with self.settled():
+            self.publish_ahead(pages)
         return self.checkpoint
 
     def publish_ahead(self, pages: Iterable[SyncPage | CompiledPage]) -> None:
@@ -184,8 +185,7 @@ class Publisher:
         `settle` MUST be called before anything but `publish_ahead` and `recover`. An error may be that of an earlier
         transaction.
         """
-        # A topic that was recreated is noticed when it is opened again: no route outlives its pages here.
-        destinations = Destinations(self._route)
+        destinations = self._destinations = self._destinations or Destinations(self._route)
         start = self._under_way.batch.checkpoint if self._under_way else self.checkpoint
         try:
             for batch in self._assembler.batches(pages, self.index, start, destinations):
@@ -203,6 +203,8 @@ class Publisher:
         try:
             yield
         finally:
+            # A topic that was recreated is noticed when it is opened again: no route outlives its walk here.
+            self._destinations = None
             self.settle()
 
     def settle(self) -> None:

@@ -105,7 +105,7 @@ def test_nothing_is_under_way_once_it_recovers_or_closes() -> None:
 
 
 def test_a_place_is_opened_when_nothing_is_under_way(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a store has to do for a new topic is not done while it commits."""
+    """What a store has to do for a new topic is not done while it commits; a place that is open stays so in a walk."""
     slow = Slow()
     stream = streaming(slow)
     opened: list[int] = []
@@ -116,7 +116,11 @@ def test_a_place_is_opened_when_nothing_is_under_way(monkeypatch: pytest.MonkeyP
         return route(key)
 
     monkeypatch.setattr(stream.store, "route", watched)
-    stream.publisher.publish_ahead(pages(stream, published("e1")))
-    stream.publisher.publish_ahead(pages(stream, published("e2"), number=2))
-    stream.publisher.settle()
+    with stream.publisher.settled():
+        stream.publisher.publish_ahead(pages(stream, published("e1")))
+        stream.publisher.publish_ahead(pages(stream, published("e2"), number=2))
+        assert (opened, slow.under_way) == ([0], 1)
+        stream.publisher.publish_ahead(pages(stream, published("e3", locale="de"), number=3))
     assert opened == [0, 0]
+    stream.publisher.publish(pages(stream, published("e4"), number=4))
+    assert opened == [0, 0, 0]
