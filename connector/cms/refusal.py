@@ -1,4 +1,7 @@
-"""What an answer other than 200 means, whichever vendor gives it: by its status and its likely cause. Pure."""
+"""What an answer other than 200 means, whichever vendor gives it: by its status and its likely cause. Pure.
+
+How long a 401, 403 or 404 is doubted before it is believed is decided in `stream/remedies.py`, by `Pace.doubt`.
+"""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping

@@ -1,4 +1,7 @@
-"""How long an answer asks to wait: `Retry-After` and the like, in every form that HTTP allows. Pure."""
+"""How long an answer asks to wait: `Retry-After` and the like, in every form that HTTP allows. Pure.
+
+Which headers a vendor sends, its own file knows; what is waited in the end is `Retries.pause` in `stream/retries.py`.
+"""
 
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime

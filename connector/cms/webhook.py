@@ -1,4 +1,7 @@
-"""Webhook calls: which are authentic, and what they announce. They only wake; no event comes from them. Pure."""
+"""Webhook calls: which are authentic, and what they announce. They only wake; no event comes from them. Pure.
+
+Each vendor's `wake_up` checks a call; `Supervisor.wake` in `service/supervisor.py` acts on it.
+"""
 
 import hmac
 from collections.abc import Mapping

@@ -1,4 +1,7 @@
-"""Reads the state topic back: the checkpoint and the index, up to exactly the last record ever written."""
+"""Reads the state topic back: the checkpoint and the index, up to exactly the last record ever written.
+
+`KafkaStore.recover` in `kafka/store.py` fences first, and decides what each record is.
+"""
 
 from collections.abc import Callable, Iterable
 from typing import Any, Final

@@ -21,7 +21,7 @@ from connector.kafka.topic_names import TopicSpec, group
 from connector.kafka.topics import Topics
 from connector.kafka.webhook_relay import Handover
 from connector.service.metrics import Metrics
-from connector.service.webhook_calls import Calls
+from connector.service.webhook_memory import Calls
 from connector.stream.follower import Follower
 from connector.stream.spec import StreamSpec
 from connector.stream.status import HALTED, StreamState, StreamStatus

@@ -1,4 +1,7 @@
-"""Scripted faults: what can go wrong with a request, and in which order. Pure."""
+"""Scripted faults: what can go wrong with a request, and in which order. Pure.
+
+`Stage.answer` applies them; `server.py` carries out broken and missing endings.
+"""
 
 import gzip
 import zlib

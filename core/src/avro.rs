@@ -1,4 +1,6 @@
 //! Avro bodies by programs that Python makes from the schemas: constant bytes, and slots to be filled.
+//!
+//! The twin of `connector/events/codec.py`, which writes every event that is not the first of a snapshot's item.
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;

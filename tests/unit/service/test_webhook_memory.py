@@ -1,6 +1,6 @@
 """The memory of webhook calls: each counts once, a refusal is logged once a minute, and memory is bounded."""
 
-from connector.service.webhook_calls import Calls
+from connector.service.webhook_memory import Calls
 from connector.testing import ManualClock
 
 
