@@ -21,9 +21,9 @@ from connector.events.assembler import Assembler
 from connector.events.envelope import Provenance
 from connector.events.policy import Policy
 from connector.events.record import Batch
-from connector.kafka.admin import Admins
 from connector.kafka.client import Settings
 from connector.kafka.cluster import Cluster
+from connector.kafka.looks import Sharing
 from connector.kafka.published import Live, PublishedRecords
 from connector.kafka.registry import Registry
 from connector.kafka.store import KafkaStore
@@ -48,11 +48,11 @@ class ConfiguredStream:
     """The stream of the connection `name`, as configured. Parts are made on first use.
 
     Properties are made once, and `client` and `registry` keep the secrets of that time: to follow a stream for long,
-    make a new `ConfiguredStream` each time you open its parts. `admins` is what the streams of a process share.
+    make a new `ConfiguredStream` each time you open its parts. `sharing` is what the streams of a process share.
     """
 
-    def __init__(self, config: Config, name: str, clock: Clock = SYSTEM, admins: Admins | None = None) -> None:
-        self._admins = admins or Admins()
+    def __init__(self, config: Config, name: str, clock: Clock = SYSTEM, sharing: Sharing | None = None) -> None:
+        self._sharing = sharing or Sharing(clock)
         self.config = config
         self.name = name
         self.clock = clock
@@ -188,7 +188,7 @@ class ConfiguredStream:
             self.registry,
             producer=producer,
             clock=self.clock,
-            admin=self._admins.of(self.client),
+            shared=self._sharing.by(self.client),
         )
 
     def publisher(
@@ -228,7 +228,7 @@ class ConfiguredStream:
 
         def start(stop: threading.Event, hooks: Hooks) -> Parts:
             # A new one: secrets may have been read again since the last start.
-            stream = ConfiguredStream(self.config, self.name, self.clock, self._admins)
+            stream = ConfiguredStream(self.config, self.name, self.clock, self._sharing)
             source: Source | Unopened
             try:
                 source = stream.source(stop=stop, observe=hooks.page, transport=transport)
@@ -324,8 +324,8 @@ def against_owner(connection: str, act: Callable[[], T]) -> T:
 
 def streams(config: Config, clock: Clock = SYSTEM) -> list[ConfiguredStream]:
     """Return every stream of a configuration."""
-    admins = Admins()
-    return [ConfiguredStream(config, name, clock, admins) for name in config.connections]
+    sharing = Sharing(clock)
+    return [ConfiguredStream(config, name, clock, sharing) for name in config.connections]
 
 
 def signature(streams: Iterable[ConfiguredStream]) -> str:

@@ -29,18 +29,3 @@ class Admin:
         with self._lock:
             if self._client is outdated:
                 self._client = None
-
-
-class Admins:
-    """The admin clients of a process: one for all who have the same settings. Safe from any thread."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._latest: tuple[Settings, Admin] | None = None
-
-    def of(self, settings: Settings) -> Admin:
-        """Return the client of these settings: another one when a password has changed."""
-        with self._lock:
-            if self._latest is None or self._latest[0] != settings:
-                self._latest = settings, Admin(settings)
-            return self._latest[1]

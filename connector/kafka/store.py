@@ -12,9 +12,9 @@ from connector.events.owner_report import REPORT_KEY, OwnerReport, decode_report
 from connector.events.record import Batch, Record, Route
 from connector.events.state_record import CHECKPOINT_KEY, decode_checkpoint, encode_checkpoint
 from connector.kafka import state_topic
-from connector.kafka.admin import Admin
 from connector.kafka.client import Settings
 from connector.kafka.foreign_records import Foreign, StateJudge
+from connector.kafka.looks import Shared
 from connector.kafka.registry import Registry
 from connector.kafka.routes import Routes
 from connector.kafka.schema_ids import Schemas
@@ -45,13 +45,13 @@ class KafkaStore:
         clock: Clock,
         producer: ProducerFactory = REAL_PRODUCER,
         verify_every: float = 120.0,
-        admin: Admin | None = None,
+        shared: Shared | None = None,
     ) -> None:
         self._client = client
         self._layout = layout
         self._producer = producer
         self._clock = clock
-        self._topics = Topics(client, clock, admin)
+        self._topics = Topics(client, clock, shared)
         schemas = Schemas(registry, layout.connection, verify_every=verify_every, clock=clock)
         self._routes = Routes(layout, self._topics, schemas)
         self._checkpoint: Checkpoint | None = None
@@ -118,10 +118,15 @@ class KafkaStore:
         return self._routes.letters()
 
     def superseded(self) -> bool:
-        """Return whether the state topic has grown beyond our last commit and its marker."""
+        """Return whether the state topic has grown beyond our last commit and its marker, as of a few seconds ago."""
+        if self._own_end is None:
+            return self._superseded_by_now()
+        return self._topics.end_lately(self._layout.state_topic, _GRACE) > self._own_end
+
+    def _superseded_by_now(self) -> bool:
         end = self._topics.end(self._layout.state_topic, _GRACE)
         if self._own_end is None:
-            # A transaction of ours has failed: what it left there does not count as somebody else's.
+            # A transaction of ours failed: what it left there is nobody else's.
             self._own_end = end
         return end > self._own_end
 
@@ -153,7 +158,7 @@ class KafkaStore:
         try:
             yield
         except TopicMismatch as error:
-            if self.superseded():
+            if self._superseded_by_now():
                 raise Superseded("somebody else has committed: what we know of the topics is out of date") from error
             raise
 
@@ -175,7 +180,7 @@ class KafkaStore:
         """Have a producer again; what was read back is still all there is if the state ends where we left it."""
         self._resting = False
         self._fence()
-        if self.superseded():
+        if self._superseded_by_now():
             raise Superseded("somebody else committed while the stream had no producer")
 
     def _transact(self, records: Sequence[Record], state: Sequence[tuple[bytes, bytes | None]]) -> None:

@@ -15,6 +15,7 @@ from connector.clock import Clock
 from connector.errors import BrokerUnavailable, KeySchemaChanged, TopicMismatch
 from connector.kafka.admin import Admin
 from connector.kafka.client import Settings, cause, unavailable
+from connector.kafka.looks import Shared
 from connector.kafka.reader import holds_records
 from connector.kafka.topic_names import TopicSpec
 from connector.model.checkpoint import KeySchemaId, KnownTopic
@@ -44,10 +45,11 @@ def check_key_schema(recorded: KeySchemaId, now: KeySchemaId, connection: str) -
 class Topics:
     """Manages topics on one cluster. Raises `BrokerUnavailable`, `BrokerFatal` or `TopicMismatch`."""
 
-    def __init__(self, client: Settings, clock: Clock, admin: Admin | None = None) -> None:
+    def __init__(self, client: Settings, clock: Clock, shared: Shared | None = None) -> None:
         self._client = client
         self._clock = clock
-        self._admin = admin or Admin(client)
+        self._admin = shared.admin if shared else Admin(client)
+        self._looks = shared.looks if shared else None
 
     def end(self, name: str, timeout: float) -> int:
         """Return the offset after the last record of a topic's only partition, open and aborted ones included.
@@ -68,6 +70,11 @@ class Topics:
             return self._end(self._admin.client, name, timeout)
         except KafkaException as error:
             raise unavailable(f"asking for the end of {name}", error) from error
+
+    def end_lately(self, name: str, timeout: float) -> int:
+        """Return what `end` did a few seconds ago at most: for whoever looks again and again."""
+        found = self._looks.end(name) if self._looks else None
+        return self.end(name, timeout) if found is None else found
 
     def _end(self, client: Any, name: str, timeout: float) -> int:
         partition = TopicPartition(name, 0)
@@ -92,15 +99,16 @@ class Topics:
                 if cause(error).code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
                     raise unavailable(f"looking for topic {name}", error) from error
             else:
-                found[name] = KnownTopic(
-                    len(topic.partitions), None if str(topic.topic_id) == _NO_ID else str(topic.topic_id)
-                )
+                found[name] = _known(topic)
         return found
 
     def changed(self, seen: Mapping[str, KnownTopic]) -> bool:
         """Return whether a topic seems to differ from what was seen: gone, recreated, or with other partitions."""
-        found = self.find(*seen) if seen else {}
-        return any(_difference(name, recorded, found.get(name)) for name, recorded in seen.items())
+        # Together with other streams, as far as possible: what seems to differ is looked at again.
+        looks = {name: self._looks.topic(name) if self._looks else None for name in seen}
+        doubtful = [name for name, look in looks.items() if look is None or _difference(name, seen[name], _known(look))]
+        found = self.find(*doubtful) if doubtful else {}
+        return any(_difference(name, seen[name], found.get(name)) for name in doubtful)
 
     def check_unwritten(self, name: str) -> None:
         """Raise `TopicMismatch` if the topic holds committed records although no checkpoint records it."""
@@ -171,6 +179,10 @@ class Topics:
         except KafkaException as error:
             raise unavailable(f"reading the settings of topic {name}", error) from error
         return {entry.name: entry.value for entry in entries.values()}
+
+
+def _known(topic: Any) -> KnownTopic:
+    return KnownTopic(len(topic.partitions), None if str(topic.topic_id) == _NO_ID else str(topic.topic_id))
 
 
 def _difference(name: str, recorded: KnownTopic | None, found: KnownTopic | None) -> TopicMismatch | None:

@@ -1,0 +1,129 @@
+"""What the streams of a process look at again and again, asked for together: one request a round, not one a stream."""
+
+import math
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from typing import Any, Final, Generic, TypeVar
+
+from confluent_kafka import IsolationLevel, TopicCollection, TopicPartition
+from confluent_kafka.admin._listoffsets import OffsetSpec
+
+from connector.clock import Clock
+from connector.kafka.admin import Admin
+from connector.kafka.client import Settings
+
+V = TypeVar("V")
+
+_TIMEOUT: Final = 3.0  # short: whoever gets no answer here asks alone, and takes its time
+_MAX_AGE: Final = 2.5
+_FORGET_AFTER: Final = 60.0
+_AT_ONCE: Final = 500
+
+Ask = Callable[[Sequence[str]], Mapping[str, Future[Any]]]
+
+
+class Round(Generic[V]):
+    """Answers by name, got by `ask` for all names that were of interest within the last minute. Safe from any thread.
+
+    `read` makes an answer of what a request gives.
+    """
+
+    def __init__(self, ask: Ask, read: Callable[[Any], V], clock: Clock) -> None:
+        self._ask = ask
+        self._read = read
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._wanted: dict[str, float] = {}
+        self._answers: dict[str, V | None] = {}
+        self._asked_at = -math.inf
+
+    def answer(self, name: str) -> V | None:
+        """Return what was found a few seconds ago at most, None where nothing was: then ask alone.
+
+        So does whoever asks for the first time: thousands of streams that begin are not each a round of their own.
+        """
+        with self._lock:
+            now = self._clock.monotonic()
+            new = name not in self._wanted
+            self._wanted[name] = now
+            if new:
+                return None
+            if now - self._asked_at >= _MAX_AGE:
+                self._go_round(now)
+            return self._answers.get(name)
+
+    def _go_round(self, now: float) -> None:
+        self._wanted = {name: at for name, at in self._wanted.items() if now - at < _FORGET_AFTER}
+        names = [*self._wanted]
+        self._answers = {}
+        for start in range(0, len(names), _AT_ONCE):
+            self._answers |= self._found(names[start : start + _AT_ONCE])
+        self._asked_at = self._clock.monotonic()
+
+    def _found(self, names: Sequence[str]) -> dict[str, V | None]:
+        try:
+            futures = self._ask(names)
+        except Exception:  # noqa: BLE001  whatever is wrong, whoever asks alone is told
+            return {}
+        found: dict[str, V | None] = {}
+        for name, future in futures.items():
+            try:
+                found[name] = self._read(future.result(2 * _TIMEOUT))
+            except Exception:  # noqa: BLE001  as above
+                found[name] = None
+        return found
+
+
+class Looks:
+    """Looks at the topics of one cluster and at the ends of its states. Safe from any thread."""
+
+    def __init__(self, admin: Admin, clock: Clock) -> None:
+        self._admin = admin
+        self._ends = Round(self._ask_ends, lambda found: int(found.offset), clock)
+        self._topics: Round[Any] = Round(self._ask_topics, lambda found: found, clock)
+
+    def end(self, state_topic: str) -> int | None:
+        """Return where a topic's only partition ended a few seconds ago, None where that is not known."""
+        return self._ends.answer(state_topic)
+
+    def topic(self, name: str) -> Any:
+        """Return the description of a topic of a few seconds ago, None where there is none."""
+        return self._topics.answer(name)
+
+    def _ask_ends(self, names: Sequence[str]) -> Mapping[str, Future[Any]]:
+        wanted = {TopicPartition(name, 0): OffsetSpec.latest() for name in names}  # type: ignore[no-untyped-call]
+        futures = self._admin.client.list_offsets(
+            wanted, isolation_level=IsolationLevel.READ_UNCOMMITTED, request_timeout=_TIMEOUT
+        )
+        return {partition.topic: future for partition, future in futures.items()}
+
+    def _ask_topics(self, names: Sequence[str]) -> Mapping[str, Future[Any]]:
+        found: Mapping[str, Future[Any]] = self._admin.client.describe_topics(
+            TopicCollection([*names]), request_timeout=_TIMEOUT
+        )
+        return found
+
+
+class Shared:
+    """What streams with the same settings share."""
+
+    def __init__(self, settings: Settings, clock: Clock) -> None:
+        self.admin = Admin(settings)
+        self.looks = Looks(self.admin, clock)
+
+
+class Sharing:
+    """What the streams of a process share: the same for all who have the same settings. Safe from any thread."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._latest: tuple[Settings, Shared] | None = None
+
+    def by(self, settings: Settings) -> Shared:
+        """Return what is shared by these settings: something else once a password has changed."""
+        with self._lock:
+            if self._latest is None or self._latest[0] != settings:
+                self._latest = settings, Shared(settings, self._clock)
+            return self._latest[1]
