@@ -3,6 +3,7 @@
 import hashlib
 import io
 import time
+from functools import partial
 from typing import Any
 
 import fastavro
@@ -13,17 +14,21 @@ from figure import Figure
 from pydantic import SecretStr
 
 from connector.clock import SYSTEM
-from connector.events import codec
+from connector.cms.compiled import reading
+from connector.events import codec, compiled
 from connector.events.assembler import Assembler
 from connector.events.envelope import Provenance
 from connector.events.policy import Policy
 from connector.events.record import Batch
 from connector.model.checkpoint import Checkpoint
+from connector.model.core import CORE
 from connector.stream.publisher import Publisher
 from connector.testing import MemoryStore
 from connector.vendors.contentful import Contentful, ContentfulSettings
 
 ORIGIN = "https://cdn.contentful.com"
+
+_NAME = "bench"
 
 
 class Discard(MemoryStore):
@@ -33,22 +38,25 @@ class Discard(MemoryStore):
         """Discard the batch."""
 
 
-def ours(bodies: list[bytes]) -> float:
-    """Return the seconds that our delivery path takes."""
-    vendor = Contentful("bench", ContentfulSettings(token=SecretStr("t"), space="bench"))
+def ours(bodies: list[bytes], *, core: bool) -> float:
+    """Return the seconds that our delivery path takes, with the compiled core or without."""
+    vendor = Contentful(_NAME, ContentfulSettings(token=SecretStr("t"), space="bench"))
+    provenance = Provenance("0", vendor.name, _NAME, vendor.db, vendor.schema)
+    policy = Policy(content_members=vendor.content_members)
     assembler = Assembler(
-        provenance=Provenance("0", vendor.name, "bench", vendor.db, vendor.schema),
-        policy=Policy(),
+        provenance=provenance,
+        policy=policy,
         now_ms=lambda: time.time_ns() // 1_000_000,
         locate=vendor.locate,
+        writer=compiled.writer(provenance, policy) if core else None,
     )
-    store = Discard()
-    publisher = Publisher(store, assembler, initial=Checkpoint(stream="bench"), clock=SYSTEM)
+    read = reading(_NAME, vendor, compiled.key(_NAME)) if core else vendor.read
+    publisher = Publisher(Discard(), assembler, initial=Checkpoint(stream=_NAME), clock=SYSTEM)
     position = publisher.recover().position
     responses = [httpx.Response(200, content=body) for body in bodies]
     begin = time.perf_counter()
     for response in responses:
-        page = vendor.read(vendor.frame(response, position))
+        page = read(vendor.frame(response, position))
         publisher.publish([page])
         position = page.position
     return time.perf_counter() - begin
@@ -142,16 +150,12 @@ def _find(value: Any, refs: list[str]) -> None:
 
 
 def measure(items: int, rounds: int) -> list[Figure]:
-    """Return items per second, the best of alternating runs."""
+    """Return items a second, the best of runs that take turns."""
     bodies = pages(items, 1000, ORIGIN)
-    runs = [(floor(bodies), ours(bodies)) for _ in range(rounds)]
-    floor_best, ours_best = (min(times) for times in zip(*runs, strict=True))
+    ways = {"in Python": partial(ours, core=False)} | ({"with the core": partial(ours, core=True)} if CORE else {})
+    runs = [[floor(bodies), *(way(bodies) for way in ways.values())] for _ in range(rounds)]
+    cheapest, *best = (items / min(times) for times in zip(*runs, strict=True))
     return [
-        Figure(
-            "cpu: vendor, envelope, codec",
-            round(items / ours_best),
-            "items/s",
-            round(items / floor_best),
-            "cheapest loop",
-        )
+        Figure(f"cpu: vendor, envelope, codec, {name}", round(speed), "items/s", round(cheapest), "cheapest loop")
+        for name, speed in zip(ways, best, strict=True)
     ]
