@@ -35,7 +35,7 @@ def look_ahead(found: Iterator[T], stop: threading.Event, done: Callable[[], Non
 
     def work() -> None:
         try:
-            while room.acquire() and not abandoned.is_set():
+            while room.acquire() and not (abandoned.is_set() or stop.is_set()):
                 ahead.put(next(found))
         except StopIteration:
             ahead.put(_End())
@@ -50,8 +50,13 @@ def look_ahead(found: Iterator[T], stop: threading.Event, done: Callable[[], Non
     try:
         while not isinstance(item := _next(ahead, room, stop), _End):
             yield item
-        if item.error:
-            raise item.error
+        error, item = item.error, _End()
+        if error:
+            try:
+                raise error
+            finally:
+                # Its frames hold this one, and what was read so far: no circle must keep that.
+                del error
     finally:
         abandoned.set()
         room.release()

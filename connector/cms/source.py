@@ -107,10 +107,15 @@ class Source:
 
         A page is read while the one before it is published: the core works beside Python.
         """
-        frames = self._ahead(self._frames(position), self._stop, self._walk_ended)
-        pages = self._ahead(map(self._read, frames), self._stop, frames.close)
+        left = _Either(self._stop)
+        frames = self._ahead(self._frames(position), left, self._walk_ended)
+        pages = self._ahead(map(self._read, frames), left, frames.close)
         with closing(pages):
-            yield from pages
+            try:
+                yield from pages
+            finally:
+                # Before the thread that reads has noticed: no further request is to be sent.
+                left.set()
 
     def fetch(self, position: Position) -> SyncPage:
         """Return the page after `position`.
@@ -236,6 +241,18 @@ class Source:
                 raise WalkBroken("the API returned the same page cursor twice within one walk")
             seen.add(frame.position.cursor)
             position, first = frame.position, False
+
+
+class _Either(threading.Event):
+    """Set by itself, or with another event."""
+
+    def __init__(self, other: threading.Event) -> None:
+        super().__init__()
+        self._other = other
+
+    def is_set(self) -> bool:
+        """Return whether one of both is set."""
+        return super().is_set() or self._other.is_set()
 
 
 _TRANSFER_HEADERS: Final = {"content-encoding", "content-length", "transfer-encoding"}

@@ -159,23 +159,26 @@ class BatchBuilder:
         first = changes[at]
         if self._writer is None or isinstance(first, Change) or not self._standpoint.snapshot:
             return 0
-        if first.body in self._index:
+        if first.body in self._index or (first.whole_body and first.whole_body in self._index):
             return 0
         most = self._wanted(changes[at : at + _TOGETHER]) if self._policy.filters else _TOGETHER
         if not most:
             self._tally.left_out["filtered"] += 1
             return 1
-        if not self._open(first):
+        if (route := self._open(first)) is None:
             return 0
         place = (self._sequence, self._now_ms, self.position.epoch)
         longest = self._policy.max_message_bytes - _OVERHEAD
         records, size = self._writer.publish((changes, at, most), self._index.records(), self._routes, place, longest)
         added = len(records)
+        if added:
+            self._progress = self._progress.recording(route.topic, route.found)
+            self._key_schema_id = route.key.schema_id
+            self._tally.ops["r"] += added
         self._index.noted(item for item in changes[at : at + added] if not isinstance(item, Change))
         self._records += records
         self._bytes += size
         self._sequence += added
-        self._tally.ops["r"] += added
         return added
 
     def add_dead_letter(self, letter: DeadLetter, at: Position) -> None:
@@ -204,17 +207,13 @@ class BatchBuilder:
     def _key(self, item: Item) -> EntityKey:
         return EntityKey(self._provenance.name, item.entity_type, item.id, item.locale)
 
-    def _open(self, item: Item) -> bool:
-        """Return whether an item's event can go somewhere; from then on something goes there."""
-        place = item.entity_type, item.locale
-        if place not in self._routes:
-            route = self._destinations.of(self._key(item))
-            if isinstance(route, MalformedItem):
-                return False
-            self._routes[place] = compiled.route(route)
-            self._progress = self._progress.recording(route.topic, route.found)
-            self._key_schema_id = route.key.schema_id
-        return True
+    def _open(self, item: Item) -> Route | None:
+        """Return where an item's event goes, None if it cannot go anywhere."""
+        route = self._destinations.of(self._key(item))
+        if isinstance(route, MalformedItem):
+            return None
+        self._routes.setdefault((item.entity_type, item.locale), compiled.route(route))
+        return route
 
     def _content(self, change: Change, known: IndexEntry | None) -> bytes | None:
         if change.change_type != "published":

@@ -18,7 +18,10 @@ class Admin:
 
     @property
     def client(self) -> Any:
-        """The client. Raises what `create` raises."""
+        """The client, which MUST be held until all of its answers are there: it takes what is open with it.
+
+        Raises what `create` raises.
+        """
         with self._lock:
             if self._client is None:
                 self._client = create(AdminClient, self._settings)

@@ -20,16 +20,17 @@ _MAX_AGE: Final = 2.5
 _FORGET_AFTER: Final = 60.0
 _AT_ONCE: Final = 500
 
-Ask = Callable[[Sequence[str]], Mapping[str, Future[Any]]]
+Ask = Callable[[Any, Sequence[str]], Mapping[str, Future[Any]]]
 
 
 class Round(Generic[V]):
     """Answers by name, got by `ask` for all names that were of interest within the last minute. Safe from any thread.
 
-    `read` makes an answer of what a request gives.
+    `client` gives the client that is asked; `read` makes an answer of what a request gives.
     """
 
-    def __init__(self, ask: Ask, read: Callable[[Any], V], clock: Clock) -> None:
+    def __init__(self, client: Callable[[], Any], ask: Ask, read: Callable[[Any], V], clock: Clock) -> None:
+        self._client = client
         self._ask = ask
         self._read = read
         self._clock = clock
@@ -63,7 +64,8 @@ class Round(Generic[V]):
 
     def _found(self, names: Sequence[str]) -> dict[str, V | None]:
         try:
-            futures = self._ask(names)
+            client = self._client()
+            futures = self._ask(client, names)
         except Exception:  # noqa: BLE001  whatever is wrong, whoever asks alone is told
             return {}
         found: dict[str, V | None] = {}
@@ -79,9 +81,8 @@ class Looks:
     """Looks at the topics of one cluster and at the ends of its states. Safe from any thread."""
 
     def __init__(self, admin: Admin, clock: Clock) -> None:
-        self._admin = admin
-        self._ends = Round(self._ask_ends, lambda found: int(found.offset), clock)
-        self._topics: Round[Any] = Round(self._ask_topics, lambda found: found, clock)
+        self._ends = Round(lambda: admin.client, _ask_ends, lambda found: int(found.offset), clock)
+        self._topics: Round[Any] = Round(lambda: admin.client, _ask_topics, lambda found: found, clock)
 
     def end(self, state_topic: str) -> int | None:
         """Return where a topic's only partition ended a few seconds ago, None where that is not known."""
@@ -91,18 +92,16 @@ class Looks:
         """Return the description of a topic of a few seconds ago, None where there is none."""
         return self._topics.answer(name)
 
-    def _ask_ends(self, names: Sequence[str]) -> Mapping[str, Future[Any]]:
-        wanted = {TopicPartition(name, 0): OffsetSpec.latest() for name in names}  # type: ignore[no-untyped-call]
-        futures = self._admin.client.list_offsets(
-            wanted, isolation_level=IsolationLevel.READ_UNCOMMITTED, request_timeout=_TIMEOUT
-        )
-        return {partition.topic: future for partition, future in futures.items()}
 
-    def _ask_topics(self, names: Sequence[str]) -> Mapping[str, Future[Any]]:
-        found: Mapping[str, Future[Any]] = self._admin.client.describe_topics(
-            TopicCollection([*names]), request_timeout=_TIMEOUT
-        )
-        return found
+def _ask_ends(client: Any, names: Sequence[str]) -> Mapping[str, Future[Any]]:
+    wanted = {TopicPartition(name, 0): OffsetSpec.latest() for name in names}  # type: ignore[no-untyped-call]
+    futures = client.list_offsets(wanted, isolation_level=IsolationLevel.READ_UNCOMMITTED, request_timeout=_TIMEOUT)
+    return {partition.topic: future for partition, future in futures.items()}
+
+
+def _ask_topics(client: Any, names: Sequence[str]) -> Mapping[str, Future[Any]]:
+    found: Mapping[str, Future[Any]] = client.describe_topics(TopicCollection([*names]), request_timeout=_TIMEOUT)
+    return found
 
 
 class Shared:

@@ -144,8 +144,9 @@ class Topics:
 
     def _create(self, spec: TopicSpec) -> KnownTopic:
         topic = NewTopic(spec.name, spec.partitions, spec.replication_factor, config=dict(spec.config))
+        client = self._admin.client
         try:
-            _result(self._admin.client.create_topics([topic], operation_timeout=_TIMEOUT)[spec.name])
+            _result(client.create_topics([topic], operation_timeout=_TIMEOUT)[spec.name])
         except KafkaException as error:
             if cause(error).code() != KafkaError.TOPIC_ALREADY_EXISTS:
                 raise unavailable(f"creating topic {spec.name}", error) from error
@@ -174,8 +175,9 @@ class Topics:
 
     def _config(self, name: str) -> dict[str, str]:
         resource = ConfigResource(ResourceType.TOPIC, name)
+        client = self._admin.client
         try:
-            entries = _result(self._admin.client.describe_configs([resource], request_timeout=_TIMEOUT)[resource])
+            entries = _result(client.describe_configs([resource], request_timeout=_TIMEOUT)[resource])
         except KafkaException as error:
             raise unavailable(f"reading the settings of topic {name}", error) from error
         return {entry.name: entry.value for entry in entries.values()}

@@ -131,12 +131,12 @@ class Transactions:
         self._log.clear()
 
     def _produce(self, records: Sequence[Record], topic: str, state: Iterable[tuple[bytes, bytes | None]]) -> None:
-        produce, delivered = self._producer.produce, self._events
+        delivered = self._events
         for to, key, value, headers, partition in records:
             deadline: float | None = None
             while True:
                 try:
-                    produce(to, value, key, partition, on_delivery=delivered, headers=headers)
+                    self._producer.produce(to, value, key, partition, on_delivery=delivered, headers=headers)
                 except BufferError:
                     deadline = self._make_room(deadline)
                 else:

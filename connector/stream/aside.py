@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable
 
-from connector.errors import starting_threads
+from connector.errors import LocalTrouble, starting_threads
 
 Aside = Callable[[Callable[[], None]], Callable[[], None]]
 """Begins some work; what it returns waits for its end, and raises what it raised."""
@@ -16,7 +16,7 @@ def at_once(work: Callable[[], None]) -> Callable[[], None]:
 
 
 def in_thread(work: Callable[[], None]) -> Callable[[], None]:
-    """Do the work in a thread. Raises `LocalTrouble` if the system has none left."""
+    """Do the work in a thread; at once, if the system has none left."""
     errors: list[BaseException] = []
 
     def run() -> None:
@@ -26,12 +26,20 @@ def in_thread(work: Callable[[], None]) -> Callable[[], None]:
             errors.append(error)
 
     thread = threading.Thread(target=run, daemon=True, name="aside")
-    with starting_threads():
-        thread.start()
+    try:
+        with starting_threads():
+            thread.start()
+    except LocalTrouble:
+        return at_once(work)
 
     def wait() -> None:
         thread.join()
         if errors:
-            raise errors[0]
+            error = errors.pop()
+            try:
+                raise error
+            finally:
+                # Its frames hold this one, and all that was to be done: no circle must keep that.
+                del error
 
     return wait

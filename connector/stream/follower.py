@@ -1,5 +1,6 @@
 """Follows one owned stream in a thread: opens its parts, recovers, passes, waits, and has its errors handled."""
 
+import gc
 import threading
 
 from connector.errors import ConnectorError, LocalTrouble, StreamStopped, starting_threads
@@ -97,6 +98,10 @@ class Follower:
             if not self._stopping:
                 trouble = LocalTrouble.of(error) if isinstance(error, OSError) else error
                 self.outcome = self._remedies.handle(trouble) or self.outcome
+        else:
+            return
+        # The frames of an error hold what was read and assembled, often in a circle, and the collector comes by rarely.
+        gc.collect()
 
     def _proceed(self) -> None:
         if self._stream.parts is None:

@@ -176,7 +176,7 @@ class Publisher:
         transaction. After an error only `recover` knows what was committed.
         """
         with self.settled():
-            self.publish_ahead(pages)
+            self._assemble(pages, at_once)
         return self.checkpoint
 
     def publish_ahead(self, pages: Iterable[SyncPage | CompiledPage]) -> None:
@@ -185,12 +185,15 @@ class Publisher:
         `settle` MUST be called before anything but `publish_ahead` and `recover`. An error may be that of an earlier
         transaction.
         """
+        self._assemble(pages, self._aside)
+
+    def _assemble(self, pages: Iterable[SyncPage | CompiledPage], aside: Aside) -> None:
         destinations = self._destinations = self._destinations or Destinations(self._route)
         start = self._under_way.batch.checkpoint if self._under_way else self.checkpoint
         try:
             for batch in self._assembler.batches(pages, self.index, start, destinations):
                 self.settle()
-                self._publish(batch)
+                self._publish(batch, aside)
         except BaseException:
             # What a failed assembly has staged must not ride along with the next transaction.
             self.index.discard()
@@ -209,10 +212,15 @@ class Publisher:
 
     def settle(self) -> None:
         """Wait for the transaction under way, if there is one. Raises what `Store.commit` raises; then `recover`."""
-        under_way, self._under_way = self._under_way, None
+        under_way = self._under_way
         if under_way is None:
             return
-        under_way.wait()
+        try:
+            under_way.wait()
+        except Exception:
+            self._under_way = None
+            raise
+        self._under_way = None
         self.index.commit()
         self._active_at = self._clock.monotonic()
         self._checkpoint = under_way.batch.checkpoint
@@ -230,8 +238,11 @@ class Publisher:
             for key in forget:
                 self.index.stage(key, None)
             state = [*self.index.staged.items(), (CHECKPOINT_KEY, encode_checkpoint(final))]
-            self._send(Batch([], state, final, Tally()))
+            active_at = self._active_at
+            self._send(Batch([], state, final, Tally()), at_once)
             self.settle()
+            # Nothing has happened that would need a producer soon.
+            self._active_at = active_at
         finally:
             self.index.discard()
         return final
@@ -264,23 +275,23 @@ class Publisher:
         idle = after.phase == before.phase == "streaming" and not before.walk_open
         return bool(batch.records or batch.letters or len(batch.state) > 1 or not idle)
 
-    def _publish(self, batch: Batch) -> None:
+    def _publish(self, batch: Batch, aside: Aside) -> None:
         if self._worth_committing(batch):
-            self._send(addressed(batch, self._store.letters_route()) if batch.letters else batch)
+            self._send(addressed(batch, self._store.letters_route()) if batch.letters else batch, aside)
         else:
             self.index.discard()
             # Only a commit puts off the heartbeat: looking at the CMS refreshes nothing.
             committed_at = self.checkpoint.committed_at
             self._checkpoint = msgspec.structs.replace(batch.checkpoint, committed_at=committed_at)
 
-    def _send(self, batch: Batch) -> None:
+    def _send(self, batch: Batch, aside: Aside) -> None:
         """Begin the transaction of a batch. Until it has ended only `recover` knows where the stream stands."""
         self._checkpoint = None
         letters = self.report.dead_letters + batch.tally.dead_letters.total()
         report = msgspec.structs.replace(self.report, dead_letters=letters)
         self.index.send()
         under_way = _UnderWay(batch, report, partial(self._store.commit, self._with_report(batch, report)), self._clock)
-        under_way.wait = self._aside(under_way.run)
+        under_way.wait = aside(under_way.run)
         self._under_way = under_way
 
     def _abandon(self) -> None:

@@ -5,6 +5,7 @@ from contextlib import suppress
 from typing import Final, Literal, NamedTuple
 
 from connector.errors import (
+    BrokerUnavailable,
     ConnectorError,
     DeletesHeld,
     EnvironmentChanged,
@@ -89,6 +90,11 @@ class Remedies:
         return ""
 
     def _retry(self, error: ConnectorError) -> PassOutcome:
+        if isinstance(error, BrokerUnavailable) and self._spec.refresh():
+            # A refused password looks like a broker that cannot be reached: everything is opened with the new one.
+            self._journal.secrets_changed()
+            self._stream.close()
+            return ""
         if self._single.once and self._retries.since_worked > self._single.give_up_after:
             self._journal.show(error)
             return "unreachable"

@@ -21,6 +21,8 @@ class Waiting:
         self._stop = stream.stop
         self._try_now = threading.Event()
         self._looked_at = self._clock.monotonic()
+        # Not all at the same time: a heartbeat needs a producer, and that a few threads.
+        self._heartbeat = stream.spec.heartbeat + self._clock.jitter(stream.spec.heartbeat / 4)
 
     def until_due(self, seconds: float) -> None:
         """Wait for the next poll; meanwhile look for other commits to our state, and refresh the checkpoint in time.
@@ -69,7 +71,7 @@ class Waiting:
         publisher = self._stream.publisher
         self._check_ownership(publisher)
         checkpoint = publisher.checkpoint
-        if checkpoint.committed_at and self._clock.wall() - checkpoint.committed_at / 1000 >= self._spec.heartbeat:
+        if checkpoint.committed_at and self._clock.wall() - checkpoint.committed_at / 1000 >= self._heartbeat:
             forget = long_dead(publisher.index, self._clock.wall())
             publisher.commit_checkpoint(checkpoint, forget=forget)
         publisher.rest_if_idle(self._spec.pace.rest_after)

@@ -5,6 +5,8 @@
 
 /// Deeper nesting than this is left to the Python reader.
 const MAX_DEPTH: usize = 100;
+/// So are documents of more values than this: they would take many times their own size.
+const MAX_NODES: usize = 200_000;
 
 /// A part of the text, from its first byte to the one after its last.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -179,6 +181,9 @@ impl Parser<'_> {
     fn value(&mut self, name: Span, depth: usize) -> Option<()> {
         let start = self.at;
         let place = self.nodes.len();
+        if place == MAX_NODES {
+            return None;
+        }
         self.nodes.push(Node { kind: Kind::Word, name, span: NOWHERE, next: 0 });
         let kind = match self.text.get(start)? {
             b'{' => self.object(depth)?,

@@ -15,8 +15,8 @@ use crate::avro::{Given, Program, Slot, Value};
 use crate::json::Span;
 use crate::shape::{Described, Moment, Shape, Understood};
 
-/// What Python asks for by number: one core for each shape of the calls.
-const INTERFACE: u32 = 1;
+/// What Python asks for by number: another one for each change of a call or of an answer.
+const INTERFACE: u32 = 2;
 
 /// Reads the items of one connection's pages.
 #[pyclass(frozen)]

@@ -10,6 +10,9 @@ pub struct Cut {
     pub elements: Vec<Span>,
 }
 
+/// A page with more members than this is not what a vendor sends.
+const MANY: usize = 64;
+
 /// Cuts a page. `None` for all that is out of the ordinary: names with escapes or such that stand twice, no list.
 pub fn cut(text: &[u8], list: &[u8]) -> Option<Cut> {
     let mut at = enter(text, 0, b'{')?;
@@ -26,6 +29,9 @@ pub fn cut(text: &[u8], list: &[u8]) -> Option<Cut> {
             at = elements(text, at, &mut found.elements)?;
         } else {
             let end = skip(text, at)?;
+            if found.members.len() == MANY {
+                return None;
+            }
             if found.members.iter().any(|(before, _)| before.of(text) == name.of(text)) {
                 return None;
             }

@@ -59,6 +59,9 @@ pub struct Shape {
     pub content: Vec<Vec<u8>>,
 }
 
+/// More links than this are compared more quickly by Python.
+const MANY: usize = 500;
+
 /// Items are digested so many at a time.
 const TOGETHER: usize = 32;
 
@@ -251,6 +254,9 @@ impl Shape {
                 Links::Uid { .. } => None,
             };
             if let Some(found) = found.filter(|found| !refs.contains(found)) {
+                if refs.len() == MANY {
+                    return None;
+                }
                 refs.push(found);
             }
         }

@@ -1,6 +1,9 @@
 """Work in a thread: begun at once, waited for, and never failed in silence."""
 
+import gc
 import threading
+import weakref
+from collections.abc import Callable
 
 import pytest
 
@@ -25,17 +28,45 @@ def test_work_runs_beside_its_caller() -> None:
 
 
 def test_what_it_raises_is_raised_where_it_is_waited_for() -> None:
-    """The very error, each time."""
+    """The very error; and nothing keeps it, or what the work was about, once it is handled."""
     error = UnknownOutcome("no answer")
 
-    def work() -> None:
-        raise error
+    class Batch:
+        """What the work is about."""
 
-    wait = in_thread(work)
-    for _ in range(2):
+    def work_on(batch: Batch) -> Callable[[], None]:
+        def work() -> None:
+            assert isinstance(batch, Batch)
+            raise error
+
+        return in_thread(work)
+
+    gc.disable()
+    try:
+        batch = Batch()
+        kept = weakref.ref(batch)
+        wait = work_on(batch)
         with pytest.raises(UnknownOutcome) as caught:
             wait()
         assert caught.value is error
+        error.__traceback__ = None
+        del batch, wait, caught
+        assert kept() is None
+    finally:
+        gc.enable()
+
+
+def test_without_a_thread_the_work_is_done_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By its caller: it may be all that a machine without threads left can do."""
+
+    def refuse(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    done: list[int] = []
+    wait = in_thread(lambda: done.append(1))
+    assert done == [1]
+    wait()
 
 
 def test_work_at_once_is_over_before_it_is_waited_for() -> None:

@@ -15,7 +15,7 @@ class Cluster:
         self.refused: set[str] = set()
         self.silent = False
 
-    def __call__(self, names: Sequence[str]) -> Mapping[str, Future[int]]:
+    def __call__(self, _client: object, names: Sequence[str]) -> Mapping[str, Future[int]]:
         """Answer for all names."""
         self.requests.append([*names])
         if self.silent:
@@ -32,7 +32,7 @@ class Cluster:
 def looking() -> tuple[Cluster, ManualClock, Round[int]]:
     """Return a cluster, a clock and the round."""
     cluster, clock = Cluster(), ManualClock()
-    return cluster, clock, Round(cluster, lambda found: found, clock)
+    return cluster, clock, Round(lambda: cluster, cluster, lambda found: found, clock)
 
 
 def test_all_who_look_are_served_by_one_request() -> None:

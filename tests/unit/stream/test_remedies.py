@@ -7,6 +7,7 @@ import pytest
 
 from connector.errors import (
     BrokerFatal,
+    BrokerUnavailable,
     CheckpointRejected,
     EnvironmentChanged,
     PageTooLarge,
@@ -104,6 +105,17 @@ def test_a_refusal_is_doubted_before_it_is_believed() -> None:
     assert outcomes[-1] == "stopped"
     assert treated.clock.monotonic() >= treated.stream.spec.pace.doubt_briefly
     assert treated.journal.reporter.status.hint == "a token; from TOKEN"
+
+
+def test_a_broker_that_cannot_be_reached_is_asked_with_a_new_password_at_once() -> None:
+    """A refused password looks like a broker that is gone: a stream must not wait for one that it no longer uses."""
+    treated = Treated(SinglePass(once=False, give_up_after=0.0), refresh=lambda: True)
+    assert treated.handle(BrokerUnavailable("no answer")) == ("", 0.0)
+    assert treated.stream.parts is None
+    unchanged = Treated(SinglePass(once=False, give_up_after=0.0), refresh=lambda: False)
+    outcome, seconds = unchanged.handle(BrokerUnavailable("no answer"))
+    assert (outcome, unchanged.stream.parts is not None) == ("", True)
+    assert seconds > 0
 
 
 def test_a_rotated_secret_is_tried_at_once() -> None:

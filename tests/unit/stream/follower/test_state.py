@@ -117,7 +117,7 @@ def test_an_idle_stream_commits_nothing_but_heartbeats(following: Told, store: M
     before = len(store.transactions)
 
     def story(_: Follower) -> Steps:
-        yield 2.5 * HOUR
+        yield 2.6 * HOUR
 
     following.tell(story, heartbeat=HOUR, poll_interval=60.0)
     assert [len(each) for each in store.transactions[before:]] == [0, 0]
