@@ -143,3 +143,12 @@ def test_the_bug_form_asks_for_what_is_needed() -> None:
     assert required == {"happened", "check", "log", "version", "surroundings"}
     labels = {field["id"]: field["attributes"]["label"] for field in body if "id" in field}
     assert "`contentwire check --json`" in labels["check"]
+
+
+def test_the_image_is_given_what_it_copies() -> None:
+    """`.dockerignore` leaves everything out but what it names."""
+    copied = re.findall(r"(?m)^COPY (?!--)(.+) \S+$", (ROOT / "Dockerfile").read_text(encoding="utf-8"))
+    lines = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
+    assert lines[0] == "*"
+    let_through = {line[1:] for line in lines if line.startswith("!")}
+    assert {name for line in copied for name in line.split()} <= let_through
