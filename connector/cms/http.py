@@ -93,7 +93,8 @@ def certificates(ca: Path | None, outbound: Outbound) -> ssl.SSLContext:
     try:
         return ssl.create_default_context(cafile=file or (None if folders else certifi.where()), capath=folders or None)
     except OSError as error:
-        raise _unusable(f"{name}: {file or certifi.where()}", error) from error
+        # Where certifi's are takes an open file to find out, which may be what is missing.
+        raise _unusable(f"{name}: {file or 'the certificates that come with certifi'}", error) from error
 
 
 def advice(error: BaseException, otherwise: str) -> str:
