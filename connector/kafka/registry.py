@@ -77,14 +77,18 @@ class Registry:
         return None if answer is None else _id(answer[0])
 
     def register(self, subject: str, schema: str) -> int:
-        """Return the id of an Avro schema under a subject; if it is not there yet, register it first.
+        """Return the id of an Avro schema under a subject, registering it first if it is missing.
 
-        Looking up needs only the right to read. Raises `BrokerFatal` if it is missing and registering is refused, or
-        not wanted (`register = false`): then an administrator has to do it.
+        Looking up takes no more than the right to read. Raises what `add` raises.
         """
         found = self.find(subject, schema)
-        if found is not None:
-            return found
+        return self.add(subject, schema) if found is None else found
+
+    def add(self, subject: str, schema: str) -> int:
+        """Register an Avro schema that is missing under a subject; return its id.
+
+        Raises `BrokerFatal` if registering is refused, or not wanted (`register = false`): an administrator must do it.
+        """
         if not self._may_register:
             raise BrokerFatal(
                 f"the schema of {subject} is not registered at {self._url}, and register = false", hint=_ADMINISTRATOR

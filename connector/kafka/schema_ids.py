@@ -37,7 +37,7 @@ class Schemas:
         """Return how a schema is framed under a subject; if the registry lacks it there, register it.
 
         Before that, the `recorded` key schema and everything in use are compared. Raises what
-        `check_recorded`, `verify` and `Registry.register` raise.
+        `check_recorded`, `verify` and `Registry.add` raise.
         """
         if self._registry is None:
             return codec.single_object(name)
@@ -71,7 +71,7 @@ class Schemas:
         found = registry.find(subject, schema)
         if found is None:
             self._compare(registry)
-            found = registry.register(subject, schema)
+            found = registry.add(subject, schema)
         framing = codec.confluent(found)
         self._in_use[framing.schema_id.id] = name
         return framing
