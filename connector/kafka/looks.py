@@ -2,8 +2,9 @@
 
 import math
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import contextmanager
 from typing import Any, Final, Generic, TypeVar
 
 from confluent_kafka import IsolationLevel, TopicCollection, TopicPartition
@@ -104,12 +105,34 @@ def _ask_topics(client: Any, names: Sequence[str]) -> Mapping[str, Future[Any]]:
     return found
 
 
+class Turns:
+    """Lets few streams begin at a time: a thousand that all ask at once get their answers too late.
+
+    Safe from any thread. After `patience` seconds nobody waits any longer: those before may hang.
+    """
+
+    def __init__(self, places: int = 32, patience: float = 20.0) -> None:
+        self._free = threading.Semaphore(places)
+        self._patience = patience
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Take a place while something is done."""
+        taken = self._free.acquire(timeout=self._patience)
+        try:
+            yield
+        finally:
+            if taken:
+                self._free.release()
+
+
 class Shared:
     """What streams with the same settings share."""
 
     def __init__(self, settings: Settings, clock: Clock) -> None:
         self.admin = Admin(settings)
         self.looks = Looks(self.admin, clock)
+        self.turns = Turns()
 
 
 class Sharing:

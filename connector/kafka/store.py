@@ -14,7 +14,7 @@ from connector.events.state_record import CHECKPOINT_KEY, decode_checkpoint, enc
 from connector.kafka import state_topic
 from connector.kafka.client import Settings
 from connector.kafka.foreign_records import Foreign, StateJudge
-from connector.kafka.looks import Shared
+from connector.kafka.looks import Shared, Turns
 from connector.kafka.registry import Registry
 from connector.kafka.routes import Routes
 from connector.kafka.schema_ids import Schemas
@@ -52,6 +52,7 @@ class KafkaStore:
         self._producer = producer
         self._clock = clock
         self._topics = Topics(client, clock, shared)
+        self._turns = shared.turns if shared else Turns()
         schemas = Schemas(registry, layout.connection, verify_every=verify_every, clock=clock)
         self._routes = Routes(layout, self._topics, schemas)
         self._checkpoint: Checkpoint | None = None
@@ -67,6 +68,10 @@ class KafkaStore:
         """Fence, find the end of the state, read up to it. Later recoveries continue from the last committed offset."""
         self.close()
         self._own_end = None
+        with self._turns.turn():
+            return self._recover(index)
+
+    def _recover(self, index: Index) -> Checkpoint | None:
         state_id = self._topics.ensure(self._layout.state_spec()).topic_id
         if self._state_id not in (None, state_id):
             raise self._lost(index)
@@ -110,7 +115,7 @@ class KafkaStore:
 
     def route(self, key: EntityKey) -> Route:
         """Return where events of a key go; a topic seen for the first time is created, its schemas registered."""
-        with self._up_to_date():
+        with self._turns.turn(), self._up_to_date():
             return self._routes.of(key)
 
     def letters_route(self) -> Route:
@@ -132,7 +137,7 @@ class KafkaStore:
 
     def verify_topics(self, checkpoint: Checkpoint) -> Checkpoint:
         """Open every topic that must be unchanged; return the checkpoint with the ids that it lacked."""
-        with self._up_to_date():
+        with self._turns.turn(), self._up_to_date():
             return replace(checkpoint, progress=self._routes.verified(checkpoint.progress))
 
     def topics_changed(self) -> bool:

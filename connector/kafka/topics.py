@@ -1,6 +1,6 @@
 """Topics: created when missing, checked when present."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import Future
 from typing import Any, Final
 
@@ -29,6 +29,7 @@ _OUTDATED: Final = {
     KafkaError.NOT_LEADER_FOR_PARTITION,
     KafkaError._NOENT,  # noqa: SLF001  the client's own error codes begin with an underscore
 }
+_AT_ONCE: Final = 100
 _SETTLING_TIME: Final = 2.0  # seconds that a difference must last: a broker may not know a new topic yet
 
 
@@ -123,7 +124,18 @@ class Topics:
         """Create the topic or check it; return it as it is now."""
         if found := self.check(spec, recorded):
             return found
-        return self._create(msgspec.structs.replace(spec, partitions=recorded.partitions) if recorded else spec)
+        wanted = msgspec.structs.replace(spec, partitions=recorded.partitions) if recorded else spec
+        return self._create(wanted)[spec.name]
+
+    def ensure_all(self, specs: Iterable[TopicSpec]) -> None:
+        """Do for many topics what `ensure` does for one: those that are missing are created many at a time."""
+        wanted = {spec.name: spec for spec in specs}
+        found = self.find(*wanted) if wanted else {}
+        missing = [spec for name, spec in wanted.items() if name not in found]
+        for start in range(0, len(missing), _AT_ONCE):
+            self._create(*missing[start : start + _AT_ONCE])
+        for name in found:
+            self.check(wanted[name])
 
     def check(self, spec: TopicSpec, recorded: KnownTopic | None = None) -> KnownTopic | None:
         """Return the topic as it is, None if it may be created; it must match `recorded` if that is given."""
@@ -142,20 +154,25 @@ class Topics:
         actual = self._config(name) if wanted else {}
         return {each: actual[each] for each in wanted if each in actual and actual[each] != wanted[each]}
 
-    def _create(self, spec: TopicSpec) -> KnownTopic:
-        topic = NewTopic(spec.name, spec.partitions, spec.replication_factor, config=dict(spec.config))
+    def _create(self, *specs: TopicSpec) -> dict[str, KnownTopic]:
+        """Create topics; return them as they are once they appear."""
+        topics = [
+            NewTopic(spec.name, spec.partitions, spec.replication_factor, config=dict(spec.config)) for spec in specs
+        ]
         client = self._admin.client
-        try:
-            _result(client.create_topics([topic], operation_timeout=_TIMEOUT)[spec.name])
-        except KafkaException as error:
-            if cause(error).code() != KafkaError.TOPIC_ALREADY_EXISTS:
-                raise unavailable(f"creating topic {spec.name}", error) from error
+        for name, future in client.create_topics(topics, operation_timeout=_TIMEOUT).items():
+            try:
+                _result(future)
+            except KafkaException as error:
+                if cause(error).code() != KafkaError.TOPIC_ALREADY_EXISTS:
+                    raise unavailable(f"creating topic {name}", error) from error
         deadline = self._clock.monotonic() + _TIMEOUT
-        while not (found := self.find(spec.name)):
+        names = [spec.name for spec in specs]
+        while missing := sorted({*names} - (found := self.find(*names)).keys()):
             if self._clock.monotonic() > deadline:
-                raise BrokerUnavailable(f"topic {spec.name} was created but does not appear")
+                raise BrokerUnavailable(f"topic {missing[0]} was created but does not appear")
             self._clock.wait(0.05)
-        return found[spec.name]
+        return found
 
     def _check_settings(self, spec: TopicSpec) -> None:
         """Check the settings that can break the contract; the others are the operator's."""

@@ -85,8 +85,7 @@ class Supervisor:
         group cannot be joined.
         """
         topics = Topics(self._client, self._clock)
-        for state_topic in state_topics:
-            topics.ensure(state_topic)
+        topics.ensure_all(state_topics)
         self._waiting, self._waiting_since_ms = "standby", now_ms(self._clock)
         membership = Membership(
             self._client, self._group, self._by_topic, self, clock=self._clock, failed=self._membership_failed

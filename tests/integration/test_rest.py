@@ -1,6 +1,7 @@
 """An idle stream without a producer, on a real broker: what it saves, and what its next commit proves first."""
 
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from connector.devservers.broker import Broker
 from connector.errors import Superseded
 from connector.events.index import Index
 from connector.events.owner_report import OwnerReport
-from connector.kafka.looks import Sharing
+from connector.kafka.looks import Sharing, Turns
 from connector.kafka.store import KafkaStore
 from connector.kafka.topic_names import Layout
 from connector.simulator import Simulator
@@ -106,3 +107,28 @@ def test_streams_share_an_admin_client_as_long_as_they_have_the_same_settings(ka
     assert first.admin.client is client
     first.admin.replace(client)
     assert first.admin.client is not client
+
+
+def test_few_streams_begin_at_a_time_and_nobody_waits_for_ever() -> None:
+    """A place that is free is taken at once; behind those that hang, patience ends."""
+    turns = Turns(places=2, patience=0.05)
+    with turns.turn(), turns.turn():
+        begun_at = time.monotonic()
+        with turns.turn():
+            assert time.monotonic() - begun_at >= 0.05
+    patient = Turns(places=1, patience=60.0)
+    inside: list[int] = []
+    most: list[int] = []
+
+    def begin() -> None:
+        with patient.turn():
+            inside.append(1)
+            most.append(len(inside))
+            inside.pop()
+
+    threads = [threading.Thread(target=begin) for _ in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert (len(most), max(most)) == (20, 1)

@@ -15,6 +15,7 @@ from connector.events.state_record import CHECKPOINT_KEY
 from connector.kafka.registry import Registry
 from connector.kafka.store import KafkaStore
 from connector.kafka.topic_names import Layout
+from connector.kafka.topics import Topics
 from connector.simulator import Fault, Simulator
 from tests.cms import eventually
 from tests.consumer import consume
@@ -245,3 +246,19 @@ def test_a_recorded_topic_whose_settings_changed_is_refused(
     admin.incremental_alter_configs([change])[change].result(10)
     eventually(lambda: settings(admin, topic)["cleanup.policy"] == "delete")
     assert "cleanup.policy = delete" in refusal(following)
+
+
+def test_many_topics_are_created_together_and_those_that_exist_are_checked(
+    kafka: Broker, admin: AdminClient, prefix: str
+) -> None:
+    """As one by one: the same settings, the same refusals."""
+    topics = Topics(kafka.client, SYSTEM)
+    specs = [Layout(prefix=prefix, connection=f"c{number}").state_spec() for number in range(120)]
+    topics.ensure(specs[7])
+    topics.ensure_all(specs)
+    topics.ensure_all(specs)
+    topics.ensure_all([])
+    assert settings(admin, specs[119].name)["cleanup.policy"] == "compact"
+    create(admin, f"{prefix}.odd.state", 2, cleanup_policy="compact")
+    with pytest.raises(TopicMismatch, match="has 2 partitions, not 1"):
+        topics.ensure_all([*specs[:3], Layout(prefix=prefix, connection="odd").state_spec()])
