@@ -45,7 +45,7 @@ test-unit: setup  ## Run the tests that need no broker.
 
 coverage: setup  ## Run every test and measure branch coverage; fails below the bound in pyproject.toml.
 	@$(RUN) coverage erase
-	@$(RUN) pytest -n 3 --dist worksteal -m 'not faults and not alone' --cov --cov-report=
+	@$(RUN) pytest -n 3 --dist worksteal -m 'not faults and not alone' --cov --cov-report= --cov-fail-under=0
 	@$(RUN) pytest -m 'alone and not faults' --cov --cov-append --cov-report=term:skip-covered
 
 faults: setup  ## Run the long fault matrix: every kill point, dying brokers, partitions.
