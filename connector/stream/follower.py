@@ -2,6 +2,7 @@
 
 import gc
 import threading
+from typing import Final
 
 from connector.errors import ConnectorError, LocalTrouble, StreamStopped, starting_threads
 from connector.events.codec import decode_key
@@ -16,6 +17,10 @@ from connector.stream.schedule import Schedule
 from connector.stream.spec import Hooks, StreamSpec
 from connector.stream.status import StreamState, StreamStatus
 from connector.stream.waiting import Waiting
+
+_YOUNG: Final = (
+    1  # the generations that hold what was made since the last collections: a heap of long life is not searched
+)
 
 
 class Follower:
@@ -101,7 +106,7 @@ class Follower:
         else:
             return
         # The frames of an error hold what was read and assembled, often in a circle, and the collector comes by rarely.
-        gc.collect()
+        gc.collect(_YOUNG)
 
     def _proceed(self) -> None:
         if self._stream.parts is None:
