@@ -125,16 +125,19 @@ class Topics:
         if found := self.check(spec, recorded):
             return found
         wanted = msgspec.structs.replace(spec, partitions=recorded.partitions) if recorded else spec
-        return self._create(wanted)[spec.name]
+        created, foreign = self._create(wanted)
+        # Others may have been quicker, and the cluster slower to say so.
+        return (self.check(spec, recorded) if foreign else None) or created[spec.name]
 
     def ensure_all(self, specs: Iterable[TopicSpec]) -> None:
         """Do for many topics what `ensure` does for one: those that are missing are created many at a time."""
         wanted = {spec.name: spec for spec in specs}
         found = self.find(*wanted) if wanted else {}
         missing = [spec for name, spec in wanted.items() if name not in found]
+        others = [*found]
         for start in range(0, len(missing), _AT_ONCE):
-            self._create(*missing[start : start + _AT_ONCE])
-        for name in found:
+            others += self._create(*missing[start : start + _AT_ONCE])[1]
+        for name in others:
             self.check(wanted[name])
 
     def check(self, spec: TopicSpec, recorded: KnownTopic | None = None) -> KnownTopic | None:
@@ -154,8 +157,9 @@ class Topics:
         actual = self._config(name) if wanted else {}
         return {each: actual[each] for each in wanted if each in actual and actual[each] != wanted[each]}
 
-    def _create(self, *specs: TopicSpec) -> dict[str, KnownTopic]:
-        """Create topics; return them as they are once they appear."""
+    def _create(self, *specs: TopicSpec) -> tuple[dict[str, KnownTopic], list[str]]:
+        """Create topics; return them as they are once they appear, and the names of those that others created first."""
+        foreign: list[str] = []
         topics = [
             NewTopic(spec.name, spec.partitions, spec.replication_factor, config=dict(spec.config)) for spec in specs
         ]
@@ -166,13 +170,14 @@ class Topics:
             except KafkaException as error:
                 if cause(error).code() != KafkaError.TOPIC_ALREADY_EXISTS:
                     raise unavailable(f"creating topic {name}", error) from error
+                foreign.append(name)
         deadline = self._clock.monotonic() + _TIMEOUT
         names = [spec.name for spec in specs]
         while missing := sorted({*names} - (found := self.find(*names)).keys()):
             if self._clock.monotonic() > deadline:
                 raise BrokerUnavailable(f"topic {missing[0]} was created but does not appear")
             self._clock.wait(0.05)
-        return found
+        return found, foreign
 
     def _check_settings(self, spec: TopicSpec) -> None:
         """Check the settings that can break the contract; the others are the operator's."""

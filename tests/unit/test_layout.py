@@ -200,12 +200,27 @@ def test_functions_are_small() -> None:
     assert statistics.median(size for path, _, size in sizes if path in MODULES) <= 9
 
 
+NO_EVENT_PASSES = (
+    *("admin", "cluster", "foreign_records", "looks", "peers", "published", "reader", "topic_names", "topics"),
+)
+
+
 def test_the_delivery_path_is_small() -> None:
     """What an event passes through can be read in an afternoon: at most 5,600 lines of code with the longest vendor."""
     # What names and creates topics, and what serves operators' commands: no event passes through it.
     rooms = {
         PACKAGE / "kafka" / f"{name}.py"
-        for name in ("reader", "cluster", "topics", "topic_names", "foreign_records", "peers", "published")
+        for name in (
+            "admin",
+            "cluster",
+            "foreign_records",
+            "looks",
+            "peers",
+            "published",
+            "reader",
+            "topic_names",
+            "topics",
+        )
     }
     beside = {*rooms, *(PACKAGE / "vendors").glob("*.py")}
     path_of_one = [path for path in MODULES if within(path, DELIVERY_PATH) and path not in beside]
