@@ -23,9 +23,9 @@ from connector.events.policy import Policy
 from connector.events.record import Batch
 from connector.kafka.client import Settings
 from connector.kafka.cluster import Cluster
-from connector.kafka.looks import Sharing
 from connector.kafka.published import Live, PublishedRecords
 from connector.kafka.registry import Registry
+from connector.kafka.sharing import Sharing
 from connector.kafka.store import KafkaStore
 from connector.kafka.topic_names import Layout
 from connector.kafka.transaction import REAL_PRODUCER, ProducerFactory

@@ -14,10 +14,10 @@ from connector.events.state_record import CHECKPOINT_KEY, decode_checkpoint, enc
 from connector.kafka import state_topic
 from connector.kafka.client import Settings
 from connector.kafka.foreign_records import Foreign, StateJudge
-from connector.kafka.looks import Shared, Turns
 from connector.kafka.registry import Registry
 from connector.kafka.routes import Routes
 from connector.kafka.schema_ids import Schemas
+from connector.kafka.sharing import Shared, Turns
 from connector.kafka.topic_names import Layout
 from connector.kafka.topics import Topics
 from connector.kafka.transaction import REAL_PRODUCER, ProducerFactory, Transactions

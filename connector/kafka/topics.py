@@ -15,8 +15,8 @@ from connector.clock import Clock
 from connector.errors import BrokerUnavailable, KeySchemaChanged, TopicMismatch
 from connector.kafka.admin import Admin
 from connector.kafka.client import Settings, cause, unavailable
-from connector.kafka.looks import Shared
 from connector.kafka.reader import holds_records
+from connector.kafka.sharing import Shared
 from connector.kafka.topic_names import TopicSpec
 from connector.model.checkpoint import KeySchemaId, KnownTopic
 

@@ -13,7 +13,7 @@ from connector.devservers.broker import Broker
 from connector.errors import Superseded
 from connector.events.index import Index
 from connector.events.owner_report import OwnerReport
-from connector.kafka.looks import Sharing, Turns
+from connector.kafka.sharing import Sharing, Turns
 from connector.kafka.store import KafkaStore
 from connector.kafka.topic_names import Layout
 from connector.simulator import Simulator

@@ -46,6 +46,7 @@ WITHOUT_A_UNIT_TEST = {
     "kafka/routes.py": Instead(
         "it asks Kafka for topics and the registry for schemas", "tests/integration/test_topic_identity.py"
     ),
+    "kafka/sharing.py": Instead("it is made of admin clients and locks", "tests/integration/test_rest.py"),
     "kafka/state_topic.py": Instead(KAFKA, "tests/integration/test_recovery.py"),
     "kafka/store.py": Instead(KAFKA, "tests/integration/test_topics.py"),
     "model/core.py": Instead(CORE, "tests/property/test_core.py"),

@@ -1,0 +1,56 @@
+"""What the streams of a process share of Kafka: an admin client, looks at topics and states, and turns to begin."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from connector.clock import Clock
+from connector.kafka.admin import Admin
+from connector.kafka.client import Settings
+from connector.kafka.looks import Looks
+
+
+class Turns:
+    """Lets few streams begin at a time: a thousand that all ask at once get their answers too late.
+
+    Safe from any thread. After `patience` seconds nobody waits any longer: those before may hang.
+    """
+
+    def __init__(self, places: int = 32, patience: float = 20.0) -> None:
+        self._free = threading.Semaphore(places)
+        self._patience = patience
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Take a place while something is done."""
+        taken = self._free.acquire(timeout=self._patience)
+        try:
+            yield
+        finally:
+            if taken:
+                self._free.release()
+
+
+class Shared:
+    """What streams with the same settings share."""
+
+    def __init__(self, settings: Settings, clock: Clock) -> None:
+        self.admin = Admin(settings)
+        self.looks = Looks(self.admin, clock)
+        self.turns = Turns()
+
+
+class Sharing:
+    """What the streams of a process share: the same for all who have the same settings. Safe from any thread."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._latest: tuple[Settings, Shared] | None = None
+
+    def by(self, settings: Settings) -> Shared:
+        """Return what is shared by these settings: something else once a password has changed."""
+        with self._lock:
+            if self._latest is None or self._latest[0] != settings:
+                self._latest = settings, Shared(settings, self._clock)
+            return self._latest[1]
