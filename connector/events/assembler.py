@@ -205,14 +205,16 @@ class BatchBuilder:
         return len(changes)
 
     def _key(self, item: Item) -> EntityKey:
-        return EntityKey(self._provenance.name, item.entity_type, item.id, item.locale)
+        return compiled.entity_key(item, self._provenance.name)
 
     def _open(self, item: Item) -> Route | None:
         """Return where an item's event goes, None if it cannot go anywhere."""
         route = self._destinations.of(self._key(item))
         if isinstance(route, MalformedItem):
             return None
-        self._routes.setdefault((item.entity_type, item.locale), compiled.route(route))
+        place = item.entity_type, item.locale
+        if place not in self._routes:
+            self._routes[place] = compiled.route(route)
         return route
 
     def _content(self, change: Change, known: IndexEntry | None) -> bytes | None:

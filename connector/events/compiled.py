@@ -24,15 +24,16 @@ _ENTITY: Final = {
     "meta": "meta",
     "refs": "refs",
 }
-_EVENT: Final = {"op": "op", "ts_ms": "now_ms", "origin": "origin", "event_id": "event_id"}
+_EVENT: Final = {"ts_ms": "now_ms", "event_id": "event_id"}
 _SOURCE: Final = {
     "ts_ms": "source_ms",
-    "snapshot": "snapshot",
     "table": "table",
     "sequence": "sequence",
     "revision": "revision",
     "locale": "locale",
 }
+# An item is read in a snapshot, carries a published state, and nothing was known of it before.
+_FIRST: Final = {"op": "r", "origin": "snapshot", "change_type": "published", "marker": None}
 _INDEX: Final = Filling(
     {"version": VERSION, "live": True, "change_type": "published", "removed_at": None},
     {
@@ -58,18 +59,15 @@ def writer(provenance: Provenance, policy: Policy) -> Writer | None:
         return None
     said = {name: getattr(provenance, name) for name in ("version", "connector", "name", "db", "schema")}
     if policy.envelope == "flat":
-        value = program("flat", Filling({**said, "connection": provenance.name, **_PUBLISHED}, _flat()))
+        value = program("flat", Filling({**said, **_FIRST, "connection": provenance.name, "snapshot": "true"}, _flat()))
     else:
-        constants = {f"source.{name}": value for name, value in said.items()}
-        value = program("envelope", Filling({**constants, "before": None, **_PUBLISHED}, _debezium()))
+        constants = {f"source.{name}": value for name, value in {**said, "snapshot": "true"}.items()}
+        value = program("envelope", Filling({**constants, **_FIRST, "before": None}, _debezium()))
     known, unknown = tables()
     made: Writer = CORE.Writer(
         value, program("index_entry", _INDEX), known, unknown, constant_headers(provenance, "published"), Record
     )
     return made
-
-
-_PUBLISHED: Final = {"change_type": "published", "marker": None}
 
 
 def _debezium() -> dict[str, str]:
@@ -78,7 +76,7 @@ def _debezium() -> dict[str, str]:
 
 
 def _flat() -> dict[str, str]:
-    source = {"source_ts_ms": "source_ms", "snapshot": "snapshot", "table": "table", "sequence": "sequence"}
+    source = {"source_ts_ms": "source_ms", "table": "table", "sequence": "sequence"}
     return {**_ENTITY, **source, **_EVENT}
 
 
@@ -89,13 +87,18 @@ def route(to: Route) -> CoreRoute:
     return made
 
 
+def entity_key(item: Item, connection: str) -> EntityKey:
+    """Return the key of what an item is about."""
+    return EntityKey(connection, item.entity_type, item.id, item.locale)
+
+
 def change(item: Item, connection: str) -> Change:
     """Return the change that an item is, as its vendor reads it."""
     members = item.members()
     for name in ("changed_at", "created_at", "updated_at"):
         members[name] = Timestamp(*members[name]) if members[name] else None
     return Change(
-        key=EntityKey(connection, item.entity_type, item.id, item.locale),
+        key=entity_key(item, connection),
         change_type="published",
         raw=item.raw,
         content_type=item.content_type,

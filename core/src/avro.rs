@@ -22,12 +22,6 @@ pub enum Slot {
     Meta,
     /// `source.table`.
     Table,
-    /// `op`.
-    Op,
-    /// `origin`.
-    Origin,
-    /// `source.snapshot`.
-    Snapshot,
     /// `event_id`.
     EventId,
     /// The entity's revision.
@@ -75,9 +69,6 @@ impl Slot {
             "fields" => (Fields, &[Type::Text]),
             "meta" => (Meta, &[Type::Text]),
             "table" => (Table, &[Type::Text]),
-            "op" => (Op, &[Type::Text]),
-            "origin" => (Origin, &[Type::Text]),
-            "snapshot" => (Snapshot, &[Type::Text]),
             "event_id" => (EventId, &[Type::Text]),
             "revision" => (Revision, &[Type::Long]),
             "created_ms" => (CreatedMs, &[Type::Long]),

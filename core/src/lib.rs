@@ -16,7 +16,7 @@ use crate::json::Span;
 use crate::shape::{Described, Moment, Shape, Understood};
 
 /// What Python asks for by number: another one for each change of a call or of an answer.
-const INTERFACE: u32 = 2;
+const INTERFACE: u32 = 3;
 
 /// Reads the items of one connection's pages.
 #[pyclass(frozen)]
@@ -124,18 +124,14 @@ struct Writer {
     entry: Program,
     tables: Vec<(String, String)>,
     unknown_table: String,
-    before: Py<PyList>,
-    between: Py<PyTuple>,
-    after: Py<PyTuple>,
+    /// The headers that are the same for every event, in their order, and the names of the others.
+    constant: Vec<Py<PyTuple>>,
     names: [Py<PyString>; 3],
     record: Py<PyAny>,
 }
 
 /// What a stream says of each of its events.
-struct Place<'a> {
-    op: &'a str,
-    origin: &'a str,
-    snapshot: &'a str,
+struct Place {
     sequence: i64,
     now_ms: i64,
     epoch: i64,
@@ -172,9 +168,7 @@ impl Writer {
             entry: Program::new(entry)?,
             tables,
             unknown_table,
-            before: PyList::new(py, &constant[..1])?.unbind(),
-            between: PyTuple::new(py, &constant[1..3])?.unbind(),
-            after: PyTuple::new(py, &constant[3..])?.unbind(),
+            constant: constant.into_iter().map(Bound::unbind).collect(),
             names: ["ce_id", "ce_subject", "ce_time"].map(|name| PyString::new(py, name).unbind()),
             record,
         })
@@ -182,9 +176,9 @@ impl Writer {
 
     /// Publish the items of a page from a place on, and at most so many, up to the first that is for Python.
     ///
-    /// Return their records, and how many bytes the keys and values of these are. `index` is what is committed
-    /// or sent, and what is staged; `routes` say where items go, by entity type and locale; `place` is the sequence so far, our time in
-    /// milliseconds and the epoch; `longest` is how many bytes a key and a value may have.
+    /// Return their records, and how many bytes the keys and values of these are. `index` is what is committed or sent,
+    /// and what is staged; `routes` say where items go, by entity type and locale; `place` is the sequence so far, our
+    /// time in milliseconds and the epoch; `longest` is how many bytes a key and a value may have.
     fn publish<'a>(
         &self,
         py: Python<'a>,
@@ -215,7 +209,7 @@ impl Writer {
             let to = (said.entity_type.as_ref(), PyString::from_bytes(py, said.locale(raw))?);
             let Some(route) = routes.get_item(to)? else { break };
             let route = route.cast::<Route>()?.get();
-            let place = Place { op: "r", origin: "snapshot", snapshot: "true", sequence: sequence + 1, now_ms, epoch };
+            let place = Place { sequence: sequence + 1, now_ms, epoch };
             let fill = |slot| self.fill(slot, said, raw, &place);
             value.clear();
             value.extend_from_slice(&route.value);
@@ -266,7 +260,7 @@ impl Route {
 }
 
 impl Writer {
-    fn headers<'a>(&self, py: Python<'a>, item: &Item, place: &Place<'_>) -> PyResult<Bound<'a, PyList>> {
+    fn headers<'a>(&self, py: Python<'a>, item: &Item, place: &Place) -> PyResult<Bound<'a, PyList>> {
         let (said, raw) = (&item.said, item.raw.as_bytes(py));
         let subject = [said.entity_type.as_bytes(), said.id.of(raw), said.locale(raw)].join(&b'/');
         let changed = said.moments[0].map(|(span, _)| span.of(raw)).filter(|text| text.len() == 24);
@@ -277,22 +271,22 @@ impl Writer {
         let header = |name: usize, value: Bound<'a, PyBytes>| {
             PyTuple::new(py, [self.names[name].bind(py).clone().into_any(), value.into_any()])
         };
-        let between = self.between.bind(py);
+        let constant = |at: usize| self.constant[at].bind(py).clone();
         PyList::new(
             py,
             [
-                self.before.bind(py).get_item(0)?,
-                header(0, PyBytes::new(py, &said.event_id))?.into_any(),
-                between.get_item(0)?,
-                between.get_item(1)?,
-                header(1, PyBytes::new(py, &subject))?.into_any(),
-                header(2, time)?.into_any(),
-                self.after.bind(py).get_item(0)?,
+                constant(0),
+                header(0, PyBytes::new(py, &said.event_id))?,
+                constant(1),
+                constant(2),
+                header(1, PyBytes::new(py, &subject))?,
+                header(2, time)?,
+                constant(3),
             ],
         )
     }
 
-    fn fill<'a>(&'a self, slot: Slot, said: &'a Understood, raw: &'a [u8], place: &Place<'a>) -> Value<'a> {
+    fn fill<'a>(&'a self, slot: Slot, said: &'a Understood, raw: &'a [u8], place: &Place) -> Value<'a> {
         let text = |span: Option<Span>| span.map_or(Value::Null, |span| Value::Bytes(span.of(raw)));
         let millis = |moment: Moment| moment.map_or(Value::Null, |(_, micros)| Value::Long(micros.div_euclid(1000)));
         match slot {
@@ -306,9 +300,6 @@ impl Writer {
                 Some((_, table)) => Value::Bytes(table.as_bytes()),
                 None => Value::Bytes(said.content_type.map_or(self.unknown_table.as_bytes(), |span| span.of(raw))),
             },
-            Slot::Op => Value::Bytes(place.op.as_bytes()),
-            Slot::Origin => Value::Bytes(place.origin.as_bytes()),
-            Slot::Snapshot => Value::Bytes(place.snapshot.as_bytes()),
             Slot::EventId => Value::Bytes(&said.event_id),
             Slot::Revision => said.revision.map_or(Value::Null, Value::Long),
             Slot::CreatedMs => millis(said.moments[1]),
