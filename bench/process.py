@@ -16,9 +16,13 @@ def alone(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         return pool.submit(function, *args, **kwargs).result()
 
 
+def status(pid: int | str = "self") -> dict[str, str]:
+    """Return what Linux says of a process, by name."""
+    lines = Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines()
+    return dict(line.split(":", 1) for line in lines)
+
+
 def peak_megabytes() -> float:
     """Return the largest resident size that this process ever had."""
     # Not getrusage: its maximum is inherited from the parent.
-    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
-    kibibytes = next(line.split()[1] for line in lines if line.startswith("VmHWM"))
-    return int(kibibytes) / 1024
+    return int(status()["VmHWM"].split()[0]) / 1024

@@ -22,7 +22,7 @@ import stream
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 from figure import Figure
-from process import alone
+from process import alone, status
 
 from connector.events.record import Batch, Record, Tally
 from connector.model.checkpoint import Checkpoint
@@ -49,9 +49,9 @@ def idle(pid: int, seconds: float) -> Cost:
     begin, at = _ticks(pid), time.perf_counter()
     time.sleep(seconds)
     share = (_ticks(pid) - begin) / os.sysconf("SC_CLK_TCK") / (time.perf_counter() - at)
-    status = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text("ascii").splitlines())
+    said = status(pid)
     descriptors = len(list(Path(f"/proc/{pid}/fd").iterdir()))
-    return Cost(100 * share, int(status["VmRSS"].split()[0]) / 1024, int(status["Threads"]), descriptors)
+    return Cost(100 * share, int(said["VmRSS"].split()[0]) / 1024, int(said["Threads"]), descriptors)
 
 
 def _ticks(pid: int) -> int:
