@@ -196,28 +196,27 @@ def test_events_out_of_order_are_noticed() -> None:
     assert _failing(records, account) == {SEQUENCE}
 
 
+def with_old_markers(reported: Sequence[str], *, cut_short: bool = False) -> set[int]:
+    """Return which checks fail if what was gone before is reported in events with these values of `snapshot`."""
+    simulator, consumer = Simulator(entries=20), Consumer()
+    gone = simulator.delete(simulator.ids()[0])
+    ledger = Ledger(simulator, "weegloo")
+    for snapshot in reported:
+        consumer.remove("entry", gone, snapshot=snapshot)
+    consumer.snapshot(ledger.before)
+    return _failing(consumer.records, replace(ledger.account(), cut_short=cut_short))
+
+
 def test_old_markers_belong_only_to_the_initial_sync() -> None:
     """A removal of a key that was gone before is allowed once in the snapshot, and surplus later or a second time."""
     for reported, failing in ((["true"], set()), (["false"], {CHANGES}), (["true", "true"], {CHANGES})):
-        simulator, consumer = Simulator(entries=20), Consumer()
-        gone = simulator.delete(simulator.ids()[0])
-        ledger = Ledger(simulator, "weegloo")
-        for snapshot in reported:
-            consumer.remove("entry", gone, snapshot=snapshot)
-        consumer.snapshot(ledger.before)
-        assert _failing(consumer.records, ledger.account()) == failing
+        assert with_old_markers(reported) == failing
 
 
 def test_old_markers_may_follow_an_initial_sync_that_was_cut_short() -> None:
     """Each of them once: the rest of the sync is a delta."""
     for reported, failing in ((["false"], set()), (["false", "false"], {CHANGES})):
-        simulator, consumer = Simulator(entries=20), Consumer()
-        gone = simulator.delete(simulator.ids()[0])
-        ledger = Ledger(simulator, "weegloo")
-        for snapshot in reported:
-            consumer.remove("entry", gone, snapshot=snapshot)
-        consumer.snapshot(ledger.before)
-        assert _failing(consumer.records, replace(ledger.account(), cut_short=True)) == failing
+        assert with_old_markers(reported, cut_short=True) == failing
 
 
 def test_a_marker_of_something_that_never_existed_is_noticed() -> None:
