@@ -22,7 +22,7 @@ from connector.model.checkpoint import Position
 from connector.model.page import SyncPage
 from connector.simulator import Fault, Simulator
 from connector.testing import ManualClock, in_turn
-from tests.cms import connect, requests
+from tests.cms import connect, page_count, requests
 from tests.loopback import Loopback
 from tests.story import HOME, source_of
 
@@ -35,6 +35,7 @@ TRANSPORT_ERRORS: list[type[Exception]] = [
     httpx.PoolTimeout, httpx.CloseError, httpx.ProxyError, httpx.UnsupportedProtocol, httpx.LocalProtocolError,
     httpx.RemoteProtocolError, httpx.DecodingError, httpx.TooManyRedirects,
 ]  # fmt: skip
+ROOM_FOR_ALL = 10_000
 
 
 class Failing(httpx.BaseTransport):
@@ -48,10 +49,15 @@ class Failing(httpx.BaseTransport):
         raise self.error
 
 
+def paged(size: int) -> Simulator:
+    """Return a simulator whose pages have this size."""
+    return Simulator(seed=3, entries=20, page_sizes=dict.fromkeys(vendors.names(), size))
+
+
 @pytest.fixture
 def simulator() -> Simulator:
     """Give a simulator with several pages."""
-    return Simulator(seed=3, entries=20, page_sizes=dict.fromkeys(vendors.names(), 4))
+    return paged(4)
 
 
 @pytest.fixture
@@ -219,6 +225,37 @@ def test_a_walk_yields_every_page_until_caught_up(simulator: Simulator, source: 
     ids = [change.key for page in pages for change in page.changes]
     assert len(ids) == len(set(ids)) == len(simulator.truth(NAME))
     assert list(source.walk(pages[-2].position)) == pages[-1:]
+
+
+def walked(source: Source, how: str, position: Position = START) -> Position:
+    """Return where a walk ends."""
+    *_, last = getattr(source, how)(position)
+    end = last.position
+    assert isinstance(end, Position)
+    return end
+
+
+@pytest.mark.parametrize("how", ["walk", "snapshot"])
+@pytest.mark.parametrize("name", vendors.names())
+def test_a_walk_is_one_request_a_page_and_none_more(name: str, how: str) -> None:
+    """Of a snapshot, of a delta, and when nothing has happened; a full last page is followed by no other."""
+    roomy = paged(ROOM_FOR_ALL)
+    after = source_of(roomy, name).fetch(START).position
+    roomy.release(8)
+    source_of(roomy, name).fetch(after)
+    everything, released = (request.items for request in roomy.requests(name))
+    for size in (4, everything - 1, everything):
+        simulator = paged(size)
+        source = source_of(simulator, name, page_size=size)
+        end = walked(source, how)
+        assert requests(simulator, name) == ["start"] + ["cursor"] * (page_count(name, everything, size) - 1)
+        simulator.clear_requests()
+        end = walked(source, how, end)
+        assert requests(simulator, name) == ["cursor"]
+        simulator.clear_requests()
+        simulator.release(8)
+        walked(source, how, end)
+        assert requests(simulator, name) == ["cursor"] * page_count(name, released, size)
 
 
 def test_errors_come_after_the_pages_before_them(simulator: Simulator, source: Source) -> None:

@@ -1,5 +1,6 @@
 """One pass over a stream: what a transaction holds, the order in which a delta is published, what a stop leaves."""
 
+import math
 import threading
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
@@ -17,7 +18,7 @@ from connector.stream.publisher import Publisher
 from connector.stream.runner import Bounds, Runner
 from connector.stream.spec import Hooks
 from connector.testing import ManualClock, MemoryStore, fail_after_commit, fail_before_commit, in_turn
-from tests.cms import assert_right
+from tests.cms import assert_right, page_count
 from tests.published import events
 from tests.story import Told
 
@@ -155,6 +156,35 @@ def test_the_passes_lead_from_snapshot_to_streaming(following: Told) -> None:
     assert current == [False, False, False, True]
 
 
+def cost(running: Session, simulator: Simulator, store: MemoryStore, name: str) -> tuple[int, int]:
+    """Pass once; return how many requests and how many transactions that took."""
+    simulator.clear_requests()
+    before = len(store.transactions)
+    running.runner.pass_once()
+    return len(simulator.requests(name)), len(store.transactions) - before
+
+
+def test_beyond_its_snapshot_a_first_run_takes_two_requests_and_two_transactions(
+    simulator: Simulator, following: Told, store: MemoryStore, name: str
+) -> None:
+    """A transaction of the snapshot holds twenty items; then it is caught up with, reconciled, and followed."""
+    with session(following, Bounds(items=20, interval=3600.0)) as running:
+        asked, committed = cost(running, simulator, store, name)
+        items = sum(request.items for request in simulator.requests(name))
+        assert (asked, committed) == (page_count(name, items, 10), math.ceil(items / 20))
+        assert committed > 1
+        assert [cost(running, simulator, store, name) for _ in range(3)] == [(1, 1), (0, 1), (1, 0)]
+
+
+def test_an_idle_poll_is_one_request_and_no_transaction(
+    simulator: Simulator, following: Told, store: MemoryStore, name: str
+) -> None:
+    """However often nothing has happened."""
+    with session(following, EVERY_PAGE) as running:
+        running.become_current()
+        assert [cost(running, simulator, store, name) for _ in range(5)] == [(1, 0)] * 5
+
+
 def test_what_happened_before_a_reconciliation_is_read_after_it(
     simulator: Simulator, following: Told, store: MemoryStore, name: str
 ) -> None:
@@ -209,6 +239,17 @@ def test_only_the_last_transaction_of_a_large_delta_moves_the_cursor(
     assert len(seen) >= 3
     assert {*seen[:-1]} == {(True, True)}
     assert seen[-1] == (False, False)
+
+
+def test_a_delta_takes_no_more_requests_and_transactions_than_its_items_need(
+    simulator: Simulator, following: Told, store: MemoryStore, name: str
+) -> None:
+    """Pages of ten items each are read, and a transaction holds five, however the pages were cut."""
+    with session(following, Bounds(items=5)) as running:
+        running.become_current()
+        released = {*simulator.release(12)}
+        items = sum(live.id in released for live in simulator.truth(name))
+        assert cost(running, simulator, store, name) == (page_count(name, items, 10), math.ceil(items / 5))
 
 
 @pytest.mark.parametrize("fail", [fail_before_commit, fail_after_commit])

@@ -136,6 +136,18 @@ def test_a_heartbeat_is_never_early(simulator: Simulator, following: Told, store
     assert len(store.transactions) == before
 
 
+def test_an_idle_stream_asks_once_an_interval(simulator: Simulator, following: Told) -> None:
+    """However often it looks, meanwhile, whether it still owns the stream."""
+    following.become_current()
+    simulator.clear_requests()
+
+    def story(_: Follower) -> Steps:
+        yield HOUR - 1
+
+    following.tell(story, poll_interval=60.0)
+    assert requests(simulator, NAME) == ["cursor"] * 60
+
+
 def test_a_wake_up_polls_at_once_and_a_few_more_times(simulator: Simulator, following: Told) -> None:
     """Delivery caches lag behind webhooks: polls follow at the paced times, then the interval counts again."""
     following.become_current()
