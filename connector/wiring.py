@@ -9,8 +9,8 @@ from typing import Final, TypeVar
 
 from connector import __version__
 from connector.clock import SYSTEM, Clock, now_ms
-from connector.cms import http
 from connector.cms.compiled import reading
+from connector.cms.connections import Connections
 from connector.cms.source import Observer, Source, Transport, Unopened, ignore
 from connector.cms.vendor import Vendor
 from connector.config.secret import Secret
@@ -44,6 +44,14 @@ T = TypeVar("T")
 _ATTEMPTS: Final = 10
 
 
+class SharedParts:
+    """What the streams of a process share."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.kafka = Sharing(clock)
+        self.connections = Connections()
+
+
 class ConfiguredStream:
     """The stream of the connection `name`, as configured. Parts are made on first use.
 
@@ -51,8 +59,8 @@ class ConfiguredStream:
     make a new `ConfiguredStream` each time you open its parts. `sharing` is what the streams of a process share.
     """
 
-    def __init__(self, config: Config, name: str, clock: Clock = SYSTEM, sharing: Sharing | None = None) -> None:
-        self._sharing = sharing or Sharing(clock)
+    def __init__(self, config: Config, name: str, clock: Clock = SYSTEM, sharing: SharedParts | None = None) -> None:
+        self._sharing = sharing or SharedParts(clock)
         self.config = config
         self.name = name
         self.clock = clock
@@ -117,8 +125,9 @@ class ConfiguredStream:
             settings.url,
             credentials=credentials,
             may_register=settings.may_register,
-            proxy=settings.proxy_to(settings.url),
-            context=http.certificates(settings.ca, settings.outbound),
+            pool=self._sharing.connections.pool(
+                settings.url, proxy=settings.proxy_to(settings.url), ca=settings.ca, outbound=settings.outbound
+            ),
         )
 
     @cached_property
@@ -156,7 +165,9 @@ class ConfiguredStream:
         """Return the stream with other settings of its connection."""
         changed = self.connection.model_copy(update=settings)
         connections = {**self.config.connections, self.name: changed}
-        return ConfiguredStream(self.config.model_copy(update={"connections": connections}), self.name, self.clock)
+        return ConfiguredStream(
+            self.config.model_copy(update={"connections": connections}), self.name, self.clock, self._sharing
+        )
 
     def source(
         self,
@@ -166,12 +177,13 @@ class ConfiguredStream:
         transport: Transport | None = None,
     ) -> Source:
         """Return the source of the CMS's pages; raises `ConfigError` if a proxy or certificates cannot be used."""
-        connection = self.connection
+        connection, url = self.connection, self.vendor.base_url
         return Source(
             self.vendor,
             clock=self.clock,
-            proxy=connection.proxy_to(self.vendor.base_url),
-            context=http.certificates(connection.ca, connection.outbound),
+            pool=self._sharing.connections.pool(
+                url, proxy=connection.proxy_to(url), ca=connection.ca, outbound=connection.outbound
+            ),
             timeout=connection.request_timeout,
             max_response_bytes=connection.max_response_bytes,
             stop=stop,
@@ -188,7 +200,7 @@ class ConfiguredStream:
             self.registry,
             producer=producer,
             clock=self.clock,
-            shared=self._sharing.by(self.client),
+            shared=self._sharing.kafka.by(self.client),
         )
 
     def publisher(
@@ -324,7 +336,7 @@ def against_owner(connection: str, act: Callable[[], T]) -> T:
 
 def streams(config: Config, clock: Clock = SYSTEM) -> list[ConfiguredStream]:
     """Return every stream of a configuration."""
-    sharing = Sharing(clock)
+    sharing = SharedParts(clock)
     return [ConfiguredStream(config, name, clock, sharing) for name in config.connections]
 
 

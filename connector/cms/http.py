@@ -2,44 +2,83 @@
 
 import os
 import ssl
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Any, TypeGuard
+from typing import Any, Final, TypeGuard
 
 import certifi
 import httpcore
 import httpx
 
-from connector.cms.network import Network
+from connector.cms.network import Exchange, Network
 from connector.cms.outbound import Outbound, Proxy
 from connector.errors import SCARCE, ConfigError, ConnectorError, LocalTrouble
+
+_MAX_IDLE: Final = 16  # connections to one host
+_MAX_IDLE_SECONDS: Final = 90.0
+
+
+class Pool:
+    """Connections that any number of transports use in turn, through `proxy`, trusting the certificates in `context`.
+
+    They are closed when the last of the transports is.
+    """
+
+    def __init__(self, proxy: Proxy | None = None, context: ssl.SSLContext | None = None) -> None:
+        self.proxy = proxy
+        self.network = Network()
+        self._lock = threading.Lock()
+        self._users = 0
+        context = context or certificates(None, Outbound())
+        common: dict[str, Any] = {"ssl_context": context, "network_backend": self.network, "max_connections": None}
+        common |= {"max_keepalive_connections": _MAX_IDLE, "keepalive_expiry": _MAX_IDLE_SECONDS}
+        if proxy:
+            auth = (proxy.user.encode(), proxy.password.encode()) if proxy.user or proxy.password else None
+            common |= {"proxy_url": proxy.url, "proxy_auth": auth}
+            common |= {"proxy_ssl_context": context} if proxy.url.startswith("https:") else {}
+            self._connections: httpcore.ConnectionPool = httpcore.HTTPProxy(**common)
+        else:
+            self._connections = httpcore.ConnectionPool(**common)
+
+    def enter(self) -> None:
+        """Note another user."""
+        with self._lock:
+            self._users += 1
+
+    def leave(self) -> None:
+        """Note that a user has left."""
+        with self._lock:
+            self._users -= 1
+            if not self._users:
+                self._connections.close()
+
+    def send(self, request: httpcore.Request) -> httpcore.Response:
+        """Send a request; the exchange was passed to `network` in this thread. Raises httpcore's errors."""
+        return self._connections.handle_request(request)
 
 
 class Transport(httpx.BaseTransport):
     """Sends one client's requests, one at a time per thread, each within `seconds` from its start to the last byte.
 
-    The thread that sent a request MUST read its response. Raises httpx's errors, which name `proxy` without its
-    credentials, and `LocalTrouble` if this machine lacks what a connection needs.
+    The thread that sent a request MUST read its response. Without `pool` it has connections of its own. Raises httpx's
+    errors, which name the proxy without its credentials, and `LocalTrouble` if this machine lacks what a connection
+    needs.
     """
 
-    def __init__(self, seconds: float, *, proxy: Proxy | None = None, context: ssl.SSLContext | None = None) -> None:
+    def __init__(self, seconds: float, pool: Pool | None = None) -> None:
         self._seconds = seconds
-        self._by = f" (by {proxy})" if proxy else ""
-        self._network = Network()
-        context = context or certificates(None, Outbound())
-        common: dict[str, Any] = {"ssl_context": context, "max_connections": 4, "network_backend": self._network}
-        if proxy:
-            auth = (proxy.user.encode(), proxy.password.encode()) if proxy.user or proxy.password else None
-            common |= {"proxy_url": proxy.url, "proxy_auth": auth}
-            common |= {"proxy_ssl_context": context} if proxy.url.startswith("https:") else {}
-            self._pool: httpcore.ConnectionPool = httpcore.HTTPProxy(**common)
-        else:
-            self._pool = httpcore.ConnectionPool(**common)
+        self._pool = pool or Pool()
+        self._by = f" (by {self._pool.proxy})" if self._pool.proxy else ""
+        self._lock = threading.Lock()
+        self._closed = False
+        self._open: set[Exchange] = set()
+        self._pool.enter()
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request; the response's body is yet to be read, within the same time."""
-        self._network.begin(self._seconds)
         assert isinstance(request.stream, httpx.SyncByteStream)
         url = request.url
         asked = httpcore.Request(
@@ -49,19 +88,38 @@ class Transport(httpx.BaseTransport):
             content=request.stream,
             extensions=request.extensions,
         )
-        with self._mapped():
-            answer = self._pool.handle_request(asked)
+        exchange = self._begin()
+        try:
+            with self._mapped():
+                answer = self._pool.send(asked)
+        except BaseException:
+            self._open.discard(exchange)
+            raise
         assert isinstance(answer.stream, Iterable)
-        body = _Body(answer.stream, self._mapped)
+        body = _Body(answer.stream, self._mapped, partial(self._open.discard, exchange))
         if self._by and answer.status == httpx.codes.PROXY_AUTHENTICATION_REQUIRED:
             body.close()
             raise httpx.ProxyError(f"{answer.status} Proxy Authentication Required{self._by}")
         return httpx.Response(answer.status, headers=answer.headers, stream=body, extensions=answer.extensions)
 
     def close(self) -> None:
-        """Close all connections permanently: another thread's request in progress ends now. May be repeated."""
-        self._network.close()
-        self._pool.close()
+        """Send nothing any more: another thread's request in progress ends now. May be repeated."""
+        with self._lock:
+            again, self._closed = self._closed, True
+            under_way = [*self._open]
+        for exchange in under_way:
+            exchange.end()
+        if not again:
+            self._pool.leave()
+
+    def _begin(self) -> Exchange:
+        exchange = Exchange(self._seconds)
+        with self._lock:
+            if self._closed:
+                raise httpx.NetworkError("closed in the meantime")
+            self._open.add(exchange)
+        self._pool.network.begin(exchange)
+        return exchange
 
     @contextmanager
     def _mapped(self) -> Iterator[None]:
@@ -110,11 +168,12 @@ def advice(error: BaseException, otherwise: str) -> str:
 
 
 class _Body(httpx.SyncByteStream):
-    """A response's body that raises httpx's errors."""
+    """A response's body that raises httpx's errors; `done` is called when it is closed."""
 
-    def __init__(self, stream: Iterable[bytes], mapped: Callable[[], Any]) -> None:
+    def __init__(self, stream: Iterable[bytes], mapped: Callable[[], Any], done: Callable[[], None]) -> None:
         self._stream = stream
         self._mapped = mapped
+        self._done = done
 
     def __iter__(self) -> Iterator[bytes]:
         with self._mapped():
@@ -122,8 +181,11 @@ class _Body(httpx.SyncByteStream):
 
     def close(self) -> None:
         """Return the connection to the pool, or close it."""
-        if hasattr(self._stream, "close"):
-            self._stream.close()
+        try:
+            if hasattr(self._stream, "close"):
+                self._stream.close()
+        finally:
+            self._done()
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

@@ -25,38 +25,78 @@ _PIECE: Final = 256 * 1024
 T = TypeVar("T")
 
 
-class Network(httpcore.NetworkBackend):
-    """The real network. Each thread's exchange has the time that it passed to `begin`. Raises httpcore's errors."""
+class Exchange:
+    """One request and its response, all in one thread. `end` is safe from any other."""
 
-    def __init__(self) -> None:
-        self._exchange = threading.local()
-        self._closed = False
-        self._sockets = httpcore.SyncBackend()
-        self._look_up: _LookUp | None = None
-
-    def begin(self, seconds: float) -> None:
-        """Give the calling thread's exchange this many seconds from now."""
-        self._exchange.ends_at = time.monotonic() + seconds
-
-    def close(self) -> None:
-        """Let no other wait begin."""
-        self._closed = True
+    def __init__(self, seconds: float) -> None:
+        self._ends_at = time.monotonic() + seconds
+        self._lock = threading.Lock()
+        self._ended = False
+        self._waits_on: _Stream | None = None
 
     def left(self, timeout: float | None, error: type[httpcore.TimeoutException], *, among: int = 1) -> float:
-        """Return how long one of `among` waits may last; raises `error` if the exchange's time is up."""
-        if self._closed:
-            raise httpcore.NetworkError("closed in the meantime")
-        left: float = (self._exchange.ends_at - time.monotonic()) / among
+        """Return how long one of `among` waits may last; raises `error` if the time is up."""
+        self._check()
+        left = (self._ends_at - time.monotonic()) / among
         if left < _SHORTEST_WAIT:
             raise error("the exchange as a whole took too long")
         return left if timeout is None else min(timeout, left)
+
+    @contextlib.contextmanager
+    def waiting_on(self, stream: "_Stream") -> Iterator[None]:
+        """Let `end` break the connection for as long as this lasts; raises httpcore's `NetworkError` once it has."""
+        with self._lock:
+            self._check()
+            self._waits_on = stream
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._waits_on = None
+        # What a broken connection gave may look like the end of a body.
+        self._check()
+
+    def end(self) -> None:
+        """Let no other wait begin, and the present one end at once."""
+        # Under the lock: a moment later the connection may be another exchange's.
+        with self._lock:
+            self._ended = True
+            if self._waits_on:
+                self._waits_on.shut()
+
+    def _check(self) -> None:
+        if self._ended:
+            raise httpcore.NetworkError("closed in the meantime")
+
+
+class Network(httpcore.NetworkBackend):
+    """The real network. A thread's waits are those of the exchange that it passed to `begin`. Raises httpcore's errors.
+
+    Connections may be used by one thread after the other.
+    """
+
+    def __init__(self) -> None:
+        self._threads = threading.local()
+        self._sockets = httpcore.SyncBackend()
+        self._lock = threading.Lock()
+        self._look_up: _LookUp | None = None
+
+    def begin(self, exchange: Exchange) -> None:
+        """Let the calling thread's waits be those of `exchange`."""
+        self._threads.exchange = exchange
+
+    @property
+    def exchange(self) -> Exchange:
+        """The calling thread's exchange."""
+        found: Exchange = self._threads.exchange
+        return found
 
     def connect_tcp(self, host: str, port: int, timeout: float | None = None, *args: Any, **more: Any) -> Any:
         """Connect to the first reachable address of a host; each gets its share of the time."""
         addresses = self._addresses(host, port, timeout)
         failed: httpcore.NetworkError | httpcore.TimeoutException = httpcore.ConnectError("the host has no address")
         for tried, address in enumerate(addresses):
-            allowed = self.left(timeout, httpcore.ConnectTimeout, among=len(addresses) - tried)
+            allowed = self.exchange.left(timeout, httpcore.ConnectTimeout, among=len(addresses) - tried)
             try:
                 return _Stream(self._sockets.connect_tcp(address, port, allowed, *args, **more), self)
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
@@ -66,11 +106,12 @@ class Network(httpcore.NetworkBackend):
     def _addresses(self, host: str, port: int, timeout: float | None) -> list[str]:
         with contextlib.suppress(ValueError):
             return [str(ipaddress.ip_address(host))]
-        look_up = self._look_up
-        # Wait again for a look-up that hangs: a new one for each try would take a thread each.
-        if look_up is None or look_up.asked != (host, port) or look_up.done.is_set():
-            look_up = self._look_up = _LookUp(host, port)
-        if not look_up.done.wait(self.left(timeout, httpcore.ConnectTimeout)):
+        with self._lock:
+            look_up = self._look_up
+            # Wait again for a look-up that hangs: a new one for each try would take a thread each.
+            if look_up is None or look_up.asked != (host, port) or look_up.done.is_set():
+                look_up = self._look_up = _LookUp(host, port)
+        if not look_up.done.wait(self.exchange.left(timeout, httpcore.ConnectTimeout)):
             raise httpcore.ConnectTimeout("looking up the host's address took too long")
         return look_up.addresses()
 
@@ -114,19 +155,27 @@ class _Stream(httpcore.NetworkStream):
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         """Read what has arrived, or wait for it; more than asked for, as it costs by the piece."""
-        return self._stream.read(max(max_bytes, _PIECE), self._network.left(timeout, httpcore.ReadTimeout))
+        exchange = self._network.exchange
+        with exchange.waiting_on(self):
+            return self._stream.read(max(max_bytes, _PIECE), exchange.left(timeout, httpcore.ReadTimeout))
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         """Write everything."""
-        for at in range(0, len(buffer), _CHUNK):
-            self._stream.write(buffer[at : at + _CHUNK], self._network.left(timeout, httpcore.WriteTimeout))
+        exchange = self._network.exchange
+        with exchange.waiting_on(self):
+            for at in range(0, len(buffer), _CHUNK):
+                self._stream.write(buffer[at : at + _CHUNK], exchange.left(timeout, httpcore.WriteTimeout))
 
     def close(self) -> None:
-        """Close the connection; another thread that waits on it notices at once."""
+        """Close the connection."""
+        self.shut()
+        self._stream.close()
+
+    def shut(self) -> None:
+        """Break the connection: a thread that waits on it notices at once."""
         with contextlib.suppress(OSError):
             # Not the TLS socket's own method, which breaks a thread that is reading.
             socket.socket.shutdown(self._stream.get_extra_info("socket"), socket.SHUT_RDWR)
-        self._stream.close()
 
     def start_tls(
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
@@ -134,8 +183,14 @@ class _Stream(httpcore.NetworkStream):
         """Return the connection, encrypted."""
         if self._stream.get_extra_info("ssl_object") is not None:
             return _Nested(self, ssl_context, server_hostname, timeout)
-        left = self._network.left(timeout, httpcore.ConnectTimeout)
-        return _Stream(self._stream.start_tls(ssl_context, server_hostname, left), self._network)
+        exchange = self._network.exchange
+        try:
+            with exchange.waiting_on(self):
+                left = exchange.left(timeout, httpcore.ConnectTimeout)
+                return _Stream(self._stream.start_tls(ssl_context, server_hostname, left), self._network)
+        except BaseException:
+            self.close()
+            raise
 
     def get_extra_info(self, info: str) -> Any:
         """Return a fact about the connection."""

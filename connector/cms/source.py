@@ -15,7 +15,6 @@ from connector.clock import Clock
 from connector.cms import http
 from connector.cms.compiled import ReadPage
 from connector.cms.lookahead import Ahead, look_ahead
-from connector.cms.outbound import Proxy
 from connector.cms.vendor import Vendor
 from connector.errors import (
     CheckpointRejected,
@@ -42,13 +41,16 @@ def ignore(_items: int, _bytes: int, _seconds: float) -> None:
     """Observe nothing."""
 
 
+def _nothing() -> None:
+    """Leave it at that."""
+
+
 class Source:
     """Pages of one connection.
 
-    `transport` replaces the network, which is otherwise used through `proxy`, if any, trusting the certificates in
-    `context`; `stop` ends walks early, at a page boundary; `observe` is called for each page. `read` reads the
-    frames of snapshots in place of the vendor. `waiting_since` is when
-    the current request began, on the monotonic clock, None between requests.
+    Its connections are those of `pool`; `transport` replaces the network. `stop` ends walks early, at a page boundary;
+    `observe` is called for each page. `read` reads the frames of snapshots in place of the vendor. `waiting_since` is
+    when the current request began, on the monotonic clock, None between requests.
     """
 
     def __init__(  # noqa: PLR0913  all but the vendor are keywords
@@ -61,8 +63,7 @@ class Source:
         stop: threading.Event | None = None,
         observe: Observer = ignore,
         transport: Transport | None = None,
-        proxy: Proxy | None = None,
-        context: ssl.SSLContext | None = None,
+        pool: http.Pool | None = None,
         ahead: Ahead = look_ahead,
         read: ReadPage | None = None,
     ) -> None:
@@ -75,13 +76,11 @@ class Source:
         self._observe = observe
         self._ahead = ahead
         self._origin = httpx.URL(vendor.base_url)
-        self._proxy = proxy
+        self._proxy = pool.proxy if pool else None
         self.waiting_since: float | None = None
-        self._closed = False
-        self._transport = transport or http.Transport(_TOTAL_TIMEOUTS * timeout, proxy=proxy, context=context)
         # Redirects are refused, not followed: the credential goes to the configured host only.
         self._client = httpx.Client(
-            transport=self._transport,
+            transport=transport or http.Transport(_TOTAL_TIMEOUTS * timeout, pool),
             timeout=timeout,
             follow_redirects=False,
             trust_env=False,
@@ -97,7 +96,7 @@ class Source:
         Raises what `fetch` raises; once the walk has yielded a page, `WalkBroken` in place of `CheckpointRejected` (but
         not of `PageTooLarge`); and `WalkBroken` when a cursor repeats.
         """
-        frames = self._ahead(self._frames(position), self._stop, self._walk_ended)
+        frames = self._ahead(self._frames(position), self._stop, _nothing)
         with closing(frames):
             for frame in frames:
                 yield self.vendor.read(frame)
@@ -108,7 +107,7 @@ class Source:
         A page is read while the one before it is published: the core works beside Python.
         """
         left = _Either(self._stop)
-        frames = self._ahead(self._frames(position), left, self._walk_ended)
+        frames = self._ahead(self._frames(position), left, _nothing)
         pages = self._ahead(map(self._read, frames), left, frames.close)
         with closing(pages):
             try:
@@ -157,13 +156,7 @@ class Source:
 
     def close(self) -> None:
         """Close all connections."""
-        self._closed = True
         self._client.close()
-
-    def _walk_ended(self) -> None:
-        if self._closed:
-            # A request that was under way when the source was closed may have opened a connection.
-            self._transport.close()
 
     def _fetch(self, position: Position) -> Frame:
         begun_at = self._clock.monotonic()

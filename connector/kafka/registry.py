@@ -12,7 +12,6 @@ import httpx
 import msgspec
 
 from connector.cms import http
-from connector.cms.outbound import Proxy
 from connector.errors import BrokerFatal, ConnectorError, LocalTrouble, RegistryUnavailable
 
 _UNAUTHORIZED: Final = {401, 403}
@@ -36,9 +35,9 @@ T = TypeVar("T")
 class Registry:
     """A schema registry at `url`. Every request is bounded by `timeout`: some registries never answer unknown paths.
 
-    `transport` replaces the network. With `may_register` false nothing is ever registered. Answers are believed only if
-    they have the shape and range of a registry's. Methods raise `RegistryUnavailable` or `LocalTrouble` (try
-    again), or `BrokerFatal` (it refuses).
+    Its connections are those of `pool`; `transport` replaces the network. With `may_register` false nothing is ever
+    registered. Answers are believed only if they have the shape and range of a registry's. Methods raise
+    `RegistryUnavailable` or `LocalTrouble` (try again), or `BrokerFatal` (it refuses).
     """
 
     def __init__(  # noqa: PLR0913  all but the URL are keywords with defaults
@@ -46,20 +45,20 @@ class Registry:
         url: str,
         *,
         credentials: tuple[str, str] | None = None,
-        proxy: Proxy | None = None,
-        context: ssl.SSLContext | None = None,
+        pool: http.Pool | None = None,
         may_register: bool = True,
         timeout: float = 10.0,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         self._url = url
         # Names who may have answered in place of the registry: with TLS nobody can.
+        proxy = pool.proxy if pool else None
         self._named = f"{url} (by {proxy})" if proxy and url.startswith("http:") else url
         self._may_register = may_register
         self._client = httpx.Client(
             auth=credentials,
             timeout=timeout,
-            transport=transport or http.Transport(timeout, proxy=proxy, context=context),
+            transport=transport or http.Transport(timeout, pool),
             trust_env=False,
             # Requests are rare: no connection is kept for the next one, and none is left open.
             headers={

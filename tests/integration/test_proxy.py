@@ -12,6 +12,7 @@ import pytest
 import trustme
 
 from connector.clock import SYSTEM
+from connector.cms.http import Pool
 from connector.cms.outbound import Proxy
 from connector.cms.source import Source
 from connector.errors import ConnectorError, SourceUnavailable
@@ -108,7 +109,7 @@ def read(proxy: Proxy, context: ssl.SSLContext | None, *, timeout: float = 30, *
     """Return the pages of cms.example, or raise why there are none."""
     settings = {"base_url": "https://cms.example", **settings}
     with contextlib.closing(
-        Source(contentful(**settings), clock=SYSTEM, proxy=proxy, context=context, timeout=timeout)
+        Source(contentful(**settings), clock=SYSTEM, pool=Pool(proxy, context), timeout=timeout)
     ) as source:
         return list(source.walk(START))
 
@@ -202,7 +203,7 @@ def test_what_a_proxy_answers_for_an_unencrypted_server_names_the_proxy(status: 
         proxy = Proxy("HTTP_PROXY", f"http://127.0.0.1:{at}")
         with pytest.raises(ConnectorError) as caught:
             read(proxy, None, base_url="http://cms.example", allow_http=True)
-        registry = Registry("http://registry.example:8081", proxy=proxy)
+        registry = Registry("http://registry.example:8081", pool=Pool(proxy))
         with contextlib.closing(registry), pytest.raises(ConnectorError) as also:
             registry.subjects()
     for error in (caught.value, also.value):
