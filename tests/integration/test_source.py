@@ -99,6 +99,20 @@ def test_the_next_page_is_on_its_way_while_one_is_worked_on(simulator: Simulator
             eventually(lambda: len(simulator.requests(NAME)) > page)  # noqa: B023  called in this turn
 
 
+@pytest.mark.parametrize("how", ["walk", "snapshot"])
+@pytest.mark.parametrize("name", vendors.names())
+def test_reading_ahead_takes_no_request_more(
+    simulator: Simulator, opened: Callable[..., Source], name: str, how: str
+) -> None:
+    """Each request is a page that the reader gets; and at the end there is nothing ahead."""
+    source = opened(connect(simulator, name, page_size=4), timeout=5)
+    pages = list(getattr(source, how)(START))
+    assert len(simulator.requests(name)) == len(pages) > 2
+    simulator.clear_requests()
+    assert len(list(getattr(source, how)(pages[-1].position))) == 1
+    assert len(simulator.requests(name)) == 1
+
+
 def test_an_abandoned_walk_asks_for_nothing_more(simulator: Simulator, source: Source) -> None:
     """Abandoning a walk leaves no thread behind."""
     others = set(threading.enumerate())

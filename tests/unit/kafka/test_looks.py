@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 
+import pytest
+
 from connector.kafka.looks import Round
 from connector.testing import ManualClock
 
@@ -101,3 +103,29 @@ def test_what_nobody_looks_at_any_longer_is_not_asked_for() -> None:
     for _ in range(2):
         looks.answer("b")
     assert cluster.requests == [["a", "b"], ["b"]]
+
+
+@pytest.mark.parametrize("streams", [5, 50])
+def test_a_minute_takes_as_many_requests_for_few_streams_as_for_many(streams: int) -> None:
+    """One each 2.5 seconds, in which all are asked for, however often and in whichever order they look."""
+    cluster, clock, looks = looking()
+    names = [f"stream-{number}" for number in range(streams)]
+    for name in names:
+        looks.answer(name)
+    for step in range(2 * 60):
+        for name in names[step % streams :] + names[: step % streams]:
+            assert looks.answer(name)
+        clock.wait(0.5)
+    assert cluster.requests == [names] * round(60 / 2.5)
+
+
+def test_streams_that_look_one_after_the_other_share_a_request_too() -> None:
+    """Each looks every five seconds, at its own moment: the broker is asked no more often than if all did at once."""
+    cluster, clock, looks = looking()
+    names = [f"stream-{number}" for number in range(50)]
+    for name in names:
+        looks.answer(name)
+    for step in range(60 * 10):
+        assert looks.answer(names[step % 50])
+        clock.wait(0.1)
+    assert len(cluster.requests) <= 60 / 2.5

@@ -64,6 +64,20 @@ def test_ids_in_use_are_compared_now_and_then(opened: Opened) -> None:
         opened.schemas.verify()
 
 
+def test_an_hour_takes_one_request_an_id_and_comparison(opened: Opened) -> None:
+    """However often a busy stream asks, and under however many subjects its ids are in use."""
+    opened.framing()
+    opened.schemas.framing("t-value", "envelope", None)
+    opened.schemas.framing("other-key", "key", None)
+    opened.registry.requests.clear()
+    for _ in range(3600):
+        opened.clock.wait(1)
+        opened.schemas.verify()
+        opened.framing()
+    assert len(opened.registry.schemas) == 2
+    assert opened.registry.requests == [("GET", "/schemas/ids/1"), ("GET", "/schemas/ids/2")] * round(3600 / EVERY)
+
+
 def test_a_wiped_registry_is_asked_at_once_until_it_is_restored(opened: Opened) -> None:
     """Nothing may be published until then; after that the stream continues by itself."""
     opened.framing()
