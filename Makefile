@@ -57,5 +57,5 @@ soak: setup  ## Random edits, faults and crashes on a real Kafka; SECONDS=60, an
 demo: setup  ## Watch three CMSs flow into Kafka, through a crash, and see the proof.
 	@$(RUN) contentwire demo
 
-bench: setup  ## Measure speed, as ratios to a floor from the same run.
+bench: setup  ## Measure speed, as ratios to a floor from the same run: a table, JSON and a picture.
 	@$(RUN) python bench/run.py

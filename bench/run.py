@@ -1,4 +1,4 @@
-"""Runs every benchmark: a Markdown table on stdout, the same figures as JSON in `bench/results/`."""
+"""Runs every benchmark: a Markdown table on stdout, the same figures as JSON and as a picture in `bench/results/`."""
 
 import argparse
 import json
@@ -13,6 +13,7 @@ from pathlib import Path
 
 import cpu
 import latency
+import picture
 import recovery
 import snapshot
 import streams
@@ -84,7 +85,10 @@ def _main() -> None:
         "parameters": vars(given),
         "figures": [one._asdict() | {"ratio": one.ratio} for one in figures],
     }
-    (_RESULTS / f"{now:%Y%m%dT%H%M%SZ}.json").write_text(json.dumps(record, indent=2, ensure_ascii=False))
+    saved = _RESULTS / f"{now:%Y%m%dT%H%M%SZ}.json"
+    saved.write_text(json.dumps(record, indent=2, ensure_ascii=False), encoding="utf-8")
+    saved.with_suffix(".svg").write_text(picture.draw(record), encoding="utf-8")
+    _tell(f"saved {saved} and its picture")
 
 
 if __name__ == "__main__":
