@@ -10,8 +10,9 @@ import socket
 import socketserver
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import canned
@@ -24,11 +25,21 @@ _TARGET = re.compile(rb"GET (/spaces/bench/environments/(\d+)-(\d+)/sync)\?(?:\S
 @contextlib.contextmanager
 def serve(count: int) -> Iterator[str]:
     """Yield the origin of a server of `count` items."""
+    with hold(count) as (origin, release):
+        release()
+        yield origin
+
+
+@contextlib.contextmanager
+def hold(count: int) -> Iterator[tuple[str, Callable[[], None]]]:
+    """Yield the origin of a server of `count` items that answers nothing yet, and what lets it answer."""
     command = [sys.executable, str(Path(__file__).resolve()), str(count)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
-        assert server.stdout
+        released, said = server.stdin, server.stdout
+        assert released
+        assert said
         try:
-            yield server.stdout.readline().strip()
+            yield said.readline().strip(), released.close
         finally:
             server.terminate()
 
@@ -39,6 +50,7 @@ class _Server(socketserver.ThreadingTCPServer):
     def __init__(self, arrays: list[bytes]) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.arrays = arrays
+        self.released = threading.Event()
 
     @property
     def origin(self) -> str:
@@ -54,6 +66,7 @@ class _Handler(socketserver.StreamRequestHandler):
             while self.rfile.readline().strip():
                 pass
             path, count, milliseconds = target[1].decode(), int(target[2]), int(target[3])
+            self.server.released.wait()
             time.sleep(milliseconds / 1000)
             self._answer(path, int(target[4] or 0), count)
 
@@ -69,8 +82,11 @@ class _Handler(socketserver.StreamRequestHandler):
 
 def _main() -> None:
     with _Server(list(canned.items(int(sys.argv[1]), PER_PAGE))) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
         print(server.origin, flush=True)
-        server.serve_forever()
+        sys.stdin.read()
+        server.released.set()
+        threading.Event().wait()
 
 
 if __name__ == "__main__":

@@ -1,19 +1,17 @@
-"""Many streams in one process: how long until all are ready, and what they cost when nothing happens.
+"""Many streams in one process: how long until all are current, what they cost when nothing happens, and a takeover.
 
-Connections of three vendors to one simulator, polled every 30 seconds. The floor is as many bare producers, each after
-one transaction, in a process of their own. Linux only.
+Connections of three vendors to one simulator, polled every 30 seconds. The floor is 50 bare producers, each after one
+transaction, in a process of their own. Linux only.
 """
 
+import contextlib
 import os
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
-import urllib.request
-from http import HTTPStatus
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,15 +21,19 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 from figure import Figure
 from process import alone, status
+from states import States
 
+from connector.config.load import load
 from connector.events.record import Batch, Record, Tally
 from connector.model.checkpoint import Checkpoint
 from connector.simulator import Simulator
 from connector.vendors import names
+from connector.wiring import streams
 
-_READY_WITHIN = 600.0
+_WITHIN = 600.0
 _REST = 75.0  # the longest until an idle stream has let its producer go
 _WATCHED = 30.0
+_FLOOR = 50
 _SECRETS = {"token", "api_key"}
 
 
@@ -44,6 +46,15 @@ class Cost(NamedTuple):
     descriptors: int
 
 
+class Course(NamedTuple):
+    """How a process with many streams fared: the seconds until all were current, and until another had taken over."""
+
+    current: float
+    taken_over: float
+    idle: Cost
+    peak_megabytes: float
+
+
 def idle(pid: int, seconds: float) -> Cost:
     """Return what a process takes while it is watched."""
     begin, at = _ticks(pid), time.perf_counter()
@@ -51,11 +62,15 @@ def idle(pid: int, seconds: float) -> Cost:
     share = (_ticks(pid) - begin) / os.sysconf("SC_CLK_TCK") / (time.perf_counter() - at)
     said = status(pid)
     descriptors = len(list(Path(f"/proc/{pid}/fd").iterdir()))
-    return Cost(100 * share, int(said["VmRSS"].split()[0]) / 1024, int(said["Threads"]), descriptors)
+    return Cost(100 * share, _megabytes(said["VmRSS"]), int(said["Threads"]), descriptors)
 
 
 def _ticks(pid: int) -> int:
     return sum(map(int, Path(f"/proc/{pid}/stat").read_text("ascii").rsplit(")", 1)[1].split()[11:13]))
+
+
+def _megabytes(kilobytes: str) -> float:
+    return int(kilobytes.split(maxsplit=1)[0]) / 1024
 
 
 def producers(bootstrap: str, prefix: str, count: int) -> Cost:
@@ -71,67 +86,95 @@ def producers(bootstrap: str, prefix: str, count: int) -> Cost:
     return idle(os.getpid(), _WATCHED)
 
 
-def configuration(simulator: Simulator, bootstrap: str, prefix: str, port: int, count: int) -> str:
-    """Return the file of a process with so many connections."""
-    lines = ["[kafka]", f'bootstrap_servers = "{bootstrap}"', f'prefix = "{prefix}"', "partitions = 1"]
-    lines += ["[server]", f'listen = "127.0.0.1:{port}"']
-    for number in range(count):
-        vendor = names()[number % len(names())]
-        lines.append(f"[connections.c{number:04d}]")
-        for key, value in {**simulator.connection(vendor), "vendor": vendor}.items():
-            lines.append(f'{key} = {{ env = "{vendor}_{key}" }}' if key in _SECRETS else f'{key} = "{value}"')
-    return "\n".join(lines)
+class Fleet:
+    """A configuration of many connections, and the processes that follow them."""
 
+    def __init__(self, folder: Path, bootstrap: str, prefix: str) -> None:
+        self._file = folder / "contentwire.toml"
+        self._lines = ["[kafka]", f'bootstrap_servers = "{bootstrap}"', f'prefix = "{prefix}"', "partitions = 1"]
+        self._environ = {**os.environ}
+        self._bootstrap = bootstrap
 
-def ready(port: int) -> bool:
-    """Return whether a process says that all of its streams are ready."""
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=10) as answer:
-            return bool(answer.status == HTTPStatus.OK)
-    except (urllib.error.URLError, OSError):
-        return False
+    def add(self, name: str, settings: Mapping[str, str | int | float]) -> None:
+        """Add a connection; its secrets come from the environment, as `<vendor>_<setting>`."""
+        self._lines.append(f"[connections.{name}]")
+        for key, value in settings.items():
+            if key in _SECRETS:
+                variable = f"{settings['vendor']}_{key}"
+                self._environ[variable] = str(value)
+                self._lines.append(f'{key} = {{ env = "{variable}" }}')
+            else:
+                self._lines.append(f"{key} = {value!r}")
+        self._file.write_text("\n".join(self._lines), encoding="utf-8")
 
+    def states(self, only: Iterable[str] = ()) -> States:
+        """Return a reader of what the streams, or only some of them, have committed."""
+        wanted, config = set(only), load(self._file, self._environ)
+        found = [one.layout.state_topic for one in streams(config) if not wanted or one.name in wanted]
+        return States(self._bootstrap, found)
 
-def follow(bootstrap: str, prefix: str, count: int) -> tuple[float, Cost]:
-    """Return the seconds until a process with so many connections was ready, and what it costs when idle."""
-    with tempfile.TemporaryDirectory() as folder, Simulator(entries=20).serving() as simulator:
-        with socket.create_server(("127.0.0.1", 0)) as found:
-            port = int(found.getsockname()[1])
-        file = Path(folder) / "contentwire.toml"
-        file.write_text(configuration(simulator, bootstrap, prefix, port, count))
-        secrets = {
-            f"{vendor}_{key}": value for vendor in names() for key, value in simulator.connection(vendor).items()
-        }
-        command = [sys.executable, "-m", "connector", "--config", str(file), "run", "--log-level", "warning"]
-        with subprocess.Popen(command, env={**os.environ, **secrets}) as running:
+    @contextlib.contextmanager
+    def running(self) -> Iterator[subprocess.Popen[bytes]]:
+        """Yield a process that follows the connections; it is ended in the end, if it still runs."""
+        with subprocess.Popen(self._command("run", "--log-level", "warning"), env=self._environ) as process:
             try:
-                begin = time.perf_counter()
-                while not ready(port):
-                    if time.perf_counter() - begin > _READY_WITHIN or running.poll() is not None:
-                        raise RuntimeError("the streams did not become ready")
-                    time.sleep(0.25)
-                taken = time.perf_counter() - begin
-                time.sleep(_REST)
-                return taken, idle(running.pid, _WATCHED)
+                yield process
             finally:
-                running.send_signal(signal.SIGTERM)
-                running.wait(120)
+                process.send_signal(signal.SIGTERM)
+                process.wait(120)
+
+    def do(self, *arguments: str) -> None:
+        """Run a command beside them."""
+        subprocess.run(self._command(*arguments), env=self._environ, check=True, stdout=subprocess.DEVNULL)
+
+    def _command(self, *arguments: str) -> list[str]:
+        return [sys.executable, "-m", "connector", "--config", str(self._file), *arguments]
 
 
-def measure(bootstrap: str, counts: tuple[int, ...] = (50, 200)) -> list[Figure]:
-    """Return what many streams take to begin, and to be."""
+def current(checkpoint: Checkpoint) -> bool:
+    """Return whether a stream has its snapshot and what came after."""
+    return checkpoint.position.phase == "streaming"
+
+
+def follow(bootstrap: str, prefix: str, count: int) -> Course:
+    """Return how a process with so many connections fares, and another that is started when it is killed."""
+    with tempfile.TemporaryDirectory() as folder, Simulator(entries=20).serving() as simulator:
+        fleet = Fleet(Path(folder), bootstrap, prefix)
+        for number in range(count):
+            vendor = names()[number % len(names())]
+            fleet.add(f"c{number:04d}", {**simulator.connection(vendor), "vendor": vendor})
+        with contextlib.closing(fleet.states()) as states:
+            with fleet.running() as process:
+                until_current = states.until(current, _WITHIN)
+                time.sleep(_REST)
+                cost = idle(process.pid, _WATCHED)
+                peak = _megabytes(status(process.pid)["VmHWM"])
+                process.kill()
+            before = {checkpoint.stream: checkpoint.progress.sequence for checkpoint in states.last.values()}
+            begin = time.perf_counter()
+            simulator.edit(simulator.ids()[0])
+            with fleet.running():
+                states.until(lambda last: last.progress.sequence > before[last.stream], _WITHIN)
+                return Course(until_current, time.perf_counter() - begin, cost, peak)
+
+
+def measure(bootstrap: str, counts: tuple[int, ...]) -> list[Figure]:
+    """Return what many streams take to begin, to be, and to be taken over."""
+    with stream.prefix(bootstrap) as prefix:
+        floor = alone(producers, bootstrap, prefix, _FLOOR)
+    against = f"{_FLOOR} bare producers"
     figures = []
     for count in counts:
         with stream.prefix(bootstrap) as prefix:
-            floor = alone(producers, bootstrap, prefix, count)
-        with stream.prefix(bootstrap) as prefix:
-            taken, cost = alone(follow, bootstrap, prefix, count)
-        name = f"{count} streams"
+            course = alone(follow, bootstrap, prefix, count)
+        name = f"{count:,} streams"
         figures += [
-            Figure(f"{name}: until all are ready", taken, "s"),
-            Figure(f"{name}, idle: CPU of a core", cost.cpu_percent, "%", floor.cpu_percent, "bare producers"),
-            Figure(f"{name}, idle: memory", cost.megabytes, "MB", floor.megabytes, "bare producers"),
-            Figure(f"{name}, idle: threads", cost.threads, "", floor.threads, "bare producers"),
-            Figure(f"{name}, idle: descriptors", cost.descriptors, "", floor.descriptors, "bare producers"),
+            Figure(f"{name}: until all are current", course.current, "s"),
+            Figure(f"{name}: killed, until another process has published for all", course.taken_over, "s"),
+            Figure(f"{name}: peak memory", course.peak_megabytes, "MB"),
+            Figure(f"{name}, idle: CPU of a core", course.idle.cpu_percent, "%", floor.cpu_percent, against),
+            Figure(f"{name}, idle: memory", course.idle.megabytes, "MB", floor.megabytes, against),
+            Figure(f"{name}, idle: threads", course.idle.threads, "", floor.threads, against),
+            Figure(f"{name}, idle: descriptors", course.idle.descriptors, "", floor.descriptors, against),
         ]
     return figures
