@@ -73,9 +73,9 @@ def opened(spec: StreamSpec) -> Iterator[Runner]:
 def transactions(producers: Counted) -> int:
     """Return how many transactions there were since the last call; they were all committed, and cost what they must."""
     asked = producers.since()
-    counts = {asked.get(name, 0) for name in TRANSACTION}
     assert "abort_transaction" not in asked
-    (count,) = counts
+    count, *others = (asked.get(name, 0) for name in TRANSACTION)
+    assert {*others} == {count}, asked
     return count
 
 
