@@ -62,6 +62,11 @@ class _Handler(socketserver.StreamRequestHandler):
 
     def handle(self) -> None:
         self.request.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, True)
+        # A stream that is handed over leaves its request.
+        with contextlib.suppress(OSError):
+            self._serve()
+
+    def _serve(self) -> None:
         while target := _TARGET.match(self.rfile.readline()):
             while self.rfile.readline().strip():
                 pass

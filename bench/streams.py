@@ -5,6 +5,7 @@ transaction, in a process of their own. Linux only.
 """
 
 import contextlib
+import json
 import os
 import signal
 import subprocess
@@ -96,15 +97,15 @@ class Fleet:
         self._bootstrap = bootstrap
 
     def add(self, name: str, settings: Mapping[str, str | int | float]) -> None:
-        """Add a connection; its secrets come from the environment, as `<vendor>_<setting>`."""
+        """Add a connection; its secrets come from the environment."""
         self._lines.append(f"[connections.{name}]")
         for key, value in settings.items():
             if key in _SECRETS:
-                variable = f"{settings['vendor']}_{key}"
+                variable = f"{name}_{key}".replace("-", "_")
                 self._environ[variable] = str(value)
                 self._lines.append(f'{key} = {{ env = "{variable}" }}')
             else:
-                self._lines.append(f"{key} = {value!r}")
+                self._lines.append(f"{key} = {json.dumps(value)}")
         self._file.write_text("\n".join(self._lines), encoding="utf-8")
 
     def states(self, only: Iterable[str] = ()) -> States:
