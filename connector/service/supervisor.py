@@ -84,13 +84,11 @@ class Supervisor:
         webhook calls are handed on; if it cannot be used, none are. Raises `BrokerUnavailable` or `BrokerFatal` if the
         group cannot be joined.
         """
-        topics = Topics(self._client, self._clock)
-        topics.ensure_all(state_topics)
+        handed = self._ensure_topics(state_topics, wake_ups)
         self._waiting, self._waiting_since_ms = "standby", now_ms(self._clock)
         membership = Membership(
             self._client, self._group, self._by_topic, self, clock=self._clock, failed=self._membership_failed
         )
-        handed = self._open_handover(topics, wake_ups)
         self._link = Link(
             self._client,
             min(self._by_topic),
@@ -222,7 +220,11 @@ class Supervisor:
         if call and follower:
             follower.wake(call.id)
 
-    def _open_handover(self, topics: Topics, wake_ups: TopicSpec | None) -> str | None:
+    def _ensure_topics(self, state_topics: Iterable[TopicSpec], wake_ups: TopicSpec | None) -> str | None:
+        """Create what is missing; return the name of the topic by which webhook calls are handed on, if they are."""
+        # Not kept: an admin client costs threads and connections.
+        topics = Topics(self._client, self._clock)
+        topics.ensure_all(state_topics)
         if wake_ups is None or self._once:
             return None
         try:
