@@ -11,6 +11,7 @@ from confluent_kafka.admin._listoffsets import OffsetSpec
 
 from connector.clock import Clock
 from connector.kafka.admin import Admin
+from connector.kafka.registry import Registry
 
 V = TypeVar("V")
 
@@ -90,6 +91,30 @@ class Looks:
     def topic(self, name: str) -> Any:
         """Return the description of a topic of a few seconds ago, None where there is none."""
         return self._topics.answer(name)
+
+
+class Texts:
+    """Schemas by id, as the registry had them a few seconds ago: streams that compare the same ids ask it once.
+
+    Only for streams with the same registry. Safe from any thread.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._found: dict[int, tuple[float, str | None]] = {}
+
+    def by_id(self, registry: Registry, schema_id: int) -> str | None:
+        """Return what `Registry.by_id` does; raises what it raises."""
+        with self._lock:
+            asked_at, text = self._found.get(schema_id, (-_MAX_AGE, None))
+        if self._clock.monotonic() - asked_at < _MAX_AGE:
+            return text
+        # Not under the lock: a registry that does not answer would let one stream after the other wait.
+        asked_at, text = self._clock.monotonic(), registry.by_id(schema_id)
+        with self._lock:
+            self._found[schema_id] = asked_at, text
+        return text
 
 
 def _ask_ends(client: Any, names: Sequence[str]) -> Mapping[str, Future[Any]]:

@@ -9,6 +9,7 @@ from connector.clock import Clock
 from connector.errors import BrokerFatal, RegistryChanged, RegistryUnavailable
 from connector.events import codec
 from connector.events.codec import Framing
+from connector.kafka.looks import Texts
 from connector.kafka.registry import Registry
 from connector.kafka.topics import check_key_schema
 from connector.model.checkpoint import KeySchemaId
@@ -20,13 +21,22 @@ class Schemas:
     """How the records of one stream are framed: by a `registry`'s ids, else as Avro single objects. Not thread-safe.
 
     The registry's answers are kept: its outage stops neither publishing nor recovery. `verify_every`: seconds between
-    two comparisons.
+    two comparisons. `texts` is what streams of the same registry share.
     """
 
-    def __init__(self, registry: Registry | None, connection: str, *, verify_every: float, clock: Clock) -> None:
+    def __init__(
+        self,
+        registry: Registry | None,
+        connection: str,
+        *,
+        verify_every: float,
+        clock: Clock,
+        texts: Texts | None = None,
+    ) -> None:
         self._registry = registry
         self._connection = connection
         self._verify_every = verify_every
+        self._texts = texts
         self._clock = clock
         self._verified_at = self._clock.monotonic()
         self._framings: dict[str, Framing] = {}
@@ -64,11 +74,13 @@ class Schemas:
                 raise
 
     def _asked(self, registry: Registry, subject: str, name: codec.Name, recorded: KeySchemaId | None) -> Framing:
-        if recorded and recorded.id not in self._in_use:
-            check_recorded(registry, recorded, self._connection)
-            self._in_use |= {recorded.id: "key"} if recorded.framing else {}
         schema = codec.text(name)
         found = registry.find(subject, schema)
+        if recorded and recorded.id not in self._in_use:
+            # Unless that is what was found: then it is registered as it was.
+            if (name, recorded.framing, recorded.id) != ("key", "confluent", str(found)):
+                check_recorded(registry, recorded, self._connection)
+            self._in_use |= {recorded.id: "key"} if recorded.framing else {}
         if found is None:
             self._compare(registry)
             found = registry.add(subject, schema)
@@ -80,7 +92,7 @@ class Schemas:
         self._verified_at = self._clock.monotonic()
         try:
             for schema_id, name in self._in_use.items():
-                _compare(registry, schema_id, name)
+                _compare(registry, schema_id, name, self._texts)
         except RegistryChanged:
             self._changed = True
             raise
@@ -100,8 +112,10 @@ def check_recorded(registry: Registry | None, recorded: KeySchemaId, connection:
         check_key_schema(recorded, KeySchemaId("confluent", "(an id of the registry)"), connection)
 
 
-def _compare(registry: Registry, schema_id: str, name: codec.Name) -> None:
-    known = registry.by_id(int(schema_id)) if schema_id.isdecimal() and len(schema_id) <= _DIGITS else None
+def _compare(registry: Registry, schema_id: str, name: codec.Name, texts: Texts | None = None) -> None:
+    known = None
+    if schema_id.isdecimal() and len(schema_id) <= _DIGITS:
+        known = texts.by_id(registry, int(schema_id)) if texts else registry.by_id(int(schema_id))
     if known is None or not codec.same(name, known):
         what = "nothing" if known is None else "another schema"
         raise RegistryChanged(

@@ -1,4 +1,4 @@
-"""What the streams of a process share of Kafka: an admin client, looks at topics and states, and turns to begin."""
+"""What the streams of a process share of Kafka: an admin client, looks at topics and schemas, and turns to begin."""
 
 import threading
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from connector.clock import Clock
 from connector.kafka.admin import Admin
 from connector.kafka.client import Settings
-from connector.kafka.looks import Looks
+from connector.kafka.looks import Looks, Texts
 
 
 class Turns:
@@ -38,6 +38,7 @@ class Shared:
         self.admin = Admin(settings)
         self.looks = Looks(self.admin, clock)
         self.turns = Turns()
+        self.texts = Texts(clock)
 
 
 class Sharing:

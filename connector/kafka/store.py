@@ -53,7 +53,8 @@ class KafkaStore:
         self._clock = clock
         self._topics = Topics(client, clock, shared)
         self._turns = shared.turns if shared else Turns()
-        schemas = Schemas(registry, layout.connection, verify_every=verify_every, clock=clock)
+        texts = shared.texts if shared else None
+        schemas = Schemas(registry, layout.connection, verify_every=verify_every, clock=clock, texts=texts)
         self._routes = Routes(layout, self._topics, schemas)
         self._checkpoint: Checkpoint | None = None
         self._report = OwnerReport()

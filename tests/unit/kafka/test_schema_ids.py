@@ -4,6 +4,7 @@ import pytest
 
 from connector.errors import ConnectorError, KeySchemaChanged, RegistryChanged, RegistryUnavailable
 from connector.events import codec
+from connector.kafka.looks import Texts
 from connector.kafka.schema_ids import Schemas, check_recorded
 from connector.model.checkpoint import KeySchemaId
 from connector.testing import ManualClock
@@ -177,3 +178,45 @@ def test_the_recorded_schema_is_accepted_if_it_is_there(opened: Opened, recorded
     opened.registry.schemas = {1: codec.text("key")}
     check_recorded(opened.registry.client(), recorded, "blog")
     assert opened.registry.registered() == []
+
+
+def compared(streams: list[Schemas], registry: ScriptedRegistry) -> list[str]:
+    """Let each stream compare; return the paths that were asked for."""
+    before = len(registry.requests)
+    for stream in streams:
+        stream.verify()
+    return [path for _, path in registry.requests[before:]]
+
+
+def test_streams_of_a_registry_compare_the_same_ids_together() -> None:
+    """A thousand of them ask as often as one; what an id means is a few seconds old at most."""
+    registry, clock = ScriptedRegistry(), ManualClock()
+    texts, client = Texts(clock), registry.client()
+    streams = [Schemas(client, f"blog-{n}", verify_every=EVERY, clock=clock, texts=texts) for n in range(50)]
+    for number, stream in enumerate(streams):
+        stream.framing(f"t-{number}-key", "key", None)
+    clock.wait(EVERY)
+    asked = compared(streams, registry)
+    assert len(asked) == len(set(asked))
+    clock.wait(EVERY)
+    registry.wipe()
+    with pytest.raises(RegistryChanged):
+        streams[0].verify()
+    clock.wait(2.4)
+    with pytest.raises(RegistryChanged):
+        streams[1].verify()
+
+
+def test_a_silent_registry_is_asked_by_each_stream() -> None:
+    """No answer is none to share: whoever is due asks, and none waits for another."""
+    registry, clock = ScriptedRegistry(), ManualClock()
+    texts, client = Texts(clock), registry.client()
+    streams = [Schemas(client, f"blog-{n}", verify_every=EVERY, clock=clock, texts=texts) for n in range(2)]
+    for stream in streams:
+        stream.framing("t-key", "key", None)
+    clock.wait(EVERY)
+    registry.answers = [(503, b"", {})]
+    streams[0].verify()
+    registry.wipe()
+    with pytest.raises(RegistryChanged):
+        streams[1].verify()
