@@ -13,22 +13,53 @@ from connector.kafka.looks import Looks, Texts
 class Turns:
     """Lets few streams begin at a time: a thousand that all ask at once get their answers too late.
 
-    Safe from any thread. After `patience` seconds nobody waits any longer: those before may hang.
+    Safe from any thread. Nobody waits any longer once no place has become free for `patience` seconds: those before
+    hang.
     """
 
-    def __init__(self, places: int = 32, patience: float = 20.0) -> None:
+    def __init__(self, places: int = 16, patience: float = 20.0, *, clock: Clock) -> None:
         self._free = threading.Semaphore(places)
         self._patience = patience
+        self._clock = clock
+        self._moved_at = clock.monotonic()
 
     @contextmanager
     def turn(self) -> Iterator[None]:
         """Take a place while something is done."""
-        taken = self._free.acquire(timeout=self._patience)
+        waits_since = self._clock.monotonic()
+        while not (taken := self._free.acquire(timeout=self._patience)):
+            if self._clock.monotonic() - max(self._moved_at, waits_since) >= self._patience:
+                break
         try:
             yield
         finally:
+            self._moved_at = self._clock.monotonic()
             if taken:
                 self._free.release()
+
+
+class Producers:
+    """How many producers the streams of a process have. Safe from any thread."""
+
+    def __init__(self, many: int = 64) -> None:
+        self._many = many
+        self._lock = threading.Lock()
+        self._count = 0
+
+    @property
+    def crowded(self) -> bool:
+        """Whether there are so many that idle streams should not keep theirs for long."""
+        return self._count > self._many
+
+    def opened(self) -> None:
+        """Note another one."""
+        with self._lock:
+            self._count += 1
+
+    def closed(self) -> None:
+        """Note one less."""
+        with self._lock:
+            self._count -= 1
 
 
 class Shared:
@@ -37,7 +68,8 @@ class Shared:
     def __init__(self, settings: Settings, clock: Clock) -> None:
         self.admin = Admin(settings)
         self.looks = Looks(self.admin, clock)
-        self.turns = Turns()
+        self.turns = Turns(clock=clock)
+        self.producers = Producers()
         self.texts = Texts(clock)
 
 

@@ -17,7 +17,7 @@ from connector.kafka.foreign_records import Foreign, StateJudge
 from connector.kafka.registry import Registry
 from connector.kafka.routes import Routes
 from connector.kafka.schema_ids import Schemas
-from connector.kafka.sharing import Shared, Turns
+from connector.kafka.sharing import Producers, Shared, Turns
 from connector.kafka.topic_names import Layout
 from connector.kafka.topics import Topics
 from connector.kafka.transaction import REAL_PRODUCER, ProducerFactory, Transactions
@@ -52,7 +52,8 @@ class KafkaStore:
         self._producer = producer
         self._clock = clock
         self._topics = Topics(client, clock, shared)
-        self._turns = shared.turns if shared else Turns()
+        self._turns = shared.turns if shared else Turns(clock=clock)
+        self._producers = shared.producers if shared else Producers()
         texts = shared.texts if shared else None
         schemas = Schemas(registry, layout.connection, verify_every=verify_every, clock=clock, texts=texts)
         self._routes = Routes(layout, self._topics, schemas)
@@ -145,6 +146,10 @@ class KafkaStore:
         """Return whether a topic, the state topic included, seems to have changed."""
         return self._routes.changed(KnownTopic(1, self._state_id))
 
+    def crowded(self) -> bool:
+        """Return whether the streams of this process have many producers between them."""
+        return self._producers.crowded
+
     def rest(self) -> None:
         """Have no producer until the next transaction: it costs threads and connections."""
         if self._transactions:
@@ -157,6 +162,7 @@ class KafkaStore:
         if self._transactions:
             self._transactions.close()
             self._transactions = None
+            self._producers.closed()
 
     @contextmanager
     def _up_to_date(self) -> Iterator[None]:
@@ -181,6 +187,7 @@ class KafkaStore:
         )
         transactions.fence(_GRACE)
         self._transactions = transactions
+        self._producers.opened()
 
     def _wake(self) -> None:
         """Have a producer again; what was read back is still all there is if the state ends where we left it."""

@@ -74,7 +74,7 @@ class Waiting:
         if checkpoint.committed_at and self._clock.wall() - checkpoint.committed_at / 1000 >= self._heartbeat:
             forget = long_dead(publisher.index, self._clock.wall())
             publisher.commit_checkpoint(checkpoint, forget=forget)
-        publisher.rest_if_idle(self._spec.pace.rest_after)
+        publisher.rest_if_idle(self._spec.pace.rest_after, crowded=self._spec.pace.rest_soon)
 
     def _check_ownership(self, publisher: Publisher) -> None:
         """Notice that a command has committed or a topic has changed: an idle stream would find out much later."""

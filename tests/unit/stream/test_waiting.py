@@ -121,6 +121,15 @@ def test_a_stream_without_news_lets_its_producer_go(idle: Idle) -> None:
     assert idle.store.rests > before
 
 
+def test_where_many_streams_have_producers_a_quiet_moment_is_enough(idle: Idle) -> None:
+    """A thousand that begin together would each hold threads and connections for the rest of the minute."""
+    idle.store.many = True
+    idle.waiting.until_due(2.0)
+    assert idle.store.rests == 0
+    idle.waiting.until_due(6.0)
+    assert idle.store.rests > 0
+
+
 def test_a_stream_that_publishes_keeps_its_producer(idle: Idle) -> None:
     """Each event begins another minute."""
     for second in range(5):
