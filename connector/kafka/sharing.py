@@ -11,7 +11,7 @@ from connector.kafka.looks import Looks, Texts
 
 
 class Turns:
-    """Lets few streams begin at a time: a thousand that all ask at once get their answers too late.
+    """Lets few streams do something at a time: a thousand that all ask at once get their answers too late.
 
     Safe from any thread. Nobody waits any longer once no place has become free for `patience` seconds: those before
     hang.
@@ -39,27 +39,43 @@ class Turns:
 
 
 class Producers:
-    """How many producers the streams of a process have. Safe from any thread."""
+    """How many producers the streams of a process have: each costs threads and connections. Safe from any thread."""
 
-    def __init__(self, many: int = 64) -> None:
-        self._many = many
-        self._lock = threading.Lock()
+    def __init__(self, most: int = 128, patience: float = 20.0, *, clock: Clock) -> None:
+        self._most = most
+        self._patience = patience
+        self._clock = clock
+        self._changed = threading.Condition()
+        self._changed_at = clock.monotonic()
         self._count = 0
 
     @property
     def crowded(self) -> bool:
         """Whether there are so many that idle streams should not keep theirs for long."""
-        return self._count > self._many
+        return self._count > self._most // 2
+
+    def wait_for_room(self) -> None:
+        """Wait until others have given theirs up; no longer once nobody has opened or closed one for a while."""
+        waits_since = self._clock.monotonic()
+        with self._changed:
+            while self._count >= self._most:
+                if self._clock.monotonic() - max(self._changed_at, waits_since) >= self._patience:
+                    return
+                self._changed.wait(self._patience)
 
     def opened(self) -> None:
         """Note another one."""
-        with self._lock:
-            self._count += 1
+        self._add(1)
 
     def closed(self) -> None:
         """Note one less."""
-        with self._lock:
-            self._count -= 1
+        self._add(-1)
+
+    def _add(self, number: int) -> None:
+        with self._changed:
+            self._count += number
+            self._changed_at = self._clock.monotonic()
+            self._changed.notify()
 
 
 class Shared:
@@ -69,7 +85,8 @@ class Shared:
         self.admin = Admin(settings)
         self.looks = Looks(self.admin, clock)
         self.turns = Turns(clock=clock)
-        self.producers = Producers()
+        self.commits = Turns(clock=clock)
+        self.producers = Producers(clock=clock)
         self.texts = Texts(clock)
 
 

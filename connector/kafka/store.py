@@ -53,7 +53,8 @@ class KafkaStore:
         self._clock = clock
         self._topics = Topics(client, clock, shared)
         self._turns = shared.turns if shared else Turns(clock=clock)
-        self._producers = shared.producers if shared else Producers()
+        self._commits = shared.commits if shared else Turns(clock=clock)
+        self._producers = shared.producers if shared else Producers(clock=clock)
         texts = shared.texts if shared else None
         schemas = Schemas(registry, layout.connection, verify_every=verify_every, clock=clock, texts=texts)
         self._routes = Routes(layout, self._topics, schemas)
@@ -70,6 +71,7 @@ class KafkaStore:
         """Fence, find the end of the state, read up to it. Later recoveries continue from the last committed offset."""
         self.close()
         self._own_end = None
+        self._producers.wait_for_room()
         with self._turns.turn():
             return self._recover(index)
 
@@ -197,6 +199,11 @@ class KafkaStore:
             raise Superseded("somebody else committed while the stream had no producer")
 
     def _transact(self, records: Sequence[Record], state: Sequence[tuple[bytes, bytes | None]]) -> None:
+        # Waited for before it begins: a transaction that is open runs out of time.
+        with self._commits.turn():
+            self._transact_now(records, state)
+
+    def _transact_now(self, records: Sequence[Record], state: Sequence[tuple[bytes, bytes | None]]) -> None:
         if self._resting:
             self._wake()
         if self._transactions is None:

@@ -49,7 +49,7 @@ class Pace(msgspec.Struct, frozen=True, kw_only=True):
     overdue: float = 15.0
     report_after: float = 30.0
     rest_after: float = 60.0
-    rest_soon: float = 3.0
+    rest_soon: float = 1.0
     wake_spacing: float = 3.0
     wake_ups: tuple[float, ...] = (0.0, 5.0, 20.0, 60.0, 120.0)
 

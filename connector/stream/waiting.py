@@ -29,11 +29,13 @@ class Waiting:
 
         Raises `Superseded` if the stream is to be recovered, and what looking and committing raise.
         """
-        due = self._clock.monotonic() + seconds
+        pace = self._spec.pace
+        due, longest = self._clock.monotonic() + seconds, pace.rest_soon
         while not self._stop.is_set() and (left := self._schedule.next_poll(due) - self._clock.monotonic()) > 0:
-            self._clock.wait(min(left, self._spec.pace.look_again), self._schedule.woken)
+            self._clock.wait(min(left, longest), self._schedule.woken)
             self._schedule.woken.clear()
             self._attend()
+            longest = pace.look_again
 
     def out(self, seconds: float) -> None:
         """Wait for `seconds`, whatever calls come; raises as `until_due` does."""

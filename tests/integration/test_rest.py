@@ -116,7 +116,7 @@ def test_streams_share_an_admin_client_as_long_as_they_have_the_same_settings(ka
 def test_the_producers_of_a_process_are_counted_while_they_are_there(kafka: Broker, layout: Layout) -> None:
     """Recovering again replaces one; resting and closing give it up."""
     shared = Sharing(SYSTEM).by(kafka.client)
-    shared.producers = Producers(many=1)
+    shared.producers = Producers(most=2, clock=SYSTEM)
     first = KafkaStore(kafka.client, layout, clock=SYSTEM, shared=shared)
     second = KafkaStore(kafka.client, replace(layout, connection="other"), clock=SYSTEM, shared=shared)
     for store in (first, first, second):
