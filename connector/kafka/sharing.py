@@ -54,28 +54,25 @@ class Producers:
         """Whether there are so many that idle streams should not keep theirs for long."""
         return self._count > self._most // 2
 
-    def wait_for_room(self) -> None:
-        """Wait until others have given theirs up; no longer once nobody has opened or closed one for a while."""
+    def open(self, *, wait: bool) -> None:
+        """Count another one; with `wait`, not before others have given theirs up, as long as any still do."""
         waits_since = self._clock.monotonic()
         with self._changed:
-            while self._count >= self._most:
+            while wait and self._count >= self._most:
                 if self._clock.monotonic() - max(self._changed_at, waits_since) >= self._patience:
-                    return
+                    break
                 self._changed.wait(self._patience)
+            self._add(1)
 
-    def opened(self) -> None:
-        """Note another one."""
-        self._add(1)
-
-    def closed(self) -> None:
-        """Note one less."""
-        self._add(-1)
+    def close(self) -> None:
+        """Count one less."""
+        with self._changed:
+            self._add(-1)
+            self._changed.notify()
 
     def _add(self, number: int) -> None:
-        with self._changed:
-            self._count += number
-            self._changed_at = self._clock.monotonic()
-            self._changed.notify()
+        self._count += number
+        self._changed_at = self._clock.monotonic()
 
 
 class Shared:

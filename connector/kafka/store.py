@@ -66,14 +66,19 @@ class KafkaStore:
         self._own_end: int | None = None
         self._state_id: str | None = None
         self._resting = False
+        self._counted = False
 
     def recover(self, index: Index) -> Checkpoint | None:
         """Fence, find the end of the state, read up to it. Later recoveries continue from the last committed offset."""
         self.close()
         self._own_end = None
-        self._producers.wait_for_room()
-        with self._turns.turn():
-            return self._recover(index)
+        self._count(wait=True)
+        try:
+            with self._turns.turn():
+                return self._recover(index)
+        finally:
+            if self._transactions is None:
+                self._uncount()
 
     def _recover(self, index: Index) -> Checkpoint | None:
         state_id = self._topics.ensure(self._layout.state_spec()).topic_id
@@ -164,7 +169,17 @@ class KafkaStore:
         if self._transactions:
             self._transactions.close()
             self._transactions = None
-            self._producers.closed()
+        self._uncount()
+
+    def _count(self, *, wait: bool) -> None:
+        if not self._counted:
+            self._producers.open(wait=wait)
+            self._counted = True
+
+    def _uncount(self) -> None:
+        if self._counted:
+            self._producers.close()
+            self._counted = False
 
     @contextmanager
     def _up_to_date(self) -> Iterator[None]:
@@ -189,11 +204,11 @@ class KafkaStore:
         )
         transactions.fence(_GRACE)
         self._transactions = transactions
-        self._producers.opened()
 
     def _wake(self) -> None:
         """Have a producer again; what was read back is still all there is if the state ends where we left it."""
         self._resting = False
+        self._count(wait=False)
         self._fence()
         if self._superseded_by_now():
             raise Superseded("somebody else committed while the stream had no producer")
