@@ -32,7 +32,7 @@ from connector.simulator import Request, Simulator, connection
 
 _ROOT = Path(__file__).resolve().parents[1]
 _WAYS = {"python": "without the core", "core": "with the core"}
-_SHOWN, _WITHOUT_CORE = "tree", "without-core"
+_SHOWN, _WITHOUT_CORE, _BYTECODE = "tree", "without-core", "bytecode"
 _FEW, _MANY = 2, 12  # pages
 _ENTRIES, _PER_PAGE = 1_500, 100  # more pages than that, whatever the vendor
 _COUNTER = ("valgrind", "--tool=cachegrind", "--cache-sim=no", "--cachegrind-out-file=/dev/null")
@@ -115,10 +115,16 @@ def checkout(revision: str) -> Iterator[Tree]:
 def run(tree: Tree, work: Work, pages: int, under: tuple[str, ...] = ()) -> str:
     """Let the tree that `scratch` shows deliver the first pages; return what was said. Raises `UnableError`."""
     shown, script = work.scratch / _SHOWN, Path(__file__).with_name("delivery.py")
-    found_in = [work.scratch / _WITHOUT_CORE, shown] if work.way == "python" else [shown, shown / "core"]
-    # The order of a set, and so the work, depends on the seed.
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, found_in)), "PYTHONHASHSEED": "0"}
-    command = [*under, str(shown / ".venv/bin/python"), str(script), str(work.folder), work.way, str(pages)]
+    [installed] = (shown / ".venv/lib").glob("python*/site-packages")
+    core = work.scratch / _WITHOUT_CORE if work.way == "python" else shown / "core"
+    environment = {
+        **os.environ,
+        "PYTHONHASHSEED": "0",  # the order of a set, and so the work, depends on it
+        "PYTHONPATH": os.pathsep.join(map(str, (core, shown, installed))),
+        "PYTHONPYCACHEPREFIX": str(work.scratch / _BYTECODE),
+    }
+    # Without `site`, which would add the tree's own path.
+    command = [*under, str(shown / ".venv/bin/python"), "-S", str(script), str(work.folder), work.way, str(pages)]
     done = subprocess.run(command, cwd=work.scratch, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
         said = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
@@ -127,7 +133,7 @@ def run(tree: Tree, work: Work, pages: int, under: tuple[str, ...] = ()) -> str:
 
 
 def able(tree: Tree, work: Work) -> bool:
-    """Return whether a tree can do a work, and say why not; from now on, its bytecode is on disk."""
+    """Return whether a tree can do a work, and say why not; from now on, its bytecode is there."""
     try:
         run(tree, work, _MANY)
     except UnableError as error:
@@ -149,9 +155,10 @@ def count(tree: Tree, work: Work) -> float:
 
 def measure(tree: Tree, works: Iterable[Work], scratch: Path) -> dict[Work, float]:
     """Return the instructions per item of each work that a tree can do."""
-    # Every tree is at the same path: where strings lie in memory changes the count by a fifth of a percent.
+    # Every tree is at the same path, its bytecode too: where strings lie in memory changes what is counted.
     shown = scratch / _SHOWN
     shown.unlink(missing_ok=True)
+    shutil.rmtree(scratch / _BYTECODE, ignore_errors=True)
     shown.symlink_to(tree.path)
     possible = [work for work in works if able(tree, work)]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
