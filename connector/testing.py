@@ -91,6 +91,8 @@ class MemoryStore:
         self.state: dict[bytes, bytes | None] = {}
         self.faults: deque[Fault | None] = deque()
         self._prefix = f"{prefix}.{connection}"
+        self.rests = 0
+        self.resting = False
         self._ready = False
 
     @property
@@ -132,6 +134,7 @@ class MemoryStore:
 
     def apply(self, batch: Batch) -> None:
         """Make a batch visible."""
+        self.resting = False
         self.transactions.append(batch.records)
         self.state.update(batch.state)
 
@@ -144,6 +147,7 @@ class MemoryStore:
         """Keep a report; it does not count as a transaction of events."""
         if not self._ready:
             raise UnknownOutcome("recover first")
+        self.resting = False
         self.state[REPORT_KEY] = encode_report(report)
 
     def superseded(self) -> bool:
@@ -163,7 +167,9 @@ class MemoryStore:
         return False
 
     def rest(self) -> None:
-        """Hold nothing that could be let go of."""
+        """Note it: `rests` counts how often, `resting` says whether nothing was committed since."""
+        self.rests += 1
+        self.resting = True
 
     def close(self) -> None:
         """Close nothing; `recover` is needed again, as with Kafka."""
