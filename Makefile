@@ -4,10 +4,10 @@ UV := .bootstrap/bin/uv
 RUN := $(UV) run --frozen --all-extras
 
 .DEFAULT_GOAL := help
-.PHONY: help setup format check wheel audit coverage test test-unit faults soak demo bench
+.PHONY: help setup format check wheel audit coverage test test-unit faults soak demo bench bench-compare
 
 help:  ## Show this help.
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(UV):
 	@$(PYTHON) -m venv .bootstrap
@@ -59,3 +59,6 @@ demo: setup  ## Watch three CMSs flow into Kafka, through a crash, and see the p
 
 bench: setup  ## Measure speed, as ratios to a floor from the same run: a table, JSON and a picture.
 	@$(RUN) python bench/run.py
+
+bench-compare: setup  ## Compare instructions per item with another revision, REV=<commit>; needs valgrind.
+	@$(RUN) python bench/compare.py $(REV)

@@ -10,55 +10,24 @@ import fastavro
 import httpx
 import msgspec
 from canned import pages
+from delivery import NAME, delivery
 from figure import Figure
 from pydantic import SecretStr
 
-from connector.clock import SYSTEM
-from connector.cms.compiled import reading
-from connector.events import codec, compiled
-from connector.events.assembler import Assembler
-from connector.events.envelope import Provenance
-from connector.events.policy import Policy
-from connector.events.record import Batch
-from connector.model.checkpoint import Checkpoint
+from connector.events import codec
 from connector.model.core import CORE
-from connector.stream.publisher import Publisher
-from connector.testing import MemoryStore
 from connector.vendors.contentful import Contentful, ContentfulSettings
 
 ORIGIN = "https://cdn.contentful.com"
 
-_NAME = "bench"
-
-
-class Discard(MemoryStore):
-    """A store that discards what is committed."""
-
-    def apply(self, batch: Batch) -> None:
-        """Discard the batch."""
-
 
 def ours(bodies: list[bytes], *, core: bool) -> float:
     """Return the seconds that our delivery path takes, with the compiled core or without."""
-    vendor = Contentful(_NAME, ContentfulSettings(token=SecretStr("t"), space="bench"))
-    provenance = Provenance("0", vendor.name, _NAME, vendor.db, vendor.schema)
-    policy = Policy(content_members=vendor.content_members)
-    assembler = Assembler(
-        provenance=provenance,
-        policy=policy,
-        now_ms=lambda: time.time_ns() // 1_000_000,
-        locate=vendor.locate,
-        writer=compiled.writer(provenance, policy) if core else None,
-    )
-    read = reading(_NAME, vendor, compiled.key(_NAME)) if core else vendor.read
-    publisher = Publisher(Discard(), assembler, initial=Checkpoint(stream=_NAME), clock=SYSTEM)
-    position = publisher.recover().position
+    vendor = Contentful(NAME, ContentfulSettings(token=SecretStr("t"), space="bench"))
+    deliver = delivery(vendor, core=core)
     responses = [httpx.Response(200, content=body) for body in bodies]
     begin = time.perf_counter()
-    for response in responses:
-        page = read(vendor.frame(response, position))
-        publisher.publish([page])
-        position = page.position
+    deliver(responses)
     return time.perf_counter() - begin
 
 

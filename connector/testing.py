@@ -158,6 +158,10 @@ class MemoryStore:
         """Memory stays where it is."""
         return False
 
+    def crowded(self) -> bool:
+        """Return that there is room for everybody."""
+        return False
+
     def rest(self) -> None:
         """Hold nothing that could be let go of."""
 

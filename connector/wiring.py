@@ -237,6 +237,8 @@ class ConfiguredStream:
         `producer` and `transport` are seams for injecting faults in tests. Raises what `vendor` raises.
         """
         kafka, connection, mask = self.config.kafka, self.connection, mask or Mask()
+        # Not the whole configuration: each of a thousand streams would go through a thousand connections.
+        own = self.config.model_copy(update={"connections": {self.name: connection}})
 
         def start(stop: threading.Event, hooks: Hooks) -> Parts:
             # A new one: secrets may have been read again since the last start.
@@ -250,7 +252,7 @@ class ConfiguredStream:
 
         def refresh() -> bool:
             changed = _refreshed([*connection.secrets(), *kafka.secrets()])
-            mask.learn(self.config.secrets())
+            mask.learn(own.secrets())
             return changed
 
         return StreamSpec(

@@ -1,6 +1,8 @@
 """Admin clients: each costs threads and connections, so that the streams of a process share one."""
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from confluent_kafka.admin import AdminClient
@@ -9,26 +11,35 @@ from connector.kafka.client import Settings, create
 
 
 class Admin:
-    """One admin client. Safe from any thread; made when it is first needed."""
+    """One admin client at a time. Safe from any thread; made when it is first needed."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._lock = threading.Lock()
         self._client: Any = None
 
-    @property
-    def client(self) -> Any:
-        """The client, which MUST be held until all of its answers are there: it takes what is open with it.
+    @contextmanager
+    def lent(self) -> Iterator[Any]:
+        """Lend the client for a request and all of its answers; after an error the next who asks gets another client.
 
-        Raises what `create` raises.
+        A client keeps to the controller and the leaders that it has found, for minutes after they are gone. Raises
+        what `create` raises.
         """
-        with self._lock:
-            if self._client is None:
-                self._client = create(AdminClient, self._settings)
-            return self._client
+        client = self._current()
+        try:
+            yield client
+        except Exception:
+            self.replace(client)
+            raise
 
     def replace(self, outdated: Any) -> None:
         """Let the next one who asks have another client than `outdated`, unless somebody has seen to that already."""
         with self._lock:
             if self._client is outdated:
                 self._client = None
+
+    def _current(self) -> Any:
+        with self._lock:
+            if self._client is None:
+                self._client = create(AdminClient, self._settings)
+            return self._client

@@ -4,6 +4,7 @@ import math
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import AbstractContextManager
 from typing import Any, Final, Generic, TypeVar
 
 from confluent_kafka import IsolationLevel, TopicCollection, TopicPartition
@@ -26,11 +27,13 @@ Ask = Callable[[Any, Sequence[str]], Mapping[str, Future[Any]]]
 class Round(Generic[V]):
     """Answers by name, got by `ask` for all names that were of interest within the last minute. Safe from any thread.
 
-    `client` gives the client that is asked; `read` makes an answer of what a request gives.
+    `lent` lends the client that is asked; `read` makes an answer of what a request gives.
     """
 
-    def __init__(self, client: Callable[[], Any], ask: Ask, read: Callable[[Any], V], clock: Clock) -> None:
-        self._client = client
+    def __init__(
+        self, lent: Callable[[], AbstractContextManager[Any]], ask: Ask, read: Callable[[Any], V], clock: Clock
+    ) -> None:
+        self._lent = lent
         self._ask = ask
         self._read = read
         self._clock = clock
@@ -64,16 +67,22 @@ class Round(Generic[V]):
 
     def _found(self, names: Sequence[str]) -> dict[str, V | None]:
         try:
-            client = self._client()
-            futures = self._ask(client, names)
+            with self._lent() as client:
+                return self._answered(client, names)
         except Exception:  # noqa: BLE001  whatever is wrong, whoever asks alone is told
             return {}
+
+    def _answered(self, client: Any, names: Sequence[str]) -> dict[str, V | None]:
+        """Return what is found; raises the last error if nothing is: then the client may be what is wrong."""
         found: dict[str, V | None] = {}
-        for name, future in futures.items():
+        failed: Exception | None = None
+        for name, future in self._ask(client, names).items():
             try:
                 found[name] = self._read(future.result(2 * _TIMEOUT))
-            except Exception:  # noqa: BLE001  as above
-                found[name] = None
+            except Exception as error:  # noqa: BLE001  as above
+                found[name], failed = None, error
+        if failed and all(answer is None for answer in found.values()):
+            raise failed
         return found
 
 
@@ -81,8 +90,8 @@ class Looks:
     """Looks at the topics of one cluster and at the ends of its states. Safe from any thread."""
 
     def __init__(self, admin: Admin, clock: Clock) -> None:
-        self._ends = Round(lambda: admin.client, _ask_ends, lambda found: int(found.offset), clock)
-        self._topics: Round[Any] = Round(lambda: admin.client, _ask_topics, lambda found: found, clock)
+        self._ends = Round(admin.lent, _ask_ends, lambda found: int(found.offset), clock)
+        self._topics: Round[Any] = Round(admin.lent, _ask_topics, lambda found: found, clock)
 
     def end(self, state_topic: str) -> int | None:
         """Return where a topic's only partition ended a few seconds ago, None where that is not known."""

@@ -17,7 +17,7 @@ from connector.kafka.foreign_records import Foreign, StateJudge
 from connector.kafka.registry import Registry
 from connector.kafka.routes import Routes
 from connector.kafka.schema_ids import Schemas
-from connector.kafka.sharing import Shared, Turns
+from connector.kafka.sharing import Producers, Shared, Turns
 from connector.kafka.topic_names import Layout
 from connector.kafka.topics import Topics
 from connector.kafka.transaction import REAL_PRODUCER, ProducerFactory, Transactions
@@ -52,7 +52,9 @@ class KafkaStore:
         self._producer = producer
         self._clock = clock
         self._topics = Topics(client, clock, shared)
-        self._turns = shared.turns if shared else Turns()
+        self._turns = shared.turns if shared else Turns(clock=clock)
+        self._commits = shared.commits if shared else Turns(clock=clock)
+        self._producers = shared.producers if shared else Producers(clock=clock)
         texts = shared.texts if shared else None
         schemas = Schemas(registry, layout.connection, verify_every=verify_every, clock=clock, texts=texts)
         self._routes = Routes(layout, self._topics, schemas)
@@ -64,13 +66,19 @@ class KafkaStore:
         self._own_end: int | None = None
         self._state_id: str | None = None
         self._resting = False
+        self._counted = False
 
     def recover(self, index: Index) -> Checkpoint | None:
         """Fence, find the end of the state, read up to it. Later recoveries continue from the last committed offset."""
         self.close()
         self._own_end = None
-        with self._turns.turn():
-            return self._recover(index)
+        self._count(wait=True)
+        try:
+            with self._turns.turn():
+                return self._recover(index)
+        finally:
+            if self._transactions is None:
+                self._uncount()
 
     def _recover(self, index: Index) -> Checkpoint | None:
         state_id = self._topics.ensure(self._layout.state_spec()).topic_id
@@ -145,6 +153,10 @@ class KafkaStore:
         """Return whether a topic, the state topic included, seems to have changed."""
         return self._routes.changed(KnownTopic(1, self._state_id))
 
+    def crowded(self) -> bool:
+        """Return whether the streams of this process have many producers between them."""
+        return self._producers.crowded
+
     def rest(self) -> None:
         """Have no producer until the next transaction: it costs threads and connections."""
         if self._transactions:
@@ -157,6 +169,17 @@ class KafkaStore:
         if self._transactions:
             self._transactions.close()
             self._transactions = None
+        self._uncount()
+
+    def _count(self, *, wait: bool) -> None:
+        if not self._counted:
+            self._producers.open(wait=wait)
+            self._counted = True
+
+    def _uncount(self) -> None:
+        if self._counted:
+            self._producers.close()
+            self._counted = False
 
     @contextmanager
     def _up_to_date(self) -> Iterator[None]:
@@ -185,11 +208,17 @@ class KafkaStore:
     def _wake(self) -> None:
         """Have a producer again; what was read back is still all there is if the state ends where we left it."""
         self._resting = False
+        self._count(wait=False)
         self._fence()
         if self._superseded_by_now():
             raise Superseded("somebody else committed while the stream had no producer")
 
     def _transact(self, records: Sequence[Record], state: Sequence[tuple[bytes, bytes | None]]) -> None:
+        # Waited for before it begins: a transaction that is open runs out of time.
+        with self._commits.turn():
+            self._transact_now(records, state)
+
+    def _transact_now(self, records: Sequence[Record], state: Sequence[tuple[bytes, bytes | None]]) -> None:
         if self._resting:
             self._wake()
         if self._transactions is None:

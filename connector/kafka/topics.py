@@ -58,17 +58,15 @@ class Topics:
         A read_committed consumer's own watermark is only the last stable offset, which an open transaction of a dead
         owner holds back: reading only up to there would miss what is committed beyond it.
         """
-        client = self._admin.client
         try:
-            return self._end(client, name, timeout)
+            return self._end(name, timeout)
         except KafkaException as error:
             if cause(error).code() not in _OUTDATED:
                 raise unavailable(f"asking for the end of {name}", error) from error
-        # The client remembers the partition's leader and epoch, which a broker refuses after it has restarted: a new
+        # The client remembers the partition's leader and epoch, which a broker refuses after it has restarted: the next
         # client does not.
-        self._admin.replace(client)
         try:
-            return self._end(self._admin.client, name, timeout)
+            return self._end(name, timeout)
         except KafkaException as error:
             raise unavailable(f"asking for the end of {name}", error) from error
 
@@ -77,30 +75,28 @@ class Topics:
         found = self._looks.end(name) if self._looks else None
         return self.end(name, timeout) if found is None else found
 
-    def _end(self, client: Any, name: str, timeout: float) -> int:
-        partition = TopicPartition(name, 0)
+    def _end(self, name: str, timeout: float) -> int:
+        partition, uncommitted = TopicPartition(name, 0), IsolationLevel.READ_UNCOMMITTED
         offsets = {partition: OffsetSpec.latest()}  # type: ignore[no-untyped-call]  # the client is untyped here
-        future = client.list_offsets(offsets, isolation_level=IsolationLevel.READ_UNCOMMITTED, request_timeout=timeout)[
-            partition
-        ]
-        try:
-            return int(future.result(timeout).offset)
-        except TimeoutError as error:
-            raise BrokerUnavailable(f"Kafka did not say within {timeout:.0f} s where {name} ends") from error
+        with self._admin.lent() as client:
+            found = client.list_offsets(offsets, isolation_level=uncommitted, request_timeout=timeout)
+            try:
+                return int(found[partition].result(timeout).offset)
+            except TimeoutError as error:
+                raise BrokerUnavailable(f"Kafka did not say within {timeout:.0f} s where {name} ends") from error
 
     def find(self, *names: str) -> dict[str, KnownTopic]:
         """Return topics as they are, by name; one that does not exist is left out."""
         found: dict[str, KnownTopic] = {}
-        for name, future in self._admin.client.describe_topics(
-            TopicCollection([*names]), request_timeout=_TIMEOUT
-        ).items():
-            try:
-                topic = _result(future)
-            except KafkaException as error:
-                if cause(error).code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
-                    raise unavailable(f"looking for topic {name}", error) from error
-            else:
-                found[name] = _known(topic)
+        with self._admin.lent() as client:
+            for name, future in client.describe_topics(TopicCollection([*names]), request_timeout=_TIMEOUT).items():
+                try:
+                    topic = _result(future)
+                except KafkaException as error:
+                    if cause(error).code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
+                        raise unavailable(f"looking for topic {name}", error) from error
+                else:
+                    found[name] = _known(topic)
         return found
 
     def changed(self, seen: Mapping[str, KnownTopic]) -> bool:
@@ -163,14 +159,14 @@ class Topics:
         topics = [
             NewTopic(spec.name, spec.partitions, spec.replication_factor, config=dict(spec.config)) for spec in specs
         ]
-        client = self._admin.client
-        for name, future in client.create_topics(topics, operation_timeout=_TIMEOUT).items():
-            try:
-                _result(future)
-            except KafkaException as error:
-                if cause(error).code() != KafkaError.TOPIC_ALREADY_EXISTS:
-                    raise unavailable(f"creating topic {name}", error) from error
-                foreign.append(name)
+        with self._admin.lent() as client:
+            for name, future in client.create_topics(topics, operation_timeout=_TIMEOUT).items():
+                try:
+                    _result(future)
+                except KafkaException as error:
+                    if cause(error).code() != KafkaError.TOPIC_ALREADY_EXISTS:
+                        raise unavailable(f"creating topic {name}", error) from error
+                    foreign.append(name)
         deadline = self._clock.monotonic() + _TIMEOUT
         names = [spec.name for spec in specs]
         while missing := sorted({*names} - (found := self.find(*names)).keys()):
@@ -197,9 +193,9 @@ class Topics:
 
     def _config(self, name: str) -> dict[str, str]:
         resource = ConfigResource(ResourceType.TOPIC, name)
-        client = self._admin.client
         try:
-            entries = _result(client.describe_configs([resource], request_timeout=_TIMEOUT)[resource])
+            with self._admin.lent() as client:
+                entries = _result(client.describe_configs([resource], request_timeout=_TIMEOUT)[resource])
         except KafkaException as error:
             raise unavailable(f"reading the settings of topic {name}", error) from error
         return {entry.name: entry.value for entry in entries.values()}

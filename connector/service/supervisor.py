@@ -33,6 +33,7 @@ _OWNED_ELSEWHERE: Final = (
 RunOutcome = Literal["current", "stopped", "unreachable", "interrupted"]
 
 _TURN: Final = 0.2
+_REVIVE_EVERY: Final = 1.0  # looking at the threads of a thousand streams costs
 _HANDOVER: Final = 4.5  # a rebalance waits at most five seconds for us, and never for HTTP
 _EXIT_WITHIN: Final = 8.0  # SIGTERM must end the process within ten
 _LONGEST_PAUSE: Final = 300.0  # before a stream whose thread has ended is started again
@@ -281,6 +282,7 @@ class Supervisor:
                 )
 
     def _wait(self, membership: Membership, link: Link) -> None:
+        revived_at = self._clock.monotonic()
         while not (self._clock.wait(_TURN, self._stop) or self._fatal or self._all_done()):
             self._turned_at = self._clock.monotonic()
             for name, thread in (("membership", membership), ("kafka-link", link)):
@@ -288,7 +290,9 @@ class Supervisor:
                     self._fatal = InternalFailure(
                         f"the thread {name} of this process has ended", hint="see the log; start the process again"
                     )
-            self._revive()
+            if self._turned_at - revived_at >= _REVIVE_EVERY:
+                revived_at = self._turned_at
+                self._revive()
 
     def _revive(self) -> None:
         """Restart streams whose thread has ended, each after a pause that grows as long as it keeps ending."""

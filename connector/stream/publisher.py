@@ -71,6 +71,10 @@ class Store(Protocol):
         """Return whether what was committed may no longer be where it was: then recover, and verify."""
         ...
 
+    def crowded(self) -> bool:
+        """Return whether streams that idle for moments only should `rest` already."""
+        ...
+
     def rest(self) -> None:
         """Hold nothing that an idle stream needs not; the next commit has it again. Never raises, never waits long."""
         ...
@@ -260,9 +264,15 @@ class Publisher:
         """Return whether what was committed may no longer be where it was: then recover, and verify."""
         return self._store.topics_changed()
 
-    def rest_if_idle(self, seconds: float) -> None:
-        """Hold no producer if nothing was committed for so long; the next commit has one again."""
-        if self.ready and self._clock.monotonic() - self._active_at >= seconds:
+    def rest_if_idle(self, seconds: float, *, crowded: float) -> None:
+        """Hold no producer if nothing was committed for so long; the next commit has one again.
+
+        `crowded` is what applies while the streams of this process hold many.
+        """
+        if not self.ready:
+            return
+        idle = self._clock.monotonic() - self._active_at
+        if idle >= seconds or (idle >= crowded and self._store.crowded()):
             self._store.rest()
 
     def close(self) -> None:

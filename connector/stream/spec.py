@@ -33,7 +33,8 @@ class Pace(msgspec.Struct, frozen=True, kw_only=True):
     - `try_again`: how long a stopped stream waits before it tries again by itself.
     - `overdue`: how long a request may take before it counts as trouble. `report_after`: how long trouble lasts before
       it is written into the state topic.
-    - `rest_after`: how long a stream commits nothing before it lets its producer go.
+    - `rest_after`: how long a stream commits nothing before it lets its producer go; `rest_soon`: the same while the
+      streams of its process have many of them.
     - `wake_spacing`: between two polls that webhook calls ask for, however many there are.
     - `wake_ups`: when to poll after a wake-up call: delivery caches lag behind webhooks by up to two minutes.
     """
@@ -48,6 +49,7 @@ class Pace(msgspec.Struct, frozen=True, kw_only=True):
     overdue: float = 15.0
     report_after: float = 30.0
     rest_after: float = 60.0
+    rest_soon: float = 1.0
     wake_spacing: float = 3.0
     wake_ups: tuple[float, ...] = (0.0, 5.0, 20.0, 60.0, 120.0)
 

@@ -29,11 +29,13 @@ class Waiting:
 
         Raises `Superseded` if the stream is to be recovered, and what looking and committing raise.
         """
-        due = self._clock.monotonic() + seconds
+        pace = self._spec.pace
+        due, longest = self._clock.monotonic() + seconds, pace.rest_soon
         while not self._stop.is_set() and (left := self._schedule.next_poll(due) - self._clock.monotonic()) > 0:
-            self._clock.wait(min(left, self._spec.pace.look_again), self._schedule.woken)
+            self._clock.wait(min(left, longest), self._schedule.woken)
             self._schedule.woken.clear()
             self._attend()
+            longest = pace.look_again
 
     def out(self, seconds: float) -> None:
         """Wait for `seconds`, whatever calls come; raises as `until_due` does."""
@@ -74,7 +76,7 @@ class Waiting:
         if checkpoint.committed_at and self._clock.wall() - checkpoint.committed_at / 1000 >= self._heartbeat:
             forget = long_dead(publisher.index, self._clock.wall())
             publisher.commit_checkpoint(checkpoint, forget=forget)
-        publisher.rest_if_idle(self._spec.pace.rest_after)
+        publisher.rest_if_idle(self._spec.pace.rest_after, crowded=self._spec.pace.rest_soon)
 
     def _check_ownership(self, publisher: Publisher) -> None:
         """Notice that a command has committed or a topic has changed: an idle stream would find out much later."""

@@ -29,7 +29,16 @@ FAULTS: Final[Sequence[FaultKind]] = (
     "rate_limited", "status", "slow", "reset", "truncated_body", "truncated_gzip", "html", "duplicate_page",
     "repeat_cursor", "empty_page",
 )  # fmt: skip
-STEPS: Final = ("http", "init.after", "begin.before", "produce", "flush.before", "commit.before", "commit.after")
+STEPS: Final = (
+    "http",
+    "init.after",
+    "begin.before",
+    "produce",
+    "state",
+    "flush.before",
+    "commit.before",
+    "commit.after",
+)
 
 _WINDOW: Final = 5  # rounds whose smallest footprint counts: connections come and go
 _PROOF_EVERY: Final = 5  # rounds

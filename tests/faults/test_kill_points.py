@@ -22,13 +22,14 @@ KINDS = (
     "begin.before",
     "begin.after",
     "produce",
+    "state",
     "flush.before",
     "flush.after",
     "commit.before",
     "commit.after",
 )
 RECOVERING = ("http", "begin.before", "commit.after")
-EVERY = {"produce": 25}  # of the many records, every 25th
+EVERY = {"produce": 25, "state": 3}  # of the many, every 25th record, and every third half of a state
 
 pytestmark = pytest.mark.timeout(1800)
 
@@ -119,7 +120,9 @@ def test_killed_at_every_step_of_a_new_snapshot(
 
 
 @pytest.mark.faults
-@pytest.mark.parametrize("step", ["begin.before:2", "produce:2", "flush.after:2", "commit.before:2", "commit.after:2"])
+@pytest.mark.parametrize(
+    "step", ["begin.before:2", "state:3", "state:4", "flush.after:2", "commit.before:2", "commit.after:2"]
+)
 def test_killed_in_a_heartbeat(kafka: Broker, prefix: str, tmp_path: Path, step: str) -> None:
     """An idle stream that dies while it refreshes its checkpoint continues from the same place."""
     with Deployment(kafka, prefix, tmp_path, kafka={"heartbeat": 0.3}) as deployment:

@@ -2,9 +2,11 @@
 
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from confluent_kafka import KafkaError, KafkaException
 from msgspec.structs import replace
 
 from connector.clock import SYSTEM
@@ -13,7 +15,7 @@ from connector.devservers.broker import Broker
 from connector.errors import Superseded
 from connector.events.index import Index
 from connector.events.owner_report import OwnerReport
-from connector.kafka.sharing import Sharing, Turns
+from connector.kafka.sharing import Producers, Sharing, Turns
 from connector.kafka.store import KafkaStore
 from connector.kafka.topic_names import Layout
 from connector.simulator import Simulator
@@ -69,7 +71,7 @@ def test_a_stream_that_rested_goes_on_where_it_stood(simulator: Simulator, kafka
     for _ in range(4):
         for _ in range(4):
             runner.pass_once()
-        publisher.rest_if_idle(0.0)
+        publisher.rest_if_idle(0.0, crowded=0.0)
         simulator.churn(5)
     runner.pass_once()
     publisher.close()
@@ -97,26 +99,69 @@ def test_what_others_committed_meanwhile_is_read_back_first(kafka: Broker, layou
 
 
 def test_streams_share_an_admin_client_as_long_as_they_have_the_same_settings(kafka: Broker) -> None:
-    """Another password is another client; one that a broker refuses is replaced once."""
+    """Another password is another client; one that gets no answer, or a refusal, is replaced."""
     first = SHARING.by(kafka.client)
     assert SHARING.by(dict(kafka.client)) is first
     assert SHARING.by({**kafka.client, "client.id": "another"}) is not first
-    client = first.admin.client
-    assert first.admin.client is client
+    with first.admin.lent() as client, first.admin.lent() as again:
+        assert again is client
     first.admin.replace(object())
-    assert first.admin.client is client
-    first.admin.replace(client)
-    assert first.admin.client is not client
+    with suppress(KafkaException), first.admin.lent() as again:
+        assert again is client
+        raise KafkaException(KafkaError(KafkaError.NOT_CONTROLLER))
+    with first.admin.lent() as another:
+        assert another is not client
+
+
+def test_the_producers_of_a_process_are_counted_while_they_are_there(kafka: Broker, layout: Layout) -> None:
+    """Recovering again replaces one; resting and closing give it up."""
+    shared = Sharing(SYSTEM).by(kafka.client)
+    shared.producers = Producers(most=2, clock=SYSTEM)
+    first = KafkaStore(kafka.client, layout, clock=SYSTEM, shared=shared)
+    second = KafkaStore(kafka.client, replace(layout, connection="other"), clock=SYSTEM, shared=shared)
+    for store in (first, first, second):
+        assert not store.crowded()
+        store.recover(Index())
+    assert first.crowded()
+    second.rest()
+    second.rest()
+    assert not first.crowded()
+    second.note(OwnerReport(state="running"))
+    assert first.crowded()
+    for store in (first, second, first):
+        store.close()
+    assert not first.crowded()
+
+
+def test_streams_wait_for_their_turn_as_long_as_others_get_theirs() -> None:
+    """A thousand take longer than anybody's patience: they must not all begin when that ends."""
+    turns = Turns(places=1, patience=0.3, clock=SYSTEM)
+    inside: list[int] = []
+    most: list[int] = []
+
+    def begin() -> None:
+        with turns.turn():
+            inside.append(1)
+            most.append(len(inside))
+            threading.Event().wait(0.1)  # what a stream does in its turn
+            inside.pop()
+
+    threads = [threading.Thread(target=begin) for _ in range(10)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert (len(most), max(most)) == (10, 1)
 
 
 def test_few_streams_begin_at_a_time_and_nobody_waits_for_ever() -> None:
     """A place that is free is taken at once; behind those that hang, patience ends."""
-    turns = Turns(places=2, patience=0.05)
+    turns = Turns(places=2, patience=0.05, clock=SYSTEM)
     with turns.turn(), turns.turn():
         begun_at = time.monotonic()
         with turns.turn():
             assert time.monotonic() - begun_at >= 0.05
-    patient = Turns(places=1, patience=60.0)
+    patient = Turns(places=1, patience=60.0, clock=SYSTEM)
     inside: list[int] = []
     most: list[int] = []
 

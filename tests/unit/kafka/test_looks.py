@@ -1,7 +1,8 @@
 """One request a round for all who look again and again."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import contextmanager, nullcontext
 
 import pytest
 
@@ -34,7 +35,7 @@ class Cluster:
 def looking() -> tuple[Cluster, ManualClock, Round[int]]:
     """Return a cluster, a clock and the round."""
     cluster, clock = Cluster(), ManualClock()
-    return cluster, clock, Round(lambda: cluster, cluster, lambda found: found, clock)
+    return cluster, clock, Round(lambda: nullcontext(cluster), cluster, lambda found: found, clock)
 
 
 def test_all_who_look_are_served_by_one_request() -> None:
@@ -129,3 +130,28 @@ def test_streams_that_look_one_after_the_other_share_a_request_too() -> None:
         assert looks.answer(names[step % 50])
         clock.wait(0.1)
     assert len(cluster.requests) <= 60 / 2.5
+
+
+def test_a_client_that_answers_nothing_is_given_back_with_an_error() -> None:
+    """It may keep to a broker that is gone, and is replaced then. One name that is refused is no sign of that."""
+    given_back: list[bool] = []
+
+    @contextmanager
+    def lent() -> Iterator[object]:
+        try:
+            yield cluster
+        except OSError:
+            given_back.append(False)
+            raise
+        given_back.append(True)
+
+    cluster, clock = Cluster(), ManualClock()
+    looks = Round(lent, cluster, lambda found: found, clock)
+    for cluster.refused in (set(), {"a"}, {"a", "b"}):
+        clock.wait(3)
+        for name in "ab":
+            looks.answer(name)
+    clock.wait(3)
+    cluster.silent = True
+    assert looks.answer("a") is None
+    assert given_back == [True, False, False]

@@ -1,5 +1,6 @@
 """Secrets in texts and values: masked however they are written, and nothing else."""
 
+import random
 from urllib.parse import quote
 
 from hypothesis import given
@@ -14,6 +15,44 @@ def test_any_text_can_be_a_secret(secret: str, around: str) -> None:
     mask = redaction([secret])
     assert mask(around + secret + around) == f"{around}***{around}" or secret in around * 2
     assert mask("x=" + quote(secret.encode("utf-8", "surrogatepass"), safe="")) == "x=***"
+
+
+TOKENS = st.text(alphabet="abAB01._~-", min_size=4, max_size=12)
+
+
+@given(
+    secrets=st.lists(TOKENS, min_size=1, max_size=5),
+    written=st.lists(st.tuples(st.integers(0, 4), st.lists(st.sampled_from("= x"), max_size=2)), max_size=4),
+    escaped=st.randoms(use_true_random=False),
+)
+def test_tokens_are_masked_with_any_of_their_characters_encoded(
+    secrets: list[str], written: list[tuple[int, list[str]]], escaped: random.Random
+) -> None:
+    """Next to each other, within each other, and beside one that every way of escaping may change."""
+    mask = redaction([*secrets, 'a "quoted" secret'])
+    text, left = "", ""
+    for number, between in written:
+        encoded = (
+            escaped.choice([each, f"%{ord(each):02x}", f"%{ord(each):02X}"]) for each in secrets[number % len(secrets)]
+        )
+        text += "".join([*between, ">", *encoded, "<"])
+        left += "".join([*between, ">***<"])
+    assert mask(text) == left
+    assert mask(f'{text}a \\"quoted\\" secret') == f"{left}***"
+
+
+def test_what_looks_encoded_may_be_the_secret_itself() -> None:
+    """`%41` is an A, or a % before a secret that begins with 41."""
+    assert redaction(["41secret"])("%41secret") == "%***"
+    assert redaction(["Asecret", "41secret"])("%41secret") == "***"
+
+
+def test_a_thousand_tokens_are_found_like_one() -> None:
+    """The longest that fits where several begin alike."""
+    tokens = [f"token-{number}" for number in range(1000)]
+    mask = redaction(tokens)
+    assert mask(" ".join(tokens)) == " ".join(["***"] * 1000)
+    assert mask("token- token-x tokens") == "token- token-x tokens"
 
 
 def test_a_mask_learns_and_forgets_nothing() -> None:

@@ -15,7 +15,12 @@ class Shared(MemoryStore):
     """A store that others may write to as well: `taken` says whether they have. `rests` counts how often it rests."""
 
     taken = False
+    many = False
     rests = 0
+
+    def crowded(self) -> bool:
+        """Return whether there are many."""
+        return self.many
 
     def rest(self) -> None:
         """Rest once more."""
