@@ -103,8 +103,8 @@ def _floor_item(raw: msgspec.Raw, sequence: int, schemas: dict[str, Any]) -> lis
     value = {
         "before": None,
         "after": {
-            "entity_type": "entry", "id": sys["id"], "locale": "*", "content_type": content_type,
-            "revision": sys["revision"], "created_at": millis, "updated_at": millis,
+            "connection": "bench", "entity_type": "entry", "id": sys["id"], "locale": "*",
+            "content_type": content_type, "revision": sys["revision"], "created_at": millis, "updated_at": millis,
             "fields": bytes(item.fields).decode(),
             "meta": (b'{"metadata":' + bytes(item.metadata) + b',"sys":' + msgspec.json.encode(sys) + b"}").decode(),
             "refs": refs,

@@ -62,7 +62,8 @@ def writer(provenance: Provenance, policy: Policy) -> Writer | None:
         value = program("flat", Filling({**said, **_FIRST, "connection": provenance.name, "snapshot": "true"}, _flat()))
     else:
         constants = {f"source.{name}": value for name, value in {**said, "snapshot": "true"}.items()}
-        value = program("envelope", Filling({**constants, **_FIRST, "before": None}, _debezium()))
+        constants |= {**_FIRST, "before": None, "after.connection": provenance.name}
+        value = program("envelope", Filling(constants, _debezium()))
     known, unknown = tables()
     made: Writer = CORE.Writer(
         value, program("index_entry", _INDEX), known, unknown, constant_headers(provenance, "published"), Record

@@ -112,7 +112,6 @@ def flat(event: Event, provenance: Provenance) -> dict[str, Any]:
     """Return the flat value of an event: the entity's columns beside the event's own, without `before`."""
     change = event.change
     return {
-        "connection": change.key.connection,
         **(_before(event) if event.op == "d" else _after(change)),
         **_verdict(event),
         "sequence": event.sequence,
@@ -167,6 +166,7 @@ def _verdict(event: Event) -> dict[str, Any]:
 def _after(change: Change) -> dict[str, Any]:
     key = change.key
     return {
+        "connection": key.connection,
         "entity_type": key.entity_type,
         "id": key.id,
         "locale": key.locale,
@@ -184,6 +184,7 @@ def _before(event: Event) -> dict[str, Any]:
     """Return what was known before: never null on u and d, where sinks need it to find the row."""
     key = event.change.key
     return {
+        "connection": key.connection,
         "entity_type": key.entity_type,
         "id": key.id,
         "locale": key.locale,

@@ -98,7 +98,8 @@ def test_a_delete_of_a_key_never_seen_is_published() -> None:
     records = Stream().publish(removed("unseen"))
     assert ops(records) == [("d", "unseen"), ("tombstone", "unseen")]
     assert events(records)[0]["before"] == {
-        "entity_type": "entry", "id": "unseen", "locale": "*", "content_type": None, "revision": None,
+        "connection": "blog", "entity_type": "entry", "id": "unseen", "locale": "*", "content_type": None,
+        "revision": None,
         "created_at": None, "updated_at": None, "fields": None, "meta": None, "refs": None,
     }  # fmt: skip
 

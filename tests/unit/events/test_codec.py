@@ -88,6 +88,14 @@ def test_the_text_of_a_schema_is_in_javas_order(name: codec.Name) -> None:
     assert text.count('"namespace":"contentwire"') == 1
 
 
+def test_every_row_begins_with_its_key() -> None:
+    """A key's columns, of the same types, are the first of each row: sinks that take the key from it find it whole."""
+    key, envelope, flat = (json.loads(codec.text(name))["fields"] for name in ("key", "envelope", "flat"))
+    columns = [(field["name"], field["type"]) for field in key]
+    for row in (envelope[0]["type"][1]["fields"], flat):
+        assert [(field["name"], field["type"]) for field in row[: len(key)]] == columns
+
+
 @pytest.mark.parametrize("framing", [codec.single_object("key"), codec.confluent(7)])
 def test_unframing_gives_back_what_was_framed(framing: codec.Framing) -> None:
     """A framed record says which schema wrote it."""

@@ -55,7 +55,7 @@ def identity_of(change: Any, cause: str = "") -> str:
 def test_golden_bytes_of_an_upsert() -> None:
     """Key and value of a new entry, byte for byte, as the Avro specification writes them."""
     (record,) = Stream().publish(CHANGE)
-    after = string("entry") + string("nyan") + string("*") + some("cat") + SOME + long(5)
+    after = string("blog") + string("entry") + string("nyan") + string("*") + some("cat") + SOME + long(5)
     # 2013-06-27T22:46:19.513Z is 15,883 days and 81,979.513 s after 1970 began.
     after += SOME + long(15_883 * 86_400_000 + 81_979_513) + SOME + long(clock_ms(2))
     after += some(FIELDS) + some('{"sys":{"id":"nyan"}}')
@@ -74,7 +74,7 @@ def test_golden_bytes_of_a_removal() -> None:
     stream = Stream()
     stream.publish(CHANGE)
     record, tombstone = stream.publish(marker)
-    before = string("entry") + string("nyan") + string("*") + some("cat") + SOME + long(5) + 5 * NULL
+    before = string("blog") + string("entry") + string("nyan") + string("*") + some("cat") + SOME + long(5) + 5 * NULL
     source = string("9.9.9") + string("acme") + string("blog") + long(clock_ms(3)) + string("false")
     source += string("space1") + some("master") + string("cat") + long(2) + NULL + string("*")
     tail = string("d") + long(NOW_MS) + string("deleted") + string("delta") + string(identity_of(marker))
@@ -150,12 +150,13 @@ def test_a_removal_takes_its_table_from_the_index() -> None:
 
 
 def test_before_holds_what_the_index_knows() -> None:
-    """Before has key columns, content type and revision, and nothing else."""
+    """Before has every column of the key, content type and revision, and nothing else."""
     stream = Stream()
     stream.publish(published("e1", 1, content_type="cat", revision=0))
     (update,) = events(stream.publish(published("e1", 2, content_type="cat")))
     unknown = dict.fromkeys(["created_at", "updated_at", "fields", "meta", "refs"])
-    known = {"entity_type": "entry", "id": "e1", "locale": "*", "content_type": "cat", "revision": 0}
+    key = {"connection": "blog", "entity_type": "entry", "id": "e1", "locale": "*"}
+    known = key | {"content_type": "cat", "revision": 0}
     assert update["before"] == known | unknown
 
 
