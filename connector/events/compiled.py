@@ -59,7 +59,8 @@ def writer(provenance: Provenance, policy: Policy) -> Writer | None:
         return None
     said = {name: getattr(provenance, name) for name in ("version", "connector", "name", "db", "schema")}
     if policy.envelope == "flat":
-        value = program("flat", Filling({**said, **_FIRST, "connection": provenance.name, "snapshot": "true"}, _flat()))
+        own = {"connection": provenance.name, "source_db": provenance.db, "source_schema": provenance.schema}
+        value = program("flat", Filling({**said, **_FIRST, **own, "snapshot": "true"}, _flat()))
     else:
         constants = {f"source.{name}": value for name, value in {**said, "snapshot": "true"}.items()}
         constants |= {**_FIRST, "before": None, "after.connection": provenance.name}
@@ -77,7 +78,7 @@ def _debezium() -> dict[str, str]:
 
 
 def _flat() -> dict[str, str]:
-    source = {"source_ts_ms": "source_ms", "table": "table", "sequence": "sequence"}
+    source = {"source_ts_ms": "source_ms", "source_table": "table", "sequence": "sequence"}
     return {**_ENTITY, **source, **_EVENT}
 
 

@@ -119,9 +119,9 @@ def flat(event: Event, provenance: Provenance) -> dict[str, Any]:
         "snapshot": "true" if event.origin == "snapshot" else "false",
         "version": provenance.version,
         "connector": provenance.connector,
-        "db": provenance.db,
-        "schema": provenance.schema,
-        "table": table(change, event.known),
+        "source_db": provenance.db,
+        "source_schema": provenance.schema,
+        "source_table": table(change, event.known),
     }
 
 

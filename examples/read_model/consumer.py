@@ -50,12 +50,13 @@ def position(database: sqlite3.Connection, partition: int) -> int:
 
 def apply(database: sqlite3.Connection, event: dict[str, Any]) -> None:
     """Apply one event: `c`, `r` and `u` all carry the entity as it is now."""
+    row = changes.row(event)
     if event["op"] == "d":
-        key = tuple(event["before"][name] for name in _KEY)
+        key = tuple(row[name] for name in _KEY)
         database.execute("delete from entity where connection = ? and entity_type = ? and id = ? and locale = ?", key)
         return
-    row = tuple(event["after"][name] for name in (*_KEY, "content_type", "revision", "fields"))
-    database.execute("replace into entity values (?, ?, ?, ?, ?, ?, ?)", row)
+    values = tuple(row[name] for name in (*_KEY, "content_type", "revision", "fields"))
+    database.execute("replace into entity values (?, ?, ?, ?, ?, ?, ?)", values)
 
 
 if __name__ == "__main__":

@@ -270,7 +270,8 @@ def test_the_flat_form_is_one_record_without_before() -> None:
     assert upsert
     assert removal
     assert upsert["fields"] == FIELDS
-    assert (upsert["op"], upsert["sequence"], upsert["connection"], upsert["table"]) == ("c", 1, "blog", "cat")
+    assert (upsert["op"], upsert["sequence"], upsert["connection"], upsert["source_table"]) == ("c", 1, "blog", "cat")
+    assert (upsert["source_db"], upsert["source_schema"]) == ("space1", "master")
     assert (upsert["source_ts_ms"], upsert["ts_ms"], upsert["snapshot"]) == (clock_ms(2), NOW_MS, "false")
     assert (removal["op"], removal["id"], removal["content_type"], removal["sequence"]) == ("d", "nyan", "cat", 2)
     assert (removal["fields"], removal["marker"]) == (None, removed("nyan", 3).raw.decode())
