@@ -94,7 +94,10 @@ def _floor_item(raw: msgspec.Raw, sequence: int, schemas: dict[str, Any]) -> lis
     item = _ITEM.decode(raw)
     sys = item.sys
     refs: list[str] = []
-    _find(msgspec.json.decode(item.fields), refs)
+    ref_fields: list[str] = []
+    for name, field in msgspec.json.decode(item.fields).items():
+        _find(field, refs)
+        ref_fields += [name] * (len(refs) - len(ref_fields))
     digest = hashlib.blake2b(raw, digest_size=16).digest()
     millis = int(time.time() * 1000)
     content_type = sys["contentType"]["sys"]["id"]
@@ -107,7 +110,7 @@ def _floor_item(raw: msgspec.Raw, sequence: int, schemas: dict[str, Any]) -> lis
             "content_type": content_type, "revision": sys["revision"], "created_at": millis, "updated_at": millis,
             "fields": bytes(item.fields).decode(),
             "meta": (b'{"metadata":' + bytes(item.metadata) + b',"sys":' + msgspec.json.encode(sys) + b"}").decode(),
-            "refs": refs,
+            "refs": refs, "ref_fields": ref_fields,
         },
         "source": {
             "version": "0", "connector": "contentful", "name": "bench", "ts_ms": millis, "snapshot": "true",

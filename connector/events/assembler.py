@@ -323,4 +323,4 @@ def _reference(change: Change, size: int, url: str) -> Change:
     """Return the change without its content: what remains is its size, its digest and where to fetch it."""
     reference = {"bytes": size, "digest": change.digest.hex(), "id": change.key.id, "url": url}
     meta = {"contentwire_reference": reference}
-    return replace(change, fields=None, meta=json.dumps(meta).encode(), marker=None, refs=())
+    return replace(change.without_content(), meta=json.dumps(meta).encode(), marker=None)

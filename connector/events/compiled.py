@@ -23,6 +23,7 @@ _ENTITY: Final = {
     "fields": "fields",
     "meta": "meta",
     "refs": "refs",
+    "ref_fields": "ref_fields",
 }
 _EVENT: Final = {"ts_ms": "now_ms", "event_id": "event_id"}
 _SOURCE: Final = {

@@ -177,6 +177,7 @@ def _after(change: Change) -> dict[str, Any]:
         "fields": change.fields,
         "meta": change.meta,
         "refs": list(change.refs),
+        "ref_fields": list(change.ref_fields),
     }
 
 
@@ -195,6 +196,7 @@ def _before(event: Event) -> dict[str, Any]:
         "fields": None,
         "meta": None,
         "refs": None,
+        "ref_fields": None,
     }
 
 

@@ -100,7 +100,7 @@ def test_a_delete_of_a_key_never_seen_is_published() -> None:
     assert events(records)[0]["before"] == {
         "connection": "blog", "entity_type": "entry", "id": "unseen", "locale": "*", "content_type": None,
         "revision": None,
-        "created_at": None, "updated_at": None, "fields": None, "meta": None, "refs": None,
+        "created_at": None, "updated_at": None, "fields": None, "meta": None, "refs": None, "ref_fields": None,
     }  # fmt: skip
 
 

@@ -29,6 +29,7 @@ CHANGE = published(
     fields=FIELDS.encode(),
     meta=b'{"sys":{"id":"nyan"}}',
     refs=("entry:happy", "asset:hat"),
+    ref_fields=("friend", "clothes"),
 )
 PREFIX = b"\xc3\x01" + avro_spec.crc_64_avro(avro_spec.canonical("envelope")).to_bytes(8, "little")
 
@@ -60,6 +61,7 @@ def test_golden_bytes_of_an_upsert() -> None:
     after += SOME + long(15_883 * 86_400_000 + 81_979_513) + SOME + long(clock_ms(2))
     after += some(FIELDS) + some('{"sys":{"id":"nyan"}}')
     after += SOME + long(2) + string("entry:happy") + string("asset:hat") + b"\x00"
+    after += SOME + long(2) + string("friend") + string("clothes") + b"\x00"
     source = string("9.9.9") + string("acme") + string("blog") + long(clock_ms(2)) + string("false")
     source += string("space1") + some("master") + string("cat") + long(1) + SOME + long(5) + string("*")
     tail = string("c") + long(NOW_MS) + string("published") + string("delta") + string(identity_of(CHANGE)) + NULL
@@ -74,7 +76,7 @@ def test_golden_bytes_of_a_removal() -> None:
     stream = Stream()
     stream.publish(CHANGE)
     record, tombstone = stream.publish(marker)
-    before = string("blog") + string("entry") + string("nyan") + string("*") + some("cat") + SOME + long(5) + 5 * NULL
+    before = string("blog") + string("entry") + string("nyan") + string("*") + some("cat") + SOME + long(5) + 6 * NULL
     source = string("9.9.9") + string("acme") + string("blog") + long(clock_ms(3)) + string("false")
     source += string("space1") + some("master") + string("cat") + long(2) + NULL + string("*")
     tail = string("d") + long(NOW_MS) + string("deleted") + string("delta") + string(identity_of(marker))
@@ -154,7 +156,7 @@ def test_before_holds_what_the_index_knows() -> None:
     stream = Stream()
     stream.publish(published("e1", 1, content_type="cat", revision=0))
     (update,) = events(stream.publish(published("e1", 2, content_type="cat")))
-    unknown = dict.fromkeys(["created_at", "updated_at", "fields", "meta", "refs"])
+    unknown = dict.fromkeys(["created_at", "updated_at", "fields", "meta", "refs", "ref_fields"])
     key = {"connection": "blog", "entity_type": "entry", "id": "e1", "locale": "*"}
     known = key | {"content_type": "cat", "revision": 0}
     assert update["before"] == known | unknown
@@ -167,8 +169,9 @@ def test_a_revision_of_zero_is_a_revision() -> None:
 
 
 def test_no_refs_is_an_empty_list() -> None:
-    """An entity that points nowhere has an empty list of refs."""
-    assert value_of(published(refs=()))["after"]["refs"] == []
+    """An entity that points nowhere has an empty list of refs, and of their fields."""
+    after = value_of(published(refs=()))["after"]
+    assert (after["refs"], after["ref_fields"]) == ([], [])
 
 
 def test_an_item_without_fields_has_none() -> None:
