@@ -117,8 +117,8 @@ def _floor_item(raw: msgspec.Raw, sequence: int, schemas: dict[str, Any]) -> lis
             "db": "bench", "schema": "master", "table": content_type, "sequence": sequence,
             "revision": sys["revision"], "locale": "*",
         },
-        "op": "r", "ts_ms": millis, "change_type": "published", "origin": "snapshot", "event_id": event_id,
-        "marker": None,
+        "op": "r", "ts_ms": millis, "transaction": None, "change_type": "published", "origin": "snapshot",
+        "event_id": event_id, "marker": None,
     }  # fmt: skip
     index = {
         "version": 1, "live": True, "change_type": "published", "content_type": content_type,

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from connector.events.envelope import Provenance, constant_headers, tables
+from connector.events.envelope import Provenance, Transaction, constant_headers, tables
 from connector.events.index import VERSION
 from connector.events.policy import Policy
 from connector.events.program import Filling, program
@@ -35,6 +35,7 @@ _SOURCE: Final = {
 }
 # An item is read in a snapshot, carries a published state, and nothing was known of it before.
 _FIRST: Final = {"op": "r", "origin": "snapshot", "change_type": "published", "marker": None}
+_NO_TRANSACTION: Final = {f"transaction_{name}": None for name in Transaction.__struct_fields__}
 _INDEX: Final = Filling(
     {"version": VERSION, "live": True, "change_type": "published", "removed_at": None},
     {
@@ -61,10 +62,11 @@ def writer(provenance: Provenance, policy: Policy) -> Writer | None:
     said = {name: getattr(provenance, name) for name in ("version", "connector", "name", "db", "schema")}
     if policy.envelope == "flat":
         own = {"connection": provenance.name, "source_db": provenance.db, "source_schema": provenance.schema}
-        value = program("flat", Filling({**said, **_FIRST, **own, "snapshot": "true"}, _flat()))
+        constants = {**said, **_FIRST, **own, **_NO_TRANSACTION, "snapshot": "true"}
+        value = program("flat", Filling(constants, _flat()))
     else:
         constants = {f"source.{name}": value for name, value in {**said, "snapshot": "true"}.items()}
-        constants |= {**_FIRST, "before": None, "after.connection": provenance.name}
+        constants |= {**_FIRST, "before": None, "after.connection": provenance.name, "transaction": None}
         value = program("envelope", Filling(constants, _debezium()))
     known, unknown = tables()
     made: Writer = CORE.Writer(

@@ -53,9 +53,9 @@ def test_an_upsert_after_a_delete_is_c() -> None:
 
 def test_a_new_key_in_a_snapshot_is_r() -> None:
     """A snapshot reads: r, marked as a snapshot."""
-    (event,) = events(Stream(phase="snapshot").publish(published()))
+    event, _ = events(Stream(phase="snapshot").publish(published("e1"), published("e2")))
     assert (event["op"], event["before"], event["origin"]) == ("r", None, "snapshot")
-    assert event["source"]["snapshot"] == "true"
+    assert event["source"]["snapshot"] == "first"
 
 
 def test_a_changed_live_key_in_a_new_snapshot_is_u() -> None:

@@ -66,7 +66,19 @@ def test_every_schema_has_a_name_in_the_code() -> None:
 
 # Where Avro for Java prints an attribute: those of a record, a fixed, an array or a map, then those of a field.
 JAVAS_ORDER = (
-    ["type", "name", "namespace", "doc", "fields", "size", "items", "values", "logicalType", "connect.name"],
+    [
+        "type",
+        "name",
+        "namespace",
+        "doc",
+        "fields",
+        "size",
+        "items",
+        "values",
+        "logicalType",
+        "connect.version",
+        "connect.name",
+    ],
     ["name", "type", "doc", "default"],
 )
 

@@ -64,7 +64,16 @@ def test_golden_bytes_of_an_upsert() -> None:
     after += SOME + long(2) + string("friend") + string("clothes") + b"\x00"
     source = string("9.9.9") + string("acme") + string("blog") + long(clock_ms(2)) + string("false")
     source += string("space1") + some("master") + string("cat") + long(1) + SOME + long(5) + string("*")
-    tail = string("c") + long(NOW_MS) + string("published") + string("delta") + string(identity_of(CHANGE)) + NULL
+    transaction = SOME + string("blog:1:1") + long(1) + long(1)
+    tail = (
+        string("c")
+        + long(NOW_MS)
+        + transaction
+        + string("published")
+        + string("delta")
+        + string(identity_of(CHANGE))
+        + NULL
+    )
 
     assert record.key == codec.single_object("key").prefix + b"\x08blog\x0aentry\x08nyan\x02*"
     assert record.value == PREFIX + NULL + SOME + after + source + tail
@@ -79,7 +88,8 @@ def test_golden_bytes_of_a_removal() -> None:
     before = string("blog") + string("entry") + string("nyan") + string("*") + some("cat") + SOME + long(5) + 6 * NULL
     source = string("9.9.9") + string("acme") + string("blog") + long(clock_ms(3)) + string("false")
     source += string("space1") + some("master") + string("cat") + long(2) + NULL + string("*")
-    tail = string("d") + long(NOW_MS) + string("deleted") + string("delta") + string(identity_of(marker))
+    transaction = SOME + string("blog:1:2") + long(1) + long(1)
+    tail = string("d") + long(NOW_MS) + transaction + string("deleted") + string("delta") + string(identity_of(marker))
 
     assert record.value == PREFIX + SOME + before + NULL + source + tail + some(marker.raw.decode())
     assert (tombstone.key, tombstone.value) == (record.key, None)
