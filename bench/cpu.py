@@ -63,7 +63,10 @@ def _floor_item(raw: msgspec.Raw, sequence: int, schemas: dict[str, Any]) -> lis
     item = _ITEM.decode(raw)
     sys = item.sys
     refs: list[str] = []
-    _find(msgspec.json.decode(item.fields), refs)
+    ref_fields: list[str] = []
+    for name, field in msgspec.json.decode(item.fields).items():
+        _find(field, refs)
+        ref_fields += [name] * (len(refs) - len(ref_fields))
     digest = hashlib.blake2b(raw, digest_size=16).digest()
     millis = int(time.time() * 1000)
     content_type = sys["contentType"]["sys"]["id"]
@@ -72,19 +75,19 @@ def _floor_item(raw: msgspec.Raw, sequence: int, schemas: dict[str, Any]) -> lis
     value = {
         "before": None,
         "after": {
-            "entity_type": "entry", "id": sys["id"], "locale": "*", "content_type": content_type,
-            "revision": sys["revision"], "created_at": millis, "updated_at": millis,
+            "connection": "bench", "entity_type": "entry", "id": sys["id"], "locale": "*",
+            "content_type": content_type, "revision": sys["revision"], "created_at": millis, "updated_at": millis,
             "fields": bytes(item.fields).decode(),
             "meta": (b'{"metadata":' + bytes(item.metadata) + b',"sys":' + msgspec.json.encode(sys) + b"}").decode(),
-            "refs": refs,
+            "refs": refs, "ref_fields": ref_fields,
         },
         "source": {
             "version": "0", "connector": "contentful", "name": "bench", "ts_ms": millis, "snapshot": "true",
             "db": "bench", "schema": "master", "table": content_type, "sequence": sequence,
             "revision": sys["revision"], "locale": "*",
         },
-        "op": "r", "ts_ms": millis, "change_type": "published", "origin": "snapshot", "event_id": event_id,
-        "marker": None,
+        "op": "r", "ts_ms": millis, "transaction": None, "change_type": "published", "origin": "snapshot",
+        "event_id": event_id, "marker": None,
     }  # fmt: skip
     index = {
         "version": 1, "live": True, "change_type": "published", "content_type": content_type,

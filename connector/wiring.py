@@ -218,6 +218,7 @@ class ConfiguredStream:
             now_ms=partial(now_ms, self.clock),
             locate=vendor.locate,
             writer=self.writer,
+            follows=vendor.follows,
         )
         initial = Checkpoint(stream=self.name, fingerprint=self.fingerprint)
         return Publisher(

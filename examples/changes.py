@@ -11,6 +11,7 @@ from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 from fastavro import parse_schema, schemaless_reader
+from fastavro.schema import fingerprint, to_parsing_canonical_form
 
 SCHEMAS = Path(__file__).parent.parent / "schemas"
 
@@ -26,8 +27,8 @@ def arguments(about: str | None) -> argparse.ArgumentParser:
 
 
 def decoder(registry: str | None) -> Callable[[bytes], dict[str, Any]]:
-    """Return a function from a record's value to its event."""
-    own = _own_schema()
+    """Return a function from a record's value to its event, in either envelope."""
+    own = {_fingerprint(schema): schema for schema in map(_own_schema, ("envelope", "flat"))}
 
     @functools.cache
     def registered(number: int) -> Any:
@@ -38,11 +39,28 @@ def decoder(registry: str | None) -> Callable[[bytes], dict[str, Any]]:
         if value[0] == 0:  # the Confluent wire format: a zero byte and the schema's id
             schema, body = registered(int.from_bytes(value[1:5], "big")), value[5:]
         else:  # Avro single-object encoding: two bytes of marker, eight of fingerprint
-            schema, body = own, value[10:]
+            schema, body = own.get(value[2:10]), value[10:]
+            if schema is None:
+                raise ValueError(
+                    "the record was written with a schema that is not in schemas/, perhaps of another release"
+                )
         event: Any = schemaless_reader(io.BytesIO(body), schema, None)
         return dict(event)
 
     return decode
+
+
+def row(event: dict[str, Any]) -> dict[str, Any]:
+    """Return the entity as it is now, or, of a `d`, what is known of it: a flat event is its own row."""
+    if "source" not in event:
+        return event
+    found: dict[str, Any] = event["after"] or event["before"]
+    return found
+
+
+def table(event: dict[str, Any]) -> str:
+    """Return the content type, or what stands for it."""
+    return str(event["source"]["table"] if "source" in event else event["source_table"])
 
 
 def consumer(bootstrap: str, group: str, **settings: Any) -> Consumer:
@@ -86,8 +104,12 @@ def place(record: Message) -> tuple[int, int]:
     return record.partition() or 0, record.offset() or 0
 
 
-def _own_schema() -> Any:
-    return _parsed((SCHEMAS / "envelope.avsc").read_text(encoding="utf-8"))
+def _own_schema(name: str) -> Any:
+    return _parsed((SCHEMAS / f"{name}.avsc").read_text(encoding="utf-8"))
+
+
+def _fingerprint(schema: Any) -> bytes:
+    return bytes.fromhex(fingerprint(to_parsing_canonical_form(schema), "CRC-64-AVRO"))
 
 
 def _parsed(text: str) -> Any:

@@ -36,8 +36,10 @@ class Stream:
         phase: Phase = "streaming",
         store: MemoryStore | None = None,
         aside: Aside = at_once,
+        follows: bool = True,
     ) -> None:
         self.policy = policy or Policy()
+        self.follows = follows
         self.clock = Clock()
         self.store = store or MemoryStore(connection=CONNECTION)
         self.initial = checkpoint(phase=phase, cursor="start", fingerprint="f")
@@ -70,7 +72,7 @@ class Stream:
 
     def restarted(self, policy: Policy | None = None) -> "Stream":
         """Return the stream as a new process finds it."""
-        return Stream(policy or self.policy, store=self.store)
+        return Stream(policy or self.policy, store=self.store, follows=self.follows)
 
     def assembler(self) -> Assembler:
         """Return what turns this stream's pages into batches."""
@@ -79,4 +81,5 @@ class Stream:
             policy=self.policy,
             now_ms=self.clock,
             locate=lambda key, content_type: f"https://cms/{content_type}/{key.id}",
+            follows=self.follows,
         )

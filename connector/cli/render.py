@@ -33,7 +33,7 @@ def event_line(entry: Entry) -> str:
     value = entry.value
     if value is None:
         return _line("t", "(tombstone)", entry.key["id"], entry.key["locale"])
-    source = value.get("source") or {**value, "ts_ms": value["source_ts_ms"]}
+    source = value.get("source") or {"ts_ms": value["source_ts_ms"], "table": value["source_table"]}
     entity = (value.get("after") or value.get("before") or value) if "source" in value else value
     fresh = "" if value["origin"] != "delta" else f"{(value['ts_ms'] - source['ts_ms']) / 1000:.1f} s"
     revision = "" if entity["revision"] is None else f"r{entity['revision']}"

@@ -1,7 +1,7 @@
 """What every vendor does with an item: find the parts fit for keys and columns, set aside the unreadable. Pure."""
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, TypedDict
 
 from connector.errors import MalformedItem, SourceUnavailable
 from connector.model import rawjson, timestamp
@@ -9,6 +9,13 @@ from connector.model.change import Change, DeadLetter
 from connector.model.page import Frame, SyncPage
 
 _LONG = 2**63
+
+
+class References(TypedDict):
+    """What an entity points to, as a `Change` has it."""
+
+    refs: tuple[str, ...]
+    ref_fields: tuple[str, ...]
 
 
 def cut(body: bytes, listed: str, *names: str) -> tuple[list[bytes] | None, list[Any]]:
@@ -60,6 +67,17 @@ def moment(value: Any) -> timestamp.Timestamp | None:
 def whole(value: Any) -> int | None:
     """Return `value` if it is a whole number that fits a long."""
     return value if type(value) is int and -_LONG <= value < _LONG else None
+
+
+def references(found: Iterable[tuple[str, str]]) -> References:
+    """Return what links point to, each once, and the field that each stands in first, from pairs of field and target.
+
+    The name of a field that a column cannot carry is left empty.
+    """
+    fields: dict[str, str] = {}
+    for field, target in found:
+        fields.setdefault(target, field)
+    return {"refs": tuple(fields), "ref_fields": tuple([text(field) or "" for field in fields.values()])}
 
 
 def identified(item_type: str, value: Any) -> str:

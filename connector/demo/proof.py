@@ -137,7 +137,7 @@ def _arrived(records: Iterable[Received]) -> Counter[Identity]:
 
 
 def _old_markers(records: Iterable[Received], account: Account) -> set[Identity]:
-    allowed = ("true", "false") if account.cut_short else ("true",)
+    allowed = ("first", "true", "last", *["false"] * account.cut_short)
     found = (record.identity for record in records if record.event and record.event["source"]["snapshot"] in allowed)
     return {identity for identity in found if identity and identity.removal and identity[:3] in account.gone}
 

@@ -4,6 +4,7 @@ Does no I/O except through what it is given: the index it stages into, the clock
 """
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import get_args
 
@@ -13,7 +14,7 @@ from msgspec.structs import replace
 from connector.errors import EventTooLarge, ItemRefused, MalformedItem
 from connector.events import codec, compiled, content_digest, dead_letter, envelope
 from connector.events.destination import Destinations
-from connector.events.envelope import Event, Origin, Provenance
+from connector.events.envelope import Event, Origin, Provenance, Snapshot, Transaction
 from connector.events.expansion import expand
 from connector.events.filters import wanted
 from connector.events.index import Index, IndexEntry
@@ -41,7 +42,8 @@ class Assembler(msgspec.Struct, frozen=True):
     """Turns pages of one stream into batches.
 
     `now_ms` is the clock; `locate` gives the URL of an entity, by its key and content type, for events that are too
-    large. `writer` writes the events of items that the compiled core has read.
+    large. `writer` writes the events of items that the compiled core has read. `follows`: a delta follows a snapshot,
+    which is walked twice otherwise.
     """
 
     provenance: Provenance
@@ -49,6 +51,7 @@ class Assembler(msgspec.Struct, frozen=True):
     now_ms: Callable[[], int]
     locate: Callable[[EntityKey, str | None], str]
     writer: Writer | None = None
+    follows: bool = True
 
     def batches(
         self,
@@ -66,22 +69,26 @@ class Assembler(msgspec.Struct, frozen=True):
         for page in pages:
             for letter in page.dead_letters:
                 builder.add_dead_letter(letter, page.position)
-            at = 0
+            at, until = 0, len(page.changes) - self._ends_snapshot(page, builder.position)
             while at < len(page.changes):
                 if builder.full:
                     yield (batch := builder.finish(builder.position.opened()))
                     builder = self._after(batch, builder, index, destinations)
-                if isinstance(page, CompiledPage) and (added := builder.add_items(page.changes, at)):
+                if isinstance(page, CompiledPage) and (added := builder.add_items(page.changes, at, until)):
                     at += added
                     continue
                 for expanded, origin, cause in expand(self._change(page.changes[at]), index, builder.position.phase):
                     if builder.full:
                         yield (batch := builder.finish(builder.position.opened()))
                         builder = self._after(batch, builder, index, destinations)
-                    builder.add(expanded, origin, cause)
+                    builder.add(expanded, origin, cause, last=at == until)
                 at += 1
             builder.move_to(page.position)
         yield builder.finish(builder.position)
+
+    def _ends_snapshot(self, page: SyncPage | CompiledPage, position: Position) -> bool:
+        """Return whether no event of the snapshot can follow that of the page's last change."""
+        return page.caught_up and position.phase == "snapshot" and (self.follows or position.second_walk)
 
     def _change(self, change: Change | Item) -> Change:
         return change if isinstance(change, Change) else compiled.change(change, self.provenance.name)
@@ -98,6 +105,9 @@ class BatchBuilder:
         self._start = checkpoint
         self._progress = checkpoint.progress
         self._sequence = checkpoint.progress.sequence
+        # The same for the same batch, however often it is tried: no other one begins there.
+        self._transaction = f"{checkpoint.stream}:{checkpoint.position.epoch}:{self._sequence + 1}"
+        self._by_table: Counter[str] = Counter()
         self._key_schema_id = checkpoint.progress.key_schema_id
         self._policy = assembler.policy
         self._provenance = assembler.provenance
@@ -132,8 +142,11 @@ class BatchBuilder:
         state = [*self._index.staged.items(), (CHECKPOINT_KEY, encode_checkpoint(final))]
         return Batch(self._records, state, final, self._tally, self._letters)
 
-    def add(self, change: Change, origin: Origin, cause: str) -> None:
-        """Publish one change of one key, or leave it out; note the result in the index."""
+    def add(self, change: Change, origin: Origin, cause: str, *, last: bool = False) -> None:
+        """Publish one change of one key, or leave it out; note the result in the index.
+
+        `last`: its event is the last one of a snapshot.
+        """
         body = codec.encode_key(change.key)
         known = self._index.get(body)
         case = Case(change, origin, known, self._content(change, known))
@@ -144,24 +157,28 @@ class BatchBuilder:
             self._tally.left_out[verdict.left_out] += 1
             updates = verdict.left_out == "unseen_delete"
         else:
-            event = self._event(verdict.change, case, cause)
+            event = self._event(verdict.change, case, cause, last=last)
             updates = self._publish(event, body, self._destinations.of(change.key))
         if updates:
             self._update_index(body, verdict.change, case)
         elif known and verdict.left_out != "filtered":
             self._mark_seen(body, known)
 
-    def add_items(self, changes: Sequence[Change | Item], at: int) -> int:
-        """Publish items of a snapshot from `at` on, up to the first that `add` has to judge; return how many.
+    def add_items(self, changes: Sequence[Change | Item], at: int, until: int) -> int:
+        """Publish items of a snapshot from `at` to `until`, up to the first that `add` has to judge; return how many.
 
-        That is one of which something is known, or which is too large. Items that are filtered out are left out.
+        That is one of which something is known, or which is too large, and the first of a snapshot. Items that are
+        filtered out are left out.
         """
         first = changes[at]
-        if self._writer is None or isinstance(first, Change) or not self._standpoint.snapshot:
+        if self._writer is None or isinstance(first, Change) or not self._standpoint.snapshot or at == until:
+            return 0
+        if self._progress.snapshot_epoch != self.position.epoch:
             return 0
         if first.body in self._index or (first.whole_body and first.whole_body in self._index):
             return 0
-        most = self._wanted(changes[at : at + _TOGETHER]) if self._policy.filters else _TOGETHER
+        most = min(_TOGETHER, until - at)
+        most = self._wanted(changes[at : at + most]) if self._policy.filters else most
         if not most:
             self._tally.left_out["filtered"] += 1
             return 1
@@ -228,11 +245,29 @@ class BatchBuilder:
         if key.locale != ALL_LOCALES and self._index.live_locales(key):
             self._tally.locale_mismatches += 1
 
-    def _event(self, change: Change, case: Case, cause: str) -> Event:
+    def _event(self, change: Change, case: Case, cause: str, *, last: bool) -> Event:
         if case.origin == "reconciled":
             cause = f"epoch {self.position.epoch}"
-        identity = envelope.event_id(change, cause)
-        return Event(change, case.known, op(change, case), case.origin, self._sequence + 1, identity, self._now_ms)
+        return Event(
+            change,
+            case.known,
+            op(change, case),
+            case.origin,
+            self._sequence + 1,
+            envelope.event_id(change, cause),
+            self._now_ms,
+            self._place_in_snapshot(last=last) if case.origin == "snapshot" else "false",
+            None if self._standpoint.snapshot else self._place_in_transaction(envelope.table(change, case.known)),
+        )
+
+    def _place_in_snapshot(self, *, last: bool) -> Snapshot:
+        if last:
+            return "last"
+        return "true" if self._progress.snapshot_epoch == self.position.epoch else "first"
+
+    def _place_in_transaction(self, table: str) -> Transaction:
+        order = self._sequence + 1 - self._start.progress.sequence
+        return Transaction(self._transaction, order, self._by_table[table] + 1)
 
     def _publish(self, event: Event, body: bytes, route: Route | MalformedItem) -> bool:
         """Append the event and its tombstone; return False if a dead letter took its place."""
@@ -284,6 +319,10 @@ class BatchBuilder:
     def _count(self, event: Event) -> None:
         self._sequence = event.sequence
         self._tally.ops[event.op] += 1
+        if event.transaction:
+            self._by_table[envelope.table(event.change, event.known)] += 1
+        if event.snapshot != "false" and self._progress.snapshot_epoch != self.position.epoch:
+            self._progress = replace(self._progress, snapshot_epoch=self.position.epoch)
         if event.origin == "delta":
             self._tally.changed_ms.append(envelope.source_ms(event))
 
@@ -323,4 +362,4 @@ def _reference(change: Change, size: int, url: str) -> Change:
     """Return the change without its content: what remains is its size, its digest and where to fetch it."""
     reference = {"bytes": size, "digest": change.digest.hex(), "id": change.key.id, "url": url}
     meta = {"contentwire_reference": reference}
-    return replace(change, fields=None, meta=json.dumps(meta).encode(), marker=None, refs=())
+    return replace(change.without_content(), meta=json.dumps(meta).encode(), marker=None)

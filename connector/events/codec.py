@@ -38,8 +38,12 @@ class Framing(msgspec.Struct, frozen=True):
 
 @cache
 def text(name: Name) -> str:
-    """Return the schema as written, the form a registry is given."""
-    return (_FOLDER / f"{name}.avsc").read_text(encoding="utf-8")
+    """Return the schema as Avro for Java prints it, the form a registry is given.
+
+    In registries whose ids follow the bytes, only this text has the id that a JVM serializer gets for the schema.
+    """
+    schema = json.loads((_FOLDER / f"{name}.avsc").read_bytes())
+    return json.dumps(schema, separators=(",", ":"), ensure_ascii=False)
 
 
 def same(name: Name, schema: str) -> bool:
@@ -90,10 +94,7 @@ class _Source:
         name = next(self._names)
         self.lines.append(f"{indent}{name} = {value}")
         if kind == "record":
-            self._named |= {
-                schema["name"]: schema,
-                f"{schema.get('namespace', 'contentwire')}.{schema['name']}": schema,
-            }
+            self._named[schema["name"]] = schema
             for field in schema["fields"]:
                 self.write(field["type"], f"{name}[{field['name']!r}]", indent)
         elif kind == "union":

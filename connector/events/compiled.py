@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from connector.events.envelope import Provenance, constant_headers, tables
+from connector.events.envelope import Provenance, Transaction, constant_headers, tables
 from connector.events.index import VERSION
 from connector.events.policy import Policy
 from connector.events.program import Filling, program
@@ -23,6 +23,7 @@ _ENTITY: Final = {
     "fields": "fields",
     "meta": "meta",
     "refs": "refs",
+    "ref_fields": "ref_fields",
 }
 _EVENT: Final = {"ts_ms": "now_ms", "event_id": "event_id"}
 _SOURCE: Final = {
@@ -34,6 +35,7 @@ _SOURCE: Final = {
 }
 # An item is read in a snapshot, carries a published state, and nothing was known of it before.
 _FIRST: Final = {"op": "r", "origin": "snapshot", "change_type": "published", "marker": None}
+_NO_TRANSACTION: Final = {f"transaction_{name}": None for name in Transaction.__struct_fields__}
 _INDEX: Final = Filling(
     {"version": VERSION, "live": True, "change_type": "published", "removed_at": None},
     {
@@ -59,10 +61,13 @@ def writer(provenance: Provenance, policy: Policy) -> Writer | None:
         return None
     said = {name: getattr(provenance, name) for name in ("version", "connector", "name", "db", "schema")}
     if policy.envelope == "flat":
-        value = program("flat", Filling({**said, **_FIRST, "connection": provenance.name, "snapshot": "true"}, _flat()))
+        own = {"connection": provenance.name, "source_db": provenance.db, "source_schema": provenance.schema}
+        constants = {**said, **_FIRST, **own, **_NO_TRANSACTION, "snapshot": "true"}
+        value = program("flat", Filling(constants, _flat()))
     else:
         constants = {f"source.{name}": value for name, value in {**said, "snapshot": "true"}.items()}
-        value = program("envelope", Filling({**constants, **_FIRST, "before": None}, _debezium()))
+        constants |= {**_FIRST, "before": None, "after.connection": provenance.name, "transaction": None}
+        value = program("envelope", Filling(constants, _debezium()))
     known, unknown = tables()
     made: Writer = CORE.Writer(
         value, program("index_entry", _INDEX), known, unknown, constant_headers(provenance, "published"), Record
@@ -76,7 +81,7 @@ def _debezium() -> dict[str, str]:
 
 
 def _flat() -> dict[str, str]:
-    source = {"source_ts_ms": "source_ms", "table": "table", "sequence": "sequence"}
+    source = {"source_ts_ms": "source_ms", "source_table": "table", "sequence": "sequence"}
     return {**_ENTITY, **source, **_EVENT}
 
 

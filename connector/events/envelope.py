@@ -12,6 +12,7 @@ from connector.model.change import Change, ChangeType
 
 Op = Literal["c", "r", "u", "d"]
 Origin = Literal["delta", "snapshot", "expanded", "reconciled"]
+Snapshot = Literal["first", "true", "last", "false"]
 Headers = list[tuple[str, bytes]]
 
 _TABLES = {"asset": "_asset", "content_type": "_content_type"}
@@ -32,10 +33,18 @@ class Provenance(msgspec.Struct, frozen=True):
     schema: str | None
 
 
+class Transaction(msgspec.Struct, frozen=True):
+    """A place in a transaction, as Debezium writes it: among all its events, and among those of a table, from 1."""
+
+    id: str
+    total_order: int
+    data_collection_order: int
+
+
 class Event(msgspec.Struct, frozen=True):
     """One event before encoding: the change with its verdict, its place in the stream, and when it is published.
 
-    `known` is the index entry before the change.
+    `known` is the index entry before the change. An event of a snapshot has its place there and no `transaction`.
     """
 
     change: Change
@@ -45,6 +54,8 @@ class Event(msgspec.Struct, frozen=True):
     sequence: int
     event_id: str
     now_ms: int
+    snapshot: Snapshot
+    transaction: Transaction | None
 
 
 def event_id(change: Change, cause: str = "") -> str:
@@ -96,7 +107,7 @@ def envelope(event: Event, provenance: Provenance) -> dict[str, Any]:
             "connector": provenance.connector,
             "name": provenance.name,
             "ts_ms": source_ms(event),
-            "snapshot": "true" if event.origin == "snapshot" else "false",
+            "snapshot": event.snapshot,
             "db": provenance.db,
             "schema": provenance.schema,
             "table": table(change, event.known),
@@ -104,6 +115,7 @@ def envelope(event: Event, provenance: Provenance) -> dict[str, Any]:
             "revision": change.revision,
             "locale": change.key.locale,
         },
+        "transaction": event.transaction and msgspec.structs.asdict(event.transaction),
         **_verdict(event),
     }
 
@@ -112,17 +124,17 @@ def flat(event: Event, provenance: Provenance) -> dict[str, Any]:
     """Return the flat value of an event: the entity's columns beside the event's own, without `before`."""
     change = event.change
     return {
-        "connection": change.key.connection,
         **(_before(event) if event.op == "d" else _after(change)),
         **_verdict(event),
         "sequence": event.sequence,
         "source_ts_ms": source_ms(event),
-        "snapshot": "true" if event.origin == "snapshot" else "false",
+        **_transaction_columns(event.transaction),
+        "snapshot": event.snapshot,
         "version": provenance.version,
         "connector": provenance.connector,
-        "db": provenance.db,
-        "schema": provenance.schema,
-        "table": table(change, event.known),
+        "source_db": provenance.db,
+        "source_schema": provenance.schema,
+        "source_table": table(change, event.known),
     }
 
 
@@ -153,6 +165,11 @@ def headers(event: Event, provenance: Provenance, *, tombstone: bool = False) ->
     return attributes if tombstone else [*attributes, _CONTENT_TYPE]
 
 
+def _transaction_columns(transaction: Transaction | None) -> dict[str, Any]:
+    members = Transaction.__struct_fields__
+    return {f"transaction_{name}": transaction and getattr(transaction, name) for name in members}
+
+
 def _verdict(event: Event) -> dict[str, Any]:
     return {
         "op": event.op,
@@ -167,6 +184,7 @@ def _verdict(event: Event) -> dict[str, Any]:
 def _after(change: Change) -> dict[str, Any]:
     key = change.key
     return {
+        "connection": key.connection,
         "entity_type": key.entity_type,
         "id": key.id,
         "locale": key.locale,
@@ -177,6 +195,7 @@ def _after(change: Change) -> dict[str, Any]:
         "fields": change.fields,
         "meta": change.meta,
         "refs": list(change.refs),
+        "ref_fields": list(change.ref_fields),
     }
 
 
@@ -184,6 +203,7 @@ def _before(event: Event) -> dict[str, Any]:
     """Return what was known before: never null on u and d, where sinks need it to find the row."""
     key = event.change.key
     return {
+        "connection": key.connection,
         "entity_type": key.entity_type,
         "id": key.id,
         "locale": key.locale,
@@ -194,6 +214,7 @@ def _before(event: Event) -> dict[str, Any]:
         "fields": None,
         "meta": None,
         "refs": None,
+        "ref_fields": None,
     }
 
 

@@ -45,5 +45,5 @@ def _without_locale(change: Change, index: Index) -> Iterator[tuple[Change, Orig
     known = index.get(codec.encode_key(key))
     if known and known.live:
         change_type: ChangeType = "deleted" if change.change_type == "published" else change.change_type
-        removal = msgspec.structs.replace(change, key=key, change_type=change_type, fields=None, meta=None, refs=())
+        removal = msgspec.structs.replace(change.without_content(), key=key, change_type=change_type)
         yield removal, "expanded", envelope.event_id(change)

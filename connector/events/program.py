@@ -26,13 +26,13 @@ def program(name: codec.Name, filling: Filling) -> list[Step]:
 
 
 def _named(schema: Any) -> dict[str, Any]:
-    """Return the records in a schema by their full names."""
+    """Return the records in a schema by the names that it refers to them by."""
     if isinstance(schema, list):
         return {name: record for part in schema for name, record in _named(part).items()}
     if not isinstance(schema, dict) or "fields" not in schema:
         return {}
     inner = {name: record for field in schema["fields"] for name, record in _named(field["type"]).items()}
-    return {f"{schema['namespace']}.{schema['name']}": schema, **inner}
+    return {schema["name"]: schema, **inner}
 
 
 def _record(schema: dict[str, Any], path: str, filling: Filling, named: dict[str, Any]) -> Iterator[Step]:

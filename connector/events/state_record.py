@@ -13,8 +13,9 @@ from connector.model.checkpoint import Checkpoint, KeySchemaId, KnownTopic, Phas
 CHECKPOINT_KEY = b"\x00checkpoint"
 CHECKPOINT_VERSION = 1
 
-# Older releases end a checkpoint before its topic ids, a map: this is an empty one, ignored after a full record.
-_NO_TOPIC_IDS = b"\0"
+# Older releases end a checkpoint before its topic ids, or before its snapshot's epoch: an empty map and a zero, ignored
+# after a full record.
+_UNWRITTEN = b"\0\0"
 # Written in place of a topic's id: the topic is replaceable, or also of a former configuration.
 _REPLACEABLE, _FORMER = "", "-"
 # Kept in the request, where releases without a second walk of their own look for it.
@@ -41,6 +42,7 @@ class _Record(msgspec.Struct, kw_only=True):
     page_size: int | None = None
     partitions: dict[str, int] = {}
     topic_ids: dict[str, str] = {}
+    snapshot_epoch: int = 0
 
 
 def encode_checkpoint(checkpoint: Checkpoint) -> bytes:
@@ -54,7 +56,7 @@ def decode_checkpoint(value: bytes) -> Checkpoint:
     Raises `StateTooNew` for a version this release does not know, `ValueError` for bytes that are something else.
     """
     check_version(value, CHECKPOINT_VERSION)
-    return _checkpoint(msgspec.convert(codec.decode("checkpoint", value + _NO_TOPIC_IDS), _Record))
+    return _checkpoint(msgspec.convert(codec.decode("checkpoint", value + _UNWRITTEN), _Record))
 
 
 def read_json(text: str | bytes) -> Checkpoint:
@@ -81,6 +83,7 @@ def flat(checkpoint: Checkpoint) -> dict[str, Any]:
         page_size=position.page_size,
         partitions=progress.partitions,
         topic_ids={name: written for name, topic in progress.topics.items() if (written := _id(topic)) is not None},
+        snapshot_epoch=progress.snapshot_epoch,
     )
     value: dict[str, Any] = msgspec.to_builtins(found)
     return value
@@ -112,6 +115,7 @@ def _checkpoint(found: _Record) -> Checkpoint:
         ),
         progress=Progress(
             sequence=found.sequence,
+            snapshot_epoch=found.snapshot_epoch,
             key_schema_id=found.key_schema_id,
             topics={name: _topic(count, found.topic_ids.get(name)) for name, count in found.partitions.items()},
         ),

@@ -118,4 +118,4 @@ def _departed(change: Change, known: IndexEntry) -> Change:
     """Return the removal that a change means to a filtered view which its entity has left."""
     if change.change_type != "published":
         return change
-    return replace(change, change_type="deleted", content_type=known.content_type, fields=None, meta=None, refs=())
+    return replace(change.without_content(), change_type="deleted", content_type=known.content_type)

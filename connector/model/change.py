@@ -38,6 +38,7 @@ class Change(msgspec.Struct, frozen=True, gc=False):
     - `changed_at`: when this happened by the CMS's clock, None if the item does not say.
     - `fields`, `meta`: as in the message contract; both None on a removal. `marker`: the removal's raw item.
     - `refs`: `entry:<id>` or `asset:<id>` of what the entity points to, each once, in order of appearance.
+      `ref_fields`: the member of `fields` that each of them stands in first.
     - `scope`: `key` concerns this key alone; `entity` removes every live locale of the key's id (the key's locale is
       `*` and stands for nothing live); `content_type` is the removal of a type, and of every live entity of it.
     """
@@ -55,7 +56,12 @@ class Change(msgspec.Struct, frozen=True, gc=False):
     meta: bytes | None = None
     marker: bytes | None = None
     refs: tuple[str, ...] = ()
+    ref_fields: tuple[str, ...] = ()
     scope: Scope = "key"
+
+    def without_content(self) -> "Change":
+        """Return this without what it says of the entity as it is now."""
+        return msgspec.structs.replace(self, fields=None, meta=None, refs=(), ref_fields=())
 
     @property
     def clock(self) -> int | None:

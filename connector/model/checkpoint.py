@@ -78,9 +78,13 @@ class KnownTopic(msgspec.Struct, frozen=True):
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True):
-    """What a stream has published: the `sequence` of its last event, how its keys are framed, and its topics."""
+    """What a stream has published: the `sequence` of its last event, how its keys are framed, and its topics.
+
+    `snapshot_epoch`: of the snapshot that the last event of one belongs to, 0 before the first.
+    """
 
     sequence: int = 0
+    snapshot_epoch: int = 0
     key_schema_id: KeySchemaId = KeySchemaId("", "")
     topics: dict[str, KnownTopic] = {}
 

@@ -11,7 +11,7 @@ from typing import Any, Final, Protocol
 Step = tuple[bytes | None, str, str, bool]
 """Of a program that writes Avro: constant bytes; or None, a slot, its Avro type and whether it may be null."""
 
-_INTERFACE: Final = 3
+_INTERFACE: Final = 4
 
 
 class Item(Protocol):

@@ -103,13 +103,14 @@ def join(parts: Mapping[str, bytes]) -> bytes:
     return b"{" + b",".join([_quoted(name) + b":" + part for name, part in parts.items()]) + b"}"
 
 
-def objects(raw: bytes, name: str, member: str) -> list[dict[str, Any]]:
+def objects(raw: bytes, name: str, member: str) -> list[tuple[str, dict[str, Any]]]:
     """Return each object that is the value of a member `name` and has a member `member`, in order of appearance.
 
-    `raw` is valid JSON; both names are ASCII letters.
+    With each comes the name of the member of `raw` that it stands in, empty where `raw` is an array. `raw` is valid
+    JSON; `name` and `member` are ASCII letters.
     """
-    quoted = f'{name}"'.encode()
-    hits = raw.count(f'{member}"'.encode())
+    quoted, mark = f'{name}"'.encode(), f'{member}"'.encode()
+    hits = raw.count(mark)
     # Without escapes a name has one spelling, and an unescaped quote before and after it bounds a whole text.
     plain = b"\\" not in raw or (b"\\u00" not in raw and b'\\"' + quoted not in raw)
     if plain and not hits:
@@ -117,12 +118,16 @@ def objects(raw: bytes, name: str, member: str) -> list[dict[str, Any]]:
     # Most such objects hold no other and no brace: a search finds them, and counting tells whether it found them all.
     try:
         found = [item for item in map(_ANY.decode, _flat_under(quoted).findall(raw)) if member in item] if plain else []
-    except ValueError:
-        found = []
-    if plain and len(found) == hits:
-        return found
-    under = (node.get(name) for node in walk(value(raw)))
-    return [item for item in under if isinstance(item, dict) and member in item]
+        if plain and len(found) == hits:
+            parts = _MEMBERS.decode(raw).items()
+            outers = [outer for outer, part in parts for _ in range(bytes(part).count(mark))]
+            return list(zip(outers, found, strict=True))
+    except (ValueError, RecursionError):
+        pass
+    root = value(raw)
+    members = root.items() if isinstance(root, dict) else [("", root)]
+    under = [(outer, node.get(name)) for outer, inner in members for node in walk({outer: inner})]
+    return [(outer, item) for outer, item in under if isinstance(item, dict) and member in item]
 
 
 def walk(root: Any) -> Iterator[dict[str, Any]]:

@@ -298,7 +298,7 @@ class Contentful:
             updated_at=updated_at,
             fields=fields,
             meta=rawjson.join(parts),
-            refs=tuple(dict.fromkeys(_links(fields))) if fields else (),
+            **item.references(_links(fields) if fields else ()),
         )
 
     def _removal(self, raw: bytes, sys: Sys, kind: str) -> Change:
@@ -348,12 +348,12 @@ def _content_type(sys: Sys) -> str | None:
     return item.text(inner.get("id")) if isinstance(inner, dict) else None
 
 
-def _links(fields: bytes) -> Iterator[str]:
-    for link in rawjson.objects(fields, "sys", "linkType"):
+def _links(fields: bytes) -> Iterator[tuple[str, str]]:
+    for field, link in rawjson.objects(fields, "sys", "linkType"):
         target = link["linkType"]
         entity_type = _UPSERTS.get(target) if link.get("type") == "Link" and isinstance(target, str) else None
         if entity_type and (found := item.text(link.get("id"))):
-            yield f"{entity_type}:{found}"
+            yield field, f"{entity_type}:{found}"
 
 
 def _code(body: bytes) -> str:

@@ -329,7 +329,7 @@ class Contentstack:
             updated_at=item.moment(data.updated_at),
             fields=fields,
             meta=rawjson.join(parts),
-            refs=tuple(dict.fromkeys(_references(fields))) if entry else (),
+            **item.references(_references(fields) if entry else ()),
         )
 
     def _removal(self, raw: bytes, kind: str, top: Item, data: Data) -> Change:
@@ -361,15 +361,15 @@ def _locale(data: Data) -> str | None:
     return item.text(published_to) or item.text(data.locale)
 
 
-def _references(data: bytes) -> Iterator[str]:
-    """Yield what an entry points to, if its form shows that; a plain uid looks like any other text."""
+def _references(data: bytes) -> Iterator[tuple[str, str]]:
+    """Yield each field with what it points to, if its form shows that; a plain uid looks like any other text."""
     if not any(mark in data for mark in (b'_content_type_uid"', b'-uid"', b'"filename"', b"\\u00")):
         return
-    nodes = rawjson.walk(rawjson.value(data))
-    next(nodes)  # The entry itself: one of its fields may be called filename.
-    for node in nodes:
-        if found := _referenced(node):
-            yield found
+    # Not the entry itself: one of its fields may be called filename.
+    for field, inner in rawjson.value(data).items():
+        for node in rawjson.walk(inner) if isinstance(inner, dict | list) else ():
+            if found := _referenced(node):
+                yield field, found
 
 
 def _referenced(node: dict[str, Any]) -> str | None:

@@ -262,7 +262,7 @@ class Weegloo:
             updated_at=updated_at,
             fields=fields,
             meta=rawjson.join(parts),
-            refs=tuple(dict.fromkeys(_refers(fields))) if fields else (),
+            **item.references(_refers(fields) if fields else ()),
         )
 
     def _removal(self, raw: bytes, sys: Sys, kind: str) -> Change:
@@ -284,13 +284,13 @@ def _content_type(sys: Sys) -> str | None:
     return item.text(inner.get("id")) if isinstance(inner, dict) else None
 
 
-def _refers(fields: bytes) -> Iterator[str]:
-    for link in rawjson.objects(fields, "sys", "targetType"):
+def _refers(fields: bytes) -> Iterator[tuple[str, str]]:
+    for field, link in rawjson.objects(fields, "sys", "targetType"):
         target = link["targetType"]
         entity_type = _UPSERTS.get(target) if link.get("type") == "Refer" and isinstance(target, str) else None
         found = item.text(link.get("id"))
         if found and entity_type in ("entry", "asset"):
-            yield f"{entity_type}:{found}"
+            yield field, f"{entity_type}:{found}"
 
 
 def _code(body: bytes) -> str:

@@ -210,7 +210,7 @@ class Published:
             return
         self.removed.pop(key, None)
         entity = value if flat else value["after"]
-        table = value["table"] if flat else value["source"]["table"]
+        table = value["source_table"] if flat else value["source"]["table"]
         content = content_of(entity["fields"], entity["meta"], self._members)
         self.traces[key] = Trace(table, entity["revision"], clock_ms * 1000, content, _referenced(entity))
 

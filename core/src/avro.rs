@@ -5,6 +5,8 @@
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
+use crate::json::Span;
+
 /// What fills a slot of a program.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Slot {
@@ -42,6 +44,8 @@ pub enum Slot {
     Epoch,
     /// What the entity points to.
     Refs,
+    /// The fields that this stands in.
+    RefFields,
     /// The digest of the item.
     Digest,
     /// The digest of the content.
@@ -79,6 +83,7 @@ impl Slot {
             "changed_at" => (ChangedAt, &[Type::Long]),
             "epoch" => (Epoch, &[Type::Long]),
             "refs" => (Refs, &[Type::Texts]),
+            "ref_fields" => (RefFields, &[Type::Texts]),
             "digest" => (Digest, &[Type::Fixed, Type::Bytes]),
             "content" => (Content, &[Type::Fixed, Type::Bytes]),
             _ => return None,
@@ -96,6 +101,8 @@ pub enum Value<'a> {
     Long(i64),
     /// Texts.
     Texts(&'a [String]),
+    /// Texts, as parts of another.
+    Spans(&'a [Span], &'a [u8]),
 }
 
 enum Step {
@@ -168,16 +175,20 @@ fn put(body: &mut Vec<u8>, kind: Type, value: Value<'_>) -> Option<()> {
         (Type::Fixed, Value::Bytes(bytes)) => body.extend_from_slice(bytes),
         (Type::Text | Type::Bytes, Value::Bytes(bytes)) => sized(body, bytes),
         (Type::Long, Value::Long(number)) => long(body, number),
-        (Type::Texts, Value::Texts(texts)) => {
-            if !texts.is_empty() {
-                long(body, texts.len() as i64);
-                texts.iter().for_each(|text| sized(body, text.as_bytes()));
-            }
-            body.push(0);
-        }
+        (Type::Texts, Value::Texts(texts)) => block(body, texts.iter().map(|text| text.as_bytes())),
+        (Type::Texts, Value::Spans(spans, text)) => block(body, spans.iter().map(|span| span.of(text))),
         _ => return None,
     }
     Some(())
+}
+
+/// An array as one block and the empty block that ends it.
+fn block<'a>(body: &mut Vec<u8>, texts: impl ExactSizeIterator<Item = &'a [u8]>) {
+    if texts.len() > 0 {
+        long(body, texts.len() as i64);
+        texts.for_each(|text| sized(body, text));
+    }
+    body.push(0);
 }
 
 fn sized(body: &mut Vec<u8>, bytes: &[u8]) {

@@ -16,7 +16,7 @@ use crate::json::Span;
 use crate::shape::{Described, Moment, Shape, Understood};
 
 /// What Python asks for by number: another one for each change of a call or of an answer.
-const INTERFACE: u32 = 3;
+const INTERFACE: u32 = 4;
 
 /// Reads the items of one connection's pages.
 #[pyclass(frozen)]
@@ -98,7 +98,7 @@ impl Item {
         self.text(py, self.said.content_type)
     }
 
-    /// The members of a `Change`: digest, revision, the moments as text and microseconds, fields, meta and refs.
+    /// The members of a `Change`: digest, revision, the moments as text and microseconds, fields, meta, refs and their fields.
     fn members<'a>(&self, py: Python<'a>) -> PyResult<Bound<'a, PyDict>> {
         let raw = self.raw.as_bytes(py);
         let moment = |moment: Moment| -> PyResult<Option<(Bound<'a, PyString>, i64)>> {
@@ -113,6 +113,9 @@ impl Item {
         found.set_item("fields", self.said.fields.map(|span| PyBytes::new(py, span.of(raw))))?;
         found.set_item("meta", PyBytes::new(py, &self.said.meta))?;
         found.set_item("refs", PyTuple::new(py, &self.said.refs)?)?;
+        let fields: Vec<_> =
+            self.said.ref_fields.iter().map(|name| PyString::from_bytes(py, name.of(raw))).collect::<PyResult<_>>()?;
+        found.set_item("ref_fields", PyTuple::new(py, fields)?)?;
         Ok(found)
     }
 }
@@ -310,6 +313,7 @@ impl Writer {
             Slot::ChangedAt => said.moments[0].map_or(Value::Null, |(_, micros)| Value::Long(micros)),
             Slot::Epoch => Value::Long(place.epoch),
             Slot::Refs => Value::Texts(&said.refs),
+            Slot::RefFields => Value::Spans(&said.ref_fields, raw),
             Slot::Digest => Value::Bytes(&said.digest),
             Slot::Content => Value::Bytes(&said.content),
         }

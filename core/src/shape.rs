@@ -105,6 +105,8 @@ pub struct Understood {
     pub meta: Vec<u8>,
     /// What it points to.
     pub refs: Vec<String>,
+    /// The member of the fields that each of these stands in first.
+    pub ref_fields: Vec<Span>,
     /// The digest of the whole item.
     pub digest: Digest,
     /// The digest of its content.
@@ -171,9 +173,9 @@ impl Shape {
             return None;
         }
         let forms = self.forms(&document, fields, form)?;
-        let refs = match fields {
+        let (refs, ref_fields) = match fields {
             Some(at) if *linked => self.refs(&document, at)?,
-            _ => Vec::new(),
+            _ => Default::default(),
         };
         let mut found = Understood {
             entity_type: entity_type.clone(),
@@ -186,6 +188,7 @@ impl Shape {
             fields: fields.map(|at| document.nodes[at].span),
             meta: self.meta(&document),
             refs,
+            ref_fields,
             digest: [0; DIGEST],
             content: Vec::new(),
             key: Vec::new(),
@@ -229,12 +232,17 @@ impl Shape {
         Some(ends)
     }
 
-    fn refs(&self, document: &Document<'_>, fields: usize) -> Option<Vec<String>> {
+    fn refs(&self, document: &Document<'_>, fields: usize) -> Option<(Vec<String>, Vec<Span>)> {
         let mut refs: Vec<String> = Vec::new();
+        let mut ref_fields = Vec::new();
         let mut latest = 0;
+        let (mut field, mut next) = (document.nodes[fields].name, fields + 1);
         // That no name stands twice in the fields is known from their canonical form.
         // An object stands in the nodes before all that is in it: the order in which they are to be found.
         for at in fields..document.nodes[fields].next as usize {
+            if at == next {
+                (field, next) = (document.nodes[at].name, document.nodes[at].next as usize);
+            }
             if document.nodes[at].kind != Kind::Object {
                 continue;
             }
@@ -248,6 +256,9 @@ impl Shape {
                         return None;
                     }
                     latest = start;
+                    if at == fields {
+                        field = document.nodes[link].name;
+                    }
                     self.linked(document, link, target, kind)?
                 }
                 Links::Uid { assets } if at > fields => self.embedded(document, at, assets)?,
@@ -258,9 +269,10 @@ impl Shape {
                     return None;
                 }
                 refs.push(found);
+                ref_fields.push(field);
             }
         }
-        Some(refs)
+        Some((refs, ref_fields))
     }
 
     fn linked(&self, document: &Document<'_>, link: usize, target: usize, kind: &[u8]) -> Option<Option<String>> {

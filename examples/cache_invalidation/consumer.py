@@ -44,8 +44,8 @@ def main(arguments: Sequence[str]) -> None:
 
 def affected(event: dict[str, Any]) -> set[str]:
     """Return the tags that an event makes stale: the entity's, and that of the lists of its table."""
-    entity = event["after"] or event["before"]
-    return {f"{entity['entity_type']}:{entity['id']}", event["source"]["table"]}
+    entity = changes.row(event)
+    return {f"{entity['entity_type']}:{entity['id']}", changes.table(event)}
 
 
 def flush(reader: Consumer, given: argparse.Namespace, tags: set[str], purged: dict[int, int]) -> None:

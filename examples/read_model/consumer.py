@@ -10,10 +10,11 @@ from typing import Any
 
 from examples import changes
 
+_KEY = ("connection", "entity_type", "id", "locale")
 _TABLES = """
 create table if not exists entity (
-  entity_type text, id text, locale text, content_type text, revision integer, fields text,
-  primary key (entity_type, id, locale)
+  connection text, entity_type text, id text, locale text, content_type text, revision integer, fields text,
+  primary key (connection, entity_type, id, locale)
 );
 create table if not exists position (partition integer primary key, next_offset integer);
 """
@@ -49,13 +50,13 @@ def position(database: sqlite3.Connection, partition: int) -> int:
 
 def apply(database: sqlite3.Connection, event: dict[str, Any]) -> None:
     """Apply one event: `c`, `r` and `u` all carry the entity as it is now."""
+    row = changes.row(event)
     if event["op"] == "d":
-        key = tuple(event["before"][name] for name in ("entity_type", "id", "locale"))
-        database.execute("delete from entity where entity_type = ? and id = ? and locale = ?", key)
+        key = tuple(row[name] for name in _KEY)
+        database.execute("delete from entity where connection = ? and entity_type = ? and id = ? and locale = ?", key)
         return
-    columns = ("entity_type", "id", "locale", "content_type", "revision", "fields")
-    row = tuple(event["after"][name] for name in columns)
-    database.execute("replace into entity values (?, ?, ?, ?, ?, ?)", row)
+    values = tuple(row[name] for name in (*_KEY, "content_type", "revision", "fields"))
+    database.execute("replace into entity values (?, ?, ?, ?, ?, ?, ?)", values)
 
 
 if __name__ == "__main__":

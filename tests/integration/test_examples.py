@@ -10,10 +10,13 @@ import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from connector.devservers.broker import Broker
+from connector.wiring import ConfiguredStream
+from examples import changes
 from examples.cache_invalidation import consumer as cache_invalidation
 from examples.data_lake import consumer as data_lake
 from examples.read_model import consumer as read_model
@@ -23,10 +26,10 @@ README = Path(__file__).parents[2] / "README.md"
 VENDOR = "contentstack"
 
 
-@pytest.fixture
-def deployment(kafka: Broker, prefix: str, tmp_path: Path) -> Iterator[Deployment]:
-    """Yield a stream without a registry that has taken a snapshot."""
-    with Deployment(kafka, prefix, tmp_path, vendors=(VENDOR,)) as deployed:
+@pytest.fixture(params=["debezium", "flat"])
+def deployment(kafka: Broker, prefix: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Deployment]:
+    """Yield a stream without a registry, in either envelope, that has taken a snapshot."""
+    with Deployment(kafka, prefix, tmp_path, vendors=(VENDOR,), connection={"envelope": request.param}) as deployed:
         deployed.follow()
         yield deployed
 
@@ -39,7 +42,8 @@ def given(deployment: Deployment, *more: str) -> list[str]:
 
 def published(deployment: Deployment) -> int:
     """Return how many events the stream has published."""
-    return len([each for each in deployment.prove()[VENDOR] if each.event])
+    stream = ConfiguredStream(deployment.config(), VENDOR)
+    return len([each for each in stream.published().events() if each.value])
 
 
 def test_read_model_holds_what_the_cms_delivers(deployment: Deployment, tmp_path: Path) -> None:
@@ -66,7 +70,8 @@ def test_data_lake_holds_every_event_once(deployment: Deployment, tmp_path: Path
     data_lake.main(given(deployment, "--folder", str(folder)))
 
     lines = [line for path in folder.glob("*.gz") for line in gzip.decompress(path.read_bytes()).splitlines()]
-    sequence = sorted(json.loads(line)["source"]["sequence"] for line in lines)
+    events = [json.loads(line) for line in lines]
+    sequence = sorted(event.get("source", event)["sequence"] for event in events)
     assert sequence == list(range(1, published(deployment) + 1))
 
 
@@ -112,9 +117,20 @@ def test_cache_invalidation_purges_only_what_changed(deployment: Deployment, pre
         assert tags == {f"entry:{edited}", table}
 
 
-def test_the_consumer_in_the_readme_works(kafka: Broker, registry: str, prefix: str, tmp_path: Path) -> None:
-    """The README's code, unchanged, prints every event."""
-    with Deployment(kafka, prefix, tmp_path, vendors=(VENDOR,), kafka={"registry": {"url": registry}}) as deployed:
+def test_a_record_of_an_unknown_schema_is_an_error() -> None:
+    """Without a registry the fingerprint decides: what another release has written is not read as something else."""
+    decode = changes.decoder(None)
+    with pytest.raises(ValueError, match="not in schemas/"):
+        decode(b"\xc3\x01" + bytes(8) + b"\x00")
+
+
+@pytest.mark.parametrize("envelope", ["debezium", "flat"])
+def test_the_consumer_in_the_readme_works(
+    kafka: Broker, registry: str, prefix: str, tmp_path: Path, envelope: str
+) -> None:
+    """The README's code, unchanged, prints every event, in either envelope."""
+    settings: dict[str, Any] = {"kafka": {"registry": {"url": registry}}, "connection": {"envelope": envelope}}
+    with Deployment(kafka, prefix, tmp_path, vendors=(VENDOR,), **settings) as deployed:
         deployed.follow()
         deployed.change(everyday)
         deployed.follow()

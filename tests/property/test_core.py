@@ -16,7 +16,7 @@ from connector import vendors
 from connector.clock import now_ms
 from connector.cms.compiled import reading
 from connector.cms.vendor import Vendor
-from connector.events import compiled
+from connector.events import codec, compiled
 from connector.events.assembler import Assembler
 from connector.events.destination import Destinations
 from connector.events.envelope import Provenance
@@ -26,7 +26,7 @@ from connector.events.record import Batch
 from connector.model import rawjson
 from connector.model.change import Change
 from connector.model.checkpoint import Checkpoint, Position
-from connector.model.core import CORE
+from connector.model.core import CORE, Writer
 from connector.model.page import CompiledPage, Frame, SyncPage
 from connector.simulator import Simulator
 from connector.testing import ManualClock, MemoryStore
@@ -133,6 +133,34 @@ def compared(name: str, raws: list[bytes], envelope: Envelope = "debezium") -> i
     return sum(not isinstance(each, Change) for each in quick.changes)
 
 
+class Counted:
+    """A writer that counts the records that the core has written."""
+
+    def __init__(self, writer: Writer) -> None:
+        self._writer = writer
+        self.records = 0
+
+    def publish(self, *arguments: Any) -> tuple[list[Any], int]:
+        """Let the writer publish."""
+        records, size = self._writer.publish(*arguments)
+        self.records += len(records)
+        return records, size
+
+
+def whole(made: Assembler, pages: list[SyncPage] | list[CompiledPage]) -> list[Batch]:
+    """Return what is committed for a whole snapshot, a batch for each page."""
+    store, index = MemoryStore(), Index()
+    store.recover(index)
+    checkpoint = Checkpoint(stream=CONNECTION)
+    found = []
+    for page in pages:
+        for batch in made.batches([page], index, checkpoint, Destinations(store.route)):
+            found.append(batch)
+            index.commit()
+            checkpoint = batch.checkpoint
+    return found
+
+
 def test_the_core_is_there_where_it_is_required() -> None:
     """Nobody measures, or ships, what silently is not there."""
     assert CORE is not None or os.environ.get("CONTENTWIRE_CORE") != "required"
@@ -147,6 +175,32 @@ def test_the_core_takes_real_items_and_writes_the_same(name: str, envelope: Enve
     published = sum(change.change_type == "published" for change in read.changes)
     # The simulator's content is odd now and then, on purpose.
     assert compared(name, list(real(name)), envelope) > 0.9 * published > 0
+
+
+@needs_the_core
+@each_envelope
+@each_vendor
+def test_a_whole_snapshot_is_the_same_both_ways(name: str, envelope: Envelope) -> None:
+    """Its first event and its last are not like the others; most between them are the core's."""
+    raws, position = list(real(name)), Position()
+    frames = []
+    for number, at in enumerate(range(0, len(raws), 10)):
+        ends = at + 10 >= len(raws)
+        position = position.advance(cursor=f"c{number}", caught_up=ends)
+        frames.append(Frame(raws[at : at + 10], position, caught_up=ends))
+    plain = whole(assembler(name, envelope, "everything", core=False), [connected(name).read(each) for each in frames])
+    made = assembler(name, envelope, "everything", core=True)
+    assert made.writer
+    counted = Counted(made.writer)
+    quick = whole(replace(made, writer=counted), [quickly(name, each) for each in frames])
+    assert quick == plain
+    schema: codec.Name = "flat" if envelope == "flat" else "envelope"
+    found = [
+        codec.decode(schema, (record.value or b"")[10:]) for batch in quick for record in batch.records if record.value
+    ]
+    places = [event.get("source", event)["snapshot"] for event in found]
+    assert places == ["first", *["true"] * (len(places) - 2), "last"]
+    assert counted.records > 0.8 * len(places)
 
 
 @needs_the_core

@@ -146,8 +146,9 @@ def test_every_item_becomes_a_change_or_a_dead_letter(name: str, items: list[Any
     assert {change.raw for change in page.changes} | {letter.raw for letter in page.dead_letters} == set(raws)
     for change in page.changes:
         told = change.changed_at.text if change.changed_at else None
-        texts = (change.key.id, change.key.locale, change.content_type, told, *change.refs)
+        texts = (change.key.id, change.key.locale, change.content_type, told, *change.refs, *change.ref_fields)
         assert all("\0" not in text and text.encode() for text in texts if text is not None)
+        assert len(change.refs) == len(change.ref_fields)
         assert (change.marker is None) == (change.change_type == "published") == (change.meta is not None)
         for part in (change.fields, change.meta, change.marker):
             assert part is None or json.loads(part.decode()) is not ...

@@ -17,7 +17,7 @@ VERDICT = {"op": "u", "ts_ms": 3_500, "origin": "delta", "change_type": "publish
 def test_an_event_is_one_readable_line() -> None:
     """Op, table, id, locale, revision (0 is valid) and freshness, in both envelopes."""
     debezium = {"before": None, "after": ENTITY, "source": SOURCE, **VERDICT}
-    flat = {**ENTITY, **VERDICT, "table": "post", "source_ts_ms": 1_000}
+    flat = {**ENTITY, **VERDICT, "source_table": "post", "source_ts_ms": 1_000}
     assert event_line(Entry(RECORD, KEY, debezium)).split() == ["u", "post", "e1", "*", "r0", "2.5", "s", "delta"]
     assert event_line(Entry(RECORD, KEY, flat)) == event_line(Entry(RECORD, KEY, debezium))
 

@@ -53,9 +53,9 @@ def test_an_upsert_after_a_delete_is_c() -> None:
 
 def test_a_new_key_in_a_snapshot_is_r() -> None:
     """A snapshot reads: r, marked as a snapshot."""
-    (event,) = events(Stream(phase="snapshot").publish(published()))
+    event, _ = events(Stream(phase="snapshot").publish(published("e1"), published("e2")))
     assert (event["op"], event["before"], event["origin"]) == ("r", None, "snapshot")
-    assert event["source"]["snapshot"] == "true"
+    assert event["source"]["snapshot"] == "first"
 
 
 def test_a_changed_live_key_in_a_new_snapshot_is_u() -> None:
@@ -98,8 +98,9 @@ def test_a_delete_of_a_key_never_seen_is_published() -> None:
     records = Stream().publish(removed("unseen"))
     assert ops(records) == [("d", "unseen"), ("tombstone", "unseen")]
     assert events(records)[0]["before"] == {
-        "entity_type": "entry", "id": "unseen", "locale": "*", "content_type": None, "revision": None,
-        "created_at": None, "updated_at": None, "fields": None, "meta": None, "refs": None,
+        "connection": "blog", "entity_type": "entry", "id": "unseen", "locale": "*", "content_type": None,
+        "revision": None,
+        "created_at": None, "updated_at": None, "fields": None, "meta": None, "refs": None, "ref_fields": None,
     }  # fmt: skip
 
 

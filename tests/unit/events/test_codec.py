@@ -64,6 +64,50 @@ def test_every_schema_has_a_name_in_the_code() -> None:
     assert sorted(NAMES) == avro_spec.names()
 
 
+# Where Avro for Java prints an attribute: those of a record, a fixed, an array or a map, then those of a field.
+JAVAS_ORDER = (
+    [
+        "type",
+        "name",
+        "namespace",
+        "doc",
+        "fields",
+        "size",
+        "items",
+        "values",
+        "logicalType",
+        "connect.version",
+        "connect.name",
+    ],
+    ["name", "type", "doc", "default"],
+)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_text_of_a_schema_is_in_javas_order(name: codec.Name) -> None:
+    """One line, no namespace twice, every attribute where Java prints it; with Java itself, `test_java` compares."""
+    text = codec.text(name)
+    orders: list[list[str]] = []
+
+    def note(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        orders.append([key for key, _ in pairs])
+        return dict(pairs)
+
+    json.loads(text, object_pairs_hook=note)
+    assert orders
+    assert all(any(order == [key for key in java if key in order] for java in JAVAS_ORDER) for order in orders)
+    assert text == json.dumps(json.loads(text), separators=(",", ":"), ensure_ascii=False)
+    assert text.count('"namespace":"contentwire"') == 1
+
+
+def test_every_row_begins_with_its_key() -> None:
+    """A key's columns, of the same types, are the first of each row: sinks that take the key from it find it whole."""
+    key, envelope, flat = (json.loads(codec.text(name))["fields"] for name in ("key", "envelope", "flat"))
+    columns = [(field["name"], field["type"]) for field in key]
+    for row in (envelope[0]["type"][1]["fields"], flat):
+        assert [(field["name"], field["type"]) for field in row[: len(key)]] == columns
+
+
 @pytest.mark.parametrize("framing", [codec.single_object("key"), codec.confluent(7)])
 def test_unframing_gives_back_what_was_framed(framing: codec.Framing) -> None:
     """A framed record says which schema wrote it."""
@@ -134,7 +178,7 @@ def strategy(schema: Any, named: dict[str, Any]) -> st.SearchStrategy[Any]:
         return st.none() | strategy(schema[1], named)
     kind = schema["type"] if isinstance(schema, dict) else schema
     if kind == "record":
-        named[f"{schema['namespace']}.{schema['name']}"] = schema
+        named[schema["name"]] = schema
         return st.fixed_dictionaries({field["name"]: strategy(field["type"], named) for field in schema["fields"]})
     if kind == "array":
         return st.lists(strategy(schema["items"], named), max_size=3)

@@ -29,6 +29,7 @@ CHANGE = published(
     fields=FIELDS.encode(),
     meta=b'{"sys":{"id":"nyan"}}',
     refs=("entry:happy", "asset:hat"),
+    ref_fields=("friend", "clothes"),
 )
 PREFIX = b"\xc3\x01" + avro_spec.crc_64_avro(avro_spec.canonical("envelope")).to_bytes(8, "little")
 
@@ -55,14 +56,24 @@ def identity_of(change: Any, cause: str = "") -> str:
 def test_golden_bytes_of_an_upsert() -> None:
     """Key and value of a new entry, byte for byte, as the Avro specification writes them."""
     (record,) = Stream().publish(CHANGE)
-    after = string("entry") + string("nyan") + string("*") + some("cat") + SOME + long(5)
+    after = string("blog") + string("entry") + string("nyan") + string("*") + some("cat") + SOME + long(5)
     # 2013-06-27T22:46:19.513Z is 15,883 days and 81,979.513 s after 1970 began.
     after += SOME + long(15_883 * 86_400_000 + 81_979_513) + SOME + long(clock_ms(2))
     after += some(FIELDS) + some('{"sys":{"id":"nyan"}}')
     after += SOME + long(2) + string("entry:happy") + string("asset:hat") + b"\x00"
+    after += SOME + long(2) + string("friend") + string("clothes") + b"\x00"
     source = string("9.9.9") + string("acme") + string("blog") + long(clock_ms(2)) + string("false")
     source += string("space1") + some("master") + string("cat") + long(1) + SOME + long(5) + string("*")
-    tail = string("c") + long(NOW_MS) + string("published") + string("delta") + string(identity_of(CHANGE)) + NULL
+    transaction = SOME + string("blog:1:1") + long(1) + long(1)
+    tail = (
+        string("c")
+        + long(NOW_MS)
+        + transaction
+        + string("published")
+        + string("delta")
+        + string(identity_of(CHANGE))
+        + NULL
+    )
 
     assert record.key == codec.single_object("key").prefix + b"\x08blog\x0aentry\x08nyan\x02*"
     assert record.value == PREFIX + NULL + SOME + after + source + tail
@@ -74,10 +85,11 @@ def test_golden_bytes_of_a_removal() -> None:
     stream = Stream()
     stream.publish(CHANGE)
     record, tombstone = stream.publish(marker)
-    before = string("entry") + string("nyan") + string("*") + some("cat") + SOME + long(5) + 5 * NULL
+    before = string("blog") + string("entry") + string("nyan") + string("*") + some("cat") + SOME + long(5) + 6 * NULL
     source = string("9.9.9") + string("acme") + string("blog") + long(clock_ms(3)) + string("false")
     source += string("space1") + some("master") + string("cat") + long(2) + NULL + string("*")
-    tail = string("d") + long(NOW_MS) + string("deleted") + string("delta") + string(identity_of(marker))
+    transaction = SOME + string("blog:1:2") + long(1) + long(1)
+    tail = string("d") + long(NOW_MS) + transaction + string("deleted") + string("delta") + string(identity_of(marker))
 
     assert record.value == PREFIX + SOME + before + NULL + source + tail + some(marker.raw.decode())
     assert (tombstone.key, tombstone.value) == (record.key, None)
@@ -150,12 +162,13 @@ def test_a_removal_takes_its_table_from_the_index() -> None:
 
 
 def test_before_holds_what_the_index_knows() -> None:
-    """Before has key columns, content type and revision, and nothing else."""
+    """Before has every column of the key, content type and revision, and nothing else."""
     stream = Stream()
     stream.publish(published("e1", 1, content_type="cat", revision=0))
     (update,) = events(stream.publish(published("e1", 2, content_type="cat")))
-    unknown = dict.fromkeys(["created_at", "updated_at", "fields", "meta", "refs"])
-    known = {"entity_type": "entry", "id": "e1", "locale": "*", "content_type": "cat", "revision": 0}
+    unknown = dict.fromkeys(["created_at", "updated_at", "fields", "meta", "refs", "ref_fields"])
+    key = {"connection": "blog", "entity_type": "entry", "id": "e1", "locale": "*"}
+    known = key | {"content_type": "cat", "revision": 0}
     assert update["before"] == known | unknown
 
 
@@ -166,8 +179,9 @@ def test_a_revision_of_zero_is_a_revision() -> None:
 
 
 def test_no_refs_is_an_empty_list() -> None:
-    """An entity that points nowhere has an empty list of refs."""
-    assert value_of(published(refs=()))["after"]["refs"] == []
+    """An entity that points nowhere has an empty list of refs, and of their fields."""
+    after = value_of(published(refs=()))["after"]
+    assert (after["refs"], after["ref_fields"]) == ([], [])
 
 
 def test_an_item_without_fields_has_none() -> None:
@@ -269,7 +283,8 @@ def test_the_flat_form_is_one_record_without_before() -> None:
     assert upsert
     assert removal
     assert upsert["fields"] == FIELDS
-    assert (upsert["op"], upsert["sequence"], upsert["connection"], upsert["table"]) == ("c", 1, "blog", "cat")
+    assert (upsert["op"], upsert["sequence"], upsert["connection"], upsert["source_table"]) == ("c", 1, "blog", "cat")
+    assert (upsert["source_db"], upsert["source_schema"]) == ("space1", "master")
     assert (upsert["source_ts_ms"], upsert["ts_ms"], upsert["snapshot"]) == (clock_ms(2), NOW_MS, "false")
     assert (removal["op"], removal["id"], removal["content_type"], removal["sequence"]) == ("d", "nyan", "cat", 2)
     assert (removal["fields"], removal["marker"]) == (None, removed("nyan", 3).raw.decode())

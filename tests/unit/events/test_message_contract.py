@@ -108,7 +108,7 @@ def blog() -> dict[str, dict[str, Any]]:
     stream = Stream(contentful.contentful(), "blog")
     found: dict[str, dict[str, Any]] = {}
     nyan = cat("Nyan Cat", 5, "2025-06-15T09:00:00.000Z", friend="happycat")
-    (found["snapshot"],) = map(shown, stream.read(contentful.answer(nyan)))
+    (found["snapshot"],) = map(shown, stream.read(contentful.answer(nyan, end="nextPageUrl")))
     stream.move_to("streaming")
     happy = cat("Happy Cat", 1, "2025-06-15T12:00:00.000Z")
     (found["created"],) = map(shown, stream.read(contentful.answer(happy)))

@@ -29,9 +29,12 @@ def test_a_program_is_the_body_with_slots_in_it() -> None:
 
 def test_a_record_within_a_record_is_named_by_its_path() -> None:
     """One type may stand in two places, and be null in one of them."""
-    event = {"op": "r", "ts_ms": 1, "change_type": "published", "origin": "snapshot", "event_id": "e", "marker": None}
-    entity: dict[str, Any] = {"entity_type": "entry", "id": "e1", "locale": "*"} | dict.fromkeys(
-        ("content_type", "revision", "created_at", "updated_at", "fields", "meta", "refs")
+    event = {
+        "op": "r", "ts_ms": 1, "transaction": None, "change_type": "published", "origin": "snapshot", "event_id": "e",
+        "marker": None,
+    }  # fmt: skip
+    entity: dict[str, Any] = {"connection": "blog", "entity_type": "entry", "id": "e1", "locale": "*"} | dict.fromkeys(
+        ("content_type", "revision", "created_at", "updated_at", "fields", "meta", "refs", "ref_fields")
     )
     source = {
         "version": "1", "connector": "v", "name": "blog", "ts_ms": 5, "snapshot": "true", "db": "d", "schema": None,

@@ -12,6 +12,7 @@ from connector.commands.edits import Edit
 from connector.events import codec
 from connector.events.state_record import decode_checkpoint, encode_checkpoint, flat
 from connector.model.checkpoint import Checkpoint, KeySchemaId, KnownTopic, Position, Progress, Request, Selection
+from tests import avro_spec
 from tests.memory import NOW_MS, Stream
 from tests.values import amended, checkpoint
 
@@ -33,6 +34,7 @@ RECORD: dict[str, Any] = {
     "page_size": 50,
     "partitions": {"t": 6},
     "topic_ids": {"t": "id"},
+    "snapshot_epoch": 3,
 }
 STREAMING = decode_checkpoint(codec.encode("checkpoint", RECORD))
 
@@ -42,6 +44,14 @@ def test_a_record_stays_as_written() -> None:
     written = codec.encode("checkpoint", RECORD)
     assert encode_checkpoint(decode_checkpoint(written)) == written
     assert list(flat(STREAMING).items()) == list(RECORD.items())
+
+
+def test_a_record_that_ends_before_the_epoch_of_its_snapshot_is_read() -> None:
+    """It is the last member: earlier releases end before it, and ignore it."""
+    written = codec.encode("checkpoint", RECORD)
+    former = decode_checkpoint(written[: -len(avro_spec.long(3))])
+    assert former.progress == msgspec.structs.replace(STREAMING.progress, snapshot_epoch=0)
+    assert (former.position, former.committed_at) == (STREAMING.position, STREAMING.committed_at)
 
 
 @pytest.mark.parametrize(
@@ -138,6 +148,7 @@ def test_a_checkpoint_survives_its_record(page_size: int | None) -> None:
         ),
         progress=Progress(
             sequence=7,
+            snapshot_epoch=4,
             key_schema_id=KeySchemaId("confluent", "7"),
             topics={
                 "a": KnownTopic(6, "id"),

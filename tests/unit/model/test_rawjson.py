@@ -232,23 +232,24 @@ NESTED = st.recursive(
 @given(value=NESTED, layout=LAYOUTS)
 def test_objects_are_found_wherever_they_are(value: Any, layout: dict[str, Any]) -> None:
     """The search finds what a walk over the decoded value finds, in the same order, whatever the texts look like."""
-    expected: list[Any] = []
+    expected: list[tuple[str, Any]] = []
 
-    def look(node: Any) -> None:
+    def look(outer: str, node: Any) -> None:
         if isinstance(node, dict):
             if isinstance(node.get("sys"), dict) and "linkType" in node["sys"]:
-                expected.append(node["sys"])
+                expected.append((outer, node["sys"]))
             for child in node.values():
-                look(child)
+                look(outer, child)
         elif isinstance(node, list):
             for child in node:
-                look(child)
+                look(outer, child)
 
-    look(value)
+    for outer, inner in value.items() if isinstance(value, dict) else [("", value)]:
+        look(outer, {outer: inner})
     assert rawjson.objects(json.dumps(value, **layout).encode(), "sys", "linkType") == expected
 
 
 def test_escaped_names_are_found_too() -> None:
     """A name written with escapes is the same name."""
-    raw = rb'[{"s\u0079s":{"linkType":"Entry"}},{"sys":{"link\u0054ype":"Asset"}}]'
-    assert rawjson.objects(raw, "sys", "linkType") == [{"linkType": "Entry"}, {"linkType": "Asset"}]
+    raw = rb'{"a\u0062":[{"s\u0079s":{"linkType":"Entry"}},{"sys":{"link\u0054ype":"Asset"}}]}'
+    assert rawjson.objects(raw, "sys", "linkType") == [("ab", {"linkType": "Entry"}), ("ab", {"linkType": "Asset"})]

@@ -59,6 +59,7 @@ def test_an_entry_becomes_a_published_change() -> None:
         fields=fields,
         meta=ENTRY[: ENTRY.index(b',"fields":')] + b"}",
         refs=("entry:happycat",),
+        ref_fields=("bestFriend",),
     )
 
 
@@ -131,7 +132,10 @@ def test_values_pass_through_byte_for_byte(value: str) -> None:
 
 
 def test_links_within_the_space_are_refs_once_each_in_order() -> None:
-    """Links to entries and assets count, wherever they are; other spaces, types, tags and lookalikes do not."""
+    """Links to entries and assets count, wherever they are; other spaces, types, tags and lookalikes do not.
+
+    Each has the field that it stands in first.
+    """
     fields = json.dumps(
         {
             "body": {
@@ -151,7 +155,16 @@ def test_links_within_the_space_are_refs_once_each_in_order() -> None:
         },
         indent=1,
     )
-    assert only(page_of(contentful(), answer(entry(fields)), START)).refs == ("asset:a1", "entry:e2", "entry:e3")
+    change = only(page_of(contentful(), answer(entry(fields)), START))
+    assert change.refs == ("asset:a1", "entry:e2", "entry:e3")
+    assert change.ref_fields == ("body", "body", "more")
+
+
+@pytest.mark.parametrize("name", ["", "a\0b", "\ud83d"])
+def test_a_field_whose_name_no_column_can_carry_has_none(name: str) -> None:
+    """The link counts all the same."""
+    change = only(page_of(contentful(), answer(entry(json.dumps({name: {"en-US": link("Entry", "e2")}}))), START))
+    assert (change.refs, change.ref_fields) == (("entry:e2",), ("",))
 
 
 def link(target: str, found: str) -> dict[str, Any]:

@@ -42,6 +42,7 @@ def test_an_entry_becomes_a_published_change() -> None:
         fields=ENTRY[cut + 8 : -1],
         meta=ENTRY[:cut] + b"}",
         refs=("entry:blt7",),
+        ref_fields=("talks",),
     )
 
 
@@ -147,19 +148,15 @@ def test_references_are_found_in_every_form_that_shows_one() -> None:
         "text": '{"uid":"no","_content_type_uid":"talk"}',
         "odd": [{"uid": 7, "_content_type_uid": "talk"}, {"uid": "", "filename": "x"}, {"uid": "x", "filename": 1}],
     }  # fmt: skip
-    assert read(item("entry_published", data)).refs == (
-        "asset:a1",
-        "entry:e2",
-        "asset:a2",
-        "entry:e3",
-        "asset:a3",
-    )
+    change = read(item("entry_published", data))
+    assert change.refs == ("asset:a1", "entry:e2", "asset:a2", "entry:e3", "asset:a3")
+    assert change.ref_fields == ("cover", "related", "related", "rich", "rich")
 
 
 def test_a_reference_with_an_escaped_name_is_found() -> None:
     """A name written with escapes is the same name."""
     raw = rb'{"type":"entry_published","data":{"uid":"e1","locale":"x","r":{"uid":"e2","\u005fcontent_type_uid":"t"}}}'
-    assert read(raw).refs == ("entry:e2",)
+    assert (read(raw).refs, read(raw).ref_fields) == (("entry:e2",), ("r",))
 
 
 @pytest.mark.parametrize(

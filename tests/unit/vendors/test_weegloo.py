@@ -163,8 +163,9 @@ def test_refers_to_content_and_media_are_refs() -> None:
     """Once each, in order; references to spaces and types are left out."""
     targets = [("Media", "m1"), ("Content", "c1"), ("ContentType", "t"), ("Space", "s"), ("Media", "m1")]
     refers = [{"sys": {"id": found, "type": "Refer", "targetType": target}} for target, found in targets]
-    raw = json.dumps({"sys": {"id": "c0", "type": "Content"}, "fields": {"a": {"en": refers}}}, indent=1).encode()
-    assert read(raw).refs == ("asset:m1", "entry:c1")
+    fields = {"a": {"en": refers[:1]}, "b": {"en": refers}}
+    raw = json.dumps({"sys": {"id": "c0", "type": "Content"}, "fields": fields}, indent=1).encode()
+    assert (read(raw).refs, read(raw).ref_fields) == (("asset:m1", "entry:c1"), ("a", "b"))
 
 
 @pytest.mark.parametrize(

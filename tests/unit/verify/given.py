@@ -38,7 +38,7 @@ def entry(change: Change, *, flat: bool = False, **members: Any) -> Entry:
     entity = {"revision": change.revision, "fields": fields, "meta": "{}", **members}
     ts_ms = clock_ms(change.revision or 0)
     if flat:
-        return Entry(RECORD, key, {"op": "u", **entity, "source_ts_ms": ts_ms, "table": "post"})
+        return Entry(RECORD, key, {"op": "u", **entity, "source_ts_ms": ts_ms, "source_table": "post"})
     return Entry(RECORD, key, {"op": "c", "after": entity, "source": {"ts_ms": ts_ms, "table": "post"}})
 
 
