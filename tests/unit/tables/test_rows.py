@@ -109,7 +109,8 @@ def test_the_default_locale_alone() -> None:
     assert [(row.key.locale, row.value) for row in found.rows] == [("de-DE", None)]
 
 
-def test_fallbacks_stand_in_for_the_default_locale() -> None:
+@pytest.mark.parametrize("more", [{}, {"other": 1}])
+def test_fallbacks_stand_in_for_the_default_locale(more: dict[str, int]) -> None:
     """Field by field, the first locale of the chain that has a value; a chain may lead in a circle."""
     known = (replace(AT, default=True), DE, replace(EN, default=False, fallback="de-AT"))
     table = table_of(post(TITLE, NUMBER, field("x")), locales="default", known=known)
@@ -119,7 +120,7 @@ def test_fallbacks_stand_in_for_the_default_locale() -> None:
         "x": {"fr": "y"},
     }
     layout = layout_of(post(TITLE, NUMBER, field("x")), locales="default")
-    assert read(table.rows(entry(fields), STAMP), layout) == {"de-AT": {"title": "Hallo", "n": 1.0}}
+    assert read(table.rows(entry(fields | more), STAMP), layout) == {"de-AT": {"title": "Hallo", "n": 1.0}}
 
 
 def test_without_a_default_locale_there_is_no_default_row() -> None:
