@@ -59,8 +59,15 @@ class Layout(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def check(options: Options, *, localized: bool) -> None:
-    """Raise `ConfigError` for options that a vendor cannot serve; `localized`: its items are of one locale each."""
-    if localized and isinstance(options.locales, tuple):
+    """Raise `ConfigError` for options that cannot be, or not with a vendor whose items are of one locale each."""
+    if not isinstance(options.locales, tuple):
+        return
+    if not options.locales or len({code.lower() for code in options.locales}) < len(options.locales):
+        raise ConfigError(
+            "tables: locales names none, or one of them twice",
+            hint='name each locale once, as in locales = ["en-US", "de-DE"]',
+        )
+    if localized:
         raise ConfigError(
             "tables: this vendor delivers each locale on its own: no row can have several locales as columns",
             hint='use locales = "rows" or "default", and join the rows of an entry by _entity_id',

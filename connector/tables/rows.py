@@ -89,7 +89,10 @@ class Table:
         except (ValueError, RecursionError):
             pass
         try:
-            return self._rows(change, stamp, live, values.slices(self._sources, fields, flat))
+            found = values.slices(self._sources, fields, flat)
+            if found.misfits:  # nobody knows which locales there are: no row may be deleted
+                return Rows((), live, tuple(found.misfits), unknown=found.unknown)
+            return self._rows(change, stamp, live, found)
         except UnicodeEncodeError:
             reason = "a locale is no text that UTF-8 can hold"
         except ValueError as error:

@@ -33,7 +33,7 @@ class Misfit(msgspec.Struct, frozen=True):
 class Values:
     """The decoded values of one item: a map for each source, by locale.
 
-    `misfits` are those of the values that were put so far; `unknown` the members that are no source's.
+    `misfits` are those that were found so far; `unknown` the members that are no source's.
     """
 
     def __init__(self, maps: Sequence[Mapping[str, Any]], unknown: tuple[str, ...] = ()) -> None:
@@ -100,7 +100,10 @@ def decoded(decode: Decode, fields: bytes, flat: str | None) -> Values:
 
 
 def slices(sources: Sequence[Source], fields: bytes, flat: str | None) -> Slices:
-    """Return the same values as slices; raises `ValueError` for fields that are no object with distinct members."""
+    """Return the same values as slices; its misfits are fields that are no maps of locales.
+
+    Raises `ValueError` for fields that are no object with distinct members.
+    """
     members = rawjson.members(fields)
     if flat is not None:
         return Slices([{flat: members.get(source.member, _ABSENT)} for source in sources])

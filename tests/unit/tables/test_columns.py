@@ -133,6 +133,13 @@ def test_locales_as_columns_need_items_with_all_locales() -> None:
         check(Options(locales=("en", "de")), localized=True)
 
 
+@pytest.mark.parametrize("locales", [(), ("en", "de", "EN")])
+def test_locales_as_columns_are_distinct(locales: tuple[str, ...]) -> None:
+    """Two columns of one name would be none."""
+    with pytest.raises(ConfigError, match="none, or one of them twice"):
+        check(Options(locales=locales), localized=False)
+
+
 def test_a_column_knows_its_field() -> None:
     """Id, name, type by the vendor's word."""
     assert layout_of(post(field("price", "integer", id="f1"))).columns == (

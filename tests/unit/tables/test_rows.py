@@ -204,9 +204,9 @@ def test_a_misfit_of_all_locales_keeps_every_row() -> None:
 
 @pytest.mark.parametrize("field_", [b"5", b'"Hi"', b'{"en-US":"a","en-US":"b","de-DE":5}'])
 def test_a_field_without_a_map_of_locales_is_a_misfit(field_: bytes) -> None:
-    """It is not taken for a value of any locale."""
-    found = rows_of(b'{"title":' + field_ + b"}", post(TITLE), live="en-US")
-    assert found.rows == ()
+    """It is not taken for a value of any locale; nothing is deleted, as nobody knows which locales there are."""
+    found = rows_of(b'{"title":' + field_ + b',"x":1}', post(TITLE), live="en-US fr")
+    assert (found.rows, found.live, found.unknown) == ((), {"en-US", "fr"}, ("x",))
     assert [misfit.column for misfit in found.misfits] == ["title"]
 
 
