@@ -18,6 +18,7 @@ ConnectorError
     WalkStarved             a walk was repeatedly refused midway
     DeletesHeld             reconciliation would delete more than `max_delete_share`
     ItemRefused             a bad item or event under the policy `stop`
+    ModelRefused            the content model is none that the tables, as configured, can follow
     BrokerFatal             the broker refuses permanently
       TopicMismatch           a topic exists with other settings than the message contract needs
       KeySchemaChanged        the key schema id differs from the recorded one
@@ -172,6 +173,10 @@ class DeletesHeld(StreamStopped):
 
 class ItemRefused(StreamStopped):
     """An item or event that cannot be published met the policy `stop`; its page was not committed."""
+
+
+class ModelRefused(StreamStopped):
+    """The content model is none that the tables, as they are configured, can follow; nothing was written."""
 
 
 class BrokerFatal(StreamStopped):

@@ -59,4 +59,6 @@ WITHOUT_A_UNIT_TEST = {
     "stream/aside.py": Instead("it is a thread", "tests/integration/test_aside.py"),
     "stream/observer.py": Instead(NAMES),
     "stream/spec.py": Instead(NAMES),
+    "tables/places.py": Instead("it is where rows find their columns", "tests/unit/tables/test_rows.py"),
+    "tables/values.py": Instead("it is how rows find their values", "tests/unit/tables/test_rows.py"),
 }

@@ -22,7 +22,16 @@ KEY_FORM = (
 )
 KEY = EntityKey("blog", "entry", "nyan-é", "*")
 KEY_BODY = b"\x08blog" + b"\x0aentry" + b"\x0enyan-\xc3\xa9" + b"\x02*"
-NAMES: tuple[codec.Name, ...] = ("key", "envelope", "flat", "checkpoint", "index_entry", "owner_report", "dead_letter")
+NAMES: tuple[codec.Name, ...] = (
+    "key",
+    "envelope",
+    "flat",
+    "checkpoint",
+    "index_entry",
+    "owner_report",
+    "dead_letter",
+    "table_layout",
+)
 
 
 def test_a_key_body_is_four_strings_in_order() -> None:
