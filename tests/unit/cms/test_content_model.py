@@ -177,4 +177,5 @@ def test_what_cannot_be_understood_costs_nothing_else() -> None:
 def test_a_refused_list_proves_nothing() -> None:
     """The rest of the model is used."""
     model = listed(frame(b'"a"'), frame(kind="locale", refused="answered 403"))
-    assert (model.refused, model.complete) == ({"locale": "answered 403"}, {"content_type"})
+    assert model.refused == {"locale": "answered 403"}
+    assert model.complete == {"content_type"}

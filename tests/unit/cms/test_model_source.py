@@ -8,7 +8,9 @@ from typing import Any
 import httpx
 import pytest
 
+from connector.cms.http import Pool
 from connector.cms.model_source import fetch
+from connector.cms.outbound import Proxy
 from connector.cms.source import Source
 from connector.cms.vendor import Vendor
 from connector.errors import ForeignUrl, SourceRejected, SourceUnavailable, WalkBroken
@@ -79,6 +81,14 @@ def test_an_error_of_the_api_is_raised_as_it_is() -> None:
     assert len(asked) == 1
     with pytest.raises(SourceUnavailable):
         fetch(source(failing(lambda: httpx.Response(503))))
+
+
+def test_an_error_of_a_proxy_names_it() -> None:
+    """Over plain HTTP, the proxy may have given the answer itself."""
+    proxied = Pool(Proxy("https_proxy", "http://proxy.example:3128"))
+    of = vendor("contentful", base_url="http://cms.example", allow_http=True)
+    with pytest.raises(SourceRejected, match=r"by the proxy http://proxy\.example:3128"):
+        fetch(source(failing(lambda: httpx.Response(403)), of, pool=proxied))
 
 
 def test_an_endless_model_is_given_up() -> None:

@@ -227,6 +227,12 @@ def test_a_locale_that_cannot_be_understood_is_reported(raw: bytes) -> None:
     assert only_unread(MODEL, "locale", raw).item_id is None
 
 
+def test_only_a_locale_that_says_so_is_the_default() -> None:
+    """Whatever else stands in its place."""
+    for default in (b"", b',"default":null', b',"default":"true"', b',"default":1'):
+        assert not only_locale(MODEL, b'{"code":"en-US","sys":{}' + default + b"}").default
+
+
 def test_odd_values_beside_what_matters_cost_nothing() -> None:
     """A name that no column could carry is empty; unknown members are kept in the entity."""
     raw = described({"id": "f", "type": "Text", "new": [1]}, name="\ud83d", displayField=3, later={"x": None})
