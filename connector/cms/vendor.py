@@ -13,6 +13,7 @@ import httpx
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from connector.cms import outbound
+from connector.cms.content_model import ModelReader
 from connector.cms.shape import Shape
 from connector.cms.webhook import Refused, WakeUp, WebhookCall
 from connector.model.change import EntityKey, EntityType
@@ -129,6 +130,11 @@ class Vendor(Protocol):
     @property
     def follows(self) -> bool:
         """Whether the API reports what changes after a snapshot."""
+        ...
+
+    @property
+    def model(self) -> ModelReader:
+        """What asks for the content types and locales, with the same credentials and scope."""
         ...
 
     def request(self, position: Position) -> httpx.Request:

@@ -29,7 +29,7 @@ from connector.stream.spec import Pace
 Progress = Callable[[str, int], None]
 """Called with what is being done, and how much has been done so far."""
 
-_TABLES: Final = {"asset": "_asset", "content_type": "_content_type"}
+_TABLES: Final = {"asset": "_asset", "content_type": "_content_type", "locale": "_locale"}
 _RESTARTS: Final = 5
 _FAILURES: Final = 5
 _LONGEST_WAIT: Final = 60.0
