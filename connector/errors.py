@@ -28,6 +28,7 @@ ConnectorError
     PageTooLarge            re-snapshot with a smaller page
     EnvironmentChanged      re-snapshot: another environment answers under the same name
   WalkBroken              walk again: refused midway, or a page cursor repeated
+  ModelOutdated           ask for the content model, then do it again: an item shows more than the model has
   MalformedItem           dead letter in the page's transaction
   EventTooLarge           dead letter, reference or stop
   TransactionAborted      retry from the last commit: nothing of the batch is visible
@@ -224,6 +225,23 @@ class WalkBroken(ConnectorError):
     """A walk that had begun cannot continue: walk again, a bounded number of times."""
 
     remedy = "walk_again"
+
+
+class ModelOutdated(ConnectorError):
+    """An item shows more than the content model that its table follows: nothing of its batch was committed.
+
+    `unknown`: tables and members of theirs that the model lacks, an empty name for the table itself. `item`:
+    the item itself, if it is a newer content type. Follow the model as it is now.
+    """
+
+    remedy = "retry"
+
+    def __init__(
+        self, message: str, *, unknown: frozenset[tuple[str, str]] = frozenset(), item: bytes | None = None
+    ) -> None:
+        super().__init__(message, hint="try again: the stream asks for the content model")
+        self.unknown = unknown
+        self.item = item
 
 
 class MalformedItem(ConnectorError):

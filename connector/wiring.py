@@ -11,6 +11,7 @@ from connector import __version__
 from connector.clock import SYSTEM, Clock, now_ms
 from connector.cms.compiled import reading
 from connector.cms.connections import Connections
+from connector.cms.content_model import described
 from connector.cms.source import Observer, Source, Transport, Unopened, ignore
 from connector.cms.vendor import Vendor
 from connector.config.secret import Secret
@@ -37,6 +38,7 @@ from connector.stream.aside import in_thread
 from connector.stream.publisher import Publisher
 from connector.stream.runner import Bounds
 from connector.stream.spec import Hooks, Parts, StreamSpec
+from connector.tables.catalog import Catalog
 from connector.vendors import find
 
 T = TypeVar("T")
@@ -100,7 +102,11 @@ class ConfiguredStream:
             "content_types": sorted(connection.content_types or ()),
             "locales": sorted(connection.locales or ()),
         }
-        return ".".join(_digest(part) for part in (scope, self.config.kafka.topic))
+        where: object = self.config.kafka.topic
+        if connection.tables:
+            # Rows for other locales are other rows: everything is to be published again.
+            where = {"topic": where, "tables": connection.tables.locales}
+        return ".".join(_digest(part) for part in (scope, where))
 
     @cached_property
     def client(self) -> Settings:
@@ -161,6 +167,21 @@ class ConfiguredStream:
         """What writes the events of items that the compiled core has read."""
         return compiled.writer(self.provenance, self.policy)
 
+    @cached_property
+    def catalog(self) -> Catalog | None:
+        """The connection's tables, if it publishes any; it knows what `Publisher.recover` reads."""
+        tables, vendor = self.connection.tables, self.vendor
+        if tables is None:
+            return None
+        return Catalog(
+            self.name,
+            tables.options(),
+            partial(described, vendor.model),
+            localized=vendor.localized,
+            own_members=vendor.own_members,
+            chosen=_some(self.connection.content_types),
+        )
+
     def having(self, **settings: object) -> "ConfiguredStream":
         """Return the stream with other settings of its connection."""
         changed = self.connection.model_copy(update=settings)
@@ -218,11 +239,19 @@ class ConfiguredStream:
             now_ms=partial(now_ms, self.clock),
             locate=vendor.locate,
             writer=self.writer,
+            tables=self.catalog,
             follows=vendor.follows,
         )
         initial = Checkpoint(stream=self.name, fingerprint=self.fingerprint)
         return Publisher(
-            store, assembler, initial=initial, clock=self.clock, committed=committed, owner=owner, aside=in_thread
+            store,
+            assembler,
+            initial=initial,
+            clock=self.clock,
+            committed=committed,
+            owner=owner,
+            aside=in_thread,
+            catalog=self.catalog,
         )
 
     def spec(
@@ -249,7 +278,8 @@ class ConfiguredStream:
                 source = stream.source(stop=stop, observe=hooks.page, transport=transport)
             except ConfigError as error:
                 source = Unopened(stream.vendor, error)
-            return Parts(source, stream.publisher(stream.store(producer=producer), hooks.committed, owner=owner))
+            publisher = stream.publisher(stream.store(producer=producer), hooks.committed, owner=owner)
+            return Parts(source, publisher)
 
         def refresh() -> bool:
             changed = _refreshed([*connection.secrets(), *kafka.secrets()])

@@ -10,7 +10,7 @@ from connector.cms import item
 from connector.errors import MalformedItem, SourceUnavailable, WalkBroken
 from connector.model import rawjson
 from connector.model.change import ALL_LOCALES, Change, DeadLetter, EntityKey
-from connector.model.content_model import Field
+from connector.model.content_model import ContentType, Field
 from connector.model.model_page import ListedModel, ModelFrame, ModelKind, ModelPage, ModelPart, ModelPosition
 
 _PASSING = {408, 409, 425, 429}
@@ -167,3 +167,12 @@ def gather(reader: ModelReader, frames: Iterable[ModelFrame]) -> ListedModel:
 def _again(change: Change) -> DeadLetter:
     key = change.key
     return DeadLetter(change.raw, "its id is listed twice", item_type=key.entity_type, item_id=key.id)
+
+
+def described(reader: ModelReader, raw: bytes) -> ContentType:
+    """Return the content type that a raw item describes; raises `MalformedItem`."""
+    page = reader.read(ModelFrame("content_type", [raw]))
+    found = page.parts[0].content if page.parts else None
+    if not isinstance(found, ContentType):
+        raise MalformedItem(f"the content type cannot be read: {page.unread[0].reason if page.unread else 'empty'}")
+    return found

@@ -99,6 +99,9 @@ class Vendor(Protocol):
     content_members: ClassVar[tuple[str, ...]]
     """The members of an item, besides its fields, that are content: no clocks, revisions or links to where it lives."""
 
+    own_members: ClassVar[frozenset[str]]
+    """If `localized`: members of an entry's fields that no content type has. One too few costs requests."""
+
     shape: ClassVar[Shape | None]
     """Where items say what, so that the compiled core can read them; None where `read` alone knows."""
 

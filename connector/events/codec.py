@@ -20,7 +20,9 @@ from connector.model.change import EntityKey
 from connector.model.checkpoint import KeySchemaId
 
 Writer = Callable[[Any], bytes]
-Name = Literal["key", "envelope", "flat", "checkpoint", "index_entry", "owner_report", "dead_letter", "table_layout"]
+Name = Literal[
+    "key", "envelope", "flat", "checkpoint", "index_entry", "owner_report", "dead_letter", "table_layout", "model_part"
+]
 
 _SINGLE_OBJECT = b"\xc3\x01"
 _CONFLUENT = b"\x00"
@@ -48,8 +50,13 @@ def text(name: Name) -> str:
 
 def same(name: Name, schema: str) -> bool:
     """Return whether a schema's text is ours, however it is written."""
+    return alike(text(name), schema)
+
+
+def alike(ours: str, schema: str) -> bool:
+    """Return whether two texts are the same schema, however the second is written."""
     try:
-        return bool(to_parsing_canonical_form(json.loads(schema)) == to_parsing_canonical_form(json.loads(text(name))))
+        return bool(to_parsing_canonical_form(json.loads(schema)) == to_parsing_canonical_form(json.loads(ours)))
     except Exception:  # noqa: BLE001  whatever the library raises for what is not a schema: it is not ours
         return False
 

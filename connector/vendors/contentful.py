@@ -110,6 +110,7 @@ class Contentful:
     newest_first: ClassVar[bool] = True
     localized: ClassVar[bool] = False
     content_members: ClassVar[tuple[str, ...]] = ("metadata",)
+    own_members: ClassVar[frozenset[str]] = frozenset()
     shape: ClassVar[Shape | None] = Shape(
         kind=("sys", "type"),
         published={name: Kind(entity_type) for name, entity_type in _UPSERTS.items()},

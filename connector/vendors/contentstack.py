@@ -24,7 +24,7 @@ from connector.model.change import ALL_LOCALES, Change, ChangeType, EntityKey, E
 from connector.model.checkpoint import Position
 from connector.model.page import Frame, SyncPage
 from connector.model.timestamp import micros
-from connector.vendors.contentstack_model import ContentstackModel
+from connector.vendors.contentstack_model import OWN_MEMBERS, ContentstackModel
 
 _HOSTS = {
     "na": "https://cdn.contentstack.io",
@@ -51,8 +51,7 @@ _INVALID_PARAMETERS, _UNKNOWN_CONTENT_TYPE = 141, 118
 _ASSETS = "sys_assets"
 _PATHS = {"entry": "content_types/{type}/entries/{uid}", "content_type": "content_types/{uid}", "locale": "locales"}
 _CREDENTIALS = "check api_key, token, environment, branch and region: the token belongs to one environment"
-_REFUSED = f"{_CREDENTIALS}; api_filter may also have been refused"
-_HINTS = dict.fromkeys((400, 404, 422), _REFUSED) | {
+_HINTS = dict.fromkeys((400, 404, 422), f"{_CREDENTIALS}; api_filter may also have been refused") | {
     401: f"{_CREDENTIALS}; a new token takes a few seconds to work",
     403: f"{_CREDENTIALS}; a firewall in between may also have refused it",
 }
@@ -129,6 +128,7 @@ class Contentstack:
     newest_first: ClassVar[bool] = True
     localized: ClassVar[bool] = True
     content_members: ClassVar[tuple[str, ...]] = ()
+    own_members: ClassVar[frozenset[str]] = OWN_MEMBERS
     shape: ClassVar[Shape | None] = Shape(
         kind=("type",),
         published={"entry_published": Kind("entry"), "asset_published": Kind("asset", typed=False, linked=False)},

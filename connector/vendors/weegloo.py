@@ -101,6 +101,7 @@ class Weegloo:
     newest_first: ClassVar[bool] = False
     localized: ClassVar[bool] = False
     content_members: ClassVar[tuple[str, ...]] = ("metadata",)
+    own_members: ClassVar[frozenset[str]] = frozenset()
     shape: ClassVar[Shape | None] = Shape(
         kind=("sys", "type"),
         published={name: Kind(entity_type) for name, entity_type in _UPSERTS.items()},

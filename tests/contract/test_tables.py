@@ -14,7 +14,7 @@ from connector.model.change import Change
 from connector.model.checkpoint import Position
 from connector.model.content_model import ContentType, Field, FieldKind, Locale
 from connector.simulator import Simulator
-from connector.simulator.content import TYPES
+from connector.simulator.catalogue import TYPES
 from connector.tables import fixed, names, schema
 from connector.tables.columns import Layout, Options, evolve
 from connector.tables.rows import Stamp, Table
