@@ -237,9 +237,14 @@ class ModelOutdated(ConnectorError):
     remedy = "retry"
 
     def __init__(
-        self, message: str, *, unknown: frozenset[tuple[str, str]] = frozenset(), item: bytes | None = None
+        self,
+        message: str,
+        *,
+        hint: str = "",
+        unknown: frozenset[tuple[str, str]] = frozenset(),
+        item: bytes | None = None,
     ) -> None:
-        super().__init__(message, hint="try again: the stream asks for the content model")
+        super().__init__(message, hint=hint)
         self.unknown = unknown
         self.item = item
 

@@ -14,7 +14,7 @@ from connector.cms.connections import Connections
 from connector.cms.content_model import described
 from connector.cms.source import Observer, Source, Transport, Unopened, ignore
 from connector.cms.vendor import Vendor
-from connector.config.secret import Secret
+from connector.config.secret import origins, refreshed
 from connector.config.settings import Config
 from connector.errors import ConfigError, ConnectorError, Fenced, Superseded, TransactionAborted, UnknownOutcome
 from connector.events import compiled
@@ -171,7 +171,7 @@ class ConfiguredStream:
     def catalog(self) -> Catalog | None:
         """The connection's tables, if it publishes any; it knows what `Publisher.recover` reads."""
         tables, vendor = self.connection.tables, self.vendor
-        if tables is None:
+        if not tables:
             return None
         return Catalog(
             self.name,
@@ -282,7 +282,7 @@ class ConfiguredStream:
             return Parts(source, publisher)
 
         def refresh() -> bool:
-            changed = _refreshed([*connection.secrets(), *kafka.secrets()])
+            changed = refreshed([*connection.secrets(), *kafka.secrets()])
             mask.learn(own.secrets())
             return changed
 
@@ -299,7 +299,7 @@ class ConfiguredStream:
             snapshot_mode=connection.snapshot_mode,
             page_size=connection.settings.page_size or 100,
             refresh=refresh,
-            secrets_from=_origins(connection.secrets()),
+            secrets_from=origins(connection.secrets()),
             mask=mask,
         )
 
@@ -380,20 +380,6 @@ def signature(streams: Iterable[ConfiguredStream]) -> str:
     """
     followed = {stream.name: stream.fingerprint for stream in streams}
     return hashlib.blake2b(json.dumps(followed, sort_keys=True).encode(), digest_size=4).hexdigest()
-
-
-def _refreshed(secrets: Iterable[Secret]) -> bool:
-    """Read every secret again that can have changed; return whether one has."""
-    return sum(secret.refresh() for secret in secrets) > 0
-
-
-def _origins(secrets: Iterable[Secret]) -> str:
-    """Return where credentials come from, and when they are read again."""
-    rotating = sorted({secret.origin for secret in secrets if secret.rotates})
-    fixed = sorted({secret.origin for secret in secrets if not secret.rotates})
-    origins = [f"{' and '.join(rotating)} is read again with every try"] if rotating else []
-    origins += [f"{' and '.join(fixed)} is read only at the start: restart after a change"] if fixed else []
-    return "; ".join(origins)
 
 
 def _digest(part: object) -> str:

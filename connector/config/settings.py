@@ -257,7 +257,7 @@ class Connection(_Reached):
     - `republish`: whether a re-snapshot publishes what changed, or everything.
     - `max_delete_share`: the share of live keys a reconciliation may delete without an operator's consent.
     - `malformed`, `oversized`: what happens to an item that cannot be read, and to an event that is too large.
-    - `tables`: how its content types are published as tables too, None for not at all.
+    - `tables`: how its content types are published as tables too, if they are.
     """
 
     name: str
@@ -277,7 +277,7 @@ class Connection(_Reached):
     max_delete_share: float = Field(default=0.2, ge=0, le=1)
     malformed: Literal["dead-letter", "stop"] = "dead-letter"
     oversized: Literal["dead-letter", "stop", "reference"] = "dead-letter"
-    tables: Tables | None = None
+    tables: Literal[False] | Tables = False
 
     def secrets(self) -> list[Secret]:
         """Return the connection's own secrets, from files and the environment."""
@@ -287,7 +287,7 @@ class Connection(_Reached):
     @classmethod
     def _switched(cls, tables: Any) -> Any:
         if isinstance(tables, bool):
-            return Tables() if tables else None
+            return Tables() if tables else False
         if not isinstance(tables, dict | Tables):
             raise ValueError("must be true, false, or a table of locales and evolution")  # noqa: TRY004  pydantic's way
         return tables

@@ -254,8 +254,7 @@ class Contentstack:
         del now
         if refused := by_secret(call.headers, self._settings.webhook_secret):
             return refused
-        uids = (("data", module, "uid") for module in ("entry", "asset", "content_type"))
-        return WakeUp(id=announced(call.body, *uids))
+        return WakeUp(id=announced(call.body, *(("data", of, "uid") for of in ("entry", "asset", "content_type"))))
 
     def _get(self, what: str, parameters: Mapping[str, str]) -> httpx.Request:
         headers = {

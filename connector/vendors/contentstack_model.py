@@ -32,8 +32,8 @@ _MULTIPLE: dict[str, FieldKind] = {"text": "texts", "reference": "links"}
 OWN_MEMBERS = frozenset(
     {
         *("ACL", "_content_type_uid", "_in_progress", "_metadata", "_rules", "_version", "_workflow", "created_at"),
-        *("created_by", "deleted_at", "deleted_by", "locale", "publish_details", "tags", "uid", "updated_at"),
-        "updated_by",
+        *("created_by", "deleted_at", "deleted_by", "locale", "publish_details", "tags", "taxonomies", "uid"),
+        *("updated_at", "updated_by"),
     }
 )
 """Members of every entry that are no fields of its content type."""

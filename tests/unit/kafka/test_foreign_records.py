@@ -105,7 +105,7 @@ def test_a_record_without_a_key_replaces_nothing() -> None:
 
 @pytest.mark.parametrize(
     ("key", "value"),
-    [(KEY, b"\x04whatever"), (CHECKPOINT_KEY, b"\x04"), (REPORT_KEY, b"\x06"), (b"\x00lease", b"\x02")],
+    [(KEY, b"\x06whatever"), (CHECKPOINT_KEY, b"\x04"), (REPORT_KEY, b"\x06"), (b"\x00lease", b"\x02")],
 )
 def test_what_a_later_release_wrote_is_not_called_foreign(key: bytes, value: bytes) -> None:
     """A version above ours, or a kind of record that we do not know: reported with its place, and never removed."""
