@@ -12,6 +12,7 @@ from typing import Any, Final
 import msgspec
 
 from connector.clock import Clock
+from connector.cms.model_source import fetch
 from connector.cms.source import Source
 from connector.cms.spool import Spool
 from connector.errors import CheckpointRejected, PageTooLarge, SourceUnavailable, WalkBroken
@@ -83,6 +84,11 @@ class Delivered:
                 self._restart(error)
             else:
                 return
+
+    def read_model(self) -> None:
+        """Add the content types and locales that the API lists, which tables publish. Raises what `fetch` raises."""
+        for change in fetch(self._source).changes:
+            self._apply(change)
 
     def _restart(self, error: Exception) -> None:
         size = self._position.page_size

@@ -2,6 +2,8 @@
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import httpx
 import msgspec
@@ -11,6 +13,7 @@ from connector.devservers.broker import Broker
 from connector.simulator import Field, Simulator
 from tests.command import Workplace, following
 from tests.consumer import consume
+from tests.faults.deployment import Deployment, everyday
 from tests.scripted import ONCE
 from tests.tables import Reader, differences
 
@@ -86,6 +89,8 @@ def test_tables_equal_the_cms_while_its_model_is_edited(stage: Stage, cms: Simul
     assert differences(cms, stage.vendor, stage.reader.rows()) == []
     cms.churn(20)
     stage.run()
+    verified = stage.place.run("verify", stage.vendor)
+    assert verified.code == 0, verified
     held = stage.reader.rows()
     assert differences(cms, stage.vendor, held) == []
     assert held["_asset"]
@@ -96,8 +101,8 @@ def test_a_refused_schema_stops_the_stream(stage: Stage, cms: Simulator, registr
     """It says which table, and in which fields its schema differs; nothing is written with the new one."""
     stage.run()
     subject = f"{stage.place.prefix}.{stage.vendor}.table.author-value"
-    other = {"type": "record", "name": "author", "namespace": f"contentwire.table.{stage.vendor}"}
-    other["fields"] = [{"name": "nickname", "type": "long"}]
+    fields = [{"name": "nickname", "type": "long"}]
+    other = {"type": "record", "name": "author", "namespace": f"contentwire.table.{stage.vendor}", "fields": fields}
     httpx.put(f"{registry}/config/{subject}", json={"compatibility": "NONE"}, timeout=20).raise_for_status()
     body = {"schema": json.dumps(other)}
     httpx.post(f"{registry}/subjects/{subject}/versions", json=body, timeout=20).raise_for_status()
@@ -135,3 +140,31 @@ def test_without_tables_nothing_of_them_is_published(stage: Stage, cms: Simulato
     changes = consume(stage.broker.client, f"{stage.place.prefix}.{stage.vendor}.changes")
     assert changes
     assert not [record for record in changes if b"content_type" in (record.key or b"")]
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        pytest.param(kind, marks=() if kind == "begin.after" else pytest.mark.faults)
+        for kind in ("http", "begin.after", "produce", "flush.after", "commit.before", "commit.after")
+    ],
+)
+def test_killed_while_the_model_is_edited(kafka: Broker, registry: str, prefix: str, tmp_path: Path, kind: str) -> None:
+    """Wherever it is interrupted, between a new schema and the rows that have it too, tables equal the CMS in the end."""
+    settings: dict[str, Any] = {"kafka": {"registry": {"url": registry}}, "connection": {"tables": True}}
+    with Deployment(kafka, prefix, tmp_path, vendors=("contentful", "weegloo"), **settings) as deployment:
+        deployment.follow()
+        dry = deployment.spawn()
+        edit_everything(deployment.simulator)
+        dry.finish()
+        for number in range(6 if kind != "produce" else 60)[:: 1 if kind != "produce" else 20]:
+            deployment.simulator.add_field("author", f"extra{number}", "symbol")
+            deployment.simulator.add_content_type(f"kind{number}", [Field("title", "symbol", localized=True)])
+            deployment.simulator.publish(f"kind{number}")
+            everyday(deployment.simulator)
+            process = deployment.spawn(at=dict.fromkeys(deployment.vendors, f"{kind}:{number + 1}"))
+            process.wait(60.0)
+            deployment.follow()
+            for vendor in deployment.vendors:
+                reader = Reader(kafka.client, registry, f"{prefix}.{vendor}.table.")
+                assert differences(deployment.simulator, vendor, reader.rows()) == []

@@ -39,6 +39,7 @@ WITHOUT_A_UNIT_TEST = {
     ),
     "events/compiled.py": Instead(CORE, "tests/property/test_core.py"),
     "events/policy.py": Instead(NAMES),
+    "events/table_rows.py": Instead(NAMES),
     "kafka/admin.py": Instead(KAFKA, "tests/integration/test_topics.py"),
     "kafka/connectivity.py": Instead(KAFKA, "tests/integration/test_handover.py"),
     "kafka/membership.py": Instead(KAFKA, "tests/integration/test_ownership.py"),

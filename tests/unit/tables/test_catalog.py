@@ -7,7 +7,7 @@ import pytest
 from msgspec.structs import replace
 
 from connector.errors import MalformedItem, ModelOutdated, ModelRefused, StateTooNew
-from connector.events.envelope import Event
+from connector.events.envelope import Event, Op
 from connector.events.table_rows import TableRows
 from connector.model.change import Change, EntityKey
 from connector.model.content_model import ContentModel, ContentType
@@ -48,7 +48,7 @@ def kept(catalog: Catalog, *models: ContentModel) -> dict[bytes, bytes]:
 
 def event(change: Change, sequence: int = 7) -> Event:
     """Return the event that publishes a change."""
-    op = "d" if change.change_type != "published" else "c"
+    op: Op = "d" if change.change_type != "published" else "c"
     return Event(change, None, op, "delta", sequence, "e" * 32, 1_750_000_000_000, "false", None)
 
 
@@ -94,7 +94,8 @@ def test_an_event_writes_a_row_for_each_locale() -> None:
     """Under the event's key with the row's locale; a locale that it no longer has loses its row."""
     found = written(made(), entry({"title": {"en-US": "Hi"}}), frozenset({"en-US", "de-DE"}))
     assert [(key.locale, value is None) for key, value in found.rows] == [("en-US", False), ("de-DE", True)]
-    assert (found.table, found.live) == ("post", {"en-US"})
+    assert found.table == "post"
+    assert found.live == {"en-US"}
 
 
 def test_a_removal_deletes_the_rows_there_are() -> None:
