@@ -13,7 +13,7 @@ from connector.devservers.broker import Broker
 from connector.simulator import Field, Simulator
 from tests.command import Workplace, following
 from tests.consumer import consume
-from tests.faults.deployment import Deployment, everyday
+from tests.faults.deployment import KILLED, Deployment, everyday
 from tests.scripted import ONCE
 from tests.tables import Reader, differences
 
@@ -88,6 +88,8 @@ def test_tables_equal_the_cms_while_its_model_is_edited(stage: Stage, cms: Simul
     stage.run()
     assert differences(cms, stage.vendor, stage.reader.rows()) == []
     cms.churn(20)
+    cms.expire_cursors()
+    cms.delete(cms.ids(content_type="author")[0])
     stage.run()
     verified = stage.place.run("verify", stage.vendor)
     assert verified.code == 0, verified
@@ -150,21 +152,35 @@ def test_without_tables_nothing_of_them_is_published(stage: Stage, cms: Simulato
     ],
 )
 def test_killed_while_the_model_is_edited(kafka: Broker, registry: str, prefix: str, tmp_path: Path, kind: str) -> None:
-    """Wherever it is interrupted, between a new schema and the rows that have it too, tables equal the CMS in the end."""
+    """Wherever it is interrupted, between a new schema and its first rows too, tables equal the CMS in the end."""
     settings: dict[str, Any] = {"kafka": {"registry": {"url": registry}}, "connection": {"tables": True}}
     with Deployment(kafka, prefix, tmp_path, vendors=("contentful", "weegloo"), **settings) as deployment:
         deployment.follow()
-        dry = deployment.spawn()
         edit_everything(deployment.simulator)
-        dry.finish()
+        codes = []
         for number in range(6 if kind != "produce" else 60)[:: 1 if kind != "produce" else 20]:
             deployment.simulator.add_field("author", f"extra{number}", "symbol")
             deployment.simulator.add_content_type(f"kind{number}", [Field("title", "symbol", localized=True)])
             deployment.simulator.publish(f"kind{number}")
             everyday(deployment.simulator)
-            process = deployment.spawn(at=dict.fromkeys(deployment.vendors, f"{kind}:{number + 1}"))
-            process.wait(60.0)
+            codes.append(deployment.spawn(at=dict.fromkeys(deployment.vendors, f"{kind}:{number + 1}")).wait(60.0))
             deployment.follow()
             for vendor in deployment.vendors:
                 reader = Reader(kafka.client, registry, f"{prefix}.{vendor}.table.")
                 assert differences(deployment.simulator, vendor, reader.rows()) == []
+    assert KILLED in codes
+
+
+def test_another_choice_of_locales_is_another_table(stage: Stage, cms: Simulator) -> None:
+    """Everything is published again, and rows of locales that are no longer chosen are deleted."""
+    stage.run()
+    assert {locale for _, locale in stage.reader.rows()["author"]} > {"en-US"}
+    stage.place.edit("tables = true", 'tables = { locales = "default" }')
+    stage.run()
+    entries = {each.id for each in cms.truth(stage.vendor) if each.content_type == "author"}
+    assert stage.reader.rows()["author"].keys() == {(each, "en-US") for each in entries}
+    stage.place.edit('locales = "default"', 'locales = ["en-US", "de-DE"]')
+    stage.run()
+    rows = stage.reader.rows()["author"]
+    assert rows.keys() == {(each, "*") for each in entries}
+    assert all(row["biography__en_US"] or row["biography__de_DE"] for row in rows.values())
