@@ -163,10 +163,12 @@ def _contradictions(reading: Reading, vendor: type[Vendor], table: Table, path: 
 
 def _need_registry(reading: Reading, kafka: KafkaConfig, connections: Mapping[str, Connection]) -> None:
     for name, connection in connections.items():
+        path = join("connections", name, "tables")
         if connection.tables and kafka.registry is None:
+            reading.problem(path, "needs a schema registry: no consumer could know the schemas; set kafka.registry")
+        elif connection.tables and kafka.registry and not kafka.registry.may_register:
             reading.problem(
-                join("connections", name, "tables"),
-                "needs a schema registry, without which no consumer could know the tables' schemas: set kafka.registry",
+                path, "needs the right to register schemas, as they follow the content model: leave out register"
             )
 
 
