@@ -60,7 +60,7 @@ def models(*, localized: bool) -> dict[str, ContentType]:
     for each in TYPES:
         fields = tuple(
             Field(
-                id=(name := named(field.id, localized=localized)),
+                id=(name := named(field.name, localized=localized)),
                 name=name,
                 kind=KINDS[field.type],
                 type=field.type,
