@@ -151,7 +151,7 @@ def test_without_tables_nothing_of_them_is_published(stage: Stage, cms: Simulato
         for kind in ("http", "begin.after", "produce", "flush.after", "commit.before", "commit.after")
     ],
 )
-def test_killed_while_the_model_is_edited(kafka: Broker, registry: str, prefix: str, tmp_path: Path, kind: str) -> None:
+def test_killed_while_the_model_is_edited(  # noqa: PLR0913  fixtures and parameterskafka: Broker, registry: str, prefix: str, tmp_path: Path, kind: str) -> None:
     """Wherever it is interrupted, between a new schema and its first rows too, tables equal the CMS in the end."""
     settings: dict[str, Any] = {"kafka": {"registry": {"url": registry}}, "connection": {"tables": True}}
     with Deployment(kafka, prefix, tmp_path, vendors=("contentful", "weegloo"), **settings) as deployment:
