@@ -1,5 +1,6 @@
 """Whatever a CMS answers to a request for its content model: every vendor gives a frame or a known error."""
 
+import functools
 import json
 from collections.abc import Iterable
 from typing import Any, get_args
@@ -10,13 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connector import vendors
-from connector.cms.content_model import ModelReader, gather
+from connector.cms.content_model import gather
 from connector.errors import SourceRejected, SourceUnavailable, WalkBroken
 from connector.events.envelope import event_id
 from connector.model.content_model import ContentType, FieldKind, Locale
 from connector.model.model_page import ModelFrame, ModelKind, ModelPart, ModelPosition
-from tests.cms import vendor
-from tests.property.test_vendor_fuzz import BOMBS, DEBRIS, HEADERS
+from tests.property.test_vendor_fuzz import BOMBS, DEBRIS, HEADERS, connected
 
 LISTS = ("items", "content_types", "locales")
 MEMBERS = (
@@ -61,8 +61,10 @@ KINDS: tuple[ModelKind, ...] = ("content_type", "locale")
 each_vendor = pytest.mark.parametrize("name", vendors.names())
 
 
-def positions(reader: ModelReader) -> list[ModelPosition | None]:
+@functools.cache
+def positions(name: str) -> list[ModelPosition | None]:
     """Return the start of a model and what comes after each list that is empty."""
+    reader = connected(name).model
     found: list[ModelPosition | None] = [None]
     empty = httpx.Response(200, content=b'{"items":[],"content_types":[],"locales":[]}')
     while after := reader.frame(empty, found[-1]).after:
@@ -70,9 +72,10 @@ def positions(reader: ModelReader) -> list[ModelPosition | None]:
     return found
 
 
-def framed(reader: ModelReader, response: httpx.Response) -> Iterable[ModelFrame]:
+def framed(name: str, response: httpx.Response) -> Iterable[ModelFrame]:
     """Yield the frame of a response at each position, unless it is an error that a caller knows how to handle."""
-    for after in positions(reader):
+    reader = connected(name).model
+    for after in positions(name):
         try:
             frame = reader.frame(response, after)
         except (SourceUnavailable, SourceRejected):
@@ -105,25 +108,23 @@ def check(part: ModelPart, kind: ModelKind) -> None:
 def test_any_response_is_a_frame_or_a_known_error(name: str, status: int, body: bytes, headers: dict[str, str]) -> None:
     """Any status, header and body: never an unknown error, and never one that asks for a new snapshot."""
     raw = [(key.encode(), value.encode("latin-1")) for key, value in headers.items()]
-    list(framed(vendor(name).model, httpx.Response(status, content=body, headers=raw)))
+    list(framed(name, httpx.Response(status, content=body, headers=raw)))
 
 
 @each_vendor
 @given(status=st.sampled_from([200, 400, 401, 404, 422, 429, 500]), body=VALUES)
 def test_any_json_body_is_a_frame_or_a_known_error(name: str, status: int, body: Any) -> None:
     """Any JSON in place of a list or an error body."""
-    list(framed(vendor(name).model, httpx.Response(status, content=json.dumps(body).encode())))
+    list(framed(name, httpx.Response(status, content=json.dumps(body).encode())))
 
 
 @each_vendor
 @given(items=st.lists(ITEMS, max_size=5), members=st.dictionaries(st.sampled_from(["total", "count", "links"]), VALUES))
 def test_every_item_is_a_part_or_is_reported(name: str, items: list[Any], members: dict[str, Any]) -> None:
     """None is dropped, and none breaks the list; a model can be made of what remains."""
-    reader = vendor(name).model
+    reader = connected(name).model
     raws = [json.dumps(item).encode() for item in items]
-    for frame in framed(
-        reader, httpx.Response(200, content=json.dumps(members | dict.fromkeys(LISTS, items)).encode())
-    ):
+    for frame in framed(name, httpx.Response(200, content=json.dumps(members | dict.fromkeys(LISTS, items)).encode())):
         assert frame.raws == raws
     for kind in KINDS:
         page = reader.read(ModelFrame(kind, raws))
@@ -144,7 +145,7 @@ def test_a_model_in_several_answers_is_whole_or_broken(
     name: str, cuts: list[list[Any]], totals: list[int | None]
 ) -> None:
     """Whatever the answers hold and claim: what comes of them is consistent, or the pass is to be repeated."""
-    reader = vendor(name).model
+    reader = connected(name).model
     frames = [
         ModelFrame("locale", [json.dumps(item).encode() for item in items], total=total)
         for items, total in zip(cuts, totals, strict=False)
@@ -160,13 +161,13 @@ def test_a_model_in_several_answers_is_whole_or_broken(
 @given(data=st.data())
 def test_a_mutated_list_is_a_frame_or_a_known_error(name: str, data: st.DataObject) -> None:
     """A list with bytes removed, inserted or changed anywhere."""
-    reader = vendor(name).model
+    reader = connected(name).model
     body = json.dumps(dict.fromkeys(LISTS, data.draw(st.lists(ITEMS, min_size=1, max_size=3)))).encode()
     for _ in range(data.draw(st.integers(1, 3))):
         at = data.draw(st.integers(0, len(body)))
         cut = data.draw(st.sampled_from([0, 1, 1, 7, len(body)]))
         body = body[:at] + data.draw(DEBRIS) + body[at + cut :]
-    for frame in framed(reader, httpx.Response(200, content=body)):
+    for frame in framed(name, httpx.Response(200, content=body)):
         reader.read(frame)
 
 
@@ -175,13 +176,11 @@ def test_a_mutated_list_is_a_frame_or_a_known_error(name: str, data: st.DataObje
 @pytest.mark.parametrize("bomb", BOMBS, ids=["arrays", "objects", "quotes", "digits", "open"])
 def test_a_bomb_costs_at_most_its_answer(name: str, bomb: bytes) -> None:
     """Deep, unterminated or endless values are read or refused at once, as an item and as a body."""
-    reader = vendor(name).model
+    reader = connected(name).model
     for status in (200, 404):
-        list(framed(reader, httpx.Response(status, content=bomb)))
+        list(framed(name, httpx.Response(status, content=bomb)))
         for member in LISTS:
-            for frame in framed(
-                reader, httpx.Response(status, content=b'{"' + member.encode() + b'":[' + bomb + b"]}")
-            ):
+            for frame in framed(name, httpx.Response(status, content=b'{"' + member.encode() + b'":[' + bomb + b"]}")):
                 reader.read(frame)
     for kind in KINDS:
         for item in (bomb, b'{"uid":"a","sys":{"id":"a"},"schema":' + bomb + b"}"):
