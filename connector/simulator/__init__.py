@@ -15,7 +15,7 @@
 | `add_content_type(id, fields)`, `delete_content_type(id)` | another content type; one less, with its entries |
 | `add_field(type, name, kind)`, `remove_field`, `retype_field`, `rename_field` | edit a content type |
 | `add_locale(code, fallback=…)` | another language |
-| `model(vendor)` | the content model, as the vendor tells it |
+| `model(vendor)`, `model_requests(vendor)` | the content model, as the vendor tells it; who asked for it |
 | `push_fault(vendor, Fault(…))`, `faults`, `clear_faults` | what goes wrong with the next requests |
 | `on_page(vendor, page, edits)` | change content while a client pages |
 | `set_mode(vendor, "shift" or "refuse")` | what such changes do to the walk |

@@ -13,7 +13,7 @@ _METHODS = (
     "ids", "publish", "edit", "unpublish", "delete", "release", "churn", "skew_clock", "swap_environment",
     "add_content_type", "delete_content_type", "add_field", "remove_field", "retype_field", "rename_field",
     "add_locale", "set_mode", "set_quirks", "expire_cursors", "push_fault", "faults", "clear_faults", "on_page",
-    "truth", "model", "changes", "requests", "clear_requests", "connection",
+    "truth", "model", "changes", "requests", "model_requests", "clear_requests", "connection",
 )  # fmt: skip
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 

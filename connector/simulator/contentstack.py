@@ -284,7 +284,7 @@ class Contentstack(FrontEnd):
 
     def _content_types(self, request: Request) -> list[dict[str, Any]]:
         whole = request.params.get("include_global_field_schema") == "true"
-        versions = map(self.store.known, self.store.types)
+        versions = [self.store.known(each.id) for each in self.store.model().content_types]
         stamps = [(each.revision, each.created_at, each.updated_at) for each in versions]
         types = zip(self.model().content_types, stamps, strict=True)
         return [told.content_type(each, stamp, whole=whole) for each, stamp in types]

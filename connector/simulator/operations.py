@@ -263,9 +263,14 @@ class Operations:
             return list(self._store.log)
 
     def requests(self, vendor: str) -> list[LoggedRequest]:
-        """Return the vendor's requests so far."""
+        """Return the vendor's requests so far, but for those for the content model."""
         with self._lock:
-            return list(self._stage(vendor).log)
+            return [each for each in self._stage(vendor).log if each.kind != "model"]
+
+    def model_requests(self, vendor: str) -> list[LoggedRequest]:
+        """Return the requests for the vendor's content model so far: clients send them beside those for content."""
+        with self._lock:
+            return [each for each in self._stage(vendor).log if each.kind == "model"]
 
     def clear_requests(self, vendor: str | None = None) -> None:
         """Forget the requests so far."""

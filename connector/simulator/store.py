@@ -111,8 +111,9 @@ class Store:
             self.clock = Clock(wall=True)
 
     def model(self) -> Model:
-        """Return the content model as it is now."""
-        return Model(tuple(self.types.values()), self.locales)
+        """Return the content model as it is now: the content types that are live, and the locales."""
+        live = {id_ for id_ in self.types if id_ in self.versions and self.versions[id_].live}
+        return Model(tuple(each for each in self.types.values() if each.id in live), self.locales)
 
     def codes(self) -> tuple[str, ...]:
         """Return the codes of the locales, the default one first."""
@@ -217,6 +218,7 @@ class Store:
         self._append(action, version, gone, at)
         if action == "deleted" and not live:
             del self.versions[id]
+            self.types.pop(id, None)
         return version
 
     def add_type(self, content_type: ContentType) -> Version:

@@ -207,3 +207,18 @@ def test_unknown_types_fields_and_locales_are_refused() -> None:
             simulator.add_content_type(taken.lstrip("-_"), [Field("name", "symbol")])
     assert [simulator.model(vendor) for vendor in READERS] == models
     assert len(simulator.changes()) == changes
+
+
+def test_a_type_that_is_not_live_is_not_in_the_model() -> None:
+    """However it went; an unpublished one comes back when it is published again, a deleted one can be made again."""
+    simulator = Simulator(entries=5)
+    simulator.unpublish("author")
+    simulator.delete("category")
+    for vendor, reader in READERS.items():
+        assert [each.name for each in simulator.model(vendor).content_types] == ["Blog post", "Product"]
+        assert reader.model(simulator) == simulator.model(vendor)
+    simulator.edit("author")
+    simulator.add_content_type("category", [Field("name", "symbol")])
+    for vendor, reader in READERS.items():
+        assert len(simulator.model(vendor).content_types) == 4
+        assert reader.model(simulator) == simulator.model(vendor)

@@ -82,15 +82,16 @@ def ask_model(simulator: Simulator, vendor: str, **params: str) -> int:
 
 @pytest.mark.parametrize("vendor", VENDORS)
 def test_model_requests_are_told_apart(vendor: str) -> None:
-    """From sync requests; who asks for one content type alone probes whether there is an answer."""
+    """They have a list of their own; who asks for one content type alone probes whether there is an answer."""
     simulator, reader = Simulator(entries=5), READERS[vendor]
     reader.ask(simulator, **reader.start)
     assert (ask_model(simulator, vendor), ask_model(simulator, vendor, limit="1")) == (200, 200)
-    assert [(each.kind, each.items > 0) for each in simulator.requests(vendor)] == [
-        ("start", True),
-        ("model", False),
-        ("probe", False),
+    assert [(each.kind, each.items > 0) for each in simulator.requests(vendor)] == [("start", True), ("probe", False)]
+    assert [(each.kind, each.status, each.authorised) for each in simulator.model_requests(vendor)] == [
+        ("model", 200, True)
     ]
+    simulator.clear_requests(vendor)
+    assert (simulator.requests(vendor), simulator.model_requests(vendor)) == ([], [])
 
 
 @pytest.mark.parametrize("vendor", VENDORS)
@@ -103,7 +104,7 @@ def test_faults_can_be_meant_for_model_requests(vendor: str) -> None:
     assert reader.ask(simulator, **reader.start).status == 500
     simulator.push_fault(vendor, Fault("truncated_body", on="any"))
     assert ask_model(simulator, vendor) == 200
-    assert simulator.requests(vendor)[-1].fault == "truncated_body"
+    assert simulator.model_requests(vendor)[-1].fault == "truncated_body"
 
 
 @pytest.mark.parametrize("vendor", VENDORS)

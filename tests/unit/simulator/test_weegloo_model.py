@@ -104,6 +104,7 @@ def test_lists_continue_at_their_next_link(simulator: Simulator) -> None:
     last = body(ask(simulator, path, **dict(pair.split("=") for pair in query.split("&"))))
     assert (len(first["items"]), len(last["items"]), first["totalCount"]) == (15, 5, 20)
     assert "next" not in last["links"]
+    assert "next" not in body(ask(simulator, f"{ROOT}/content-types", limit="20"))["links"]
     assert types([*first["items"], *last["items"]]) == types(items(simulator, **READER.start))
 
 
