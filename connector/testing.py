@@ -95,6 +95,8 @@ class MemoryStore:
         self.faults: deque[Fault | None] = deque()
         self.schemas: dict[str, list[str]] = {}
         self._prefix = f"{prefix}.{connection}"
+        self.rests = 0
+        self.resting = False
         self._ready = False
 
     @property
@@ -149,6 +151,7 @@ class MemoryStore:
 
     def apply(self, batch: Batch) -> None:
         """Make a batch visible."""
+        self.resting = False
         self.transactions.append(batch.records)
         self.state.update(batch.state)
 
@@ -161,6 +164,7 @@ class MemoryStore:
         """Keep a report; it does not count as a transaction of events."""
         if not self._ready:
             raise UnknownOutcome("recover first")
+        self.resting = False
         self.state[REPORT_KEY] = encode_report(report)
 
     def superseded(self) -> bool:
@@ -180,7 +184,9 @@ class MemoryStore:
         return False
 
     def rest(self) -> None:
-        """Hold nothing that could be let go of."""
+        """Note it: `rests` counts how often, `resting` says whether nothing was committed since."""
+        self.rests += 1
+        self.resting = True
 
     def close(self) -> None:
         """Close nothing; `recover` is needed again, as with Kafka."""

@@ -213,8 +213,8 @@ class ConfiguredStream:
             read=reading(self.name, self.vendor, compiled.key(self.name)),
         )
 
-    def store(self, *, producer: ProducerFactory = REAL_PRODUCER) -> KafkaStore:
-        """Return what commits to the stream's topics, and reads its state back."""
+    def store(self, *, producer: ProducerFactory = REAL_PRODUCER, stop: threading.Event | None = None) -> KafkaStore:
+        """Return what commits to the stream's topics, and reads its state back; once `stop` is set it fences nobody."""
         return KafkaStore(
             self.client,
             self.layout,
@@ -222,6 +222,7 @@ class ConfiguredStream:
             producer=producer,
             clock=self.clock,
             shared=self._sharing.kafka.by(self.client),
+            stop=stop,
         )
 
     def publisher(
@@ -278,8 +279,8 @@ class ConfiguredStream:
                 source = stream.source(stop=stop, observe=hooks.page, transport=transport)
             except ConfigError as error:
                 source = Unopened(stream.vendor, error)
-            publisher = stream.publisher(stream.store(producer=producer), hooks.committed, owner=owner)
-            return Parts(source, publisher)
+            store = stream.store(producer=producer, stop=stop)
+            return Parts(source, stream.publisher(store, hooks.committed, owner=owner))
 
         def refresh() -> bool:
             changed = refreshed([*connection.secrets(), *kafka.secrets()])

@@ -43,8 +43,13 @@ class Connections:
 
 def _trust(ca: Path | None, outbound: Outbound) -> _Trust:
     """Return what tells whether certificates are those that were loaded before."""
-    paths = (ca,) if ca else (outbound.ca_file, *map(Path, filter(None, outbound.ca_folders.split(os.pathsep))))
-    return tuple((path, *_stamp(path)) for path in paths if path)
+    folders = [] if ca else [Path(folder) for folder in outbound.ca_folders.split(os.pathsep) if folder]
+    try:
+        within = [path for folder in folders for path in sorted(folder.iterdir())]
+    except OSError:
+        within = []  # loading them says what is wrong
+    file = ca or outbound.ca_file
+    return tuple((path, *_stamp(path)) for path in (*([file] if file else []), *folders, *within))
 
 
 def _stamp(path: Path) -> _Trust:

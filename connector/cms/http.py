@@ -17,7 +17,6 @@ from connector.cms.network import Exchange, Network
 from connector.cms.outbound import Outbound, Proxy
 from connector.errors import SCARCE, ConfigError, ConnectorError, LocalTrouble
 
-_MAX_IDLE: Final = 16  # connections to one host
 _MAX_IDLE_SECONDS: Final = 90.0
 
 
@@ -34,7 +33,8 @@ class Pool:
         self._users = 0
         context = context or certificates(None, Outbound())
         common: dict[str, Any] = {"ssl_context": context, "network_backend": self.network, "max_connections": None}
-        common |= {"max_keepalive_connections": _MAX_IDLE, "keepalive_expiry": _MAX_IDLE_SECONDS}
+        # By their age alone: httpcore counts busy connections among the idle ones, and would close most after each use.
+        common |= {"max_keepalive_connections": None, "keepalive_expiry": _MAX_IDLE_SECONDS}
         if proxy:
             auth = (proxy.user.encode(), proxy.password.encode()) if proxy.user or proxy.password else None
             common |= {"proxy_url": proxy.url, "proxy_auth": auth}

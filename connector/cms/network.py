@@ -57,7 +57,7 @@ class Exchange:
         self._check()
 
     def end(self) -> None:
-        """Let no other wait begin, and the present one end at once."""
+        """Let no other wait begin, and the present one end at once if it is for a peer that has been connected to."""
         # Under the lock: a moment later the connection may be another exchange's.
         with self._lock:
             self._ended = True

@@ -5,9 +5,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
 
-from connector.kafka.client import Settings, create
+from connector.errors import BrokerFatal
+from connector.kafka.client import Settings, cause, create, refused
 
 
 class Admin:
@@ -20,7 +22,7 @@ class Admin:
 
     @contextmanager
     def lent(self) -> Iterator[Any]:
-        """Lend the client for a request and all of its answers; after an error the next who asks gets another client.
+        """Lend the client for a request and all of its answers; if none comes, the next who asks gets another client.
 
         A client keeps to the controller and the leaders that it has found, for minutes after they are gone. Raises
         what `create` raises.
@@ -28,8 +30,9 @@ class Admin:
         client = self._current()
         try:
             yield client
-        except Exception:
-            self.replace(client)
+        except Exception as error:
+            if not _answers(error):
+                self.replace(client)
             raise
 
     def replace(self, outdated: Any) -> None:
@@ -43,3 +46,11 @@ class Admin:
             if self._client is None:
                 self._client = create(AdminClient, self._settings)
             return self._client
+
+
+def _answers(error: Exception) -> bool:
+    """Return whether an error is what a broker says of the request, and no sign of a broker that is gone."""
+    if isinstance(error, KafkaException):
+        inner = cause(error)
+        return refused(inner) or inner.code() == KafkaError.UNKNOWN_TOPIC_OR_PART
+    return isinstance(error, BrokerFatal)

@@ -54,6 +54,10 @@ class Routes:
         subject = f"{self._layout.table_topic(table)}-value"
         return self._schemas.table_framing(subject, schema, self.progress.key_schema_id)
 
+    def is_open(self, key: EntityKey) -> bool:
+        """Return whether `of` only has to look up where events of a key go; raises what it raises for its topic."""
+        return self._layout.changes_topic(key) in self._open
+
     def letters(self) -> Route:
         """Return where dead letters go."""
         topic = self._layout.letters_topic

@@ -93,7 +93,7 @@ class Schemas:
         if not self._changed and self._clock.monotonic() - self._verified_at < self._verify_every:
             return
         try:
-            self._compare(self._registry)
+            self._compare(self._registry, self._texts)
         except RegistryChanged:
             raise
         except (RegistryUnavailable, BrokerFatal):
@@ -110,17 +110,18 @@ class Schemas:
                 check_recorded(registry, recorded, self._connection)
             self._in_use |= {recorded.id: key} if recorded.framing else {}
         if found is None:
-            self._compare(registry)
+            # Not what others were told a moment ago: it may have been wiped since.
+            self._compare(registry, None)
             found = registry.add(subject, schema)
         framing = codec.confluent(found)
         self._in_use[framing.schema_id.id] = schema
         return framing
 
-    def _compare(self, registry: Registry) -> None:
+    def _compare(self, registry: Registry, texts: Texts | None) -> None:
         self._verified_at = self._clock.monotonic()
         try:
             for schema_id, schema in self._in_use.items():
-                _compare(registry, schema_id, schema, self._texts)
+                _compare(registry, schema_id, schema, texts)
         except RegistryChanged:
             self._changed = True
             raise

@@ -1,78 +1,102 @@
 """What the streams of a process share of Kafka: an admin client, looks at topics and schemas, and turns to begin."""
 
 import threading
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Final
 
 from connector.clock import Clock
+from connector.errors import Superseded
 from connector.kafka.admin import Admin
 from connector.kafka.client import Settings
 from connector.kafka.looks import Looks, Texts
 
+_PATIENCE: Final = 120.0
+_LOOK_UP: Final = 1.0  # seconds between two looks whether waiting is still wanted
 
-class Turns:
-    """Lets few streams do something at a time: a thousand that all ask at once get their answers too late.
 
-    Safe from any thread. Nobody waits any longer once no place has become free for `patience` seconds: those before
-    hang.
+def _always() -> bool:
+    return True
+
+
+class Places:
+    """As many places as the streams of a process may take at a time, given in the order in which they asked.
+
+    A thousand that ask Kafka at once get their answers too late, and a thousand producers cost thousands of threads.
+    Nobody waits longer than `patience` seconds: those before may hang. Safe from any thread.
     """
 
-    def __init__(self, places: int = 16, patience: float = 20.0, *, clock: Clock) -> None:
-        self._free = threading.Semaphore(places)
-        self._patience = patience
-        self._clock = clock
-        self._moved_at = clock.monotonic()
-
-    @contextmanager
-    def turn(self) -> Iterator[None]:
-        """Take a place while something is done."""
-        waits_since = self._clock.monotonic()
-        while not (taken := self._free.acquire(timeout=self._patience)):
-            if self._clock.monotonic() - max(self._moved_at, waits_since) >= self._patience:
-                break
-        try:
-            yield
-        finally:
-            self._moved_at = self._clock.monotonic()
-            if taken:
-                self._free.release()
-
-
-class Producers:
-    """How many producers the streams of a process have: each costs threads and connections. Safe from any thread."""
-
-    def __init__(self, most: int = 128, patience: float = 20.0, *, clock: Clock) -> None:
+    def __init__(self, most: int, *, patience: float, clock: Clock) -> None:
         self._most = most
         self._patience = patience
         self._clock = clock
-        self._changed = threading.Condition()
-        self._changed_at = clock.monotonic()
-        self._count = 0
+        self._lock = threading.Lock()
+        self._taken = 0
+        self._line: deque[threading.Event] = deque()
+
+    @property
+    def waiting(self) -> int:
+        """How many wait for one."""
+        return len(self._line)
 
     @property
     def crowded(self) -> bool:
-        """Whether there are so many that idle streams should not keep theirs for long."""
-        return self._count > self._most // 2
+        """Whether more than half of them are taken."""
+        return self._taken > self._most // 2
 
-    def open(self, *, wait: bool) -> None:
-        """Count another one; with `wait`, not before others have given theirs up, as long as any still do."""
-        waits_since = self._clock.monotonic()
-        with self._changed:
-            while wait and self._count >= self._most:
-                if self._clock.monotonic() - max(self._changed_at, waits_since) >= self._patience:
-                    break
-                self._changed.wait(self._patience)
-            self._add(1)
+    def take(self, wanted: Callable[[], bool] = _always) -> None:
+        """Take a place once there is one; raises `Superseded` if it is not `wanted` any longer by then."""
+        given = threading.Event()
+        with self._lock:
+            if self._taken < self._most and not self._line:
+                self._taken += 1
+                given.set()
+            else:
+                self._line.append(given)
+        patient_until = self._clock.monotonic() + self._patience
+        while not given.wait(_LOOK_UP):
+            if not wanted() or self._clock.monotonic() >= patient_until:
+                with self._lock:
+                    if not given.is_set():
+                        self._line.remove(given)
+                        self._taken += 1
+                        break
+        if not wanted():
+            self.give_back()
+            raise Superseded("the stream was handed over while it waited for its turn")
 
-    def close(self) -> None:
-        """Count one less."""
-        with self._changed:
-            self._add(-1)
-            self._changed.notify()
+    def take_at_once(self) -> None:
+        """Take a place, whether there is one or not."""
+        with self._lock:
+            self._taken += 1
 
-    def _add(self, number: int) -> None:
-        self._count += number
-        self._changed_at = self._clock.monotonic()
+    def give_back(self) -> None:
+        """Give a place back: whoever has waited longest gets it."""
+        with self._lock:
+            self._taken -= 1
+            while self._line and self._taken < self._most:
+                self._line.popleft().set()
+                self._taken += 1
+
+    @contextmanager
+    def turn(self, wanted: Callable[[], bool] = _always) -> Iterator[None]:
+        """Have a place while something is done; raises as `take` does."""
+        self.take(wanted)
+        try:
+            yield
+        finally:
+            self.give_back()
+
+
+def turns(clock: Clock) -> Places:
+    """Return the places for streams that recover, or open topics."""
+    return Places(16, patience=_PATIENCE, clock=clock)
+
+
+def producers(clock: Clock) -> Places:
+    """Return the places for producers. Only a recovery waits for one: a stream that is under way must not."""
+    return Places(128, patience=_PATIENCE, clock=clock)
 
 
 class Shared:
@@ -81,9 +105,8 @@ class Shared:
     def __init__(self, settings: Settings, clock: Clock) -> None:
         self.admin = Admin(settings)
         self.looks = Looks(self.admin, clock)
-        self.turns = Turns(clock=clock)
-        self.commits = Turns(clock=clock)
-        self.producers = Producers(clock=clock)
+        self.turns = turns(clock)
+        self.producers = producers(clock)
         self.texts = Texts(clock)
 
 

@@ -1,7 +1,8 @@
 """The durable side of one stream: transactions on its topics, and `recover`, the only way to start."""
 
+import threading
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 from msgspec.structs import replace
 
@@ -17,7 +18,7 @@ from connector.kafka.foreign_records import Foreign, StateJudge
 from connector.kafka.registry import Registry
 from connector.kafka.routes import Routes
 from connector.kafka.schema_ids import Schemas
-from connector.kafka.sharing import Producers, Shared, Turns
+from connector.kafka.sharing import Shared, producers, turns
 from connector.kafka.topic_names import Layout
 from connector.kafka.topics import Topics
 from connector.kafka.transaction import REAL_PRODUCER, ProducerFactory, Transactions
@@ -34,7 +35,8 @@ _BATCH_BYTES = 1_000_000  # the client's default
 class KafkaStore:
     """A `Store` on Kafka. One producer at a time, replaced at every `recover`. Not thread-safe.
 
-    `verify_every`: seconds between checks that the registry still knows the ids that records carry.
+    `verify_every`: seconds between checks that the registry still knows the ids that records carry. `stop`: the stream
+    is somebody else's, who must not be fenced any more.
     """
 
     def __init__(  # noqa: PLR0913  all but the topics are keywords
@@ -47,15 +49,16 @@ class KafkaStore:
         producer: ProducerFactory = REAL_PRODUCER,
         verify_every: float = 120.0,
         shared: Shared | None = None,
+        stop: threading.Event | None = None,
     ) -> None:
         self._client = client
         self._layout = layout
         self._producer = producer
         self._clock = clock
         self._topics = Topics(client, clock, shared)
-        self._turns = shared.turns if shared else Turns(clock=clock)
-        self._commits = shared.commits if shared else Turns(clock=clock)
-        self._producers = shared.producers if shared else Producers(clock=clock)
+        self._stop = stop or threading.Event()
+        self._turns = shared.turns if shared else turns(clock)
+        self._producers = shared.producers if shared else producers(clock)
         texts = shared.texts if shared else None
         schemas = Schemas(registry, layout.connection, verify_every=verify_every, clock=clock, texts=texts)
         self._routes = Routes(layout, self._topics, schemas)
@@ -74,13 +77,10 @@ class KafkaStore:
         """Fence, find the end of the state, read up to it. Later recoveries continue from the last committed offset."""
         self.close()
         self._own_end = None
-        self._count(wait=True)
-        try:
-            with self._turns.turn():
-                return self._recover(index)
-        finally:
-            if self._transactions is None:
-                self._uncount()
+        self._producers.take(self._wanted)
+        self._counted = True
+        with self._counted_if_made(), self._turns.turn(self._wanted):
+            return self._recover(index)
 
     def _recover(self, index: Index) -> Checkpoint | None:
         state_id = self._topics.ensure(self._layout.state_spec()).topic_id
@@ -129,7 +129,8 @@ class KafkaStore:
 
     def route(self, key: EntityKey) -> Route:
         """Return where events of a key go; a topic seen for the first time is created, its schemas registered."""
-        with self._turns.turn(), self._up_to_date():
+        opening = nullcontext() if self._routes.is_open(key) else self._turns.turn(self._wanted)
+        with opening, self._up_to_date():
             return self._routes.of(key)
 
     def table_route(self, table: str, schema: str) -> Route:
@@ -164,7 +165,7 @@ class KafkaStore:
 
     def verify_topics(self, checkpoint: Checkpoint) -> Checkpoint:
         """Open every topic that must be unchanged; return the checkpoint with the ids that it lacked."""
-        with self._turns.turn(), self._up_to_date():
+        with self._turns.turn(self._wanted), self._up_to_date():
             return replace(checkpoint, progress=self._routes.verified(checkpoint.progress))
 
     def topics_changed(self) -> bool:
@@ -189,15 +190,22 @@ class KafkaStore:
             self._transactions = None
         self._uncount()
 
-    def _count(self, *, wait: bool) -> None:
-        if not self._counted:
-            self._producers.open(wait=wait)
-            self._counted = True
+    def _wanted(self) -> bool:
+        return not self._stop.is_set()
+
+    @contextmanager
+    def _counted_if_made(self) -> Iterator[None]:
+        """Give the place of a producer back if there is none in the end."""
+        try:
+            yield
+        finally:
+            if self._transactions is None:
+                self._uncount()
 
     def _uncount(self) -> None:
         if self._counted:
-            self._producers.close()
             self._counted = False
+            self._producers.give_back()
 
     @contextmanager
     def _up_to_date(self) -> Iterator[None]:
@@ -225,18 +233,17 @@ class KafkaStore:
 
     def _wake(self) -> None:
         """Have a producer again; what was read back is still all there is if the state ends where we left it."""
+        if not self._wanted():
+            raise Superseded("the stream was handed over while it had no producer")
         self._resting = False
-        self._count(wait=False)
-        self._fence()
+        self._producers.take_at_once()
+        self._counted = True
+        with self._counted_if_made():
+            self._fence()
         if self._superseded_by_now():
             raise Superseded("somebody else committed while the stream had no producer")
 
     def _transact(self, records: Sequence[Record], state: Sequence[tuple[bytes, bytes | None]]) -> None:
-        # Waited for before it begins: a transaction that is open runs out of time.
-        with self._commits.turn():
-            self._transact_now(records, state)
-
-    def _transact_now(self, records: Sequence[Record], state: Sequence[tuple[bytes, bytes | None]]) -> None:
         if self._resting:
             self._wake()
         if self._transactions is None:

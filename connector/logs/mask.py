@@ -2,6 +2,7 @@
 
 import json as json_format
 import re
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any, Final
@@ -22,6 +23,7 @@ class Mask:
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         self._known: frozenset[str] = frozenset()
         self._masked: Callable[[str], str] = str
+        self._learning = threading.Lock()
         self.learn(secrets)
 
     def __call__(self, text: str) -> str:
@@ -29,10 +31,11 @@ class Mask:
         return self._masked(text)
 
     def learn(self, secrets: Iterable[str]) -> None:
-        """Mask these too from now on; a secret stays one."""
-        known = self._known | set(secrets)
-        if known != self._known:
-            self._known, self._masked = known, redaction(known)
+        """Mask these too from now on; a secret stays one. Safe from any thread."""
+        with self._learning:
+            known = self._known | set(secrets)
+            if known != self._known:
+                self._known, self._masked = known, redaction(known)
 
 
 def redaction(secrets: Iterable[str]) -> Callable[[str], str]:

@@ -313,7 +313,11 @@ class Publisher:
             return
         idle = self._clock.monotonic() - self._active_at
         if idle >= seconds or (idle >= crowded and self._store.crowded()):
-            self._store.rest()
+            self.rest()
+
+    def rest(self) -> None:
+        """Hold no producer until the next commit."""
+        self._store.rest()
 
     def close(self) -> None:
         """Close the store; `recover` opens it again."""

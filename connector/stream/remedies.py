@@ -162,6 +162,7 @@ class Remedies:
         try:
             if self._stream.parts:
                 self._stream.publisher.commit_report()
+                self._stream.publisher.rest()
         except ConnectorError as unsaid:
             # A command may have fenced us, and its commit would pass for what we failed to write.
             seconds = 0.0 if isinstance(unsaid, Fenced) else self._pace.report_after

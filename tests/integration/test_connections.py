@@ -71,6 +71,33 @@ def test_one_connection_serves_many_clients_in_turn_each_with_its_own_credential
             assert request.count(b"Bearer") == 1
 
 
+def test_many_clients_at_once_keep_their_connections_too() -> None:
+    """More than one after the other need, and no new one for each request: a handshake takes longer than a page."""
+    pool, at_once = Pool(), 40
+    together = threading.Barrier(at_once)
+
+    def serve(connection: socket.socket) -> None:
+        connections.append(connection)
+        while head(connection):
+            together.wait(30)  # only all of them are answered: so many connections are busy at the same time
+            connection.sendall(OK)
+
+    def ask(url: str) -> None:
+        with client(pool) as asking:
+            answers.extend(asking.get(url).text for _ in range(5))
+
+    connections: list[socket.socket] = []
+    answers: list[str] = []
+    with serving(serve) as port, client(pool):
+        threads = [threading.Thread(target=ask, args=(f"http://127.0.0.1:{port}",)) for _ in range(at_once)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(60)
+    assert answers == ["hi"] * at_once * 5
+    assert len(connections) == at_once
+
+
 def test_a_source_that_is_closed_ends_its_own_request_and_no_other() -> None:
     """And what it had received by then never passes for a whole answer."""
     pool = Pool()

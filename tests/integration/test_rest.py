@@ -1,9 +1,11 @@
 """An idle stream without a producer, on a real broker: what it saves, and what its next commit proves first."""
 
 import threading
-import time
+from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from confluent_kafka import KafkaError, KafkaException
@@ -12,12 +14,13 @@ from msgspec.structs import replace
 from connector.clock import SYSTEM
 from connector.cms.source import ignore
 from connector.devservers.broker import Broker
-from connector.errors import Superseded
+from connector.errors import LocalTrouble, Superseded
 from connector.events.index import Index
 from connector.events.owner_report import OwnerReport
-from connector.kafka.sharing import Producers, Sharing, Turns
+from connector.kafka.sharing import Places, Sharing
 from connector.kafka.store import KafkaStore
 from connector.kafka.topic_names import Layout
+from connector.kafka.transaction import REAL_PRODUCER
 from connector.simulator import Simulator
 from connector.stream.runner import Bounds, Runner
 from connector.stream.spec import Hooks
@@ -99,16 +102,16 @@ def test_what_others_committed_meanwhile_is_read_back_first(kafka: Broker, layou
 
 
 def test_streams_share_an_admin_client_as_long_as_they_have_the_same_settings(kafka: Broker) -> None:
-    """Another password is another client; one that gets no answer, or a refusal, is replaced."""
+    """Another password is another client, and so is the next after one that knows the cluster no longer."""
     first = SHARING.by(kafka.client)
     assert SHARING.by(dict(kafka.client)) is first
     assert SHARING.by({**kafka.client, "client.id": "another"}) is not first
     with first.admin.lent() as client, first.admin.lent() as again:
         assert again is client
-    first.admin.replace(object())
-    with suppress(KafkaException), first.admin.lent() as again:
-        assert again is client
-        raise KafkaException(KafkaError(KafkaError.NOT_CONTROLLER))
+    for answer in (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.NOT_CONTROLLER):
+        with suppress(KafkaException), first.admin.lent() as again:
+            assert again is client
+            raise KafkaException(KafkaError(answer))
     with first.admin.lent() as another:
         assert another is not client
 
@@ -116,7 +119,7 @@ def test_streams_share_an_admin_client_as_long_as_they_have_the_same_settings(ka
 def test_the_producers_of_a_process_are_counted_while_they_are_there(kafka: Broker, layout: Layout) -> None:
     """Recovering again replaces one; resting and closing give it up."""
     shared = Sharing(SYSTEM).by(kafka.client)
-    shared.producers = Producers(most=2, clock=SYSTEM)
+    shared.producers = Places(2, patience=60.0, clock=SYSTEM)
     first = KafkaStore(kafka.client, layout, clock=SYSTEM, shared=shared)
     second = KafkaStore(kafka.client, replace(layout, connection="other"), clock=SYSTEM, shared=shared)
     for store in (first, first, second):
@@ -133,47 +136,111 @@ def test_the_producers_of_a_process_are_counted_while_they_are_there(kafka: Brok
     assert not first.crowded()
 
 
-def test_streams_wait_for_their_turn_as_long_as_others_get_theirs() -> None:
-    """A thousand take longer than anybody's patience: they must not all begin when that ends."""
-    turns = Turns(places=1, patience=0.3, clock=SYSTEM)
-    inside: list[int] = []
-    most: list[int] = []
+def test_a_producer_that_could_not_be_had_is_not_counted(kafka: Broker, layout: Layout) -> None:
+    """Neither by a recovery nor by a stream that wakes up: such counts would fill the places for good."""
+    refuses = False
 
-    def begin() -> None:
-        with turns.turn():
-            inside.append(1)
-            most.append(len(inside))
-            threading.Event().wait(0.1)  # what a stream does in its turn
-            inside.pop()
+    def made(*args: Any, **options: Any) -> Any:
+        if refuses:
+            raise LocalTrouble("no thread is left")
+        return REAL_PRODUCER(*args, **options)
 
-    threads = [threading.Thread(target=begin) for _ in range(10)]
-    for thread in threads:
-        thread.start()
+    shared = Sharing(SYSTEM).by(kafka.client)
+    shared.producers = Places(1, patience=60.0, clock=SYSTEM)
+    store = KafkaStore(kafka.client, layout, clock=SYSTEM, shared=shared, producer=made)
+    store.recover(Index())
+    store.rest()
+    refuses = True
+    with pytest.raises(LocalTrouble):
+        store.note(OwnerReport(state="running"))
+    assert not store.crowded()
+    with pytest.raises(LocalTrouble):
+        store.recover(Index())
+    assert not store.crowded()
+
+
+def test_a_stream_that_was_handed_over_fences_nobody(kafka: Broker, layout: Layout) -> None:
+    """Neither from the queue of those that recover, nor when it would wake up: its new owner goes on undisturbed."""
+    stop, other = threading.Event(), store_of(kafka, layout)
+    shared = Sharing(SYSTEM).by(kafka.client)
+    leaving = KafkaStore(kafka.client, layout, clock=SYSTEM, shared=shared, stop=stop)
+    leaving.recover(Index())
+    leaving.rest()
+    stop.set()
+    other.recover(Index())
+    with pytest.raises(Superseded):
+        leaving.note(OwnerReport(state="running"))
+    with pytest.raises(Superseded):
+        leaving.recover(Index())
+    other.note(OwnerReport(state="running"))
+    other.close()
+
+
+def in_line(places: Places, count: int, *, wanted: Callable[[], bool] = lambda: True) -> list[threading.Thread]:
+    """Let so many threads take a place, one after the other; return them."""
+    waiting = []
+    for _ in range(count):
+        waiting.append(threading.Thread(target=suppressing, args=(places, wanted), daemon=True))
+        waiting[-1].start()
+    return waiting
+
+
+def suppressing(places: Places, wanted: Callable[[], bool]) -> None:
+    """Take a place, unless it is not wanted any more."""
+    with suppress(Superseded):
+        places.take(wanted)
+
+
+def alive(threads: list[threading.Thread]) -> int:
+    """Return how many threads still wait."""
+    return sum(thread.is_alive() for thread in threads)
+
+
+def waits(places: Places, count: int) -> bool:
+    """Return whether so many wait for a place."""
+    return places.waiting == count
+
+
+def test_places_are_given_in_the_order_in_which_they_were_asked_for() -> None:
+    """And never more than there are, however long the line is."""
+    places = Places(2, patience=60.0, clock=SYSTEM)
+    order: list[int] = []
+
+    def use(number: int) -> None:
+        with places.turn():
+            order.append(number)
+
+    with places.turn(), places.turn():
+        threads = [threading.Thread(target=use, args=(number,)) for number in range(20)]
+        for number, thread in enumerate(threads):
+            thread.start()
+            eventually(partial(waits, places, number + 1))
+        assert order == []
     for thread in threads:
         thread.join(60)
-    assert (len(most), max(most)) == (10, 1)
+    assert sorted(order) == list(range(20))
+    assert places.waiting == 0
 
 
-def test_few_streams_begin_at_a_time_and_nobody_waits_for_ever() -> None:
-    """A place that is free is taken at once; behind those that hang, patience ends."""
-    turns = Turns(places=2, patience=0.05, clock=SYSTEM)
-    with turns.turn(), turns.turn():
-        begun_at = time.monotonic()
-        with turns.turn():
-            assert time.monotonic() - begun_at >= 0.05
-    patient = Turns(places=1, patience=60.0, clock=SYSTEM)
-    inside: list[int] = []
-    most: list[int] = []
+def test_nobody_waits_longer_than_patience_lasts_whatever_the_others_do() -> None:
+    """All who have waited so long go ahead together, also while a busy stream takes and gives back without end."""
+    places = Places(1, patience=1.5, clock=SYSTEM)
+    places.take()
+    waiting = in_line(places, 5)
+    while alive(waiting):
+        places.take_at_once()
+        places.give_back()
+    assert not places.waiting
 
-    def begin() -> None:
-        with patient.turn():
-            inside.append(1)
-            most.append(len(inside))
-            inside.pop()
 
-    threads = [threading.Thread(target=begin) for _ in range(20)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
-    assert (len(most), max(most)) == (20, 1)
+def test_whoever_is_not_wanted_any_more_leaves_the_line() -> None:
+    """Soon, and without a place."""
+    places, gone = Places(1, patience=60.0, clock=SYSTEM), threading.Event()
+    places.take()
+    waiting = in_line(places, 3, wanted=lambda: not gone.is_set())
+    eventually(lambda: places.waiting == 3)
+    gone.set()
+    eventually(lambda: not alive(waiting))
+    places.give_back()
+    places.take()
+    assert places.waiting == 0

@@ -60,6 +60,16 @@ def test_changed_certificates_are_loaded_when_a_source_is_opened_next(tmp_path: 
     assert pool(among, ca=ca) is after
 
 
+def test_a_certificate_that_was_written_over_in_its_folder_is_noticed(tmp_path: Path) -> None:
+    """The folder itself does not change thereby."""
+    among, ca = Connections(), authority(tmp_path / "ca.pem")
+    outbound = Outbound(ca_folders=str(tmp_path))
+    before = among.pool(CDN, proxy=None, ca=None, outbound=outbound)
+    assert among.pool(CDN, proxy=None, ca=None, outbound=outbound) is before
+    ca.write_bytes(ca.read_bytes() + b"\n")
+    assert among.pool(CDN, proxy=None, ca=None, outbound=outbound) is not before
+
+
 def test_a_file_that_cannot_be_loaded_is_refused_each_time_and_used_once_it_can(tmp_path: Path) -> None:
     """What failed is not remembered."""
     among, ca = Connections(), tmp_path / "ca.pem"

@@ -236,3 +236,18 @@ def test_each_schema_of_a_table_is_registered_once(opened: Opened) -> None:
     assert first != second
     assert opened.schemas.table_framing("t-value", ROW, None) == first
     assert opened.registry.registered() == ["t-value", "t-value"]
+
+
+def test_nothing_is_registered_on_what_others_were_told_a_moment_ago() -> None:
+    """The registry may have been wiped since: what is registered there would conflict with a restored one."""
+    registry, clock = ScriptedRegistry(), ManualClock()
+    texts, client = Texts(clock), registry.client()
+    streams = [Schemas(client, f"blog-{n}", verify_every=EVERY, clock=clock, texts=texts) for n in range(2)]
+    for stream in streams:
+        stream.framing("t-key", "key", None)
+    clock.wait(EVERY)
+    streams[0].verify()
+    registry.wipe()
+    with pytest.raises(RegistryChanged):
+        streams[1].framing("t-value", "envelope", None)
+    assert registry.subjects == {}

@@ -12,19 +12,14 @@ SILENT = Hooks(lambda _items, _size, _seconds: None, lambda _batch, _seconds: No
 
 
 class Shared(MemoryStore):
-    """A store that others may write to as well: `taken` says whether they have. `rests` counts how often it rests."""
+    """A store that others may write to as well: `taken` says whether they have, `many` whether there are many."""
 
     taken = False
     many = False
-    rests = 0
 
     def crowded(self) -> bool:
         """Return whether there are many."""
         return self.many
-
-    def rest(self) -> None:
-        """Rest once more."""
-        self.rests += 1
 
     def superseded(self) -> bool:
         """Return whether somebody else has committed."""

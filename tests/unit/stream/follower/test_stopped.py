@@ -61,6 +61,18 @@ def test_a_stopped_stream_continues_by_itself(simulator: Simulator, store: Memor
     assert_right(simulator, NAME, store.records)
 
 
+def test_a_stopped_stream_holds_no_producer(simulator: Simulator, store: MemoryStore, following: Told) -> None:
+    """A revoked token may stop hundreds, for good: their producers would keep the others from recovering."""
+    following.become_current()
+    simulator.push_fault(NAME, Fault("status", status=401, times=None))
+
+    def story(follower: Follower) -> Steps:
+        yield lambda: follower.status.state == "stopped"
+        assert store.resting
+
+    following.tell(story)
+
+
 class Watched(Loopback):
     """A network that calls `look` during each request."""
 
