@@ -135,7 +135,7 @@ class KafkaStore:
 
     def table_route(self, table: str, schema: str) -> Route:
         """Return where rows of a table go; a topic seen for the first time is created, its schemas registered."""
-        with self._turns.turn(), self._up_to_date():
+        with self._turns.turn(self._wanted), self._up_to_date():
             return self._routes.table(table, schema)
 
     def register_table(self, table: str, schema: str) -> None:
