@@ -138,7 +138,7 @@ def test_without_tables_nothing_of_them_is_published(stage: Stage, cms: Simulato
     stage.place.edit("tables = true\n", "")
     stage.run()
     assert stage.reader.topics() == []
-    assert not [request for request in cms.requests(stage.vendor) if request.kind == "model"]
+    assert cms.model_requests(stage.vendor) == []
     changes = consume(stage.broker.client, f"{stage.place.prefix}.{stage.vendor}.changes")
     assert changes
     assert not [record for record in changes if b"content_type" in (record.key or b"")]

@@ -34,7 +34,7 @@ def told(simulator: Simulator, store: MemoryStore, name: str = "contentful") -> 
 
 def asked(simulator: Simulator, name: str = "contentful") -> int:
     """Return how many requests there were for the content model."""
-    return sum(request.kind == "model" for request in simulator.requests(name))
+    return len(simulator.model_requests(name))
 
 
 def topics(store: MemoryStore) -> set[str]:
