@@ -18,6 +18,7 @@ ConnectorError
     WalkStarved             a walk was repeatedly refused midway
     DeletesHeld             reconciliation would delete more than `max_delete_share`
     ItemRefused             a bad item or event under the policy `stop`
+    ModelRefused            the content model is none that the tables, as configured, can follow
     BrokerFatal             the broker refuses permanently
       TopicMismatch           a topic exists with other settings than the message contract needs
       KeySchemaChanged        the key schema id differs from the recorded one
@@ -27,6 +28,7 @@ ConnectorError
     PageTooLarge            re-snapshot with a smaller page
     EnvironmentChanged      re-snapshot: another environment answers under the same name
   WalkBroken              walk again: refused midway, or a page cursor repeated
+  ModelOutdated           ask for the content model, then do it again: an item shows more than the model has
   MalformedItem           dead letter in the page's transaction
   EventTooLarge           dead letter, reference or stop
   TransactionAborted      retry from the last commit: nothing of the batch is visible
@@ -174,6 +176,10 @@ class ItemRefused(StreamStopped):
     """An item or event that cannot be published met the policy `stop`; its page was not committed."""
 
 
+class ModelRefused(StreamStopped):
+    """The content model is none that the tables, as they are configured, can follow; nothing was written."""
+
+
 class BrokerFatal(StreamStopped):
     """The broker refuses permanently: authorization, an unsupported feature, a setting."""
 
@@ -219,6 +225,28 @@ class WalkBroken(ConnectorError):
     """A walk that had begun cannot continue: walk again, a bounded number of times."""
 
     remedy = "walk_again"
+
+
+class ModelOutdated(ConnectorError):
+    """An item shows more than the content model that its table follows: nothing of its batch was committed.
+
+    `unknown`: tables and members of theirs that the model lacks, an empty name for the table itself. `item`:
+    the item itself, if it is a newer content type. Follow the model as it is now.
+    """
+
+    remedy = "retry"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str = "",
+        unknown: frozenset[tuple[str, str]] = frozenset(),
+        item: bytes | None = None,
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.unknown = unknown
+        self.item = item
 
 
 class MalformedItem(ConnectorError):

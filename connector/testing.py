@@ -6,18 +6,20 @@ The store behaves as Kafka's does, with scripted faults.
 import heapq
 import threading
 from collections import deque
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from itertools import count
 from typing import TypeVar
 
 from connector.errors import ConnectorError, UnknownOutcome
 from connector.events import codec
+from connector.events.codec import Framing
 from connector.events.index import Index
 from connector.events.owner_report import REPORT_KEY, OwnerReport, decode_report, encode_report
 from connector.events.record import Batch, Record, Route
 from connector.events.state_record import CHECKPOINT_KEY, decode_checkpoint
 from connector.model.change import EntityKey
-from connector.model.checkpoint import Checkpoint, KnownTopic
+from connector.model.checkpoint import Checkpoint, KeySchemaId, KnownTopic
+from connector.tables.catalog import is_model
 
 T = TypeVar("T")
 Fault = Callable[["MemoryStore", Batch], None]
@@ -83,13 +85,15 @@ def in_turn(found: Iterator[T], stop: threading.Event, done: Callable[[], None])
 class MemoryStore:
     """A `Store` whose transactions are a list. `state` survives: give it to another store to act out a restart.
 
-    `faults` are used up first in, first out, one per commit; None lets it through.
+    `schemas` are those of tables' rows, by table, as they were registered. `faults` are used up first in, first out,
+    one per commit; None lets it through.
     """
 
     def __init__(self, prefix: str = "contentwire", connection: str = "memory") -> None:
         self.transactions: list[list[Record]] = []
         self.state: dict[bytes, bytes | None] = {}
         self.faults: deque[Fault | None] = deque()
+        self.schemas: dict[str, list[str]] = {}
         self._prefix = f"{prefix}.{connection}"
         self.rests = 0
         self.resting = False
@@ -106,6 +110,19 @@ class MemoryStore:
             f"{self._prefix}.changes", codec.single_object("key"), codec.single_object("envelope"), KnownTopic(1)
         )
 
+    def table_route(self, table: str, _schema: str) -> Route:
+        """Return the topic of a table; its values are bare Avro."""
+        bare = Framing(KeySchemaId("none", ""), b"")
+        return Route(f"{self._prefix}.table.{table}", codec.single_object("key"), bare, KnownTopic(1))
+
+    def register_table(self, table: str, schema: str) -> None:
+        """Remember the schema of a table's rows."""
+        self.schemas.setdefault(table, []).append(schema)
+
+    def model(self) -> Mapping[bytes, bytes]:
+        """Return the records of the content model."""
+        return {key: value for key, value in self.state.items() if value is not None and is_model(key)}
+
     def letters_route(self) -> Route:
         """Return the dead-letters topic."""
         topic = f"{self._prefix}.dead-letters"
@@ -115,7 +132,7 @@ class MemoryStore:
         """Read everything back."""
         index.clear()
         for key, value in self.state.items():
-            if key not in (CHECKPOINT_KEY, REPORT_KEY):
+            if key not in (CHECKPOINT_KEY, REPORT_KEY) and not is_model(key):
                 index.apply(key, value)
         self._ready = True
         recorded = self.state.get(CHECKPOINT_KEY)

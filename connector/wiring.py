@@ -11,9 +11,10 @@ from connector import __version__
 from connector.clock import SYSTEM, Clock, now_ms
 from connector.cms.compiled import reading
 from connector.cms.connections import Connections
+from connector.cms.content_model import described
 from connector.cms.source import Observer, Source, Transport, Unopened, ignore
 from connector.cms.vendor import Vendor
-from connector.config.secret import Secret
+from connector.config.secret import origins, refreshed
 from connector.config.settings import Config
 from connector.errors import ConfigError, ConnectorError, Fenced, Superseded, TransactionAborted, UnknownOutcome
 from connector.events import compiled
@@ -37,6 +38,7 @@ from connector.stream.aside import in_thread
 from connector.stream.publisher import Publisher
 from connector.stream.runner import Bounds
 from connector.stream.spec import Hooks, Parts, StreamSpec
+from connector.tables.catalog import Catalog
 from connector.vendors import find
 
 T = TypeVar("T")
@@ -100,7 +102,11 @@ class ConfiguredStream:
             "content_types": sorted(connection.content_types or ()),
             "locales": sorted(connection.locales or ()),
         }
-        return ".".join(_digest(part) for part in (scope, self.config.kafka.topic))
+        where: object = self.config.kafka.topic
+        if connection.tables:
+            # Rows for other locales are other rows: everything is to be published again.
+            where = {"topic": where, "tables": connection.tables.locales}
+        return ".".join(_digest(part) for part in (scope, where))
 
     @cached_property
     def client(self) -> Settings:
@@ -161,6 +167,21 @@ class ConfiguredStream:
         """What writes the events of items that the compiled core has read."""
         return compiled.writer(self.provenance, self.policy)
 
+    @cached_property
+    def catalog(self) -> Catalog | None:
+        """The connection's tables, if it publishes any; it knows what `Publisher.recover` reads."""
+        tables, vendor = self.connection.tables, self.vendor
+        if not tables:
+            return None
+        return Catalog(
+            self.name,
+            tables.options(),
+            partial(described, vendor.model),
+            localized=vendor.localized,
+            own_members=vendor.own_members,
+            chosen=_some(self.connection.content_types),
+        )
+
     def having(self, **settings: object) -> "ConfiguredStream":
         """Return the stream with other settings of its connection."""
         changed = self.connection.model_copy(update=settings)
@@ -219,11 +240,19 @@ class ConfiguredStream:
             now_ms=partial(now_ms, self.clock),
             locate=vendor.locate,
             writer=self.writer,
+            tables=self.catalog,
             follows=vendor.follows,
         )
         initial = Checkpoint(stream=self.name, fingerprint=self.fingerprint)
         return Publisher(
-            store, assembler, initial=initial, clock=self.clock, committed=committed, owner=owner, aside=in_thread
+            store,
+            assembler,
+            initial=initial,
+            clock=self.clock,
+            committed=committed,
+            owner=owner,
+            aside=in_thread,
+            catalog=self.catalog,
         )
 
     def spec(
@@ -254,7 +283,7 @@ class ConfiguredStream:
             return Parts(source, stream.publisher(store, hooks.committed, owner=owner))
 
         def refresh() -> bool:
-            changed = _refreshed([*connection.secrets(), *kafka.secrets()])
+            changed = refreshed([*connection.secrets(), *kafka.secrets()])
             mask.learn(own.secrets())
             return changed
 
@@ -271,7 +300,7 @@ class ConfiguredStream:
             snapshot_mode=connection.snapshot_mode,
             page_size=connection.settings.page_size or 100,
             refresh=refresh,
-            secrets_from=_origins(connection.secrets()),
+            secrets_from=origins(connection.secrets()),
             mask=mask,
         )
 
@@ -352,20 +381,6 @@ def signature(streams: Iterable[ConfiguredStream]) -> str:
     """
     followed = {stream.name: stream.fingerprint for stream in streams}
     return hashlib.blake2b(json.dumps(followed, sort_keys=True).encode(), digest_size=4).hexdigest()
-
-
-def _refreshed(secrets: Iterable[Secret]) -> bool:
-    """Read every secret again that can have changed; return whether one has."""
-    return sum(secret.refresh() for secret in secrets) > 0
-
-
-def _origins(secrets: Iterable[Secret]) -> str:
-    """Return where credentials come from, and when they are read again."""
-    rotating = sorted({secret.origin for secret in secrets if secret.rotates})
-    fixed = sorted({secret.origin for secret in secrets if not secret.rotates})
-    origins = [f"{' and '.join(rotating)} is read again with every try"] if rotating else []
-    origins += [f"{' and '.join(fixed)} is read only at the start: restart after a change"] if fixed else []
-    return "; ".join(origins)
 
 
 def _digest(part: object) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from connector.clock import SYSTEM, Clock, now_ms
+from connector.cms import content_model
 from connector.cms.lookahead import Ahead, look_ahead
 from connector.cms.source import Source, Transport, ignore
 from connector.events.assembler import Assembler
@@ -21,6 +22,8 @@ from connector.stream.follower import Follower
 from connector.stream.publisher import Publisher, Store
 from connector.stream.runner import Bounds
 from connector.stream.spec import Hooks, Pace, Parts, StreamSpec
+from connector.tables.catalog import Catalog
+from connector.tables.columns import Options  # noqa: TC001  as everything else here
 from tests.cms import connect
 from tests.values import CONNECTION, amended
 
@@ -59,6 +62,7 @@ class Following:
         self.policy = Policy()
         self.fingerprint = "scope.topic"
         self.transport: Transport | None = None
+        self.tables: Options | None = None  # how tables are published, if they are
         self._opened = opened
         self._spec = StreamSpec(
             connection=CONNECTION,
@@ -85,6 +89,7 @@ class Following:
             policy=self.policy,
             now_ms=partial(now_ms, self.clock),
             locate=vendor.locate,
+            tables=(catalog := self.catalog()),
         )
         initial = Checkpoint(stream=CONNECTION, fingerprint=self.fingerprint)
         source = Source(
@@ -97,9 +102,23 @@ class Following:
             ahead=self.ahead,
         )
         publisher = Publisher(
-            store, assembler, initial=initial, clock=self.clock, committed=hooks.committed, owner="test"
+            store,
+            assembler,
+            initial=initial,
+            clock=self.clock,
+            committed=hooks.committed,
+            owner="test",
+            catalog=catalog,
         )
         return Parts(source, publisher)
+
+    def catalog(self) -> Catalog | None:
+        """Return the stream's tables, if it has any."""
+        vendor = self.vendor
+        if self.tables is None:
+            return None
+        described = partial(content_model.described, vendor.model)
+        return Catalog(CONNECTION, self.tables, described, localized=vendor.localized, own_members=vendor.own_members)
 
     def checkpoint(self, **changes: Any) -> Checkpoint:
         """Return the committed checkpoint; with changes to its record, commit it first, as a command would."""

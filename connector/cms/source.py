@@ -127,7 +127,7 @@ class Source:
     def probe(self) -> None:
         """Return if credentials and scope are right; else raise what is wrong."""
         response = self.send(self.vendor.probe())
-        with self._answered():
+        with self.answered():
             self.vendor.check_probe(response)
 
     def send(self, request: httpx.Request) -> httpx.Response:
@@ -163,7 +163,7 @@ class Source:
         try:
             response = self.send(self.vendor.request(position))
             seconds = self._clock.monotonic() - begun_at
-            with self._answered():
+            with self.answered():
                 frame = self.vendor.frame(response, position)
         except CheckpointRejected as rejected:
             if rejected.doubtful:
@@ -206,7 +206,7 @@ class Source:
         )
 
     @contextmanager
-    def _answered(self) -> Iterator[None]:
+    def answered(self) -> Iterator[None]:
         """Name the proxy in an error about an answer that the proxy may have given itself."""
         try:
             yield

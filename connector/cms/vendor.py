@@ -13,6 +13,7 @@ import httpx
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from connector.cms import outbound
+from connector.cms.content_model import ModelReader
 from connector.cms.shape import Shape
 from connector.cms.webhook import Refused, WakeUp, WebhookCall
 from connector.model.change import EntityKey, EntityType
@@ -98,6 +99,9 @@ class Vendor(Protocol):
     content_members: ClassVar[tuple[str, ...]]
     """The members of an item, besides its fields, that are content: no clocks, revisions or links to where it lives."""
 
+    own_members: ClassVar[frozenset[str]]
+    """If `localized`: members of an entry's fields that no content type has. One too few costs requests."""
+
     shape: ClassVar[Shape | None]
     """Where items say what, so that the compiled core can read them; None where `read` alone knows."""
 
@@ -129,6 +133,11 @@ class Vendor(Protocol):
     @property
     def follows(self) -> bool:
         """Whether the API reports what changes after a snapshot."""
+        ...
+
+    @property
+    def model(self) -> ModelReader:
+        """What asks for the content types and locales, with the same credentials and scope."""
         ...
 
     def request(self, position: Position) -> httpx.Request:

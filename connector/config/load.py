@@ -17,6 +17,7 @@ from connector.config.reading import Reading, Table, join, kind, parse
 from connector.config.settings import Config, Connection, KafkaConfig, ServerConfig, as_text
 from connector.errors import ConfigError
 from connector.model.change import EntityType
+from connector.tables import columns
 
 _ENVIRONMENT = "environment"
 _SCALAR = str | bool | int | float
@@ -42,6 +43,7 @@ def load(
     connections = _connections(reading, document.get("connections", {}), outside)
     server = reading.model(ServerConfig, document["server"], "server") if "server" in document else None
     if kafka:
+        _need_registry(reading, kafka, connections)
         for problem in topic_template.collisions(kafka.topic, kafka.prefix, tuple(connections)):
             reading.problem("kafka.topic", problem)
     if kafka is None or reading.problems:
@@ -132,10 +134,16 @@ def _connection(reading: Reading, name: str, table: Any, path: str) -> Connectio
         settings = reading.model(settings_type, own, path)
     # Common keys are checked even if the vendor's are wrong: every problem is reported at once.
     if settings_type:
-        _contradictions(reading, vendors.find(table["vendor"]), table, path)
+        vendor = vendors.find(table["vendor"])
+        _contradictions(reading, vendor, table, path)
     keys = {"vendor": "", **{key: value for key, value in table.items() if key in common}}
     stand_in = settings or Settings.model_construct()
     connection = reading.model(Connection, {**keys, "name": name, "settings": stand_in}, path)
+    if connection and settings_type and connection.tables:
+        try:
+            columns.check(connection.tables.options(), localized=vendor.localized)
+        except ConfigError as error:
+            reading.problem(join(path, "tables"), f"{str(error).removeprefix('tables: ')}; {error.hint}")
     return connection if settings else None
 
 
@@ -151,6 +159,17 @@ def _contradictions(reading: Reading, vendor: type[Vendor], table: Table, path: 
     if isinstance(wanted, list) and wanted and set(map(str, wanted)) <= known - vendor.entity_types:
         only = ", ".join(sorted(vendor.entity_types))
         reading.problem(join(path, "entity_types"), f"leaves nothing to publish: {vendor.name} delivers only {only}")
+
+
+def _need_registry(reading: Reading, kafka: KafkaConfig, connections: Mapping[str, Connection]) -> None:
+    for name, connection in connections.items():
+        path = join("connections", name, "tables")
+        if connection.tables and kafka.registry is None:
+            reading.problem(path, "needs a schema registry: no consumer could know the schemas; set kafka.registry")
+        elif connection.tables and kafka.registry and not kafka.registry.may_register:
+            reading.problem(
+                path, "needs the right to register schemas, as they follow the content model: leave out register"
+            )
 
 
 def _settings_type(reading: Reading, vendor: Any, path: str) -> type[Settings] | None:

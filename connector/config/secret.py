@@ -1,6 +1,6 @@
 """A secret and its origin: one from a file can be read again, because operators rotate them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from pydantic import SecretStr
 
@@ -56,3 +56,17 @@ class Missing(Secret):
     def get_secret_value(self) -> str:
         """Raise `ConfigError`: the caller needs it."""
         raise ConfigError(self._problem, hint="this command needs the secret: correct the file or the environment")
+
+
+def refreshed(secrets: Iterable[Secret]) -> bool:
+    """Read every secret again that can have changed; return whether one has."""
+    return sum(secret.refresh() for secret in secrets) > 0
+
+
+def origins(secrets: Iterable[Secret]) -> str:
+    """Return where credentials come from, and when they are read again."""
+    rotating = sorted({secret.origin for secret in secrets if secret.rotates})
+    fixed = sorted({secret.origin for secret in secrets if not secret.rotates})
+    found = [f"{' and '.join(rotating)} is read again with every try"] if rotating else []
+    found += [f"{' and '.join(fixed)} is read only at the start: restart after a change"] if fixed else []
+    return "; ".join(found)

@@ -29,6 +29,7 @@ from connector.config.secret import Missing, Secret
 from connector.config.site import Site
 from connector.errors import ConfigError, ConnectorError
 from connector.model.change import EntityType
+from connector.tables.columns import Options
 
 _BROKER = r"([A-Z_]+://)?(\[[0-9A-Fa-f:.]+\]|[^\s/:\[\]]+)(:\d{1,5})?"
 
@@ -236,6 +237,17 @@ class KafkaConfig(_Frozen):
         return settings
 
 
+class Tables(_Frozen):
+    """Typed tables of a connection's content types; see `connector.tables.columns.Options`."""
+
+    locales: Literal["rows", "default"] | Annotated[tuple[str, ...], Field(strict=False)] = "rows"
+    evolution: Literal["column", "stop", "json"] = "column"
+
+    def options(self) -> Options:
+        """Return how the tables are made."""
+        return Options(locales=self.locales, evolution=self.evolution)
+
+
 class Connection(_Reached):
     """One space or stack and environment, followed as one stream. Sizes are bytes, durations seconds.
 
@@ -245,6 +257,7 @@ class Connection(_Reached):
     - `republish`: whether a re-snapshot publishes what changed, or everything.
     - `max_delete_share`: the share of live keys a reconciliation may delete without an operator's consent.
     - `malformed`, `oversized`: what happens to an item that cannot be read, and to an event that is too large.
+    - `tables`: how its content types are published as tables too, if they are.
     """
 
     name: str
@@ -264,10 +277,20 @@ class Connection(_Reached):
     max_delete_share: float = Field(default=0.2, ge=0, le=1)
     malformed: Literal["dead-letter", "stop"] = "dead-letter"
     oversized: Literal["dead-letter", "stop", "reference"] = "dead-letter"
+    tables: Literal[False] | Tables = False
 
     def secrets(self) -> list[Secret]:
         """Return the connection's own secrets, from files and the environment."""
         return list(secrets_of(self))
+
+    @field_validator("tables", mode="before")
+    @classmethod
+    def _switched(cls, tables: Any) -> Any:
+        if isinstance(tables, bool):
+            return Tables() if tables else False
+        if not isinstance(tables, dict | Tables):
+            raise ValueError("must be true, false, or a table of locales and evolution")  # noqa: TRY004  pydantic's way
+        return tables
 
     @field_validator("snapshot_mode", mode="before")
     @classmethod

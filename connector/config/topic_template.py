@@ -28,7 +28,7 @@ def collisions(topic: str, prefix: str, names: tuple[str, ...]) -> Iterator[str]
     ours = {f"{prefix}.{name}.{end}" for name in names for end in ("state", "dead-letters")}
     reserved = {*ours, f"{prefix}.wake-ups"}
     for name, changed in changes.items():
-        if changed in reserved:
+        if changed in reserved or changed.startswith(tuple(f"{prefix}.{each}.table." for each in names)):
             yield f"the changes topic of {name} would be {changed}, which contentwire reserves for itself"
         if len(changed) > _BYTES:
             yield f"the changes topic of {name} would be longer than {_BYTES} characters"

@@ -17,10 +17,11 @@ from connector.events.destination import Destinations
 from connector.events.envelope import Event, Origin, Provenance, Snapshot, Transaction
 from connector.events.expansion import expand
 from connector.events.filters import wanted
-from connector.events.index import Index, IndexEntry
+from connector.events.index import Index, IndexEntry, row_locales, written_rows
 from connector.events.policy import Policy
 from connector.events.record import Batch, Letter, Record, Route, Tally
 from connector.events.state_record import CHECKPOINT_KEY, encode_checkpoint
+from connector.events.table_rows import Tables
 from connector.events.verdict import Case, Standpoint, judge, op
 from connector.model.change import ALL_LOCALES, Change, DeadLetter, EntityKey, EntityType
 from connector.model.checkpoint import Checkpoint, Position
@@ -42,8 +43,8 @@ class Assembler(msgspec.Struct, frozen=True):
     """Turns pages of one stream into batches.
 
     `now_ms` is the clock; `locate` gives the URL of an entity, by its key and content type, for events that are too
-    large. `writer` writes the events of items that the compiled core has read. `follows`: a delta follows a snapshot,
-    which is walked twice otherwise.
+    large. `tables` makes the rows of events; without it, `writer` writes the events of items that the compiled core has
+    read. `follows`: a delta follows a snapshot, which is walked twice otherwise.
     """
 
     provenance: Provenance
@@ -51,6 +52,7 @@ class Assembler(msgspec.Struct, frozen=True):
     now_ms: Callable[[], int]
     locate: Callable[[EntityKey, str | None], str]
     writer: Writer | None = None
+    tables: Tables | None = None
     follows: bool = True
 
     def batches(
@@ -112,7 +114,8 @@ class BatchBuilder:
         self._policy = assembler.policy
         self._provenance = assembler.provenance
         self._locate = assembler.locate
-        self._writer = assembler.writer
+        self._tables = assembler.tables
+        self._writer = None if assembler.tables else assembler.writer
         self._routes: dict[tuple[str, str], CoreRoute] = {}
         self._now_ms = assembler.now_ms()
         self._index = index
@@ -153,14 +156,16 @@ class BatchBuilder:
         verdict = judge(case, self._standpoint, self._policy)
         if verdict.unseen:
             self._note_mismatch(change.key)
+        rows = known.rows if known else None
         if verdict.left_out:
             self._tally.left_out[verdict.left_out] += 1
             updates = verdict.left_out == "unseen_delete"
         else:
             event = self._event(verdict.change, case, cause, last=last)
             updates = self._publish(event, body, self._destinations.of(change.key))
+            rows = self._write_rows(event, rows) if updates and self._tables else rows
         if updates:
-            self._update_index(body, verdict.change, case)
+            self._update_index(body, verdict.change, case, rows)
         elif known and verdict.left_out != "filtered":
             self._mark_seen(body, known)
 
@@ -291,6 +296,29 @@ class BatchBuilder:
         self._count(event)
         return True
 
+    def _write_rows(self, event: Event, rows: str | None) -> str | None:
+        """Append the rows of a published event to its table; return the locales of those that the entity has now."""
+        assert self._tables
+        found = self._tables.rows(event, row_locales(rows))
+        if found is None:
+            return None
+        misfits = list(found.misfits)
+        for key, value in found.rows:
+            route = self._destinations.table(found.table, found.schema)
+            body = None if value is None else route.value.prefix + value
+            if body and len(body) + _OVERHEAD > self._policy.max_message_bytes:
+                misfits.append(f"the row of {len(body)} bytes exceeds max.message.bytes (locale {key.locale})")
+                continue
+            self._append(Record(route.topic, route.key.prefix + codec.encode_key(key), body, []))
+            self._progress = self._progress.recording(route.topic, route.found)
+            self._tally.rows["deleted" if value is None else "written"] += 1
+        self._tally.rows["inexact"] += found.inexact
+        if misfits:
+            self._tally.rows["misfit"] += len(misfits)
+            reason = f"table {found.table}: {'; '.join(misfits[:_MAX_NAMED])}"
+            self._replace_by_letter(event.change, reason, "MalformedItem")
+        return written_rows(found.live)
+
     def _as_reference(self, change: Change, size: int) -> bool:
         """Return whether to publish an oversized event as a reference; else a dead letter replaces it, or it stops."""
         reason = f"the event of {size} bytes exceeds max.message.bytes = {self._policy.max_message_bytes}"
@@ -326,7 +354,7 @@ class BatchBuilder:
         if event.origin == "delta":
             self._tally.changed_ms.append(envelope.source_ms(event))
 
-    def _update_index(self, body: bytes, change: Change, case: Case) -> None:
+    def _update_index(self, body: bytes, change: Change, case: Case, rows: str | None) -> None:
         """Stage what the index is to know of the key after this change."""
         known, live = case.known, change.change_type == "published"
         entry = IndexEntry(
@@ -340,6 +368,7 @@ class BatchBuilder:
             epoch=self.position.epoch,
             removed_at=None if live else self._now_ms,
             content=case.content if live else None,
+            rows=rows,
         )
         self._index.stage(body, entry.encode())
 

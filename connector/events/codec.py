@@ -20,7 +20,9 @@ from connector.model.change import EntityKey
 from connector.model.checkpoint import KeySchemaId
 
 Writer = Callable[[Any], bytes]
-Name = Literal["key", "envelope", "flat", "checkpoint", "index_entry", "owner_report", "dead_letter"]
+Name = Literal[
+    "key", "envelope", "flat", "checkpoint", "index_entry", "owner_report", "dead_letter", "table_layout", "model_part"
+]
 
 _SINGLE_OBJECT = b"\xc3\x01"
 _CONFLUENT = b"\x00"
@@ -48,8 +50,13 @@ def text(name: Name) -> str:
 
 def same(name: Name, schema: str) -> bool:
     """Return whether a schema's text is ours, however it is written."""
+    return alike(text(name), schema)
+
+
+def alike(ours: str, schema: str) -> bool:
+    """Return whether two texts are the same schema, however the second is written."""
     try:
-        return bool(to_parsing_canonical_form(json.loads(schema)) == to_parsing_canonical_form(json.loads(text(name))))
+        return bool(to_parsing_canonical_form(json.loads(schema)) == to_parsing_canonical_form(json.loads(ours)))
     except Exception:  # noqa: BLE001  whatever the library raises for what is not a schema: it is not ours
         return False
 
@@ -68,7 +75,7 @@ def _writer(name: Name) -> Writer:
     source = _Source()
     source.write(json.loads(text(name)), "value", " ")
     body = "\n".join(source.lines)
-    made: dict[str, Any] = {"long": _long, "short": _SHORT}
+    made: dict[str, Any] = {"long": long, "short": _SHORT}
     exec(f"def write(value):\n parts = []; add = parts.append\n{body}\n return b''.join(parts)", made)  # noqa: S102  our own schemas alone
     writer: Writer = made["write"]
     return writer
@@ -117,8 +124,9 @@ class _Source:
         self.lines.append(f"{indent}add(b'\\0')")
 
 
-def _long(value: int) -> bytes:
-    """Zigzag, then seven bits a byte, the lowest first: two bytes at a time, by tables."""
+def long(value: int) -> bytes:
+    """Return the Avro body of a long: zigzag, then seven bits a byte, the lowest first."""
+    # Two bytes at a time, by tables.
     number = value << 1 if value >= 0 else ~(value << 1)
     body = b""
     while number >> _TWO_BYTES:
@@ -148,12 +156,17 @@ _PRIMITIVES: Final = {
 }
 
 
+def string(text: bytes) -> bytes:
+    """Return the Avro body of a string, given as UTF-8."""
+    size = len(text)
+    return (_SHORT[size] if size < len(_SHORT) else long(size)) + text
+
+
 def primitive(kind: str, value: Any) -> bytes:
     """Return the Avro body of a string, a long or a boolean; raises KeyError for any other type."""
     if kind == "string":
-        part: bytes = value.encode()
-        return _long(len(part)) + part
-    return _long(value) if kind == "long" else _BOOLEANS[kind][value]
+        return string(value.encode())
+    return long(value) if kind == "long" else _BOOLEANS[kind][value]
 
 
 @cache

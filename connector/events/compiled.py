@@ -37,7 +37,7 @@ _SOURCE: Final = {
 _FIRST: Final = {"op": "r", "origin": "snapshot", "change_type": "published", "marker": None}
 _NO_TRANSACTION: Final = {f"transaction_{name}": None for name in Transaction.__struct_fields__}
 _INDEX: Final = Filling(
-    {"version": VERSION, "live": True, "change_type": "published", "removed_at": None},
+    {"version": VERSION, "live": True, "change_type": "published", "removed_at": None, "rows": None},
     {
         "content_type": "content_type",
         "revision": "revision",

@@ -15,7 +15,7 @@ Origin = Literal["delta", "snapshot", "expanded", "reconciled"]
 Snapshot = Literal["first", "true", "last", "false"]
 Headers = list[tuple[str, bytes]]
 
-_TABLES = {"asset": "_asset", "content_type": "_content_type"}
+_TABLES = {"asset": "_asset", "content_type": "_content_type", "locale": "_locale"}
 _UNKNOWN_TABLE = "_unknown"
 _SPECVERSION = ("ce_specversion", b"1.0")
 _TYPES = {change_type: ("ce_type", f"contentwire.{change_type}".encode()) for change_type in get_args(ChangeType)}

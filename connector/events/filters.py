@@ -10,6 +10,6 @@ def wanted(policy: Policy, key: EntityKey, content_type: str | None) -> bool:
         return False
     if policy.locales is not None and key.locale not in policy.locales and key.locale != ALL_LOCALES:
         return False
-    if policy.content_types is None or key.entity_type == "asset":
+    if policy.content_types is None or key.entity_type in ("asset", "locale"):
         return True
     return (key.id if key.entity_type == "content_type" else content_type) in policy.content_types

@@ -1,5 +1,6 @@
 """The index: what is known of each key of a stream. Held as record bytes, decoded on access. Never does I/O."""
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
@@ -9,10 +10,10 @@ from connector.events import codec
 from connector.model.change import ALL_LOCALES, EntityKey
 from connector.model.core import Item
 
-VERSION = 1
+VERSION = 2
 
-# Earlier releases end a record before its content, a union: this is its null, ignored after a full record.
-_NO_CONTENT = b"\0"
+# Earlier releases end a record before its content, or its rows: these are their nulls, ignored after a full record.
+_UNWRITTEN = b"\0\0"
 
 # A record begins with its version (one byte up to version 63), then `live`.
 _LIVE_AT = 1
@@ -22,7 +23,8 @@ class IndexEntry(msgspec.Struct, frozen=True):
     """What the last change of a key said.
 
     `changed_at` is the CMS's clock in microseconds, None if no change had one; `removed_at` is ours in milliseconds.
-    `content` is a digest of the entity's content (`connector.events.content_digest`), None if unknown.
+    `content` is a digest of the entity's content (`connector.events.content_digest`), None if unknown. `rows` are the
+    locales of its rows in a table, as `written_rows` gives them, None if there are none.
     """
 
     live: bool
@@ -35,16 +37,28 @@ class IndexEntry(msgspec.Struct, frozen=True):
     removed_at: int | None = None
     version: int = VERSION
     content: bytes | None = None
+    rows: str | None = None
 
     def encode(self) -> bytes:
         """Return the state record's value."""
         return codec.encode("index_entry", msgspec.structs.asdict(self))
 
 
+def written_rows(locales: Iterable[str]) -> str | None:
+    """Return locales as an entry keeps them."""
+    found = sorted(locales)
+    return json.dumps(found) if found else None
+
+
+def row_locales(written: str | None) -> frozenset[str]:
+    """Return the locales that an entry's rows have."""
+    return frozenset(json.loads(written)) if written else frozenset()
+
+
 def decode_entry(value: bytes) -> IndexEntry:
     """Return the entry of a state record; raises `StateTooNew` for a version this release does not know."""
     check_version(value, VERSION)
-    return IndexEntry(**codec.decode("index_entry", value + _NO_CONTENT))
+    return IndexEntry(**codec.decode("index_entry", value + _UNWRITTEN))
 
 
 def check_version(value: bytes, known: int) -> None:

@@ -40,13 +40,15 @@ class Tally(msgspec.Struct):
     """What a batch contains, for metrics and the log.
 
     `dead_letters` are counted by error; `letters` are the first few: error, item type, item id, bytes. `changed_ms`:
-    the CMS's times of a delta's events.
+    the CMS's times of a delta's events. `rows` of tables: how many were `written` or `deleted`, did not fit (`misfit`),
+    and how many numbers stand in a column of text (`inexact`).
     """
 
     ops: Counter[str] = msgspec.field(default_factory=Counter)
     left_out: Counter[str] = msgspec.field(default_factory=Counter)
     dead_letters: Counter[str] = msgspec.field(default_factory=Counter)
     letters: list[tuple[str, str | None, str | None, int]] = msgspec.field(default_factory=list)
+    rows: Counter[str] = msgspec.field(default_factory=Counter)
     locale_mismatches: int = 0
     changed_ms: list[int] = msgspec.field(default_factory=list)
 

@@ -17,6 +17,7 @@ from connector.kafka import state_topic
 from connector.kafka.client import Settings, cause, create, explained, unavailable
 from connector.kafka.foreign_records import StateJudge
 from connector.model.checkpoint import Checkpoint
+from connector.tables.catalog import is_model
 
 _SHORT_TAIL: Final = 100
 _REBALANCING: Final = {ConsumerGroupState.PREPARING_REBALANCING, ConsumerGroupState.COMPLETING_REBALANCING}
@@ -125,7 +126,8 @@ class Cluster:
         judge, index = StateJudge(topic, connection), Index()
 
         def apply(key: bytes | None, value: bytes | None, offset: int) -> None:
-            if key is not None and judge.accepts(key, value, offset) and key not in (CHECKPOINT_KEY, REPORT_KEY):
+            ours = key is not None and judge.accepts(key, value, offset)
+            if key is not None and ours and key not in (CHECKPOINT_KEY, REPORT_KEY) and not is_model(key):
                 index.apply(key, value)
 
         state_topic.read(self._client, topic, range(self.end(topic)), apply, self._timeout, clock=self._clock)

@@ -14,10 +14,12 @@ from connector.events.owner_report import REPORT_KEY, REPORT_VERSION, decode_rep
 from connector.events.state_record import CHECKPOINT_KEY, CHECKPOINT_VERSION, decode_checkpoint
 from connector.model.change import EntityKey, EntityType
 from connector.model.checkpoint import Checkpoint
+from connector.tables.catalog import MODEL_VERSION, check_model, is_model
 
 _LATER: Final = re.compile(rb"\x00[a-z]+")  # a kind of state record that a later release may have
 _VERSIONS: Final = 8  # how many higher numbers still count as later versions
 _INDEX_VERSIONS: Final = tuple(bytes([2 * version]) for version in range(1, INDEX_VERSION + 1))
+_ADDED: Final = 2  # members of an index entry that earlier releases lack
 _SHOWN: Final = 3
 
 
@@ -117,6 +119,8 @@ class StateJudge:
     def _why_not(self, key: bytes, value: bytes | None) -> str:
         if key in _SINGLES:
             return "" if value is None else _why_not_single(key, value, self._connection)
+        if is_model(key):
+            return "" if value is None else _why_not_model(key, value)
         if _LATER.fullmatch(key):
             raise _too_new()
         if not self._is_entity(key):
@@ -146,11 +150,22 @@ def _why_not_single(key: bytes, value: bytes, connection: str) -> str:
     return "" if ours else f"its value is not a {what} of {connection}"
 
 
+def _why_not_model(key: bytes, value: bytes) -> str:
+    _check_later(value, MODEL_VERSION)
+    try:
+        check_model(key, value)
+    except (ValueError, StateTooNew):
+        return "its value is no part of a content model"
+    return ""
+
+
 def _why_not_entry(value: bytes) -> str:
     _check_later(value, INDEX_VERSION)
-    # Its last member may be missing: earlier releases end before it.
-    ends = codec.fits("index_entry", value + b"\0")
-    return "" if value[:1] in _INDEX_VERSIONS and 0 <= ends - len(value) <= 1 else "its value is not an index entry"
+    # Its last members may be missing: earlier releases end before them.
+    ends = codec.fits("index_entry", value + b"\0\0")
+    return (
+        "" if value[:1] in _INDEX_VERSIONS and 0 <= ends - len(value) <= _ADDED else "its value is not an index entry"
+    )
 
 
 def _check_later(value: bytes, known: int) -> None:

@@ -110,6 +110,11 @@ class Registry:
         answer = self._look_up("GET", f"/schemas/ids/{schema_id}")
         return None if answer is None else _member(answer[0], "schema", str)
 
+    def latest(self, subject: str) -> str | None:
+        """Return the text of a subject's latest schema, None if it has none."""
+        answer = self._look_up("GET", f"/subjects/{quote(subject, safe='')}/versions/latest")
+        return None if answer is None else _member(answer[0], "schema", str)
+
     def compatible(self, subject: str, schema: str) -> bool:
         """Return whether the subject's latest version accepts `schema` as its successor; a new subject accepts any."""
         path = f"/compatibility/subjects/{quote(subject, safe='')}/versions/latest"

@@ -21,11 +21,12 @@ class Routes:
         self._topics = topics
         self._schemas = schemas
         self._open: dict[str, Route] = {}
+        self._tables: dict[str, tuple[codec.Framing, KnownTopic]] = {}
         self.progress = Progress()
 
     def start_over(self, progress: Progress) -> None:
         """Close every route: a topic or schema that was recreated is noticed when opened again."""
-        self._open, self.progress = {}, progress
+        self._open, self._tables, self.progress = {}, {}, progress
 
     def of(self, key: EntityKey) -> Route:
         """Return where events of a key go; a topic seen for the first time is created, its schemas registered.
@@ -33,6 +34,25 @@ class Routes:
         Raises `MalformedItem` for a key for which no topic can be named.
         """
         return self._to(self._layout.changes_topic(key))
+
+    def table(self, table: str, schema: str) -> Route:
+        """Return where rows of a table go, written with `schema`: registered and its topic created if need be.
+
+        Raises `ModelRefused` if the registry refuses the schema, or Kafka the name.
+        """
+        topic = self._layout.table_topic(table)
+        value = self.table_value(table, schema)
+        if topic not in self._tables:
+            key = self._framing(f"{topic}-key", "key")
+            check_key_schema(self.progress.key_schema_id, key.schema_id, self._layout.connection)
+            self._tables[topic] = key, self._found(topic)
+        key, found = self._tables[topic]
+        return Route(topic, key, value, found)
+
+    def table_value(self, table: str, schema: str) -> codec.Framing:
+        """Return how rows of a table are framed, with their schema registered; raises as `table` does."""
+        subject = f"{self._layout.table_topic(table)}-value"
+        return self._schemas.table_framing(subject, schema, self.progress.key_schema_id)
 
     def is_open(self, key: EntityKey) -> bool:
         """Return whether `of` only has to look up where events of a key go; raises what it raises for its topic."""
@@ -56,7 +76,8 @@ class Routes:
         if only := self._layout.only_topic:
             self._to(only)
         for topic in progress.expected_topics:
-            progress = progress.recording(topic, self._to(topic).found)
+            found = self._found(topic) if self._layout.is_table(topic) else self._to(topic).found
+            progress = progress.recording(topic, found)
         return progress
 
     def changed(self, state: KnownTopic) -> bool:
@@ -74,14 +95,17 @@ class Routes:
         return self._open[topic]
 
     def _opened(self, topic: str) -> Route:
-        recorded = self.progress.topics.get(topic)
-        if recorded is None:
-            self._topics.check_unwritten(topic)
-        found = self._topics.ensure(self._layout.changes_spec(topic), recorded)
+        found = self._found(topic)
         key = self._framing(f"{topic}-key", "key")
         check_key_schema(self.progress.key_schema_id, key.schema_id, self._layout.connection)
         value = self._framing(f"{topic}-value", self._layout.value_schema)
         return Route(topic, key, value, found)
+
+    def _found(self, topic: str) -> KnownTopic:
+        recorded = self.progress.topics.get(topic)
+        if recorded is None:
+            self._topics.check_unwritten(topic)
+        return self._topics.ensure(self._layout.changes_spec(topic), recorded)
 
     def _framing(self, subject: str, name: codec.Name) -> codec.Framing:
         return self._schemas.framing(subject, name, self.progress.key_schema_id)

@@ -6,9 +6,10 @@ conflicts with a restored one.
 """
 
 from connector.clock import Clock
-from connector.errors import BrokerFatal, RegistryChanged, RegistryUnavailable
+from connector.errors import BrokerFatal, ModelRefused, RegistryChanged, RegistryUnavailable
 from connector.events import codec
 from connector.events.codec import Framing
+from connector.kafka import schema_difference
 from connector.kafka.looks import Texts
 from connector.kafka.registry import Registry
 from connector.kafka.topics import check_key_schema
@@ -39,8 +40,8 @@ class Schemas:
         self._texts = texts
         self._clock = clock
         self._verified_at = self._clock.monotonic()
-        self._framings: dict[str, Framing] = {}
-        self._in_use: dict[str, codec.Name] = {}
+        self._framings: dict[tuple[str, str], Framing] = {}
+        self._in_use: dict[str, str] = {}
         self._changed = False
 
     def framing(self, subject: str, name: codec.Name, recorded: KeySchemaId | None) -> Framing:
@@ -51,9 +52,36 @@ class Schemas:
         """
         if self._registry is None:
             return codec.single_object(name)
-        if subject not in self._framings:
-            self._framings[subject] = self._asked(self._registry, subject, name, recorded)
-        return self._framings[subject]
+        return self._known(self._registry, subject, codec.text(name), recorded)
+
+    def table_framing(self, subject: str, schema: str, recorded: KeySchemaId | None) -> Framing:
+        """Return how rows of a table are framed; the subject's latest schema must accept theirs as its successor.
+
+        Raises `ModelRefused` if it does not, `BrokerFatal` without a registry, and what `framing` raises.
+        """
+        if self._registry is None:
+            raise BrokerFatal(
+                "tables need a schema registry: without one no consumer can know their schemas",
+                hint="set registry in [kafka], or leave out tables",
+            )
+        if (subject, schema) not in self._framings and self._registry.find(subject, schema) is None:
+            self._check_accepted(self._registry, subject, schema)
+        return self._known(self._registry, subject, schema, recorded)
+
+    def _check_accepted(self, registry: Registry, subject: str, schema: str) -> None:
+        if registry.compatible(subject, schema):
+            return
+        before = registry.latest(subject)
+        what = schema_difference.words(before, schema) if before else "it says no more"
+        raise ModelRefused(
+            f"the schema registry refuses the new schema of {subject} as a successor of its latest: {what}",
+            hint="undo the change in the CMS; or let the subject's compatibility be BACKWARD; or delete the subject",
+        )
+
+    def _known(self, registry: Registry, subject: str, schema: str, recorded: KeySchemaId | None) -> Framing:
+        if (subject, schema) not in self._framings:
+            self._framings[subject, schema] = self._asked(registry, subject, schema, recorded)
+        return self._framings[subject, schema]
 
     def verify(self) -> None:
         """Compare the ids in use with what the registry has under them, unless that was done recently.
@@ -73,27 +101,27 @@ class Schemas:
             if self._changed:
                 raise
 
-    def _asked(self, registry: Registry, subject: str, name: codec.Name, recorded: KeySchemaId | None) -> Framing:
-        schema = codec.text(name)
+    def _asked(self, registry: Registry, subject: str, schema: str, recorded: KeySchemaId | None) -> Framing:
+        key = codec.text("key")
         found = registry.find(subject, schema)
         if recorded and recorded.id not in self._in_use:
             # Unless that is what was found: then it is registered as it was.
-            if (name, recorded.framing, recorded.id) != ("key", "confluent", str(found)):
+            if (schema, recorded.framing, recorded.id) != (key, "confluent", str(found)):
                 check_recorded(registry, recorded, self._connection)
-            self._in_use |= {recorded.id: "key"} if recorded.framing else {}
+            self._in_use |= {recorded.id: key} if recorded.framing else {}
         if found is None:
             # Not what others were told a moment ago: it may have been wiped since.
             self._compare(registry, None)
             found = registry.add(subject, schema)
         framing = codec.confluent(found)
-        self._in_use[framing.schema_id.id] = name
+        self._in_use[framing.schema_id.id] = schema
         return framing
 
     def _compare(self, registry: Registry, texts: Texts | None) -> None:
         self._verified_at = self._clock.monotonic()
         try:
-            for schema_id, name in self._in_use.items():
-                _compare(registry, schema_id, name, texts)
+            for schema_id, schema in self._in_use.items():
+                _compare(registry, schema_id, schema, texts)
         except RegistryChanged:
             self._changed = True
             raise
@@ -108,16 +136,16 @@ def check_recorded(registry: Registry | None, recorded: KeySchemaId, connection:
     if registry is None:
         check_key_schema(recorded, codec.single_object("key").schema_id, connection)
     elif recorded.framing == "confluent":
-        _compare(registry, recorded.id, "key")
+        _compare(registry, recorded.id, codec.text("key"))
     else:
         check_key_schema(recorded, KeySchemaId("confluent", "(an id of the registry)"), connection)
 
 
-def _compare(registry: Registry, schema_id: str, name: codec.Name, texts: Texts | None = None) -> None:
+def _compare(registry: Registry, schema_id: str, schema: str, texts: Texts | None = None) -> None:
     known = None
     if schema_id.isdecimal() and len(schema_id) <= _DIGITS:
         known = texts.by_id(registry, int(schema_id)) if texts else registry.by_id(int(schema_id))
-    if known is None or not codec.same(name, known):
+    if known is None or not codec.alike(schema, known):
         what = "nothing" if known is None else "another schema"
         raise RegistryChanged(
             f"the schema registry has {what} under the id {schema_id}, which records of this stream carry",

@@ -1,7 +1,7 @@
 """The durable side of one stream: transactions on its topics, and `recover`, the only way to start."""
 
 import threading
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 
 from msgspec.structs import replace
@@ -24,6 +24,7 @@ from connector.kafka.topics import Topics
 from connector.kafka.transaction import REAL_PRODUCER, ProducerFactory, Transactions
 from connector.model.change import EntityKey
 from connector.model.checkpoint import Checkpoint, KnownTopic, Progress
+from connector.tables.catalog import is_model
 
 # Seconds that recovery may take beyond the transaction timeout, after which the broker aborts what is still open.
 _GRACE = 15.0
@@ -63,6 +64,7 @@ class KafkaStore:
         self._routes = Routes(layout, self._topics, schemas)
         self._checkpoint: Checkpoint | None = None
         self._report = OwnerReport()
+        self._model: dict[bytes, bytes] = {}
         self._transactions: Transactions | None = None
         self._position = 0
         self._foreign: Collection[Foreign] = ()
@@ -97,6 +99,9 @@ class KafkaStore:
             self._routes.check_schemas()
         self._transact(batch.records, batch.state)
         self._checkpoint, self._routes.progress = batch.checkpoint, batch.checkpoint.progress
+        for key, value in batch.state:
+            if is_model(key):
+                self._keep(key, value)
 
     def mend(self, index: Index) -> None:
         """Replace what `recover` refused as foreign with what was there before, else with a tombstone; then recover.
@@ -107,7 +112,7 @@ class KafkaStore:
         keys = [each.key for each in self._foreign if each.key is not None]
         for key in set(keys) - before.keys():
             entry = index.get(key)
-            before[key] = entry.encode() if entry else None
+            before[key] = entry.encode() if entry else self._model.get(key)
         self._transact([], [(key, before[key]) for key in keys])
 
     def replace(self, records: Sequence[Record]) -> None:
@@ -127,6 +132,19 @@ class KafkaStore:
         opening = nullcontext() if self._routes.is_open(key) else self._turns.turn(self._wanted)
         with opening, self._up_to_date():
             return self._routes.of(key)
+
+    def table_route(self, table: str, schema: str) -> Route:
+        """Return where rows of a table go; a topic seen for the first time is created, its schemas registered."""
+        with self._turns.turn(self._wanted), self._up_to_date():
+            return self._routes.table(table, schema)
+
+    def register_table(self, table: str, schema: str) -> None:
+        """Register the schema of a table's rows, unless it is."""
+        self._routes.table_value(table, schema)
+
+    def model(self) -> Mapping[bytes, bytes]:
+        """Return the records of the content model, as `recover` read them."""
+        return self._model
 
     def letters_route(self) -> Route:
         """Return where dead letters go."""
@@ -240,9 +258,16 @@ class KafkaStore:
         else:
             self._position, self._own_end = written.stop, written.stop + 1  # the marker
 
+    def _keep(self, key: bytes, value: bytes | None) -> None:
+        if value is None:
+            self._model.pop(key, None)
+        else:
+            self._model[key] = value
+
     def _lost(self, index: Index) -> TopicMismatch:
         """Forget what was read from the former topic: what a command writes into this one is then read completely."""
         self._position, self._checkpoint, self._state_id = 0, None, None
+        self._model = {}
         self._routes.start_over(Progress())
         index.clear()
         lost = f"topic {self._layout.state_topic} was deleted or recreated: what was known of the stream is gone"
@@ -266,6 +291,9 @@ class KafkaStore:
                 return
             if key == REPORT_KEY:
                 self._report = decode_report(value) if value else OwnerReport()
+                return
+            if is_model(key):
+                self._keep(key, value)
                 return
             index.apply(key, value)
 

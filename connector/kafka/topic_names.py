@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 
-from connector.errors import MalformedItem
+from connector.errors import MalformedItem, ModelRefused
 from connector.events import codec
 from connector.model.change import ALL_LOCALES, EntityKey
 
@@ -14,7 +14,7 @@ _INT: Final = 0xFFFFFFFF
 _MIX: Final = 0x5BD1E995
 _DAY_MS: Final = 86_400_000
 _TOPIC: Final = re.compile(r"[A-Za-z0-9._-]{1,249}")
-_ANY: Final = {"entity_type": "(?:entry|asset|content_type)", "locale": "[A-Za-z0-9._-]+"}
+_ANY: Final = {"entity_type": "(?:entry|asset|content_type|locale)", "locale": "[A-Za-z0-9._-]+"}
 
 
 class TopicSpec(msgspec.Struct, frozen=True):
@@ -62,6 +62,25 @@ class Layout(msgspec.Struct, frozen=True, kw_only=True):
         return f"{self.transactional_id}.dead-letters"
 
     @property
+    def tables_prefix(self) -> str:
+        """The beginning of the names of tables' topics."""
+        return f"{self.transactional_id}.table."
+
+    def is_table(self, topic: str) -> bool:
+        """Return whether a topic is a table's."""
+        return topic.startswith(self.tables_prefix)
+
+    def table_topic(self, table: str) -> str:
+        """Return where the rows of a table go; raises `ModelRefused` for a name that Kafka does not accept."""
+        name = f"{self.tables_prefix}{table}"
+        if not _TOPIC.fullmatch(name):
+            raise ModelRefused(
+                f"the topic of the table {table} would have a name that Kafka does not accept: it is too long",
+                hint="leave the content type out with content_types, or choose a shorter prefix",
+            )
+        return name
+
+    @property
     def only_topic(self) -> str | None:
         """The only changes topic, None if the template routes by entity type or locale."""
         if "{entity_type}" in self.topic or "{locale}" in self.topic:
@@ -75,7 +94,7 @@ class Layout(msgspec.Struct, frozen=True, kw_only=True):
         parts = re.split(r"\{(\w+)\}", self.topic)
         pattern = "".join((known | _ANY)[part] if at % 2 else re.escape(part) for at, part in enumerate(parts))
         reserved = "|".join(map(re.escape, (self.state_topic, self.letters_topic)))
-        return re.compile(f"(?!(?:{reserved})$){pattern}")
+        return re.compile(f"(?!(?:{reserved})$|{re.escape(self.tables_prefix)}){pattern}")
 
     def changes_among(self, names: Iterable[str]) -> list[str]:
         """Return those of `names` that are changes topics of this stream, sorted."""
@@ -90,7 +109,8 @@ class Layout(msgspec.Struct, frozen=True, kw_only=True):
         name = self.topic.format(
             prefix=self.prefix, connection=self.connection, entity_type=key.entity_type, locale=locale
         )
-        if not _TOPIC.fullmatch(name) or name in (self.state_topic, self.letters_topic):
+        reserved = name in (self.state_topic, self.letters_topic) or self.is_table(name)
+        if reserved or not _TOPIC.fullmatch(name):
             raise MalformedItem("the topic template and the item's locale make no valid topic name")
         return name
 

@@ -6,7 +6,7 @@ import msgspec
 
 from connector.model.timestamp import Timestamp
 
-EntityType = Literal["entry", "asset", "content_type"]
+EntityType = Literal["entry", "asset", "content_type", "locale"]
 
 ChangeType = Literal["published", "unpublished", "deleted"]
 

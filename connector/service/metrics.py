@@ -49,6 +49,7 @@ _RETRIES: Final = (
     "Superseded",
     "UnknownOutcome",
 )
+_ROWS: Final = ("written", "deleted", "misfit", "inexact")
 REFUSALS: Final = ("malformed", "too_large", "overdue", "crowded", "busy", "host")
 """Why a peer of the port got no proper answer."""
 
@@ -79,6 +80,7 @@ class Metrics:
         self.registry.register(_Lost(log_lines_lost))
         self._events = self._counter("contentwire_events", "Events committed, by operation.", "op")
         self._dead_letters = self._counter("contentwire_dead_letters", "Items that could not be published.", "error")
+        self._rows = self._counter("contentwire_table_rows", "What became of the rows of tables.", "outcome")
         self._retries = self._counter("contentwire_retries", "Attempts repeated after an error.", "error")
         self._transactions = self._counter("contentwire_transactions", "Transactions, by outcome.", "outcome")
         self._pages = self._counter("contentwire_pages", "Pages read from the CMS.")
@@ -127,6 +129,7 @@ class Metrics:
         counted: tuple[tuple[Counter, tuple[str, ...]], ...] = (
             (self._events, get_args(Op)),
             (self._dead_letters, _DEAD_LETTERS),
+            (self._rows, _ROWS),
             (self._retries, _RETRIES),
             (self._poll_failures, _POLL_FAILURES),
             (self._transactions, get_args(TransactionOutcome)),
@@ -151,6 +154,8 @@ class Metrics:
         self.transaction_seconds(connection, seconds)
         for error, count in tally.dead_letters.items():
             self.dead_letters(connection, error, count)
+        for outcome, count in tally.rows.items():
+            self._rows.labels(connection, outcome).inc(count)
         if tally.left_out["stale"]:
             self.stale(connection, tally.left_out["stale"])
         if tally.locale_mismatches:

@@ -7,11 +7,13 @@ import msgspec
 from connector.simulator.fault import Fault
 from connector.simulator.message import Live, Request, Response
 from connector.simulator.operations import Operations
+from connector.simulator.value import Field
 
 _METHODS = (
-    "ids", "publish", "edit", "unpublish", "delete", "delete_content_type", "release", "churn", "skew_clock",
-    "swap_environment", "set_mode", "set_quirks", "expire_cursors", "push_fault", "faults", "clear_faults", "on_page",
-    "truth", "changes", "requests", "clear_requests", "connection",
+    "ids", "publish", "edit", "unpublish", "delete", "release", "churn", "skew_clock", "swap_environment",
+    "add_content_type", "delete_content_type", "add_field", "remove_field", "retype_field", "rename_field",
+    "add_locale", "set_mode", "set_quirks", "expire_cursors", "push_fault", "faults", "clear_faults", "on_page",
+    "truth", "model", "changes", "requests", "model_requests", "clear_requests", "connection",
 )  # fmt: skip
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 
@@ -45,7 +47,7 @@ def call(simulator: Operations, command: Command) -> Any:
     """Call a method and return its result as JSON-like values; raises as the method does, and for unknown methods."""
     if command.method not in _METHODS:
         raise LookupError(f"no method {command.method!r}; there are {', '.join(_METHODS)}")
-    arguments = {name: _argument(simulator, name, raw) for name, raw in command.arguments.items()}
+    arguments = {name: _argument(simulator, command.method, name, raw) for name, raw in command.arguments.items()}
     if command.method == "push_fault":
         vendor = arguments.pop("vendor", None)
         arguments = {"vendor": vendor, "fault": msgspec.convert(arguments, Fault)}
@@ -53,7 +55,9 @@ def call(simulator: Operations, command: Command) -> Any:
     return [_live(each) for each in result] if command.method == "truth" else result
 
 
-def _argument(simulator: Operations, name: str, raw: msgspec.Raw) -> Any:
+def _argument(simulator: Operations, method: str, name: str, raw: msgspec.Raw) -> Any:
+    if name == "fields" and method == "add_content_type":
+        return msgspec.json.decode(raw, type=list[Field])
     if name == "fields":
         # Kept as sent: `1.10` is not `1.1`.
         return msgspec.json.decode(raw, type=dict[str, dict[str, msgspec.Raw]] | None)

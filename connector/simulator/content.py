@@ -1,77 +1,29 @@
 """Realistic content, made from a seed: the same arguments always give the same values. Pure."""
 
 from base64 import urlsafe_b64encode
+from collections.abc import Sequence
 from decimal import Decimal
 from hashlib import blake2b
 from random import Random
 from typing import Any
 
+import msgspec
+
+from connector.simulator.catalogue import TYPES
 from connector.simulator.value import (
     DEFAULT_LOCALE,
-    LOCALES,
     Block,
     ContentType,
     Field,
     File,
+    Group,
     Kind,
     Link,
     Location,
+    Moment,
     Resource,
     RichText,
     Values,
-)
-
-TYPES = (
-    ContentType(
-        "blogPost",
-        "Blog post",
-        (
-            Field("title", "symbol", localized=True),
-            Field("slug", "symbol"),
-            Field("type", "symbol"),
-            Field("summary", "text", localized=True),
-            Field("body", "rich_text", localized=True),
-            Field("publishedOn", "date"),
-            Field("readingMinutes", "integer"),
-            Field("featured", "boolean"),
-            Field("author", "entry", target="author"),
-            Field("related", "entries", target="blogPost"),
-            Field("heroImage", "asset"),
-            Field("keywords", "symbols", localized=True),
-            Field("sections", "blocks"),
-            Field("seo", "object"),
-        ),
-    ),
-    ContentType(
-        "product",
-        "Product",
-        (
-            Field("productName", "symbol", localized=True),
-            Field("description", "text", localized=True),
-            Field("price", "number"),
-            Field("stock", "integer"),
-            Field("photo", "asset"),
-            Field("category", "entry", target="category"),
-            Field("warehouse", "location"),
-            Field("attributes", "object"),
-            Field("supplier", "resource"),
-        ),
-    ),
-    ContentType(
-        "author",
-        "Author",
-        (
-            Field("name", "symbol"),
-            Field("biography", "text", localized=True),
-            Field("portrait", "asset"),
-            Field("bornOn", "date"),
-        ),
-    ),
-    ContentType(
-        "category",
-        "Category",
-        (Field("label", "symbol", localized=True), Field("parent", "entry", target="category")),
-    ),
 )
 
 _SHARES = (
@@ -86,6 +38,7 @@ _SHARES = (
     "blogPost",
     "category",
 )
+_FIELDS = {field.id: field for content_type in TYPES for field in content_type.fields}
 _SENTENCES = {
     "en-US": "the quiet harbour keeps its own slow time while gulls argue over bread and boats come home again",
     "de-DE": "der stille Hafen führt seine eigene Zeit während Möwen streiten und große Boote heimwärts gleiten",
@@ -102,35 +55,55 @@ def entity_id(seed: int, kind: Kind, index: int) -> str:
     return urlsafe_b64encode(digest)[:22].decode()
 
 
-def type_at(index: int) -> str:
-    """Return the content type of the `index`-th entry."""
-    return _SHARES[index % len(_SHARES)]
-
-
-def locales_at(index: int) -> tuple[str, ...]:
-    """Return the locales that the `index`-th entity is written in; the default locale is always one."""
-    return (LOCALES, LOCALES[:1], LOCALES[:2], (LOCALES[0], LOCALES[2]))[index % 4]
+def locales_at(index: int, locales: Sequence[str]) -> tuple[str, ...]:
+    """Return those of a space's `locales` that the `index`-th entry is written in; the first one always."""
+    first = locales[0]
+    return (tuple(locales), (first,), tuple(locales[:2]), (first, locales[-1]))[index % 4]
 
 
 class Content:
-    """The content of every entity, by its index and the number of times it was edited."""
+    """The content of every entity, by its index and the number of times it was edited.
 
-    def __init__(self, seed: int) -> None:
+    `further` content types get a share of the entries besides those that every space has.
+    """
+
+    def __init__(self, seed: int, further: Sequence[str] = ()) -> None:
         self._seed = seed
         self._types = {each.id: each for each in TYPES}
+        self._shares = (*_SHARES, *further)
 
-    def values(self, content_type: str, index: int, edit: int, locales: tuple[str, ...]) -> Values:
-        """Return the fields of an entry; a content type that is not one of `TYPES` has none."""
+    def type_at(self, index: int) -> str:
+        """Return the content type of the `index`-th entry."""
+        return self._shares[index % len(self._shares)]
+
+    def values(self, content_type: ContentType, index: int, edit: int, locales: tuple[str, ...]) -> Values:
+        """Return the fields of an entry. What an edit of the content type leaves alone keeps its values."""
+        made = self._made_in_a_row(content_type.id, index, edit, locales)
+        return {
+            field.name: made[field.id] if self._is_original(field) else self._own(field, index, edit, locales)
+            for field in content_type.fields
+        }
+
+    def _made_in_a_row(self, content_type: str, index: int, edit: int, locales: tuple[str, ...]) -> Values:
+        """Return the values of the fields that a content type had at first, by their ids."""
         if content_type not in self._types:
             return {}
         random = Random(f"{self._seed}:{index}:{edit}")  # noqa: S311 - content, not cryptography
-        return {
-            field.id: {
-                locale: self._value(field, index, random, locale)
-                for locale in (locales if field.localized else (DEFAULT_LOCALE,))
-            }
-            for field in self._types[content_type].fields
-        }
+        return {field.id: self._by_locale(field, index, random, locales) for field in self._types[content_type].fields}
+
+    def _is_original(self, field: Field) -> bool:
+        original = _FIELDS.get(field.id)
+        if original is None or original is field:
+            return original is field
+        return msgspec.structs.replace(field, name=original.name) == original
+
+    def _own(self, field: Field, index: int, edit: int, locales: tuple[str, ...]) -> dict[str, Any]:
+        random = Random(f"{self._seed}:{index}:{edit}:{field.id}:{field.type}")  # noqa: S311 - as above
+        return self._by_locale(field, index, random, locales)
+
+    def _by_locale(self, field: Field, index: int, random: Random, locales: tuple[str, ...]) -> dict[str, Any]:
+        wanted = locales if field.localized else (DEFAULT_LOCALE,)
+        return {locale: self._value(field, index, random, locale) for locale in wanted}
 
     def asset(self, index: int, edit: int, locales: tuple[str, ...]) -> Values:
         """Return the fields of an asset: title, description and the file, each by locale."""
@@ -145,7 +118,7 @@ class Content:
             },
         }
 
-    def _value(self, field: Field, index: int, random: Random, locale: str) -> Any:
+    def _value(self, field: Field, index: int, random: Random, locale: str) -> Any:  # noqa: PLR0911 - one case per type
         match field.type:
             case "entry":
                 return self._entry(field.target, index, random)
@@ -153,6 +126,11 @@ class Content:
                 return [self._entry(field.target, index, random) for _ in range(random.randrange(4))]
             case "asset":
                 return self._asset(index, random)
+            case "assets":
+                return [self._asset(index, random) for _ in range(random.randrange(4))]
+            case "group":
+                weight = Decimal(random.choice(_PRICES))
+                return Group(_phrase(random, locale, 4), weight, self._asset(index, random))
             case "blocks":
                 return [
                     Block(name, _phrase(random, locale, 5), self._asset(index, random)) for name in ("hero", "quote")
@@ -168,16 +146,18 @@ class Content:
         return Link("asset", entity_id(self._seed, "asset", random.randrange(1 + index // 5)))
 
     def _entry(self, target: str, index: int, random: Random) -> Link:
-        """Point to an earlier entry, of the wanted type if there is one."""
-        wanted = _SHARES.index(target)
-        nearest = random.randrange(1 + index // len(_SHARES)) * len(_SHARES) + wanted
+        """Point to an earlier entry of the type `target`; to nothing if it has no share of the entries."""
+        shares = self._shares
+        if target not in shares:
+            return Link("entry", entity_id(self._seed, "entry", -1 - random.randrange(9)), target)
+        nearest = random.randrange(1 + index // len(shares)) * len(shares) + shares.index(target)
         return Link("entry", entity_id(self._seed, "entry", nearest), target)
 
 
 def _plain(field: Field, index: int, random: Random, locale: str) -> Any:  # noqa: PLR0911 - one case per type
     match field.type:
         case "symbol":
-            return "article" if field.id == "type" else _phrase(random, locale, 4) + random.choice(_MARKS)
+            return "article" if field.name == "type" else _phrase(random, locale, 4) + random.choice(_MARKS)
         case "text":
             return _phrase(random, locale, 40) + random.choice(_MARKS)
         case "integer":
@@ -186,7 +166,7 @@ def _plain(field: Field, index: int, random: Random, locale: str) -> Any:  # noq
             return Decimal(random.choice(_PRICES))
         case "date":
             day = 1 + random.randrange(28)
-            return random.choice((f"2022-04-{day:02}", f"2022-04-{day:02}T00:00+02:00", f"2022-04-{day:02}T08:30:00Z"))
+            return Moment(f"2022-04-{day:02}{random.choice(('', 'T00:00+02:00', 'T08:30:00Z'))}")
         case "boolean":
             return random.random() < 0.5  # noqa: PLR2004 - a fair coin
         case "location":
@@ -200,6 +180,6 @@ def _plain(field: Field, index: int, random: Random, locale: str) -> Any:  # noq
 
 
 def _phrase(random: Random, locale: str, words: int) -> str:
-    known = _WORDS[locale]
+    known = _WORDS.get(locale) or [f"{word}_{locale[:2]}" for word in _WORDS[DEFAULT_LOCALE]]
     start = random.randrange(len(known))
     return " ".join(known[(start + step * (1 + start % 3)) % len(known)] for step in range(words))

@@ -7,6 +7,8 @@ from urllib.parse import quote
 
 import msgspec
 
+from connector.simulator import contentful_model as told
+from connector.simulator import model
 from connector.simulator.cursor import BadCursorError, Cursor
 from connector.simulator.feed import Entry, Key
 from connector.simulator.front_end import FrontEnd, Page
@@ -15,13 +17,13 @@ from connector.simulator.store import Change, Store, Version
 from connector.simulator.timestamp import iso
 from connector.simulator.value import (
     DEFAULT_LOCALE,
-    LOCALES,
     Block,
-    ContentType,
-    Field,
     File,
+    Group,
     Link,
     Location,
+    Model,
+    Moment,
     Resource,
     RichText,
 )
@@ -75,6 +77,14 @@ class Contentful(FrontEnd):
     def is_sync(self, request: Request) -> bool:
         """With an environment, or in the old form, which means `master`."""
         return request.path.endswith("/sync")
+
+    def is_model(self, request: Request) -> bool:
+        """`content_types` and `locales` of an environment."""
+        return request.path.endswith(("/content_types", "/locales"))
+
+    def model(self) -> Model:
+        """Fields by their ids, with those that are disabled."""
+        return told.spelled(self.store.model())
 
     @classmethod
     def connection(cls) -> dict[str, str]:
@@ -213,13 +223,17 @@ class Contentful(FrontEnd):
         self.authorise(request)
         match request.path.removeprefix(f"/spaces/{SPACE}").removeprefix(f"/environments/{ENVIRONMENT}").split("/"):
             case [""] if "environments" not in request.path:
-                return self._response(200, _encode(_space()))
+                locales = [told.brief(each) for each in self.store.locales]
+                space = {"sys": {"type": "Space", "id": SPACE}, "name": "Simulated", "locales": locales}
+                return self._response(200, _encode(space))
             case ["", "content_types"]:
-                return self._collection([_content_type(each) for each in self.store.types.values()], request)
-            case ["", "content_types", id] if id in self.store.types:
-                return self._response(200, _encode(_content_type(self.store.types[id])))
+                return self._collection(self._content_types(), request, limit=100)
+            case ["", "content_types", id]:
+                found = [each for each in self._content_types() if each["sys"]["id"] == id]
+                if found:
+                    return self._response(200, _encode(found[0]))
             case ["", "locales"]:
-                return self._collection([_locale(each) for each in LOCALES], request)
+                return self._collection([told.locale(each) for each in self.model().locales], request, limit=1000)
             case ["", "entries", id]:
                 return self._single("entry", id, request)
             case ["", "assets", id]:
@@ -227,9 +241,9 @@ class Contentful(FrontEnd):
         raise _refusal(404, "NotFound", "The resource could not be found.")
 
     def _single(self, kind: str, id: str, request: Request) -> Response:  # noqa: A002 - the vendor's word
-        """Like a sync item with `locale=*`; else in one locale, named in `sys.locale`, with plain field values."""
+        """Like a sync item with `locale=*`; else in one locale or its fallbacks, with plain values and `sys.locale`."""
         locale = request.params.get("locale", DEFAULT_LOCALE)
-        if locale not in ("*", *LOCALES):
+        if locale not in ("*", *self.store.codes()):
             raise _refusal(400, "BadRequest", f"Unknown locale: {locale}")
         found = self.feed.latest((kind, id))
         if found is None or not self._delivers(found):
@@ -239,13 +253,22 @@ class Contentful(FrontEnd):
         item = msgspec.json.decode(self.item(found), type=dict[str, dict[str, Any]])
         by_locale = msgspec.json.decode(self._fields(found.version) or b"{}", type=dict[str, dict[str, msgspec.Raw]])
         item["sys"]["locale"] = locale
-        item["fields"] = {name: values[locale] for name, values in by_locale.items() if locale in values}
+        chain = model.fallbacks(self.store.locales, locale)
+        present = {name: next((by[each] for each in chain if each in by), None) for name, by in by_locale.items()}
+        item["fields"] = {name: value for name, value in present.items() if value is not None}
         return self._response(200, _encode(item))
 
-    def _collection(self, items: list[dict[str, Any]], request: Request) -> Response:
-        skip, limit = int(request.params.get("skip", 0)), int(request.params.get("limit", 100))
-        body = {"sys": {"type": "Array"}, "total": len(items), "skip": skip, "limit": limit}
-        return self._response(200, _encode({**body, "items": items[skip : skip + limit]}))
+    def _content_types(self) -> list[dict[str, Any]]:
+        return [
+            told.content_type(each, _published(self.store.known(each.id), "ContentType"))
+            for each in self.model().content_types
+        ]
+
+    def _collection(self, items: list[dict[str, Any]], request: Request, *, limit: int) -> Response:
+        try:
+            return self._response(200, _encode(told.collection(items, request.params, limit=limit)))
+        except ValueError as error:
+            raise _refusal(400, "InvalidQuery", str(error)) from error
 
     def error(self, status: int, *, told: bool = True) -> Response:
         """Each status in the vendor's words; 429 gives the retry time in `X-Contentful-RateLimit-Reset`."""
@@ -297,16 +320,11 @@ def _link(link_type: str, id: str) -> dict[str, Any]:  # noqa: A002 - the vendor
     return {"sys": {"type": "Link", "linkType": link_type, "id": id}}
 
 
-def _space() -> dict[str, Any]:
-    locales = [
-        {"code": each, "default": each == DEFAULT_LOCALE, "name": each, "fallbackCode": None} for each in LOCALES
-    ]
-    return {"sys": {"type": "Space", "id": SPACE}, "name": "Simulated", "locales": locales}
-
-
-def _locale(code: str) -> dict[str, Any]:
-    sys = {"id": f"locale-{code}", "type": "Locale", "version": 1}
-    return {"code": code, "name": code, "default": code == DEFAULT_LOCALE, "fallbackCode": None, "sys": sys}
+def _published(version: Version, label: str) -> dict[str, Any]:
+    """Return the `sys` of what has no items in the stream."""
+    link = _link("Environment", ENVIRONMENT)
+    made = _sys(label, version, created_at=version.created_at, updated_at=version.updated_at)
+    return {**made, "environment": link}
 
 
 def _sys(label: str, version: Version, *, created_at: int, updated_at: int) -> dict[str, Any]:
@@ -325,6 +343,8 @@ def _native(value: Any) -> Any:  # noqa: PLR0911 - one case per type
             return {"sys": {"type": "ResourceLink", "linkType": "Contentful:Entry", "urn": urn}}
         case Location():
             return {"lon": value.longitude, "lat": value.latitude}
+        case Moment():
+            return value.text
         case RichText():
             return _document(value)
         case File():
@@ -333,6 +353,8 @@ def _native(value: Any) -> Any:  # noqa: PLR0911 - one case per type
             return {"url": url, "details": details, "fileName": value.name, "contentType": value.mime}
         case Block():
             return {value.name: {"headline": value.headline, "imageId": value.image.id}}
+        case Group():
+            return {"headline": value.headline, "weight": value.weight, "imageId": value.image.id}
         case list():
             return [_native(each) for each in value]
         case _:
@@ -350,35 +372,6 @@ def _document(text: RichText) -> dict[str, Any]:
     embedded = {"nodeType": "embedded-entry-block", "data": {"target": _native(text.embedded)}, "content": []}
     content = [node("heading-2", text.heading), node("paragraph", text.paragraph), embedded]
     return {"nodeType": "document", "data": {}, "content": content}
-
-
-_FIELD_TYPES: dict[str, dict[str, Any]] = {
-    "symbol": {"type": "Symbol"},
-    "text": {"type": "Text"},
-    "rich_text": {"type": "RichText"},
-    "integer": {"type": "Integer"},
-    "number": {"type": "Number"},
-    "date": {"type": "Date"},
-    "boolean": {"type": "Boolean"},
-    "location": {"type": "Location"},
-    "object": {"type": "Object"},
-    "entry": {"type": "Link", "linkType": "Entry"},
-    "asset": {"type": "Link", "linkType": "Asset"},
-    "entries": {"type": "Array", "items": {"type": "Link", "linkType": "Entry", "validations": []}},
-    "symbols": {"type": "Array", "items": {"type": "Symbol", "validations": []}},
-    "resource": {"type": "ResourceLink"},
-    "blocks": {"type": "Object"},
-}
-
-
-def _content_type(content_type: ContentType) -> dict[str, Any]:
-    def field(each: Field) -> dict[str, Any]:
-        flags = {"localized": each.localized, "required": False, "disabled": False, "omitted": False}
-        return {"id": each.id, "name": each.id, **_FIELD_TYPES[each.type], **flags}
-
-    sys = {"id": content_type.id, "type": "ContentType", "space": _link("Space", SPACE), "revision": 1}
-    fields = [field(each) for each in content_type.fields]
-    return {"sys": sys, "name": content_type.name, "displayField": content_type.fields[0].id, "fields": fields}
 
 
 FRONT_END = Contentful

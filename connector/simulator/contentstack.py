@@ -1,11 +1,13 @@
 """Contentstack's Content Delivery API: sync and content types."""
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, ClassVar
 
 import msgspec
 
+from connector.simulator import contentstack_model as told
+from connector.simulator import model
+from connector.simulator.contentstack_model import uid as _uid
 from connector.simulator.cursor import BadCursorError, Cursor
 from connector.simulator.feed import Entry
 from connector.simulator.front_end import FrontEnd, Mode, Page
@@ -15,11 +17,12 @@ from connector.simulator.timestamp import iso, milliseconds
 from connector.simulator.value import (
     DEFAULT_LOCALE,
     Block,
-    ContentType,
-    Field,
     File,
+    Group,
     Link,
     Location,
+    Model,
+    Moment,
     Resource,
     RichText,
 )
@@ -69,6 +72,14 @@ class Contentstack(FrontEnd):
     def is_sync(self, request: Request) -> bool:
         """`/v3/stacks/sync`."""
         return request.path == "/v3/stacks/sync"
+
+    def is_model(self, request: Request) -> bool:
+        """`/v3/content_types` and `/v3/locales`."""
+        return request.path in ("/v3/content_types", "/v3/locales")
+
+    def model(self) -> Model:
+        """In uids and lower-case language codes, with a title everywhere."""
+        return told.spelled(self.store.model())
 
     @classmethod
     def connection(cls) -> dict[str, str]:
@@ -183,7 +194,7 @@ class Contentstack(FrontEnd):
             return b"{}"
         if not entry.live:
             return _encode({"uid": version.id, "locale": entry.locale})
-        written = next((each for each in version.written if each.lower() == entry.locale), DEFAULT_LOCALE)
+        written = self._source(version, entry.locale)
         fields = self._asset(version, written) if version.kind == "asset" else self._entry(version, written)
         details = {
             "environment": "bltsimulatedenv001",
@@ -205,6 +216,12 @@ class Contentstack(FrontEnd):
         if version.kind == "entry" and version.index % 23 == 22 and written.lower() == entry.locale:  # noqa: PLR2004
             return _encode(data)
         return _encode({**data, "publish_details": details})
+
+    def _source(self, version: Version, locale: str) -> str:
+        """Return the locale whose content is delivered in `locale`: itself, or the first of its fallbacks."""
+        code = next(each for each in self.store.codes() if each.lower() == locale)
+        chain = model.fallbacks(self.store.locales, code)
+        return next((each for each in chain if each in version.written), DEFAULT_LOCALE)
 
     def _entry(self, version: Version, written: str) -> dict[str, Any]:
         values = self.store.values(version)
@@ -239,11 +256,13 @@ class Contentstack(FrontEnd):
         return _response(200, b'{"items":' + json_array(page.items) + b"," + tail[1:])
 
     def other(self, request: Request) -> Response:
-        """The content types of the stack; one entry or asset, as delivered in a locale."""
+        """The content types and languages of the stack; one entry or asset, as delivered in a locale."""
         self.authorise(request)
         match request.path.removeprefix("/v3/").split("/"):
             case ["content_types"]:
-                return self._content_types(request)
+                return self._collection("content_types", self._content_types(request), request)
+            case ["locales"]:
+                return self._collection("locales", self._languages(), request)
             case ["content_types", content_type, "entries", uid]:
                 return self._single("entry", uid, content_type, request)
             case ["assets", uid]:
@@ -257,10 +276,22 @@ class Contentstack(FrontEnd):
             raise _refusal(404, 141, "The requested object doesn't exist.", uid="is not valid.")
         return _response(200, _encode({kind: msgspec.Raw(self._data(found))}))
 
-    def _content_types(self, request: Request) -> Response:
-        skip, limit = int(request.params.get("skip", 0)), int(request.params.get("limit", 100))
-        types = [_content_type(each) for each in self.store.types.values()]
-        return _response(200, _encode({"content_types": types[skip : skip + limit], "count": len(types)}))
+    def _collection(self, name: str, items: list[dict[str, Any]], request: Request) -> Response:
+        try:
+            return _response(200, _encode(told.collection(name, items, request.params)))
+        except LookupError as error:
+            raise _refusal(422, 141, _INVALID, **{str(error.args[0]): "is not valid."}) from error
+
+    def _content_types(self, request: Request) -> list[dict[str, Any]]:
+        whole = request.params.get("include_global_field_schema") == "true"
+        versions = [self.store.known(each.id) for each in self.store.model().content_types]
+        stamps = [(each.revision, each.created_at, each.updated_at) for each in versions]
+        types = zip(self.model().content_types, stamps, strict=True)
+        return [told.content_type(each, stamp, whole=whole) for each, stamp in types]
+
+    def _languages(self) -> list[dict[str, Any]]:
+        created_at = self.store.log[0].at
+        return [told.locale(each, created_at=created_at) for each in self.model().locales]
 
     def error(self, status: int, *, told: bool = True) -> Response:
         """429 gives the retry time in `retry-after`."""
@@ -297,16 +328,11 @@ def _refusal(status: int, code: int, message: str, **errors: str) -> RefusalErro
     return RefusalError(_error(status, code, message, errors))
 
 
-def _uid(name: str) -> str:
-    """Uids are lower-case with underscores."""
-    return re.sub(r"(?<=[a-z0-9])([A-Z])", r"_\1", name).lower()
-
-
 def _content_type_uid(version: Version) -> str:
     return "sys_assets" if version.kind == "asset" else _uid(version.content_type or version.id)
 
 
-def _native(value: Any, *, plain: bool) -> Any:  # noqa: PLR0911 - one case per type
+def _native(value: Any, *, plain: bool) -> Any:  # noqa: C901, PLR0911 - one case per type
     """Render a value; `plain` references are bare uids, as older stacks have them."""
     match value:
         case Link(kind="asset"):
@@ -317,19 +343,26 @@ def _native(value: Any, *, plain: bool) -> Any:  # noqa: PLR0911 - one case per 
             return {"title": value.id, "href": f"https://suppliers.example/{value.space}/{value.id}"}
         case Location():
             return {"latitude": value.latitude, "longitude": value.longitude}
+        case Moment():
+            return value.text
         case RichText():
             return _document(value)
         case Block():
             return {value.name: {"headline": value.headline, "image": value.image.id}}
+        case Group():
+            return {"headline": value.headline, "weight": value.weight, "image": value.image.id}
         case File():
             return _file(value)
         case list():
-            return [
-                _reference(each, plain=plain) if isinstance(each, Link) else _native(each, plain=plain)
-                for each in value
-            ]
+            return [_listed(each, plain=plain) for each in value]
         case _:
             return value
+
+
+def _listed(value: Any, *, plain: bool) -> Any:
+    """Render an item of a list: unlike elsewhere, a reference is not a list of its own."""
+    is_reference = isinstance(value, Link) and value.kind == "entry"
+    return _reference(value, plain=plain) if is_reference else _native(value, plain=plain)
 
 
 def _reference(link: Link, *, plain: bool) -> Any:
@@ -354,34 +387,6 @@ def _document(text: RichText) -> dict[str, Any]:
     target = {"entry-uid": text.embedded.id, "content-type-uid": _uid(text.embedded.content_type), "type": "entry"}
     children = [node("h2", text.heading, {}), node("p", text.paragraph, {}), node("reference", "", target)]
     return {"type": "doc", "attrs": {}, "children": children}
-
-
-_DATA_TYPES: dict[str, dict[str, Any]] = {
-    "symbol": {"data_type": "text"},
-    "text": {"data_type": "text", "field_metadata": {"multiline": True}},
-    "rich_text": {"data_type": "json", "field_metadata": {"allow_json_rte": True}},
-    "integer": {"data_type": "number"},
-    "number": {"data_type": "number"},
-    "date": {"data_type": "isodate"},
-    "boolean": {"data_type": "boolean"},
-    "location": {"data_type": "group", "schema": []},
-    "object": {"data_type": "json"},
-    "entry": {"data_type": "reference"},
-    "entries": {"data_type": "reference", "multiple": True},
-    "asset": {"data_type": "file"},
-    "symbols": {"data_type": "text", "multiple": True},
-    "resource": {"data_type": "link"},
-    "blocks": {"data_type": "blocks", "blocks": []},
-}
-
-
-def _content_type(content_type: ContentType) -> dict[str, Any]:
-    def field(each: Field) -> dict[str, Any]:
-        flags = {"mandatory": False, "unique": False, "non_localizable": not each.localized, "multiple": False}
-        return {"uid": _uid(each.id), "display_name": each.id, **flags, **_DATA_TYPES[each.type]}
-
-    fields = [field(each) for each in content_type.fields]
-    return {"uid": _uid(content_type.id), "title": content_type.name, "_version": 1, "schema": fields}
 
 
 FRONT_END = Contentstack

@@ -25,8 +25,8 @@ _MEBIBYTE = 1024 * 1024
 class Fault(msgspec.Struct, frozen=True):
     """One scripted fault; it hits `times` matching requests (None: all) after letting `after` of them pass.
 
-    - `on`: `sync` requests (with a cursor or not), those that `start` an initial sync, those with a `cursor`, `probe`s
-      (any other endpoint), or `any`.
+    - `on`: `sync` requests (with a cursor or not), those that `start` an initial sync, those with a `cursor`, those for
+      the content `model` (content types, locales), `probe`s (for one content type, and any other endpoint), or `any`.
     - `rate_limited`: 429, with the vendor's retry time if `told`. `status`: that status, with the vendor's error body
       or `body`.
     - `slow`: answers after `delay` seconds. `hang`: never answers. `reset`: the connection is reset.
@@ -40,7 +40,7 @@ class Fault(msgspec.Struct, frozen=True):
     """
 
     kind: FaultKind
-    on: Literal["sync", "start", "cursor", "probe", "any"] = "sync"
+    on: Literal["sync", "start", "cursor", "model", "probe", "any"] = "sync"
     after: int = 0
     times: int | None = 1
     status: int = 503
@@ -53,7 +53,7 @@ class Fault(msgspec.Struct, frozen=True):
 
     def concerns(self, kind: RequestKind) -> bool:
         """Return whether this fault applies to requests of `kind`."""
-        return self.on in ("any", kind) or (self.on == "sync" and kind != "probe")
+        return self.on in ("any", kind) or (self.on == "sync" and kind in ("start", "cursor"))
 
 
 class Script:

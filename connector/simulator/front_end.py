@@ -14,9 +14,10 @@ from connector.simulator.cursor import BadCursorError, Cursor, Seal
 from connector.simulator.feed import Entry, Feed
 from connector.simulator.message import Live, RefusalError, Request, Response
 from connector.simulator.store import Change, Store
+from connector.simulator.value import Model
 
 Mode = Literal["shift", "refuse"]
-RequestKind = Literal["start", "cursor", "probe"]
+RequestKind = Literal["start", "cursor", "model", "probe"]
 
 _CACHED_ITEMS = 50_000
 
@@ -68,9 +69,12 @@ class FrontEnd(ABC):
             self._read += 1
 
     def kind(self, request: Request) -> RequestKind:
-        """Return what `request` is: the start of an initial sync, a request with a cursor, or any other one."""
+        """Return what `request` is: the start of an initial sync, one with a cursor, for the model, or any other one.
+
+        Who asks for one content type alone only wants to know whether there is an answer.
+        """
         if not self.is_sync(request):
-            return "probe"
+            return "model" if self.is_model(request) and request.params.get("limit") != "1" else "probe"
         return "cursor" if any(name in request.params for name in self.cursor_params) else "start"
 
     def sync(self, request: Request) -> Page:
@@ -154,6 +158,14 @@ class FrontEnd(ABC):
     @abstractmethod
     def is_sync(self, request: Request) -> bool:
         """Return whether `request` goes to the sync endpoint."""
+
+    @abstractmethod
+    def is_model(self, request: Request) -> bool:
+        """Return whether `request` asks for content types or locales."""
+
+    @abstractmethod
+    def model(self) -> Model:
+        """Return the content model as the vendor tells it."""
 
     @abstractmethod
     def authorise(self, request: Request) -> None:

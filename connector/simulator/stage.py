@@ -70,7 +70,7 @@ class Stage:
             response = instead(fault, self.front_end, request) if fault else None
             if response is None and self._too_fast():
                 response = self.front_end.error(429)
-            if response is None and kind == "probe":
+            if response is None and kind in ("probe", "model"):
                 response = self.front_end.other(request)
             elif response is None:
                 page = self._page(request, fault)

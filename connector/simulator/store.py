@@ -7,8 +7,9 @@ from typing import Any, Literal
 
 import msgspec
 
-from connector.simulator.content import TYPES, Content, entity_id, locales_at, type_at
-from connector.simulator.value import DEFAULT_LOCALE, LOCALES, ContentType, Kind, Values
+from connector.simulator import catalogue, model
+from connector.simulator.content import Content, entity_id, locales_at
+from connector.simulator.value import DEFAULT_LOCALE, ContentType, Kind, Locale, Model, Values
 
 Action = Literal["published", "unpublished", "deleted"]
 
@@ -20,6 +21,7 @@ class Version(msgspec.Struct, frozen=True, gc=False):
     """One published state of an entity. Points in time are milliseconds since 1970.
 
     `written`: the locales that have content. `live`: the locales that it is published in; none once it is removed.
+    `schema`: the content type as it was at the time, of an entry or of itself; None if there was none.
     """
 
     kind: Kind
@@ -33,6 +35,7 @@ class Version(msgspec.Struct, frozen=True, gc=False):
     written: tuple[str, ...]
     live: tuple[str, ...]
     overrides: Mapping[str, Mapping[str, Any]] | None = None
+    schema: ContentType | None = None
 
 
 class Change(msgspec.Struct, frozen=True, gc=False):
@@ -86,12 +89,18 @@ class Clock:
 
 
 class Store:
-    """Entities and their change log: at first `entries` live entries, a fifth as many assets, and some removed ones."""
+    """The content model, entities, and their change log.
 
-    def __init__(self, seed: int, entries: int, *, wall_clock: bool = False) -> None:
+    At first: `content_types` content types, `entries` live entries, a fifth as many assets, and some removed ones.
+    """
+
+    def __init__(
+        self, seed: int, entries: int, *, content_types: int = len(catalogue.TYPES), wall_clock: bool = False
+    ) -> None:
         self.seed = seed
-        self.content = Content(seed)
-        self.types: dict[str, ContentType] = {each.id: each for each in TYPES}
+        self.types: dict[str, ContentType] = {each.id: each for each in catalogue.content_types(content_types)}
+        self.locales: tuple[Locale, ...] = catalogue.LOCALES
+        self.content = Content(seed, tuple(self.types)[len(catalogue.TYPES) :])
         self.log: list[Change] = []
         self.versions: dict[str, Version] = {}
         self._counts: dict[Kind, int] = {"entry": 0, "asset": 0, "content_type": 0}
@@ -100,6 +109,15 @@ class Store:
         self._populate(entries)
         if wall_clock:
             self.clock = Clock(wall=True)
+
+    def model(self) -> Model:
+        """Return the content model as it is now: the content types that are live, and the locales."""
+        live = {id_ for id_ in self.types if id_ in self.versions and self.versions[id_].live}
+        return Model(tuple(each for each in self.types.values() if each.id in live), self.locales)
+
+    def codes(self) -> tuple[str, ...]:
+        """Return the codes of the locales, the default one first."""
+        return tuple(each.code for each in self.locales)
 
     def ids(self, kind: Kind = "entry", content_type: str | None = None) -> list[str]:
         """Return the ids of what is live, oldest first."""
@@ -113,8 +131,10 @@ class Store:
         """Return the content of `version`: its generated fields, replaced by their overrides."""
         if version.kind == "asset":
             values = self.content.asset(version.index, version.edit, version.written)
+        elif version.schema is None:
+            values = {}
         else:
-            values = self.content.values(version.content_type or "", version.index, version.edit, version.written)
+            values = self.content.values(version.schema, version.index, version.edit, version.written)
         for name, by_locale in (version.overrides or {}).items():
             values[name] = dict(by_locale)
         return values
@@ -132,21 +152,23 @@ class Store:
         index = self._counts[kind]
         self._counts[kind] = index + 1
         at = self.clock.tick()
-        live = LOCALES if locales is None else _checked(locales)
+        live = self.codes() if locales is None else self._checked(locales)
+        id_ = id or entity_id(self.seed, kind, index)
         return self._append(
             "published",
             Version(
                 kind=kind,
-                id=id or entity_id(self.seed, kind, index),
+                id=id_,
                 content_type=content_type,
                 index=index,
                 edit=0,
                 revision=1,
                 created_at=at - 1,
                 updated_at=at,
-                written=_written(live, locales_at(index) if locales is None else live),
+                written=self._written(live, locales_at(index, self.codes()) if locales is None else live),
                 live=live,
                 overrides=fields,
+                schema=self.types.get(id_ if kind == "content_type" else content_type or ""),
             ),
             live,
             at,
@@ -163,16 +185,18 @@ class Store:
         """Publish `id` again, in `locales` (default: those it is live in), with new content or the `same`."""
         old = self.known(id)
         at = self.clock.tick()
-        concerned = old.live or LOCALES if locales is None else _checked(locales)
-        live = tuple(locale for locale in LOCALES if locale in {*old.live, *concerned})
+        concerned = old.live or self.codes() if locales is None else self._checked(locales)
+        live = tuple(locale for locale in self.codes() if locale in {*old.live, *concerned})
+        schema = self.types.get(old.id if old.kind == "content_type" else old.content_type or "")
         version = msgspec.structs.replace(
             old,
             edit=old.edit + (not same),
             revision=old.revision + 1,
             updated_at=at,
-            written=_written(live, {*old.written, *(() if locales is None else concerned)}),
+            written=self._written(live, {*old.written, *(() if locales is None else concerned)}),
             live=live,
-            overrides={**(old.overrides or {}), **(fields or {})} or None,
+            overrides={**model.carried(old.overrides, old.schema, schema), **(fields or {})} or None,
+            schema=schema,
         )
         return self._append("published", version, concerned, at)
 
@@ -188,13 +212,27 @@ class Store:
             old,
             revision=old.revision + bool(live),
             updated_at=at,
-            written=_written(live, old.written) if live else old.written,
+            written=self._written(live, old.written) if live else old.written,
             live=live,
         )
         self._append(action, version, gone, at)
         if action == "deleted" and not live:
             del self.versions[id]
+            self.types.pop(id, None)
         return version
+
+    def add_type(self, content_type: ContentType) -> Version:
+        """Publish a new content type; raises `ValueError` if something has its id."""
+        taken = {model.alike(each) for each in (*self.types, *self.versions)}
+        if model.alike(content_type.id) in taken:
+            raise ValueError(f"there is a {content_type.id!r} already")
+        self.types[content_type.id] = content_type
+        return self.create("content_type", None, id=content_type.id, locales=(DEFAULT_LOCALE,))
+
+    def change_type(self, content_type: ContentType) -> Version:
+        """Publish another version of a content type; entries follow it when they are published again."""
+        self.types[content_type.id] = content_type
+        return self.edit(content_type.id)
 
     def remove_type(self, content_type: str) -> Version:
         """Delete a content type together with its live entries."""
@@ -223,8 +261,8 @@ class Store:
         return version
 
     def _populate(self, entries: int) -> None:
-        for content_type in TYPES:
-            self.create("content_type", None, id=content_type.id, locales=(DEFAULT_LOCALE,))
+        for content_type in self.types:
+            self.create("content_type", None, id=content_type, locales=(DEFAULT_LOCALE,))
         for _ in range(entries // 5 + 1):
             self.create("asset", None)
         removed = entries // _REMOVED_SHARE + 2
@@ -232,22 +270,20 @@ class Store:
             # Bulk releases give many entities the same time.
             with self.clock.held():
                 for index in range(start, min(start + 3, entries + removed)):
-                    self.create("entry", type_at(index))
+                    self.create("entry", self.content.type_at(index))
         stride = (entries + removed) // removed
         for index in range(removed):
             self.remove(entity_id(self.seed, "entry", index * stride), ("unpublished", "deleted")[index % 2])
 
+    def _written(self, live: Iterable[str], candidates: Iterable[str]) -> tuple[str, ...]:
+        """Return the live locales that are written, plus the default locale if another falls back to it."""
+        wanted = set(live) & set(candidates)
+        if wanted != set(live):
+            wanted.add(DEFAULT_LOCALE)
+        return tuple(locale for locale in self.codes() if locale in wanted)
 
-def _written(live: Iterable[str], candidates: Iterable[str]) -> tuple[str, ...]:
-    """Return the live locales that are written, plus the default locale if another falls back to it."""
-    wanted = set(live) & set(candidates)
-    if wanted != set(live):
-        wanted.add(DEFAULT_LOCALE)
-    return tuple(locale for locale in LOCALES if locale in wanted)
-
-
-def _checked(locales: Iterable[str]) -> tuple[str, ...]:
-    wanted = tuple(locales)
-    if not wanted or not set(wanted) <= set(LOCALES):
-        raise UnknownEntityError(f"locales are {', '.join(LOCALES)}; not {', '.join(wanted) or 'none'}")
-    return wanted
+    def _checked(self, locales: Iterable[str]) -> tuple[str, ...]:
+        wanted, known = tuple(locales), self.codes()
+        if not wanted or not set(wanted) <= set(known):
+            raise UnknownEntityError(f"locales are {', '.join(known)}; not {', '.join(wanted) or 'none'}")
+        return wanted

@@ -8,11 +8,15 @@ import msgspec
 Kind = Literal["entry", "asset", "content_type"]
 FieldType = Literal[
     "symbol", "text", "rich_text", "integer", "number", "date", "boolean", "location", "object",
-    "entry", "asset", "entries", "symbols", "resource", "blocks",
+    "entry", "asset", "entries", "assets", "symbols", "resource", "blocks", "group",
 ]  # fmt: skip
+"""What the values of a field are.
 
-LOCALES = ("en-US", "de-DE", "fr-FR")
-DEFAULT_LOCALE = LOCALES[0]
+`symbol` is a short text; `symbols`, `entries` and `assets` are lists; `resource` is a link to another space, `object`
+any JSON, `group` a few members that are the same wherever it stands, `blocks` a list of parts.
+"""
+
+DEFAULT_LOCALE = "en-US"
 
 
 class Link(msgspec.Struct, frozen=True, gc=False):
@@ -37,6 +41,12 @@ class Location(msgspec.Struct, frozen=True, gc=False):
     longitude: Decimal
 
 
+class Moment(msgspec.Struct, frozen=True, gc=False):
+    """A date, or a point in time, in ISO 8601 as an editor may write it: with or without a time, a zone or seconds."""
+
+    text: str
+
+
 class RichText(msgspec.Struct, frozen=True, gc=False):
     """A heading, a paragraph and an embedded entry."""
 
@@ -53,6 +63,14 @@ class Block(msgspec.Struct, frozen=True, gc=False):
     image: Link
 
 
+class Group(msgspec.Struct, frozen=True, gc=False):
+    """What every field of the type `group` holds."""
+
+    headline: str
+    weight: Decimal
+    image: Link
+
+
 class File(msgspec.Struct, frozen=True, gc=False):
     """The file of an asset: an image."""
 
@@ -64,21 +82,41 @@ class File(msgspec.Struct, frozen=True, gc=False):
 
 
 class Field(msgspec.Struct, frozen=True, gc=False):
-    """One field of a content type; `target` is the content type that links point to."""
+    """One field of a content type.
 
-    id: str
+    - `name`: the member of entries that holds its values. `id`: what it keeps when it is renamed.
+    - `target`: the content type that its links point to.
+    """
+
+    name: str
     type: FieldType
     localized: bool = False
     target: str = ""
+    id: str = ""
 
 
 class ContentType(msgspec.Struct, frozen=True):
-    """The schema of entries; its first field is the title."""
+    """The schema of entries; its first field is the title, a `symbol` or a `text`."""
 
     id: str
     name: str
     fields: tuple[Field, ...]
 
 
+class Locale(msgspec.Struct, frozen=True):
+    """A language that entries can be written in; `fallback` is the code of the locale that stands in for it."""
+
+    code: str
+    name: str
+    fallback: str | None = None
+
+
+class Model(msgspec.Struct, frozen=True):
+    """The content model: content types in the order they were made, and locales, the default one first."""
+
+    content_types: tuple[ContentType, ...]
+    locales: tuple[Locale, ...]
+
+
 Values = dict[str, dict[str, Any]]
-"""Field id -> locale -> value: a class of this module, a JSON value, or `msgspec.Raw` for verbatim JSON."""
+"""Field name -> locale -> value: a class of this module, a JSON value, or `msgspec.Raw` for verbatim JSON."""

@@ -7,22 +7,25 @@ from urllib.parse import quote
 
 import msgspec
 
+from connector.simulator import weegloo_model as told
 from connector.simulator.cursor import BadCursorError, Cursor
 from connector.simulator.feed import Entry
 from connector.simulator.front_end import FrontEnd, Page
 from connector.simulator.message import Live, RefusalError, Request, Response, json_array
 from connector.simulator.store import Change, Version
-from connector.simulator.timestamp import iso
+from connector.simulator.timestamp import iso, milliseconds
 from connector.simulator.value import (
     Block,
-    ContentType,
-    Field,
     File,
+    Group,
     Link,
     Location,
+    Model,
+    Moment,
     Resource,
     RichText,
 )
+from connector.simulator.weegloo_model import refer as _refer
 
 SPACE = "wgSim1ated"
 TOKEN = "simulated-weegloo-delivery-token"  # noqa: S105 - opens nothing but this simulator
@@ -73,6 +76,14 @@ class Weegloo(FrontEnd):
     def is_sync(self, request: Request) -> bool:
         """`/v1/spaces/{space}/sync`."""
         return request.path.endswith("/sync")
+
+    def is_model(self, request: Request) -> bool:
+        """`locales`; content types are in the stream."""
+        return request.path.endswith("/locales")
+
+    def model(self) -> Model:
+        """With the ids of fields that outlive their names."""
+        return told.spelled(self.store.model())
 
     @classmethod
     def connection(cls) -> dict[str, str]:
@@ -171,15 +182,13 @@ class Weegloo(FrontEnd):
             sys["contentType"] = _refer("ContentType", version.content_type or "")
         sys |= {"createdAt": iso(version.created_at), "updatedAt": iso(entry.at), "revision": version.revision}
         item: dict[str, Any] = {"sys": sys}
-        if version.kind == "content_type" and version.id in self.store.types:
-            content_type = self.store.types[version.id]
-            item |= {"name": content_type.name, "displayField": content_type.fields[0].id}
+        if version.kind == "content_type" and version.schema:
+            item |= {"name": version.schema.name, "displayField": version.schema.fields[0].name}
         return _encode({**item, "fields": msgspec.Raw(self._fields(version))})
 
     def _fields(self, version: Version) -> bytes:
         if version.kind == "content_type":
-            known = self.store.types.get(version.id)
-            return _encode(_fields(known) if known else [])
+            return _encode(told.fields(told.spelled_type(version.schema)) if version.schema else [])
         values = self.store.values(version)
         # A field without a value in any locale is an empty map.
         empty = version.index % 7 == 6 and not version.overrides  # noqa: PLR2004 - now and then
@@ -204,21 +213,28 @@ class Weegloo(FrontEnd):
         return Response(200, _HEADERS, head + json_array(page.items) + b"," + tail[1:])
 
     def other(self, request: Request) -> Response:
-        """The content types of the space; one content, media or content type by its id."""
+        """The content types and locales of the space; one content, media or content type by its id."""
         self.authorise(request)
         match request.path.removeprefix(f"/v1/spaces/{SPACE}").split("/"):
             case ["", "content-types"]:
-                return self._content_types(request)
+                types = (each for each in self.feed.oldest_first() if each.label == "ContentType")
+                return self._listing(list(map(self.item, types)), request)
+            case ["", "locales"]:
+                return self._listing(self._locales(), request)
             case ["", ("contents" | "medias" | "content-types") as collection, id]:
                 found = self.feed.latest((_KINDS[collection], id))
                 if found is not None and found.live:
                     return Response(200, _HEADERS, self.item(found))
         raise _refusal(404, "NotFound", "The resource does not exist.")
 
-    def _content_types(self, request: Request) -> Response:
-        entries = [each for each in self.feed.oldest_first() if each.label == "ContentType"]
-        head = _encode({"sys": {"type": "PageResponse"}, "limit": self.page_size, "links": {"self": request.path}})
-        return Response(200, _HEADERS, head[:-1] + b',"items":' + json_array(map(self.item, entries)) + b"}")
+    def _locales(self) -> list[bytes]:
+        created_at = self.store.log[0].at
+        return [_encode(told.locale(each, space=SPACE, created_at=created_at)) for each in self.store.locales]
+
+    def _listing(self, items: list[bytes], request: Request) -> Response:
+        skip, limit, links = told.window(request.path, request.params, total=len(items), size=self.page_size)
+        head = _encode({"sys": {"type": "PageResponse"}, "totalCount": len(items), "limit": limit, "links": links})
+        return Response(200, _HEADERS, head[:-1] + b',"items":' + json_array(items[skip : skip + limit]) + b"}")
 
     def error(self, status: int, *, told: bool = True) -> Response:  # noqa: ARG002 - no header is documented
         """429 means that the plan's quota is used up."""
@@ -248,10 +264,6 @@ def _refusal(status: int, kind: str, reason: str) -> RefusalError:
     return RefusalError(_error(status, kind, reason))
 
 
-def _refer(target_type: str, id: str) -> dict[str, Any]:  # noqa: A002 - the vendor's word
-    return {"sys": {"id": id, "type": "Refer", "targetType": target_type}}
-
-
 def _native(value: Any) -> Any:  # noqa: PLR0911 - one case per type
     match value:
         case Link():
@@ -260,10 +272,14 @@ def _native(value: Any) -> Any:  # noqa: PLR0911 - one case per type
             return f"{value.space}/{value.id}"
         case Location():
             return {"latitude": value.latitude, "longitude": value.longitude}
+        case Moment():
+            return iso(milliseconds(value.text))
         case RichText():
             return f"<h2>{value.heading}</h2><p>{value.paragraph}</p>"
         case Block():
             return {"kind": value.name, "headline": value.headline, "image": _native(value.image)}
+        case Group():
+            return {"headline": value.headline, "weight": value.weight, "image": _native(value.image)}
         case File():
             url = f"https://media.weegloo.com/{SPACE}/{value.name}"
             return {"fileName": value.name, "contentType": value.mime, "size": value.size, "url": url}
@@ -271,34 +287,6 @@ def _native(value: Any) -> Any:  # noqa: PLR0911 - one case per type
             return [_native(each) for each in value]
         case _:
             return value
-
-
-_FIELD_TYPES = {
-    "symbol": "ShortText",
-    "text": "LongText",
-    "rich_text": "RichText",
-    "integer": "Long",
-    "number": "Number",
-    "date": "Date",
-    "boolean": "Boolean",
-    "location": "Location",
-    "object": "Json",
-    "entry": "Refer",
-    "asset": "Refer",
-    "entries": "Array",
-    "symbols": "Array",
-    "resource": "ShortText",
-    "blocks": "Json",
-}
-
-
-def _fields(content_type: ContentType) -> list[dict[str, Any]]:
-    def field(place: int, each: Field) -> dict[str, Any]:
-        names = {"id": f"{content_type.id}{place:02}", "name": each.id, "apiName": each.id}
-        rules = {"localized": each.localized, "required": False, "validations": [], "disabled": False}
-        return {**names, "type": _FIELD_TYPES[each.type], **rules}
-
-    return [field(place, each) for place, each in enumerate(content_type.fields)]
 
 
 FRONT_END = Weegloo

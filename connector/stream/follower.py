@@ -4,11 +4,13 @@ import gc
 import threading
 from typing import Final
 
-from connector.errors import ConnectorError, LocalTrouble, StreamStopped, starting_threads
+from connector.cms.source import Source
+from connector.errors import ConnectorError, LocalTrouble, ModelOutdated, StreamStopped, starting_threads
 from connector.events.codec import decode_key
 from connector.events.record import Batch
 from connector.stream.followed import FollowedStream
 from connector.stream.journal import Journal
+from connector.stream.model_keeper import ModelKeeper
 from connector.stream.observer import Observer
 from connector.stream.remedies import PassOutcome, Remedies, SinglePass
 from connector.stream.retries import Retries
@@ -17,6 +19,7 @@ from connector.stream.schedule import Schedule
 from connector.stream.spec import Hooks, StreamSpec
 from connector.stream.status import StreamState, StreamStatus
 from connector.stream.waiting import Waiting
+from connector.tables.catalog import is_model
 
 _YOUNG: Final = (
     1  # the generations that hold what was made since the last collections: a heap of long life is not searched
@@ -120,6 +123,18 @@ class Follower:
     def _open(self) -> None:
         source, publisher = self._stream.open(Hooks(self._journal.page, self._committed))
         self._runner = Runner(source, publisher, self.spec.bounds, self.spec.clock)
+        self._keeper: ModelKeeper | None = None
+        if publisher.catalog and isinstance(source, Source):
+            self._keeper = ModelKeeper(
+                source,
+                publisher,
+                publisher.catalog,
+                clock=self.spec.clock,
+                pace=self.spec.pace,
+                stop=self._stream.stop,
+                wait=self._waiting.out,
+                failed=self._journal.model_unread,
+            )
 
     def _recover(self) -> None:
         publisher = self._stream.publisher
@@ -160,7 +175,7 @@ class Follower:
     def _pass(self, *, cursor_used: bool) -> None:
         self._journal.begin("running")
         with self._journal.passing():
-            current = self._runner.pass_once()
+            current = self._passed()
         if self._stopping:
             return
         self._journal.passed(cursor_worked=cursor_used)
@@ -173,6 +188,17 @@ class Follower:
         else:
             self._waiting.until_due(self.spec.poll_interval)
 
+    def _passed(self) -> bool:
+        """Return whether the stream is current after a pass; it is not if it needs another content model first."""
+        if self._keeper is None:
+            return self._runner.pass_once()
+        try:
+            self._keeper.attend()
+            return self._runner.pass_once()
+        except ModelOutdated as outdated:
+            self._keeper.note(outdated)
+            return False
+
     def _committed(self, batch: Batch, seconds: float) -> None:
-        self._schedule.published(lambda: {decode_key(body).id for body, _ in batch.state[:-1]})
+        self._schedule.published(lambda: {decode_key(body).id for body, _ in batch.state[:-1] if not is_model(body)})
         self._journal.committed(batch, seconds)

@@ -126,6 +126,10 @@ class Journal:
         """Show in the state what is wrong."""
         self.reporter.set_state(state or state_of(error), str(error), error.hint)
 
+    def model_unread(self, error: ConnectorError) -> None:
+        """Say that the content model could not be asked for: what is known of it goes on to be followed."""
+        self._log.warning("the content model was not read, the known one stays", error=str(error), hint=error.hint)
+
     def walk_restarted(self) -> None:
         """Count a walk that starts again."""
         self._observer.walk_restarts(self._connection)

@@ -1,9 +1,9 @@
 """Publishes the pages of one stream: assembles batches, commits each, and relies on it only then."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import partial
-from typing import Protocol
+from typing import Final, Protocol
 
 import msgspec
 
@@ -16,8 +16,12 @@ from connector.events.record import Batch, Route, Tally, addressed
 from connector.events.state_record import CHECKPOINT_KEY, encode_checkpoint
 from connector.model.change import EntityKey
 from connector.model.checkpoint import Checkpoint
+from connector.model.content_model import ContentModel
 from connector.model.page import CompiledPage, SyncPage
 from connector.stream.aside import Aside, at_once
+from connector.tables.catalog import Catalog
+
+_NO_MODEL: Final[Mapping[bytes, bytes | None]] = {}
 
 
 class Store(Protocol):
@@ -35,6 +39,21 @@ class Store(Protocol):
 
         Raises `MalformedItem` for a key for which no topic can be named, and what `recover` raises.
         """
+        ...
+
+    def table_route(self, table: str, schema: str) -> Route:
+        """Return where rows of a table go; a topic seen for the first time is created, with its schemas registered.
+
+        Raises `ModelRefused` if the registry refuses the schema, and what `recover` raises.
+        """
+        ...
+
+    def register_table(self, table: str, schema: str) -> None:
+        """Register the schema of a table's rows, unless it is. Raises what `table_route` raises."""
+        ...
+
+    def model(self) -> Mapping[bytes, bytes]:
+        """Return the state records of the content model, as they are committed."""
         ...
 
     def letters_route(self) -> Route:
@@ -107,7 +126,8 @@ class Publisher:
 
     `recover` MUST be called first, and again after any error that `publish` raised: until then the publisher refuses.
     `owner` is the client id of the process that owns the stream; one that only edits its state leaves it empty, and
-    what the owner has said stays as it is. `aside` is how transactions are sent while the next one is assembled.
+    what the owner has said stays as it is. `catalog` has the tables that `assembler` writes, if any. `aside`
+    is how transactions are sent while the next one is assembled.
     """
 
     def __init__(  # noqa: PLR0913  all but store and assembler are keywords
@@ -120,6 +140,7 @@ class Publisher:
         committed: Callable[[Batch, float], None] = lambda _batch, _seconds: None,
         owner: str = "",
         aside: Aside = at_once,
+        catalog: Catalog | None = None,
     ) -> None:
         self.index = Index()
         self.report = OwnerReport()
@@ -135,6 +156,7 @@ class Publisher:
         self._active_at = clock.monotonic()
         self._under_way: _UnderWay | None = None
         self._destinations: Destinations | None = None
+        self.catalog = catalog
 
     @property
     def ready(self) -> bool:
@@ -152,7 +174,10 @@ class Publisher:
         """Fence, read back what is committed, and return the checkpoint to continue from."""
         self._abandon()
         self._active_at = self._clock.monotonic()
-        self._checkpoint = self._store.recover(self.index) or self._initial
+        found = self._store.recover(self.index) or self._initial
+        if self.catalog:
+            self.catalog.restore(self._store.model())
+        self._checkpoint = found
         self._said, letters = None, self._store.report().dead_letters
         self.report = msgspec.structs.replace(self.report, dead_letters=letters)
         return self._checkpoint
@@ -192,7 +217,7 @@ class Publisher:
         self._assemble(pages, self._aside)
 
     def _assemble(self, pages: Iterable[SyncPage | CompiledPage], aside: Aside) -> None:
-        destinations = self._destinations = self._destinations or Destinations(self._route)
+        destinations = self._destinations = self._destinations or Destinations(self._route, self._table)
         start = self._under_way.batch.checkpoint if self._under_way else self.checkpoint
         try:
             for batch in self._assembler.batches(pages, self.index, start, destinations):
@@ -232,16 +257,31 @@ class Publisher:
         self._said = under_way.report
         self._committed(under_way.batch, under_way.seconds)
 
-    def commit_checkpoint(self, checkpoint: Checkpoint, *, forget: Iterable[bytes] = ()) -> Checkpoint:
+    def follow_model(self, model: ContentModel) -> None:
+        """Let the tables follow a content model: register what it changes, commit it, then adopt it.
+
+        Raises `ModelRefused` if no table can, with nothing written.
+        """
+        assert self.catalog
+        plan = self.catalog.plan(model)
+        for table, schema in plan.schemas.items():
+            self._store.register_table(table, schema)
+        if plan.state:
+            self.commit_checkpoint(self.checkpoint, model=plan.state)
+        self.catalog.adopt(plan)
+
+    def commit_checkpoint(
+        self, checkpoint: Checkpoint, *, forget: Iterable[bytes] = (), model: Mapping[bytes, bytes | None] = _NO_MODEL
+    ) -> Checkpoint:
         """Commit a checkpoint without events: a heartbeat, a new phase, an operator's request.
 
-        `forget`: keys that the index no longer needs.
+        `forget`: keys that the index no longer needs. `model`: records of the content model.
         """
         final = msgspec.structs.replace(checkpoint, committed_at=self._assembler.now_ms())
         try:
             for key in forget:
                 self.index.stage(key, None)
-            state = [*self.index.staged.items(), (CHECKPOINT_KEY, encode_checkpoint(final))]
+            state = [*self.index.staged.items(), *model.items(), (CHECKPOINT_KEY, encode_checkpoint(final))]
             active_at = self._active_at
             self._send(Batch([], state, final, Tally()), at_once)
             self.settle()
@@ -321,6 +361,10 @@ class Publisher:
         # The store does one thing at a time.
         self.settle()
         return self._store.route(key)
+
+    def _table(self, table: str, schema: str) -> Route:
+        self.settle()
+        return self._store.table_route(table, schema)
 
     def _with_report(self, batch: Batch, report: OwnerReport) -> Batch:
         if not self._owner:

@@ -35,6 +35,7 @@ class Pace(msgspec.Struct, frozen=True, kw_only=True):
       it is written into the state topic.
     - `rest_after`: how long a stream commits nothing before it lets its producer go; `rest_soon`: the same while the
       streams of its process have many of them.
+    - `model_every`: between two looks at the content model; `model_again`: the same if items show more than it has.
     - `wake_spacing`: between two polls that webhook calls ask for, however many there are.
     - `wake_ups`: when to poll after a wake-up call: delivery caches lag behind webhooks by up to two minutes.
     """
@@ -50,6 +51,8 @@ class Pace(msgspec.Struct, frozen=True, kw_only=True):
     report_after: float = 30.0
     rest_after: float = 60.0
     rest_soon: float = 1.0
+    model_every: float = 3600.0
+    model_again: float = 15.0
     wake_spacing: float = 3.0
     wake_ups: tuple[float, ...] = (0.0, 5.0, 20.0, 60.0, 120.0)
 

@@ -1,4 +1,7 @@
-"""The vendors: one module each, found by name, that provides what `connector.cms.vendor` specifies."""
+"""The vendors: one module each, found by name, that provides what `connector.cms.vendor` specifies.
+
+Parts of a vendor that have a module of their own are called `<vendor>_<part>`.
+"""
 
 import importlib
 import pkgutil
@@ -8,8 +11,8 @@ from connector.errors import ConfigError
 
 
 def names() -> tuple[str, ...]:
-    """Return the names of all vendors, sorted: each is a module of this package."""
-    return tuple(sorted(module.name for module in pkgutil.iter_modules(__path__)))
+    """Return the names of all vendors, sorted: each is a module of this package, without an underscore in its name."""
+    return tuple(sorted(module.name for module in pkgutil.iter_modules(__path__) if "_" not in module.name))
 
 
 def find(name: str) -> type[Vendor]:

@@ -35,6 +35,7 @@ from connector.model import rawjson
 from connector.model.change import ALL_LOCALES, Change, EntityKey, EntityType
 from connector.model.checkpoint import Position
 from connector.model.page import Frame, SyncPage
+from connector.vendors.contentful_model import ContentfulModel
 
 _HOSTS = {
     ("us", False): "https://cdn.contentful.com",
@@ -48,7 +49,7 @@ _REMOVALS: dict[str, EntityType] = {"DeletedEntry": "entry", "DeletedAsset": "as
 _PAGE_SIZE = 100
 _PAGE_SIZE_LIMIT = 1000
 _TOO_LARGE = re.compile(rb"response size too big", re.IGNORECASE)
-_PATHS = {"entry": "entries", "asset": "assets"}
+_PATHS = {"entry": "entries/{id}", "asset": "assets/{id}", "content_type": "content_types/{id}", "locale": "locales"}
 _CODE = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _RATE_WAIT = 1.0
 _SIGNATURE_AGE = 30.0
@@ -109,6 +110,7 @@ class Contentful:
     newest_first: ClassVar[bool] = True
     localized: ClassVar[bool] = False
     content_members: ClassVar[tuple[str, ...]] = ("metadata",)
+    own_members: ClassVar[frozenset[str]] = frozenset()
     shape: ClassVar[Shape | None] = Shape(
         kind=("sys", "type"),
         published={name: Kind(entity_type) for name, entity_type in _UPSERTS.items()},
@@ -166,6 +168,11 @@ class Contentful:
         """Whether this is the Delivery API: the Preview API supports only initial syncs."""
         return not self._settings.preview
 
+    @property
+    def model(self) -> ContentfulModel:
+        """What asks for the environment's content types and locales."""
+        return ContentfulModel(self._connection, self._get, self.check_probe)
+
     def request(self, position: Position) -> httpx.Request:
         """Return the request for the page after `position`; raises `StreamStopped` for a delta of the Preview API."""
         if position.cursor is None:
@@ -203,9 +210,8 @@ class Contentful:
         return item.read(frame, self._change)
 
     def locate(self, key: EntityKey, _content_type: str | None) -> str:
-        """Return the URL of an entry or an asset, by its id."""
-        path = f"{_PATHS[key.entity_type]}/{quote(key.id, safe='')}"
-        return str(self._get(path, {}).url)
+        """Return the URL of an entry, an asset or a content type, by its id, or of all locales."""
+        return str(self._get(_PATHS[key.entity_type].format(id=quote(key.id, safe="")), {}).url)
 
     def probe(self) -> httpx.Request:
         """Return a request for one content type."""

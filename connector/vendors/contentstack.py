@@ -24,6 +24,7 @@ from connector.model.change import ALL_LOCALES, Change, ChangeType, EntityKey, E
 from connector.model.checkpoint import Position
 from connector.model.page import Frame, SyncPage
 from connector.model.timestamp import micros
+from connector.vendors.contentstack_model import OWN_MEMBERS, ContentstackModel
 
 _HOSTS = {
     "na": "https://cdn.contentstack.io",
@@ -48,14 +49,13 @@ _REMOVALS = {kind for kind, (_, change_type) in _ITEMS.items() if change_type !=
 _PAGE = "pagination_token:"
 _INVALID_PARAMETERS, _UNKNOWN_CONTENT_TYPE = 141, 118
 _ASSETS = "sys_assets"
+_PATHS = {"entry": "content_types/{type}/entries/{uid}", "content_type": "content_types/{uid}", "locale": "locales"}
 _CREDENTIALS = "check api_key, token, environment, branch and region: the token belongs to one environment"
-_REFUSED = f"{_CREDENTIALS}; api_filter may also have been refused"
-_HINTS = dict.fromkeys((400, 404, 422), _REFUSED) | {
+_HINTS = dict.fromkeys((400, 404, 422), f"{_CREDENTIALS}; api_filter may also have been refused") | {
     401: f"{_CREDENTIALS}; a new token takes a few seconds to work",
     403: f"{_CREDENTIALS}; a firewall in between may also have refused it",
 }
-_SETTINGS = {name: name for name in ("api_key", "branch", "environment")}
-_SETTINGS |= {"access_token": "token", "limit": "page_size"}
+_SETTINGS = {"access_token": "token", "limit": "page_size"} | {one: one for one in ("api_key", "branch", "environment")}
 
 HeaderText = Annotated[str, Field(pattern=r"^[!-~]+$")]
 Name = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]+$")]
@@ -93,9 +93,8 @@ class ContentstackSettings(Settings):
         """Also yield the scope of deletes if the filter withholds them anyway."""
         yield from super().unused()
         if self.entry_deleted_scope == "entry" and "entry_deleted" not in self.api_filter.get("type", "entry_deleted"):
-            yield Remark(
-                "entry_deleted_scope", "has no effect: api_filter lets no entry_deleted through", "leave it out"
-            )
+            what = "has no effect: api_filter lets no entry_deleted through"
+            yield Remark("entry_deleted_scope", what, "leave it out")
 
 
 class Item(msgspec.Struct, gc=False):
@@ -129,6 +128,7 @@ class Contentstack:
     newest_first: ClassVar[bool] = True
     localized: ClassVar[bool] = True
     content_members: ClassVar[tuple[str, ...]] = ()
+    own_members: ClassVar[frozenset[str]] = OWN_MEMBERS
     shape: ClassVar[Shape | None] = Shape(
         kind=("type",),
         published={"entry_published": Kind("entry"), "asset_published": Kind("asset", typed=False, linked=False)},
@@ -184,6 +184,11 @@ class Contentstack:
         """Every snapshot can be followed."""
         return True
 
+    @property
+    def model(self) -> ContentstackModel:
+        """What asks for the stack's content types and locales."""
+        return ContentstackModel(self._connection, self._settings.environment, self._get, self.check_probe)
+
     def request(self, position: Position) -> httpx.Request:
         """Return the request for the page after `position`."""
         parameters = {"environment": self._settings.environment}
@@ -216,10 +221,9 @@ class Contentstack:
         return item.read(frame, self._change)
 
     def locate(self, key: EntityKey, content_type: str | None) -> str:
-        """Return the URL of an entry, below its content type, or of an asset; a branch would take a header."""
-        path = f"assets/{quote(key.id, safe='')}"
-        if key.entity_type == "entry":
-            path = f"content_types/{quote(content_type or '', safe='')}/entries/{quote(key.id, safe='')}"
+        """Return the URL of an entry, an asset or a content type, or of all locales; a branch would take a header."""
+        path = _PATHS.get(key.entity_type, "assets/{uid}")
+        path = path.format(type=quote(content_type or "", safe=""), uid=quote(key.id, safe=""))
         locale = {} if key.locale == ALL_LOCALES else {"locale": key.locale}
         return str(self._get(path, {"environment": self._settings.environment, **locale}).url)
 
@@ -250,9 +254,7 @@ class Contentstack:
         del now
         if refused := by_secret(call.headers, self._settings.webhook_secret):
             return refused
-        return WakeUp(
-            id=announced(call.body, *(("data", module, "uid") for module in ("entry", "asset", "content_type")))
-        )
+        return WakeUp(id=announced(call.body, *(("data", of, "uid") for of in ("entry", "asset", "content_type"))))
 
     def _get(self, what: str, parameters: Mapping[str, str]) -> httpx.Request:
         headers = {
@@ -268,9 +270,8 @@ class Contentstack:
         status = response.status_code
         if status == httpx.codes.OK:
             return
-        refused = meaning(
-            response, f"Contentstack answered {status} for environment {self._settings.environment}", _HINTS
-        )
+        message = f"Contentstack answered {status} for environment {self._settings.environment}"
+        refused = meaning(response, message, _HINTS)
         if status == httpx.codes.TOO_MANY_REQUESTS and isinstance(refused, SourceUnavailable):
             refused.retry_after = refused.retry_after or until(response.headers, "x-ratelimit-reset")
         # The body may name a bad token or a refused parameter, whatever the status.
@@ -289,9 +290,8 @@ class Contentstack:
         if code == _UNKNOWN_CONTENT_TYPE:
             fields |= {"content_type_uid"}
         if not token and (named := sorted(fields & {*self._settings.api_filter})):
-            raise SourceRejected(
-                f"{message}: it refuses api_filter.{named[0]}", hint=f"correct api_filter.{named[0]} of this connection"
-            )
+            setting = f"api_filter.{named[0]}"
+            raise SourceRejected(f"{message}: it refuses {setting}", hint=f"correct {setting} of this connection")
         if named := sorted(_SETTINGS[field] for field in fields & _SETTINGS.keys()):
             raise SourceRejected(f"{message}: it refuses {', '.join(named)}", hint=f"check {', '.join(named)}")
         if isinstance(otherwise, SourceUnavailable):

@@ -32,12 +32,13 @@ from connector.model import rawjson
 from connector.model.change import ALL_LOCALES, Change, EntityKey, EntityType
 from connector.model.checkpoint import Position
 from connector.model.page import Frame, SyncPage
+from connector.vendors.weegloo_model import WeeglooModel
 
 _HOST = "https://cda.weegloo.com"
 _TYPES = ("All", "Content", "Media", "Deletion", "DeletedContent", "DeletedMedia")
 _UPSERTS: dict[str, EntityType] = {"Content": "entry", "Media": "asset", "ContentType": "content_type"}
 _REMOVALS: dict[str, EntityType] = {"DeletedContent": "entry", "DeletedMedia": "asset"}
-_PATHS = {"entry": "contents", "asset": "medias", "content_type": "content-types"}
+_PATHS = {"entry": "contents/{id}", "asset": "medias/{id}", "content_type": "content-types/{id}", "locale": "locales"}
 _CODE = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _QUOTA = "WGL429"
 _HINTS = {
@@ -100,6 +101,7 @@ class Weegloo:
     newest_first: ClassVar[bool] = False
     localized: ClassVar[bool] = False
     content_members: ClassVar[tuple[str, ...]] = ("metadata",)
+    own_members: ClassVar[frozenset[str]] = frozenset()
     shape: ClassVar[Shape | None] = Shape(
         kind=("sys", "type"),
         published={name: Kind(entity_type) for name, entity_type in _UPSERTS.items()},
@@ -153,6 +155,11 @@ class Weegloo:
         """Every snapshot can be followed."""
         return True
 
+    @property
+    def model(self) -> WeeglooModel:
+        """What asks for the space's locales; its content types come with the stream."""
+        return WeeglooModel(self._connection, self._get, self.check_probe, self._change)
+
     def request(self, position: Position) -> httpx.Request:
         """Return the request for the page after `position`."""
         if position.cursor is None:
@@ -175,9 +182,8 @@ class Weegloo:
         return item.read(frame, self._change)
 
     def locate(self, key: EntityKey, _content_type: str | None) -> str:
-        """Return the URL of a Content, a Media or a content type, by its id."""
-        path = f"{_PATHS[key.entity_type]}/{quote(key.id, safe='')}"
-        return str(self._get(path, {}).url)
+        """Return the URL of a Content, a Media or a content type, by its id, or of all locales."""
+        return str(self._get(_PATHS[key.entity_type].format(id=quote(key.id, safe="")), {}).url)
 
     def probe(self) -> httpx.Request:
         """Return a request for the space's content types."""

@@ -92,6 +92,8 @@ def verify(stream: ConfiguredStream, *, shallow: bool, progress: Progress) -> Re
     comparison = Comparison(delivered, published, stream.clock, shallow=shallow)
     try:
         delivered.read()
+        if stream.catalog:
+            delivered.read_model()
         published.take(records.events(published.go_on))
         comparison.compare_all()
         aside = comparison.set_aside(_letters(records)) if comparison.differences else 0
@@ -99,6 +101,8 @@ def verify(stream: ConfiguredStream, *, shallow: bool, progress: Progress) -> Re
             what = f"waiting up to {left:.0f} s for the stream's next walk, keys that differ"
             progress(what, len(comparison.differences))
             delivered.read()
+            if stream.catalog:
+                delivered.read_model()
             published.take(records.events(published.go_on))
         aside += comparison.set_aside(_letters(records)) if comparison.differences else 0
     finally:

@@ -12,6 +12,7 @@ from typing import Any, Final
 import msgspec
 
 from connector.clock import Clock
+from connector.cms.model_source import fetch
 from connector.cms.source import Source
 from connector.cms.spool import Spool
 from connector.errors import CheckpointRejected, PageTooLarge, SourceUnavailable, WalkBroken
@@ -29,7 +30,7 @@ from connector.stream.spec import Pace
 Progress = Callable[[str, int], None]
 """Called with what is being done, and how much has been done so far."""
 
-_TABLES: Final = {"asset": "_asset", "content_type": "_content_type"}
+_TABLES: Final = {"asset": "_asset", "content_type": "_content_type", "locale": "_locale"}
 _RESTARTS: Final = 5
 _FAILURES: Final = 5
 _LONGEST_WAIT: Final = 60.0
@@ -83,6 +84,11 @@ class Delivered:
                 self._restart(error)
             else:
                 return
+
+    def read_model(self) -> None:
+        """Add the content types and locales that the API lists, which tables publish. Raises what `fetch` raises."""
+        for change in fetch(self._source).changes:
+            self._apply(change)
 
     def _restart(self, error: Exception) -> None:
         size = self._position.page_size

@@ -39,6 +39,7 @@ WITHOUT_A_UNIT_TEST = {
     ),
     "events/compiled.py": Instead(CORE, "tests/property/test_core.py"),
     "events/policy.py": Instead(NAMES),
+    "events/table_rows.py": Instead(NAMES),
     "kafka/admin.py": Instead(KAFKA, "tests/integration/test_topics.py"),
     "kafka/connectivity.py": Instead(KAFKA, "tests/integration/test_handover.py"),
     "kafka/membership.py": Instead(KAFKA, "tests/integration/test_ownership.py"),
@@ -49,6 +50,7 @@ WITHOUT_A_UNIT_TEST = {
     "kafka/sharing.py": Instead("it is made of admin clients and locks", "tests/integration/test_rest.py"),
     "kafka/state_topic.py": Instead(KAFKA, "tests/integration/test_recovery.py"),
     "kafka/store.py": Instead(KAFKA, "tests/integration/test_topics.py"),
+    "model/content_model.py": Instead(NAMES),
     "model/core.py": Instead(CORE, "tests/property/test_core.py"),
     "model/page.py": Instead(NAMES),
     "service/listener.py": Instead(SOCKETS, "tests/integration/test_listener.py"),
@@ -58,4 +60,6 @@ WITHOUT_A_UNIT_TEST = {
     "stream/aside.py": Instead("it is a thread", "tests/integration/test_aside.py"),
     "stream/observer.py": Instead(NAMES),
     "stream/spec.py": Instead(NAMES),
+    "tables/places.py": Instead("it is where rows find their columns", "tests/unit/tables/test_rows.py"),
+    "tables/values.py": Instead("it is how rows find their values", "tests/unit/tables/test_rows.py"),
 }

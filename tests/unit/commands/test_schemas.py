@@ -28,7 +28,7 @@ def test_a_flat_stream_registers_the_flat_schema(tmp_path: Path) -> None:
 def test_every_topic_of_a_template_has_its_subjects(tmp_path: Path) -> None:
     """Even before the first event of an entity type, and each once."""
     found = dict(schemas.subjects(configured(tmp_path, kafka='topic = "cms.{connection}.{entity_type}"')))
-    topics = [f"cms.blog.{kind}" for kind in ("asset", "content_type", "entry")]
+    topics = [f"cms.blog.{kind}" for kind in ("asset", "content_type", "entry", "locale")]
     ends = {"key": "key", "value": "envelope"}
     changes = {f"{topic}-{end}": name for topic in topics for end, name in ends.items()}
     assert found == {**changes, "contentwire.blog.dead-letters-value": "dead_letter"}

@@ -144,3 +144,46 @@ def test_a_sample_overwrites_nothing_unless_it_may(tmp_path: Path) -> None:
     assert path.read_text() == loader.sample()
     with pytest.raises(ConfigError, match="cannot be written: No such file"):
         loader.write_sample(tmp_path / "gone" / "x.toml", overwrite=True)
+
+
+REGISTRY = KAFKA + 'registry = { url = "http://127.0.0.1:8081" }\n'
+
+
+@pytest.mark.parametrize(
+    ("written", "locales", "evolution"),
+    [
+        ("true", "rows", "column"),
+        ('{ evolution = "stop" }', "rows", "stop"),
+        ('{ locales = "default", evolution = "json" }', "default", "json"),
+    ],
+)
+def test_tables_are_switched_on_with_or_without_options(load: Load, written: str, locales: str, evolution: str) -> None:
+    """What is left out has its default."""
+    tables = load(REGISTRY + BLOG + f"tables = {written}\n").connections["blog"].tables
+    assert tables
+    assert (tables.options().locales, tables.options().evolution) == (locales, evolution)
+
+
+def test_tables_are_off_unless_asked_for(load: Load) -> None:
+    """Then they need no registry."""
+    assert load(KAFKA + BLOG).connections["blog"].tables is False
+    assert load(KAFKA + BLOG + "tables = false\n").connections["blog"].tables is False
+
+
+@pytest.mark.parametrize(
+    ("kafka", "written", "why"),
+    [
+        (KAFKA, "true", "needs a schema registry"),
+        (KAFKA + 'registry = { url = "http://127.0.0.1:8081", register = false }\n', "true", "right to register"),
+        (REGISTRY, '{ locales = ["en-US", "EN-us"] }', "one of them twice"),
+        (REGISTRY, "{ locales = [] }", "names none"),
+        (REGISTRY, '{ locales = ["en-US"] }', "delivers each locale on its own"),
+        (REGISTRY, '"yes"', "must be true, false, or a table"),
+        (REGISTRY, '{ evolution = "never" }', "evolution"),
+        (REGISTRY, "{ local = 1 }", "locales"),
+    ],
+)
+def test_tables_that_cannot_be_are_refused(problems: Problems, kafka: str, written: str, why: str) -> None:
+    """With the reason, at the setting."""
+    found = problems(kafka + BLOG + f"tables = {written}\n")
+    assert any(line.startswith("connections.blog.tables") and why in line for line in found), found

@@ -54,7 +54,7 @@ def test_a_minimal_file_gives_the_documented_defaults(load: Load) -> None:
             'connections.blog.snapshot_mode: write "initial", which takes ',
         ),
         (KAFKA + BLOG + "locales = []\n", "connections.blog.locales: must name at least one, or be left out"),
-        (KAFKA + BLOG + 'entity_types = ["page"]\n', "connections.blog.entity_types[0]: must be 'entry', 'asset' or"),
+        (KAFKA + BLOG + 'entity_types = ["page"]\n', "connections.blog.entity_types[0]: must be 'entry', 'asset', '"),
         (KAFKA + BLOG + "locales = [1]\n", "connections.blog.locales[0]: must be a valid string, not 1"),
         (
             KAFKA + BLOG + "max_delete_share = 20\n",

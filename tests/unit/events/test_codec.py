@@ -22,7 +22,17 @@ KEY_FORM = (
 )
 KEY = EntityKey("blog", "entry", "nyan-é", "*")
 KEY_BODY = b"\x08blog" + b"\x0aentry" + b"\x0enyan-\xc3\xa9" + b"\x02*"
-NAMES: tuple[codec.Name, ...] = ("key", "envelope", "flat", "checkpoint", "index_entry", "owner_report", "dead_letter")
+NAMES: tuple[codec.Name, ...] = (
+    "key",
+    "envelope",
+    "flat",
+    "checkpoint",
+    "index_entry",
+    "owner_report",
+    "dead_letter",
+    "table_layout",
+    "model_part",
+)
 
 
 def test_a_key_body_is_four_strings_in_order() -> None:
@@ -133,7 +143,7 @@ def test_longs_are_written_as_specified(number: int) -> None:
     """Numbers of every length, both signs."""
     entry = index_entry(revision=number)
     body = avro_spec.long(1) + b"\x01" + avro_spec.string("published") + b"\x00" + b"\x02" + avro_spec.long(number)
-    assert codec.encode("index_entry", entry) == body + b"\x00" + bytes(16) + b"\x02" + b"\x00" + b"\x00"
+    assert codec.encode("index_entry", entry) == body + b"\x00" + bytes(16) + b"\x02" + 3 * b"\x00"
 
 
 def test_a_timestamp_stays_a_number() -> None:
@@ -160,6 +170,7 @@ def index_entry(**members: Any) -> dict[str, Any]:
         "epoch": 1,
         "removed_at": None,
         "content": None,
+        "rows": None,
     }
     return {"version": 1, "live": True, "change_type": "published", "removed_at": None, **unset, **members}
 

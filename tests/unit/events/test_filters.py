@@ -30,6 +30,7 @@ def test_without_filters_everything_is_wanted(entity_type: str, content_type: st
         (key("entry"), "page", False),
         (key("entry"), None, False),
         (key("asset"), None, True),
+        (key("locale", "de-DE"), None, True),
         (key("content_type", "post"), None, True),
         (key("content_type", "page"), None, False),
         (key("content_type", "page"), "post", False),
@@ -38,7 +39,7 @@ def test_without_filters_everything_is_wanted(entity_type: str, content_type: st
 def test_content_types_choose_entries_and_themselves(
     entity: EntityKey, content_type: str | None, *, expected: bool
 ) -> None:
-    """Assets have none; an entry whose type nobody knows counts as excluded."""
+    """Assets and locales have none; an entry whose type nobody knows counts as excluded."""
     assert wanted(POSTS, entity, content_type) is expected
 
 

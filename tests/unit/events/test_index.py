@@ -4,7 +4,7 @@ import pytest
 
 from connector.errors import StateTooNew
 from connector.events import codec
-from connector.events.index import Index, IndexEntry, decode_entry
+from connector.events.index import Index, IndexEntry, decode_entry, row_locales, written_rows
 from connector.model.change import EntityKey
 from tests.values import entry_key
 
@@ -29,12 +29,24 @@ def put(index: Index, key: EntityKey, value: IndexEntry | None) -> None:
 @pytest.mark.parametrize("unset", [None, 5])
 def test_an_entry_survives_its_record(unset: int | None) -> None:
     """Every member comes back, unknown ones as unknown, a revision of zero as zero."""
-    before = IndexEntry(False, "deleted", None, unset, unset, DIGEST, 3)
+    before = IndexEntry(False, "deleted", None, unset, unset, DIGEST, 3, rows=written_rows(["de-DE", "en-US"]))
     assert decode_entry(before.encode()) == before
     assert decode_entry(entry().encode()).revision == 0
 
 
-@pytest.mark.parametrize("record", [b"", b"\x04", b"\x04" + entry().encode()[1:]])
+def test_the_locales_of_rows_come_back() -> None:
+    """Whatever a locale's code is; none at all are nothing to write."""
+    assert row_locales(written_rows(["en-US", 'a"b', "*"])) == {"en-US", 'a"b', "*"}
+    assert written_rows([]) is None
+    assert row_locales(None) == frozenset()
+
+
+def test_an_entry_of_an_earlier_release_has_no_rows() -> None:
+    """Its record ends before them."""
+    assert decode_entry(entry().encode()[:-1]) == entry()
+
+
+@pytest.mark.parametrize("record", [b"", b"\x06", b"\x06" + entry().encode()[1:]])
 def test_a_newer_record_is_refused(record: bytes) -> None:
     """A record of a later format, or an empty one, is an error of its own that says what to do."""
     with pytest.raises(StateTooNew, match="newer version") as caught:

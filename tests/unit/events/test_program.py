@@ -9,7 +9,7 @@ from connector.events.program import Filling, program
 
 ENTRY: dict[str, Any] = {
     "version": 1, "live": True, "change_type": "published", "content_type": "post", "revision": 3, "changed_at": None,
-    "digest": b"d" * 16, "epoch": 2, "removed_at": None, "content": b"c" * 16,
+    "digest": b"d" * 16, "epoch": 2, "removed_at": None, "content": b"c" * 16, "rows": None,
 }  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from connector.events.owner_report import REPORT_KEY, OwnerReport, encode_report
 from connector.events.state_record import CHECKPOINT_KEY, encode_checkpoint, flat
 from connector.kafka.foreign_records import Foreign, StateJudge, listing
 from connector.model.change import EntityKey
+from connector.tables.catalog import LOCALES_KEY, TABLE_KEY, TYPE_KEY
 from tests.values import checkpoint
 
 TOPIC = "cw.blog.state"
@@ -42,6 +43,9 @@ FOREIGN = {
     "an entry that is not UTF-8": (KEY, ENTRY.replace(b"post", b"p\xff\xffs")),
     "a huge entry": (KEY, b"\x02" * 1_000_000),
     "an entry of version zero": (KEY, b"\x00" + ENTRY[1:]),
+    "a plain content type": (TYPE_KEY + b"post", b"hello"),
+    "locales that are no list": (LOCALES_KEY, b"\x02\x04{}"),
+    "an empty layout": (TABLE_KEY + b"post", b""),
     "a plain checkpoint": (CHECKPOINT_KEY, b"hello"),
     "an empty checkpoint": (CHECKPOINT_KEY, b""),
     "a checkpoint of another stream": (CHECKPOINT_KEY, encode_checkpoint(checkpoint(stream="shop"))),
@@ -103,9 +107,24 @@ def test_a_record_without_a_key_replaces_nothing() -> None:
     assert [str(each) for each in judge.harmless] == [f"{TOPIC} partition 0 offset 12: it has no key"]
 
 
+def test_parts_of_a_content_model_are_ours() -> None:
+    """Also once a later one of the same key takes them away."""
+    judge = StateJudge(TOPIC, "blog")
+    assert judge.accepts(LOCALES_KEY, b"\x02\x04[]", 1)
+    assert judge.accepts(TYPE_KEY + b"post", b"\x02" + codec.string(b'{"id":"post"}'), 2)
+    assert judge.accepts(TYPE_KEY + b"post", None, 3)
+    judge.check()
+
+
 @pytest.mark.parametrize(
     ("key", "value"),
-    [(KEY, b"\x04whatever"), (CHECKPOINT_KEY, b"\x04"), (REPORT_KEY, b"\x06"), (b"\x00lease", b"\x02")],
+    [
+        (KEY, b"\x06whatever"),
+        (TYPE_KEY + b"post", b"\x04"),
+        (CHECKPOINT_KEY, b"\x04"),
+        (REPORT_KEY, b"\x06"),
+        (b"\x00lease", b"\x02"),
+    ],
 )
 def test_what_a_later_release_wrote_is_not_called_foreign(key: bytes, value: bytes) -> None:
     """A version above ours, or a kind of record that we do not know: reported with its place, and never removed."""

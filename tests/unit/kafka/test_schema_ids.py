@@ -2,7 +2,7 @@
 
 import pytest
 
-from connector.errors import ConnectorError, KeySchemaChanged, RegistryChanged, RegistryUnavailable
+from connector.errors import BrokerFatal, ConnectorError, KeySchemaChanged, RegistryChanged, RegistryUnavailable
 from connector.events import codec
 from connector.kafka.looks import Texts
 from connector.kafka.schema_ids import Schemas, check_recorded
@@ -11,6 +11,8 @@ from connector.testing import ManualClock
 from tests.schemaregistry import ScriptedRegistry
 
 EVERY = 120.0
+ROW = '{"type":"record","name":"post","fields":[]}'
+LATER_ROW = '{"type":"record","name":"post","fields":[{"name":"a","type":["null","string"],"default":null}]}'
 NOTHING_YET = KeySchemaId("", "")
 OURS = codec.single_object("key").schema_id
 
@@ -220,6 +222,20 @@ def test_a_silent_registry_is_asked_by_each_stream() -> None:
     registry.wipe()
     with pytest.raises(RegistryChanged):
         streams[1].verify()
+
+
+def test_tables_need_a_registry() -> None:
+    """The configuration refuses them before: no consumer could know what their rows are."""
+    with pytest.raises(BrokerFatal, match="need a schema registry"):
+        Schemas(None, "blog", verify_every=0.0, clock=ManualClock()).table_framing("t-value", ROW, None)
+
+
+def test_each_schema_of_a_table_is_registered_once(opened: Opened) -> None:
+    """An id of one stays in use after the next: earlier rows carry it."""
+    first, second = (opened.schemas.table_framing("t-value", schema, None) for schema in (ROW, LATER_ROW))
+    assert first != second
+    assert opened.schemas.table_framing("t-value", ROW, None) == first
+    assert opened.registry.registered() == ["t-value", "t-value"]
 
 
 def test_nothing_is_registered_on_what_others_were_told_a_moment_ago() -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from connector.errors import MalformedItem
+from connector.errors import MalformedItem, ModelRefused
 from connector.kafka.topic_names import Layout, group, partitioned
 from connector.model.change import EntityKey
 
@@ -142,3 +142,22 @@ def test_the_pattern_matches_every_changes_topic_and_no_other(template: str) -> 
             assert not pattern.fullmatch(other.changes_topic(key))
     assert not pattern.fullmatch("p.blog.state")
     assert not pattern.fullmatch("p.blog.dead-letters")
+
+
+def test_tables_have_topics_of_their_own() -> None:
+    """They are no changes topics, whatever the template."""
+    layout = Layout(prefix="cw", connection="blog", topic="{prefix}.{connection}.{locale}")
+    assert layout.table_topic("post") == "cw.blog.table.post"
+    assert layout.is_table("cw.blog.table.post")
+    assert layout.changes_among(["cw.blog.table.post", "cw.blog.table", "cw.blog.en-US"]) == [
+        "cw.blog.en-US",
+        "cw.blog.table",
+    ]
+    with pytest.raises(MalformedItem):
+        layout.changes_topic(key("table.post"))
+
+
+def test_a_table_whose_topic_kafka_would_refuse_is_refused() -> None:
+    """Before anything is written."""
+    with pytest.raises(ModelRefused, match="too long"):
+        Layout(prefix="cw", connection="blog").table_topic("x" * 240)

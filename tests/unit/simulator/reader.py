@@ -5,11 +5,23 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from connector.simulator import Request, Response, Simulator
+from connector.simulator import FieldType, Model, Request, Response, Simulator
 
 Key = tuple[str, str]
 State = dict[Key, tuple[Any, str | None]]
 """What a reader keeps, by id and locale: an entity's fields, and its content type if items may concern one."""
+Get = Callable[..., Any]
+"""Returns the answer to a request for a path, with parameters."""
+
+
+@dataclass(frozen=True)
+class Published:
+    """An entry in an item: its id, the locale if it is the item's, its content type, and its values by field."""
+
+    id: str
+    locale: str
+    content_type: str
+    values: Mapping[str, Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -20,6 +32,8 @@ class Reader:
     - `following`: the parameters of the request after a page. `last`: whether a page ends a walk.
     - `replay`: what an item does to what is kept. `newest_first`: whether a walk goes back in time.
     - `spelled`: a parameter's name, from how Python can write it.
+    - `modelled`: the content model, from the model requests and the items of an initial sync.
+    - `published`: the entry in an item, or None. `fits`: whether a value is one of a field type.
     """
 
     path: str
@@ -28,6 +42,9 @@ class Reader:
     following: Callable[[Any], dict[str, str]]
     last: Callable[[Any], bool]
     replay: Callable[[State, Any], None]
+    modelled: Callable[[Get, list[Any]], Model]
+    published: Callable[[Any], Published | None]
+    fits: Callable[[FieldType, Any], bool]
     newest_first: bool = True
     spelled: Callable[[str], str] = str
 
@@ -55,6 +72,14 @@ class Reader:
         """Return all items of a walk, in the order of delivery."""
         return [item for page in self.pages(simulator, **params) for item in page["items"]]
 
+    def model(self, simulator: Simulator) -> Model:
+        """Return the content model as a client reads it."""
+
+        def get(path: str, **params: str) -> Any:
+            return body(simulator.handle(Request("GET", path, params, self.headers)))
+
+        return self.modelled(get, self.items(simulator, **self.start))
+
     def token(self, page: Any) -> str:
         """Return the token that continues from a page."""
         return next(iter(self.following(page).values()))
@@ -71,6 +96,36 @@ class Reader:
         for item in reversed(items) if self.newest_first else items:
             self.replay(state, item)
         return self.following(pages[-1])
+
+
+def fits_text(value: Any) -> bool:
+    """Return whether a value is a text."""
+    return isinstance(value, str)
+
+
+def fits_number(value: Any) -> bool:
+    """Return whether a value is a number, and no truth value."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def fits_integer(value: Any) -> bool:
+    """Return whether a value is a whole number."""
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def fits_boolean(value: Any) -> bool:
+    """Return whether a value is true or false."""
+    return isinstance(value, bool)
+
+
+def fits_json(value: Any) -> bool:
+    """Return whether a value is a JSON object or a list of them."""
+    return isinstance(value, dict) or listed(lambda each: isinstance(each, dict), value)
+
+
+def listed(fits: Callable[[Any], bool], value: Any) -> bool:
+    """Return whether a value is a list of what `fits`."""
+    return isinstance(value, list) and all(map(fits, value))
 
 
 def body(response: Response) -> Any:

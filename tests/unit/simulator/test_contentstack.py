@@ -297,14 +297,6 @@ def test_rate_limit_headers(simulator: Simulator) -> None:
     assert (refused.headers["retry-after"], refused.headers["x-ratelimit-remaining"]) == ("1", "0")
 
 
-def test_content_types_are_listed(simulator: Simulator) -> None:
-    """With all documented data types except taxonomy and global field."""
-    listing = body(ask(simulator, "/v3/content_types", limit="100"))
-    assert listing["count"] == 4
-    types = {field["data_type"] for each in listing["content_types"] for field in each["schema"]}
-    assert types == {"text", "number", "isodate", "boolean", "file", "link", "reference", "group", "blocks", "json"}
-
-
 def test_the_first_delta_may_report_older_removals(simulator: Simulator) -> None:
     """With the quirk, once, and even of entities that are live again; later deltas report what is new."""
     simulator.set_quirks("contentstack", ["older_removals"])

@@ -24,14 +24,15 @@ def script(*faults: Fault) -> Script:
         ("sync", ["start", "cursor"]),
         ("start", ["start"]),
         ("cursor", ["cursor"]),
+        ("model", ["model"]),
         ("probe", ["probe"]),
-        ("any", ["start", "cursor", "probe"]),
+        ("any", ["start", "cursor", "model", "probe"]),
     ],
 )
 def test_a_fault_concerns_the_requests_it_names(on: str, hit: list[str]) -> None:
     """No other request uses it up."""
     fault = Fault("reset", on=on)  # type: ignore[arg-type]
-    kinds = ("start", "cursor", "probe")
+    kinds = ("start", "cursor", "model", "probe")
     assert [kind for kind in kinds if fault.concerns(kind)] == hit  # type: ignore[arg-type]
     assert [kind for kind in kinds if script(fault).take(kind)] == hit  # type: ignore[arg-type]
 

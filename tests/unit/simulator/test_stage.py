@@ -71,3 +71,44 @@ def test_a_request_that_met_a_fault_says_so() -> None:
     CONTENTFUL.ask(simulator, **CONTENTFUL.start)
     logged = simulator.requests("contentful")
     assert [(each.status, each.fault, each.items > 0) for each in logged] == [(503, "status", False), (200, None, True)]
+
+
+def ask_model(simulator: Simulator, vendor: str, **params: str) -> int:
+    """Send a model request and return its status."""
+    paths = {"contentful": "content_types", "contentstack": "content_types", "weegloo": "locales"}
+    root = "/v3" if vendor == "contentstack" else READERS[vendor].path.removesuffix("/sync")
+    return READERS[vendor].ask(simulator, f"{root}/{paths[vendor]}", **params).status
+
+
+@pytest.mark.parametrize("vendor", VENDORS)
+def test_model_requests_are_told_apart(vendor: str) -> None:
+    """They have a list of their own; who asks for one content type alone probes whether there is an answer."""
+    simulator, reader = Simulator(entries=5), READERS[vendor]
+    reader.ask(simulator, **reader.start)
+    assert (ask_model(simulator, vendor), ask_model(simulator, vendor, limit="1")) == (200, 200)
+    assert [(each.kind, each.items > 0) for each in simulator.requests(vendor)] == [("start", True), ("probe", False)]
+    assert [(each.kind, each.status, each.authorised) for each in simulator.model_requests(vendor)] == [
+        ("model", 200, True)
+    ]
+    simulator.clear_requests(vendor)
+    assert (simulator.requests(vendor), simulator.model_requests(vendor)) == ([], [])
+
+
+@pytest.mark.parametrize("vendor", VENDORS)
+def test_faults_can_be_meant_for_model_requests(vendor: str) -> None:
+    """Those for sync requests and for probes spare them."""
+    simulator, reader = Simulator(entries=5), READERS[vendor]
+    for on, status in (("sync", 500), ("probe", 502), ("model", 503)):
+        simulator.push_fault(vendor, Fault("status", status=status, on=on))  # type: ignore[arg-type]
+    assert [ask_model(simulator, vendor) for _ in range(2)] == [503, 200]
+    assert reader.ask(simulator, **reader.start).status == 500
+    simulator.push_fault(vendor, Fault("truncated_body", on="any"))
+    assert ask_model(simulator, vendor) == 200
+    assert simulator.model_requests(vendor)[-1].fault == "truncated_body"
+
+
+@pytest.mark.parametrize("vendor", VENDORS)
+def test_model_requests_count_for_the_rate_limit(vendor: str) -> None:
+    """Like all others."""
+    simulator = Simulator(entries=5, requests_per_second=2)
+    assert 429 in [ask_model(simulator, vendor) for _ in range(20)]

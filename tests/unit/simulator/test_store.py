@@ -2,6 +2,7 @@
 
 import pytest
 
+from connector.simulator import model
 from connector.simulator.store import Clock, Store, UnknownEntityError
 
 DEFAULT, GERMAN, FRENCH = "en-US", "de-DE", "fr-FR"
@@ -86,3 +87,40 @@ def test_overridden_fields_stay_over_edits() -> None:
     after = store.values(store.edit("e1"))
     assert before["name"] == after["name"] == {DEFAULT: "Ada"}
     assert before["biography"] != after["biography"]
+
+
+def test_a_version_keeps_the_type_it_was_published_with() -> None:
+    """Its content too; only a publication brings another one."""
+    store = Store(1, 0)
+    old = store.create("entry", "author", id="e1")
+    values = store.values(old)
+    store.change_type(model.without_field(store.types["author"], "bornOn"))
+    partly = store.remove("e1", "unpublished", locale=GERMAN)
+    assert partly.schema == old.schema
+    assert store.values(old) == values
+    new = store.edit("e1", same=True)
+    assert new.schema == store.types["author"]
+    assert store.values(new).keys() == values.keys() - {"bornOn"}
+
+
+def test_an_edited_type_is_a_change_of_the_type_itself() -> None:
+    """In the log like any publication, and its entries are not."""
+    store = Store(1, 0)
+    store.create("entry", "author", id="e1")
+    store.change_type(model.without_field(store.types["author"], "bornOn"))
+    last = store.log[-1]
+    assert (last.action, last.version.kind, last.version.id, last.version.revision) == (
+        "published",
+        "content_type",
+        "author",
+        2,
+    )
+    assert store.model().content_types[2] == last.version.schema
+
+
+def test_an_entry_of_an_unknown_type_has_no_content() -> None:
+    """But what it was given."""
+    store = Store(1, 0)
+    unknown = store.create("entry", "dream", id="e1", fields={"name": {DEFAULT: "Ada"}})
+    assert unknown.schema is None
+    assert store.values(unknown) == {"name": {DEFAULT: "Ada"}}

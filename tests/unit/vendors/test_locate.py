@@ -17,15 +17,30 @@ URLS = [
     ("contentful", "entry", "*", "https://cdn.eu.contentful.com/spaces/s1/environments/staging/entries/i%2F1%3F"),
     ("contentful", "asset", "*", "https://cdn.eu.contentful.com/spaces/s1/environments/staging/assets/i%2F1%3F"),
     (
+        "contentful",
+        "content_type",
+        "*",
+        "https://cdn.eu.contentful.com/spaces/s1/environments/staging/content_types/i%2F1%3F",
+    ),
+    ("contentful", "locale", "*", "https://cdn.eu.contentful.com/spaces/s1/environments/staging/locales"),
+    (
         "contentstack",
         "entry",
         "de-de",
         "https://eu-cdn.contentstack.com/v3/content_types/post/entries/i%2F1%3F?environment=production&locale=de-de",
     ),
     ("contentstack", "asset", "*", "https://eu-cdn.contentstack.com/v3/assets/i%2F1%3F?environment=production"),
+    (
+        "contentstack",
+        "content_type",
+        "*",
+        "https://eu-cdn.contentstack.com/v3/content_types/i%2F1%3F?environment=production",
+    ),
+    ("contentstack", "locale", "*", "https://eu-cdn.contentstack.com/v3/locales?environment=production"),
     ("weegloo", "entry", "*", "https://cda.weegloo.com/v1/spaces/s1/contents/i%2F1%3F"),
     ("weegloo", "asset", "*", "https://cda.weegloo.com/v1/spaces/s1/medias/i%2F1%3F"),
     ("weegloo", "content_type", "*", "https://cda.weegloo.com/v1/spaces/s1/content-types/i%2F1%3F"),
+    ("weegloo", "locale", "*", "https://cda.weegloo.com/v1/spaces/s1/locales"),
 ]
 
 

@@ -1,5 +1,7 @@
 """Vendors are found by their names, each of which is a module."""
 
+import pkgutil
+
 import pytest
 
 from connector import vendors
@@ -14,7 +16,15 @@ def test_every_name_is_found() -> None:
     assert vendors.names() == ("contentful", "contentstack", "weegloo")
 
 
-@pytest.mark.parametrize("name", ["dreamcms", "", "Contentful", "contentful ", "..config", "__init__"])
+def test_every_other_module_is_a_part_of_a_vendor() -> None:
+    """Its name begins with the vendor's; it is no vendor itself."""
+    modules = {module.name for module in pkgutil.iter_modules(vendors.__path__)}
+    assert {name.partition("_")[0] for name in modules} == set(vendors.names())
+
+
+@pytest.mark.parametrize(
+    "name", ["contentful_model", "dreamcms", "", "Contentful", "contentful ", "..config", "__init__"]
+)
 def test_an_unknown_name_is_refused_with_the_known_ones(name: str) -> None:
     """Only a vendor's module is ever imported."""
     with pytest.raises(ConfigError) as refused:

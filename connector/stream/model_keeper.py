@@ -1,0 +1,151 @@
+"""Keeps the content model that a stream's tables follow as its CMS has it: asks for it, and publishes what changes."""
+
+import threading
+from collections.abc import Callable
+from contextlib import closing
+from typing import Final
+
+from connector.clock import Clock
+from connector.cms.model_source import fetch
+from connector.cms.source import Source
+from connector.errors import (
+    CheckpointRejected,
+    ConnectorError,
+    ModelOutdated,
+    SourceRejected,
+    SourceUnavailable,
+    Unreachable,
+    WalkBroken,
+)
+from connector.events.codec import encode_key
+from connector.model.change import ALL_LOCALES, Change, EntityKey
+from connector.model.checkpoint import Position
+from connector.model.content_model import ContentModel, ContentType
+from connector.model.model_page import ListedModel, ModelFrame
+from connector.model.page import SyncPage
+from connector.stream.publisher import Publisher
+from connector.stream.spec import Pace
+from connector.tables.catalog import Catalog
+
+_NO_DIGEST: Final = bytes(16)
+
+
+class ModelKeeper:
+    """For the stream's own thread. `wait` waits for seconds, `stop` ends it; `failed` is told what did not matter.
+
+    The model is asked for before the first pass that needs it, when an item shows more than it has, before a
+    reconciliation, which would otherwise delete what only the model's lists deliver, and every `Pace.model_every`.
+    """
+
+    def __init__(  # noqa: PLR0913  the parts of a stream, and how it waits
+        self,
+        source: Source,
+        publisher: Publisher,
+        catalog: Catalog,
+        *,
+        clock: Clock,
+        pace: Pace,
+        stop: threading.Event,
+        wait: Callable[[float], None],
+        failed: Callable[[ConnectorError], None],
+    ) -> None:
+        self._source = source
+        self._publisher = publisher
+        self._catalog = catalog
+        self._clock = clock
+        self._pace = pace
+        self._stop = stop
+        self._wait = wait
+        self._failed = failed
+        self._outdated: ModelOutdated | None = None
+        self._asked_at: float | None = None
+        self._due_at = 0.0
+        self._listed_in = 0
+
+    def note(self, outdated: ModelOutdated) -> None:
+        """Ask for the model next time: an item shows more than it has."""
+        self._outdated = outdated
+
+    def attend(self) -> None:
+        """Follow the model as it is now, if that is due.
+
+        Raises what asking for it raises, `SourceUnavailable` also for a model that changes meanwhile, if nothing can be
+        published without it; `ModelRefused` whenever the tables cannot follow it; and what publishing raises.
+        """
+        outdated, position = self._outdated, self._publisher.checkpoint.position
+        if outdated and outdated.item:
+            self._publisher.follow_model(self._catalog.with_type(outdated.item))
+            self._outdated = None
+        elif outdated or not self._catalog.ready:
+            self._wait_for_turn()
+            self._follow(whole=True)
+        elif position.phase == "reconciling" and self._listed_in != position.epoch:
+            self._follow()
+        elif self._clock.monotonic() >= self._due_at:
+            try:
+                self._follow()
+            except (Unreachable, SourceRejected) as error:
+                # What is known goes on being published.
+                self._failed(error)
+                self._due_at = self._clock.monotonic() + self._pace.longest_pause
+
+    def _wait_for_turn(self) -> None:
+        if self._asked_at is not None:
+            self._wait(self._asked_at + self._pace.model_again - self._clock.monotonic())
+
+    def _follow(self, *, whole: bool = False) -> None:
+        """Follow the model as the CMS has it; `whole`: also what only the stream delivers of it."""
+        self._asked_at = self._clock.monotonic()
+        try:
+            listed = fetch(self._source, stop=self._stop)
+            types = self._types(listed, whole=whole)
+        except (WalkBroken, CheckpointRejected) as error:
+            raise SourceUnavailable(f"the content model could not be read: {error}", hint=error.hint) from error
+        locales = listed.content.locales if "locale" in listed.complete else self._catalog.model.locales
+        gone = self._gone(listed)
+        self._publisher.follow_model(ContentModel(content_types=types, locales=locales))
+        position = self._publisher.checkpoint.position
+        self._publisher.publish([SyncPage((*listed.changes, *gone), position, caught_up=False)])
+        if self._outdated:
+            self._catalog.confirm(self._outdated)
+        self._outdated, self._listed_in = None, position.epoch
+        self._due_at = self._clock.monotonic() + self._pace.model_every
+
+    def _types(self, listed: ListedModel, *, whole: bool) -> tuple[ContentType, ...]:
+        known = {each.id: each for each in self._catalog.model.content_types}
+        if reason := listed.refused.get("content_type"):
+            raise SourceRejected(f"the content types cannot be read, which tables need: {reason}")
+        if "content_type" in listed.complete:
+            unread = [known[letter.item_id] for letter in listed.unread if letter.item_id in known]
+            return tuple(sorted((*listed.content.content_types, *unread), key=lambda each: each.id))
+        if any(isinstance(part.content, ContentType) for part in listed.parts):
+            raise SourceUnavailable("the list of content types is incomplete")
+        return self._delivered() if whole else tuple(known.values())
+
+    def _delivered(self) -> tuple[ContentType, ...]:
+        """Return the content types that a separate walk delivers: this API lists none."""
+        raws, complete = [], False
+        with closing(self._source.walk(Position())) as walk:
+            for page in walk:
+                raws += [change.raw for change in page.changes if change.key.entity_type == "content_type"]
+                complete = page.caught_up
+        if not complete:
+            raise WalkBroken("the stream is stopping")
+        parts = self._source.vendor.model.read(ModelFrame("content_type", raws)).parts
+        found = {part.content.id: part.content for part in parts if isinstance(part.content, ContentType)}
+        return tuple(sorted(found.values(), key=lambda each: each.id))
+
+    def _gone(self, listed: ListedModel) -> list[Change]:
+        """Return the deletes of what the lists prove to be gone."""
+        known, connection = self._catalog.model, self._publisher.checkpoint.stream
+        keys = [EntityKey(connection, "content_type", each.id, ALL_LOCALES) for each in known.content_types]
+        keys += [EntityKey(connection, "locale", each.code, ALL_LOCALES) for each in known.locales]
+        return [_delete(key) for key in listed.gone(keys) if self._is_live(key)]
+
+    def _is_live(self, key: EntityKey) -> bool:
+        entry = self._publisher.index.get(encode_key(key))
+        return entry is not None and entry.live
+
+
+def _delete(key: EntityKey) -> Change:
+    return Change(key=key, change_type="deleted", digest=_NO_DIGEST)

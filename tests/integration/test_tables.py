@@ -1,0 +1,193 @@
+"""Typed tables on a real broker and registry: they equal what the CMS delivers, whatever becomes of its model."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import msgspec
+import pytest
+
+from connector.devservers.broker import Broker
+from connector.simulator import Field, Simulator
+from tests.command import Workplace, following
+from tests.consumer import consume
+from tests.faults.deployment import KILLED, Deployment, everyday
+from tests.scripted import ONCE
+from tests.tables import Reader, differences
+
+VENDORS = ("contentful", "contentstack", "weegloo")
+
+
+@pytest.fixture(name="cms")
+def _cms() -> Iterator[Simulator]:
+    with Simulator(seed=11, entries=30, content_types=9).serving() as serving:
+        yield serving
+
+
+class Stage:
+    """A connection that publishes tables, and what reads them."""
+
+    def __init__(self, place: Workplace, reader: Reader, broker: Broker, vendor: str) -> None:
+        self.place = place
+        self.reader = reader
+        self.broker = broker
+        self.vendor = vendor
+
+    def run(self) -> None:
+        """Follow until the stream is current, as one process; the next run is a restart."""
+        ended = self.place.run(*ONCE)
+        assert ended.code == 0, ended.err
+
+    def letters(self) -> list[bytes]:
+        """Return the values of all dead letters."""
+        topic = f"{self.place.prefix}.{self.vendor}.dead-letters"
+        return [record.value or b"" for record in consume(self.broker.client, topic)]
+
+
+@pytest.fixture(name="stage")
+def _stage(request: pytest.FixtureRequest, cms: Simulator, kafka: Broker, registry: str, prefix: str) -> Stage:
+    vendor = getattr(request, "param", "contentful")
+    place = following(
+        request.getfixturevalue("tmp_path"),
+        cms,
+        (vendor,),
+        bootstrap=kafka.bootstrap,
+        prefix=prefix,
+        kafka=f'registry = {{ url = "{registry}" }}\npartitions = 2\n',
+        connection="tables = true\n",
+    )
+    return Stage(place, Reader(kafka.client, registry, f"{prefix}.{vendor}.table."), kafka, vendor)
+
+
+def edit_everything(cms: Simulator) -> None:
+    """Edit the model in every way, and content of each type after it."""
+    cms.add_field("author", "nickname", "symbol", localized=True)
+    cms.add_field("blogPost", "readers", "integer")
+    cms.retype_field("author", "bornOn", "symbol")
+    cms.retype_field("product", "attributes", "symbols")
+    cms.remove_field("product", "warehouse")
+    cms.add_locale("nl-NL", fallback="en-US")
+    cms.add_content_type("note", [Field("title", "symbol", localized=True), Field("weight", "number")])
+    for kind in ("author", "blogPost", "category", "product"):
+        for each in cms.ids(content_type=kind)[:3]:
+            cms.edit(each)
+    cms.publish("note")
+    cms.publish("author", locales=["en-US", "nl-NL"])
+    cms.delete(cms.ids(content_type="blogPost")[0])
+    cms.unpublish(cms.ids(content_type="product")[0])
+
+
+@pytest.mark.parametrize("stage", VENDORS, indirect=True)
+def test_tables_equal_the_cms_while_its_model_is_edited(stage: Stage, cms: Simulator) -> None:
+    """After a snapshot, edits of the model and the content, and restarts, each row is what the CMS delivers."""
+    stage.run()
+    assert differences(cms, stage.vendor, stage.reader.rows()) == []
+    edit_everything(cms)
+    stage.run()
+    assert differences(cms, stage.vendor, stage.reader.rows()) == []
+    cms.churn(20)
+    cms.expire_cursors()
+    cms.delete(cms.ids(content_type="author")[0])
+    stage.run()
+    verified = stage.place.run("verify", stage.vendor)
+    assert verified.code == 0, verified
+    held = stage.reader.rows()
+    assert differences(cms, stage.vendor, held) == []
+    assert held["_asset"]
+    assert stage.letters() == []
+
+
+def test_a_refused_schema_stops_the_stream(stage: Stage, cms: Simulator, registry: str) -> None:
+    """It says which table, and in which fields its schema differs; nothing is written with the new one."""
+    stage.run()
+    subject = f"{stage.place.prefix}.{stage.vendor}.table.author-value"
+    fields = [{"name": "nickname", "type": "long"}]
+    other = {"type": "record", "name": "author", "namespace": f"contentwire.table.{stage.vendor}", "fields": fields}
+    httpx.put(f"{registry}/config/{subject}", json={"compatibility": "NONE"}, timeout=20).raise_for_status()
+    body = {"schema": json.dumps(other)}
+    httpx.post(f"{registry}/subjects/{subject}/versions", json=body, timeout=20).raise_for_status()
+    httpx.put(f"{registry}/config/{subject}", json={"compatibility": "BACKWARD"}, timeout=20).raise_for_status()
+    before = stage.reader.rows()
+    cms.add_field("author", "nickname", "symbol")
+    cms.edit(cms.ids(content_type="author")[0])
+    ended = stage.place.run(*ONCE)
+    assert ended.code == 1
+    assert subject in ended.err
+    assert "nickname was long, now it is" in ended.err
+    assert stage.reader.rows() == before
+
+
+def test_a_value_that_fits_no_column_is_a_dead_letter(stage: Stage, cms: Simulator) -> None:
+    """Its row keeps its former state, the entity's other rows and its event are published."""
+    stage.run()
+    one = cms.publish("product", fields={"stock": {"en-US": 5}}, locales=["en-US"])
+    stage.run()
+    cms.edit(one, fields={"stock": {"en-US": msgspec.Raw(b"1.5")}})
+    stage.run()
+    row = stage.reader.rows()["product"][one, "en-US"]
+    assert row["stock"] == 5
+    (letter,) = stage.letters()
+    assert b"table product" in letter
+    assert b"stock" in letter
+
+
+def test_without_tables_nothing_of_them_is_published(stage: Stage, cms: Simulator) -> None:
+    """No topic, no request for the model, no content type of an API that lists them elsewhere."""
+    stage.place.edit("tables = true\n", "")
+    stage.run()
+    assert stage.reader.topics() == []
+    assert cms.model_requests(stage.vendor) == []
+    changes = consume(stage.broker.client, f"{stage.place.prefix}.{stage.vendor}.changes")
+    assert changes
+    assert not [record for record in changes if b"content_type" in (record.key or b"")]
+
+
+KINDS = ("http", "begin.after", "produce", "flush.after", "commit.before", "commit.after")
+FIRST = ("contentful", "begin.after")
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        pytest.param((vendor, kind), marks=() if (vendor, kind) == FIRST else pytest.mark.faults)
+        for vendor in ("contentful", "weegloo")
+        for kind in KINDS
+    ],
+)
+def test_killed_while_the_model_is_edited(
+    kafka: Broker, registry: str, prefix: str, tmp_path: Path, case: tuple[str, str]
+) -> None:
+    """Wherever it is interrupted, between a new schema and its first rows too, tables equal the CMS in the end."""
+    vendor, kind = case
+    settings: dict[str, Any] = {"kafka": {"registry": {"url": registry}}, "connection": {"tables": True}}
+    with Deployment(kafka, prefix, tmp_path, vendors=(vendor,), **settings) as deployment:
+        deployment.follow()
+        simulator, reader = deployment.simulator, Reader(kafka.client, registry, f"{prefix}.{vendor}.table.")
+        edit_everything(simulator)
+        codes = []
+        for number in range(0, 60, 20) if kind == "produce" else range(4):
+            simulator.add_field("author", f"extra{number}", "symbol")
+            simulator.add_content_type(f"kind{number}", [Field("title", "symbol", localized=True)])
+            simulator.publish(f"kind{number}")
+            everyday(simulator)
+            codes.append(deployment.spawn(at={vendor: f"{kind}:{number + 1}"}).wait(60.0))
+            deployment.follow()
+            assert differences(simulator, vendor, reader.rows()) == []
+    assert KILLED in codes
+
+
+def test_another_choice_of_locales_is_another_table(stage: Stage, cms: Simulator) -> None:
+    """Everything is published again, and rows of locales that are no longer chosen are deleted."""
+    stage.run()
+    assert {locale for _, locale in stage.reader.rows()["author"]} > {"en-US"}
+    stage.place.edit("tables = true", 'tables = { locales = "default" }')
+    stage.run()
+    entries = {each.id for each in cms.truth(stage.vendor) if each.content_type == "author"}
+    assert stage.reader.rows()["author"].keys() == {(each, "en-US") for each in entries}
+    stage.place.edit('locales = "default"', 'locales = ["en-US", "de-DE"]')
+    stage.run()
+    rows = stage.reader.rows()["author"]
+    assert rows.keys() == {(each, "*") for each in entries}
+    assert all(row["biography__en_US"] or row["biography__de_DE"] for row in rows.values())

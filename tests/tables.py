@@ -1,0 +1,135 @@
+"""Typed tables as an independent consumer reads them, and what a simulated CMS says they must hold."""
+
+import io
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import fastavro
+import httpx
+from confluent_kafka.admin import AdminClient
+
+from connector.simulator import Field, Live, Simulator
+from connector.tables import names
+from tests.consumer import consume
+
+Key = tuple[str, str]
+"""The id of an entity, and the locale of one of its rows."""
+
+Rows = dict[str, dict[Key, dict[str, Any]]]
+"""The rows that tables hold, by table and key."""
+
+
+class Reader:
+    """Reads the tables under a prefix with the schemas of the registry."""
+
+    def __init__(self, client: Mapping[str, str], registry: str, tables: str) -> None:
+        self._client = client
+        self._registry = registry
+        self._tables = tables
+        self._schemas: dict[int, Any] = {}
+
+    def topics(self) -> list[str]:
+        """Return the topics of all tables."""
+        found = AdminClient(dict(self._client)).list_topics(timeout=20).topics
+        return sorted(topic for topic in found if topic.startswith(self._tables))
+
+    def rows(self) -> Rows:
+        """Return what all tables hold now."""
+        return {topic.removeprefix(self._tables): self._latest(topic) for topic in self.topics()}
+
+    def _latest(self, topic: str) -> dict[Key, dict[str, Any]]:
+        found: dict[Key, dict[str, Any]] = {}
+        for record in consume(self._client, topic):
+            key = self._decoded(record.key or b"")
+            at = key["id"], key["locale"]
+            if record.value is None:
+                found.pop(at, None)
+            else:
+                found[at] = row = self._decoded(record.value)
+                assert (row["_entity_id"], row["_locale"]) == at
+        return found
+
+    def _decoded(self, framed: bytes) -> dict[str, Any]:
+        assert framed[:1] == b"\0"
+        number = int.from_bytes(framed[1:5], "big")
+        if number not in self._schemas:
+            answer = httpx.get(f"{self._registry}/schemas/ids/{number}", timeout=20).raise_for_status().json()
+            self._schemas[number] = fastavro.parse_schema(json.loads(answer["schema"]))
+        found: Any = fastavro.schemaless_reader(io.BytesIO(framed[5:]), self._schemas[number], None)
+        return dict(found)
+
+
+def differences(simulator: Simulator, vendor: str, held: Rows) -> list[str]:
+    """Return in what tables with a row for each locale differ from what the CMS delivers, as sentences."""
+    model = simulator.model(vendor)
+    types = {each.id: each for each in model.content_types}
+    default = model.locales[0].code
+    wanted: dict[str, set[Key]] = {}
+    said = []
+    for live in simulator.truth(vendor):
+        if live.entity_type != "entry":
+            continue
+        table, fields = names.escape(live.content_type or ""), json.loads(live.fields or b"{}")
+        for locale in _locales(live, fields, default):
+            wanted.setdefault(table, set()).add((live.id, locale))
+            row = held.get(table, {}).get((live.id, locale))
+            if row is None:
+                said.append(f"{table} lacks {live.id} {locale}")
+                continue
+            for field in types[live.content_type or ""].fields:
+                value = _value(live, fields, field, locale, default)
+                if not _holds(row, field.name, value):
+                    said.append(f"{table} {live.id} {locale} {field.name}: {value!r} is not in {_columns(row, field)}")
+    for table, rows in held.items():
+        if not table.startswith("_asset") and table != names.CONTENT_TYPES:
+            said += [f"{table} has {key}, which is gone" for key in rows.keys() - wanted.get(table, set())]
+    return said
+
+
+def _locales(live: Live, fields: dict[str, Any], default: str) -> list[str]:
+    if live.locale != "*":
+        return [live.locale]
+    return sorted({locale for by_locale in fields.values() for locale in by_locale}) or [default]
+
+
+def _value(live: Live, fields: dict[str, Any], field: Field, locale: str, default: str) -> Any:
+    value = fields.get(field.name)
+    if live.locale != "*":
+        return value
+    return (value or {}).get(locale if field.localized else default)
+
+
+def _columns(row: dict[str, Any], field: Field) -> dict[str, Any]:
+    name = names.escape(field.name)
+    return {column: value for column, value in row.items() if column == name or column.startswith(f"{name}__")}
+
+
+def _holds(row: dict[str, Any], name: str, value: Any) -> bool:
+    """Return whether the columns of a field hold a value, in any of the forms that its type may have."""
+    columns = {column: held for column, held in row.items() if column.split("__")[0] == names.escape(name)}
+    held = {column.rpartition("__")[2]: each for column, each in columns.items() if each is not None}
+    if value is None or value in ("", []):
+        return all(each in ("", [], '""', "[]") for each in held.values())
+    if "lat" in held and isinstance(value, dict) and value.keys() in ({"lat", "lon"}, {"latitude", "longitude"}):
+        return held == {name[:3]: degrees for name, degrees in value.items()}
+    return any(_same(each, value) for each in held.values())
+
+
+def _same(held: Any, value: Any) -> bool:
+    if isinstance(held, str) and (held == value or held == _id(value)):
+        return True
+    if isinstance(held, list):
+        return held == [_id(each) for each in value] if isinstance(value, list) else held == [_id(value)]
+    if isinstance(held, str):
+        try:
+            return bool(json.loads(held) == value)
+        except ValueError:
+            return isinstance(value, list) and [held] == [_id(each) for each in value]
+    return bool(type(held) in (bool, int, float) and held == value)
+
+
+def _id(value: Any) -> Any:
+    if isinstance(value, dict):
+        return value.get("sys", {}).get("id") or value.get("sys", {}).get("urn") or value.get("uid")
+    return value
