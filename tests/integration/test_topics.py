@@ -10,8 +10,8 @@ from confluent_kafka.cimpl import NewPartitions
 from connector.clock import SYSTEM
 from connector.devservers.broker import Broker
 from connector.errors import RegistryChanged, StateTooNew, TopicMismatch
-from connector.events.index import Index
-from connector.events.state_record import CHECKPOINT_KEY
+from connector.events.index import VERSION, Index
+from connector.events.state_record import CHECKPOINT_KEY, CHECKPOINT_VERSION
 from connector.kafka.registry import Registry
 from connector.kafka.store import KafkaStore
 from connector.kafka.topic_names import Layout
@@ -150,7 +150,9 @@ def test_a_newer_state_record_is_refused(kafka: Broker, following: Following, la
     """A checkpoint or index record of a later release stops this one before it can harm anything."""
     following.become_current()
     producer = Producer(dict(kafka.client))
-    producer.produce(layout.state_topic, b"\x04whatever comes next", key)
+    producer.produce(
+        layout.state_topic, bytes([2 * (max(CHECKPOINT_VERSION, VERSION) + 1)]) + b"whatever comes next", key
+    )
     assert producer.flush(10) == 0
     store = KafkaStore(kafka.client, layout, clock=SYSTEM)
     with pytest.raises(StateTooNew, match="newer version"):
