@@ -5,6 +5,8 @@ schema under it, was wiped or replaced: what is published with its ids cannot be
 conflicts with a restored one.
 """
 
+from collections.abc import Callable
+
 from connector.clock import Clock
 from connector.errors import BrokerFatal, ModelRefused, RegistryChanged, RegistryUnavailable
 from connector.events import codec
@@ -14,6 +16,9 @@ from connector.kafka.looks import Texts
 from connector.kafka.registry import Registry
 from connector.kafka.topics import check_key_schema
 from connector.model.checkpoint import KeySchemaId
+
+Add = Callable[[str, str], int]
+"""Registers a schema that is missing under a subject, and returns its id."""
 
 _DIGITS = 10  # of the highest id
 
@@ -52,7 +57,7 @@ class Schemas:
         """
         if self._registry is None:
             return codec.single_object(name)
-        return self._known(self._registry, subject, codec.text(name), recorded)
+        return self._known(self._registry, subject, codec.text(name), recorded, add=self._registry.add)
 
     def table_framing(self, subject: str, schema: str, recorded: KeySchemaId | None) -> Framing:
         """Return how rows of a table are framed; the subject's latest schema must accept theirs as its successor.
@@ -64,23 +69,25 @@ class Schemas:
                 "tables need a schema registry: without one no consumer can know their schemas",
                 hint="set registry in [kafka], or leave out tables",
             )
-        if (subject, schema) not in self._framings and self._registry.find(subject, schema) is None:
-            self._check_accepted(self._registry, subject, schema)
-        return self._known(self._registry, subject, schema, recorded)
+        return self._known(self._registry, subject, schema, recorded, add=self._succeed)
 
-    def _check_accepted(self, registry: Registry, subject: str, schema: str) -> None:
-        if registry.compatible(subject, schema):
-            return
-        before = registry.latest(subject)
+    def _succeed(self, subject: str, schema: str) -> int:
+        """Register a schema that the subject's latest one accepts as its successor; return its id."""
+        assert self._registry
+        if self._registry.compatible(subject, schema):
+            return self._registry.add(subject, schema)
+        before = self._registry.latest(subject)
         what = schema_difference.words(before, schema) if before else "it says no more"
         raise ModelRefused(
             f"the schema registry refuses the new schema of {subject} as a successor of its latest: {what}",
             hint="undo the change in the CMS; or let the subject's compatibility be BACKWARD; or delete the subject",
         )
 
-    def _known(self, registry: Registry, subject: str, schema: str, recorded: KeySchemaId | None) -> Framing:
+    def _known(
+        self, registry: Registry, subject: str, schema: str, recorded: KeySchemaId | None, *, add: Add
+    ) -> Framing:
         if (subject, schema) not in self._framings:
-            self._framings[subject, schema] = self._asked(registry, subject, schema, recorded)
+            self._framings[subject, schema] = self._asked(registry, subject, schema, recorded, add)
         return self._framings[subject, schema]
 
     def verify(self) -> None:
@@ -101,7 +108,7 @@ class Schemas:
             if self._changed:
                 raise
 
-    def _asked(self, registry: Registry, subject: str, schema: str, recorded: KeySchemaId | None) -> Framing:
+    def _asked(self, registry: Registry, subject: str, schema: str, recorded: KeySchemaId | None, add: Add) -> Framing:
         key = codec.text("key")
         found = registry.find(subject, schema)
         if recorded and recorded.id not in self._in_use:
@@ -112,7 +119,7 @@ class Schemas:
         if found is None:
             # Not what others were told a moment ago: it may have been wiped since.
             self._compare(registry, None)
-            found = registry.add(subject, schema)
+            found = add(subject, schema)
         framing = codec.confluent(found)
         self._in_use[framing.schema_id.id] = schema
         return framing

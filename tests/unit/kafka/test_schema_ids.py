@@ -182,6 +182,17 @@ def test_the_recorded_schema_is_accepted_if_it_is_there(opened: Opened, recorded
     assert opened.registry.registered() == []
 
 
+def sharing(count: int) -> tuple[ScriptedRegistry, ManualClock, list[Schemas]]:
+    """Return a registry, the clock, and streams that know its key schema and ask it together."""
+    registry, clock = ScriptedRegistry(), ManualClock()
+    texts, client = Texts(clock), registry.client()
+    streams = [Schemas(client, f"blog-{n}", verify_every=EVERY, clock=clock, texts=texts) for n in range(count)]
+    for number, stream in enumerate(streams):
+        stream.framing(f"t-{number}-key", "key", None)
+    clock.wait(EVERY)
+    return registry, clock, streams
+
+
 def compared(streams: list[Schemas], registry: ScriptedRegistry) -> list[str]:
     """Let each stream compare; return the paths that were asked for."""
     before = len(registry.requests)
@@ -192,12 +203,7 @@ def compared(streams: list[Schemas], registry: ScriptedRegistry) -> list[str]:
 
 def test_streams_of_a_registry_compare_the_same_ids_together() -> None:
     """A thousand of them ask as often as one; what an id means is a few seconds old at most."""
-    registry, clock = ScriptedRegistry(), ManualClock()
-    texts, client = Texts(clock), registry.client()
-    streams = [Schemas(client, f"blog-{n}", verify_every=EVERY, clock=clock, texts=texts) for n in range(50)]
-    for number, stream in enumerate(streams):
-        stream.framing(f"t-{number}-key", "key", None)
-    clock.wait(EVERY)
+    registry, clock, streams = sharing(50)
     asked = compared(streams, registry)
     assert len(asked) == len(set(asked))
     clock.wait(EVERY)
@@ -211,12 +217,7 @@ def test_streams_of_a_registry_compare_the_same_ids_together() -> None:
 
 def test_a_silent_registry_is_asked_by_each_stream() -> None:
     """No answer is none to share: whoever is due asks, and none waits for another."""
-    registry, clock = ScriptedRegistry(), ManualClock()
-    texts, client = Texts(clock), registry.client()
-    streams = [Schemas(client, f"blog-{n}", verify_every=EVERY, clock=clock, texts=texts) for n in range(2)]
-    for stream in streams:
-        stream.framing("t-key", "key", None)
-    clock.wait(EVERY)
+    registry, _, streams = sharing(2)
     registry.answers = [(503, b"", {})]
     streams[0].verify()
     registry.wipe()
@@ -240,12 +241,7 @@ def test_each_schema_of_a_table_is_registered_once(opened: Opened) -> None:
 
 def test_nothing_is_registered_on_what_others_were_told_a_moment_ago() -> None:
     """The registry may have been wiped since: what is registered there would conflict with a restored one."""
-    registry, clock = ScriptedRegistry(), ManualClock()
-    texts, client = Texts(clock), registry.client()
-    streams = [Schemas(client, f"blog-{n}", verify_every=EVERY, clock=clock, texts=texts) for n in range(2)]
-    for stream in streams:
-        stream.framing("t-key", "key", None)
-    clock.wait(EVERY)
+    registry, _, streams = sharing(2)
     streams[0].verify()
     registry.wipe()
     with pytest.raises(RegistryChanged):
