@@ -58,6 +58,10 @@ class Routes:
         """Return whether `of` only has to look up where events of a key go; raises what it raises for its topic."""
         return self._layout.changes_topic(key) in self._open
 
+    def is_open_table(self, table: str) -> bool:
+        """Return whether the topic of a table's rows is open; raises as `table` does for its name."""
+        return self._layout.table_topic(table) in self._tables
+
     def letters(self) -> Route:
         """Return where dead letters go."""
         topic = self._layout.letters_topic

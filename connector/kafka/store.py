@@ -71,15 +71,13 @@ class KafkaStore:
         self._own_end: int | None = None
         self._state_id: str | None = None
         self._resting = False
-        self._counted = False
 
     def recover(self, index: Index) -> Checkpoint | None:
         """Fence, find the end of the state, read up to it. Later recoveries continue from the last committed offset."""
         self.close()
         self._own_end = None
         self._producers.take(self._wanted)
-        self._counted = True
-        with self._counted_if_made(), self._turns.turn(self._wanted):
+        with self._given_back_if_unused(), self._turns.turn(self._wanted):
             return self._recover(index)
 
     def _recover(self, index: Index) -> Checkpoint | None:
@@ -129,13 +127,12 @@ class KafkaStore:
 
     def route(self, key: EntityKey) -> Route:
         """Return where events of a key go; a topic seen for the first time is created, its schemas registered."""
-        opening = nullcontext() if self._routes.is_open(key) else self._turns.turn(self._wanted)
-        with opening, self._up_to_date():
+        with self._opening(known=self._routes.is_open(key)):
             return self._routes.of(key)
 
     def table_route(self, table: str, schema: str) -> Route:
         """Return where rows of a table go; a topic seen for the first time is created, its schemas registered."""
-        with self._turns.turn(self._wanted), self._up_to_date():
+        with self._opening(known=self._routes.is_open_table(table)):
             return self._routes.table(table, schema)
 
     def register_table(self, table: str, schema: str) -> None:
@@ -165,7 +162,7 @@ class KafkaStore:
 
     def verify_topics(self, checkpoint: Checkpoint) -> Checkpoint:
         """Open every topic that must be unchanged; return the checkpoint with the ids that it lacked."""
-        with self._turns.turn(self._wanted), self._up_to_date():
+        with self._opening(known=False):
             return replace(checkpoint, progress=self._routes.verified(checkpoint.progress))
 
     def topics_changed(self) -> bool:
@@ -188,24 +185,25 @@ class KafkaStore:
         if self._transactions:
             self._transactions.close()
             self._transactions = None
-        self._uncount()
+            self._producers.give_back()
 
     def _wanted(self) -> bool:
         return not self._stop.is_set()
 
     @contextmanager
-    def _counted_if_made(self) -> Iterator[None]:
-        """Give the place of a producer back if there is none in the end."""
+    def _given_back_if_unused(self) -> Iterator[None]:
+        """Give the place of a producer, which was taken before, back if there is none in the end."""
         try:
             yield
         finally:
             if self._transactions is None:
-                self._uncount()
+                self._producers.give_back()
 
-    def _uncount(self) -> None:
-        if self._counted:
-            self._counted = False
-            self._producers.give_back()
+    @contextmanager
+    def _opening(self, *, known: bool) -> Iterator[None]:
+        """Open a topic in turn; one that is `known` does not wait. Raises as `_up_to_date` does."""
+        with nullcontext() if known else self._turns.turn(self._wanted), self._up_to_date():
+            yield
 
     @contextmanager
     def _up_to_date(self) -> Iterator[None]:
@@ -237,8 +235,7 @@ class KafkaStore:
             raise Superseded("the stream was handed over while it had no producer")
         self._resting = False
         self._producers.take_at_once()
-        self._counted = True
-        with self._counted_if_made():
+        with self._given_back_if_unused():
             self._fence()
         if self._superseded_by_now():
             raise Superseded("somebody else committed while the stream had no producer")

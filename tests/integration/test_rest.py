@@ -21,6 +21,7 @@ from connector.kafka.sharing import Places, Sharing
 from connector.kafka.store import KafkaStore
 from connector.kafka.topic_names import Layout
 from connector.kafka.transaction import REAL_PRODUCER
+from connector.model.change import EntityKey
 from connector.simulator import Simulator
 from connector.stream.runner import Bounds, Runner
 from connector.stream.spec import Hooks
@@ -174,6 +175,22 @@ def test_a_stream_that_was_handed_over_fences_nobody(kafka: Broker, layout: Layo
         leaving.recover(Index())
     other.note(OwnerReport(state="running"))
     other.close()
+
+
+def test_events_of_open_topics_wait_for_nobody(kafka: Broker, layout: Layout) -> None:
+    """Hundreds that recover after a rebalance hold no delta up: only what is yet to be opened is opened in turn."""
+    shared = Sharing(SYSTEM).by(kafka.client)
+    shared.turns = Places(1, patience=60.0, clock=SYSTEM)
+    store, key = KafkaStore(kafka.client, layout, clock=SYSTEM, shared=shared), EntityKey("blog", "entry", "e1", "*")
+    store.recover(Index())
+    route = store.route(key)
+    found = []
+    with shared.turns.turn():
+        publishing = threading.Thread(target=lambda: found.append(store.route(key)), daemon=True)
+        publishing.start()
+        publishing.join(10)
+        assert found == [route]
+    store.close()
 
 
 def in_line(places: Places, count: int, *, wanted: Callable[[], bool] = lambda: True) -> list[threading.Thread]:
