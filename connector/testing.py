@@ -13,7 +13,7 @@ from typing import TypeVar
 from connector.errors import ConnectorError, UnknownOutcome
 from connector.events import codec
 from connector.events.codec import Framing
-from connector.events.index import Index
+from connector.events.index import Index, is_index_key
 from connector.events.owner_report import REPORT_KEY, OwnerReport, decode_report, encode_report
 from connector.events.record import Batch, Record, Route
 from connector.events.state_record import CHECKPOINT_KEY, decode_checkpoint
@@ -132,7 +132,7 @@ class MemoryStore:
         """Read everything back."""
         index.clear()
         for key, value in self.state.items():
-            if key not in (CHECKPOINT_KEY, REPORT_KEY) and not is_model(key):
+            if is_index_key(key):
                 index.apply(key, value)
         self._ready = True
         recorded = self.state.get(CHECKPOINT_KEY)

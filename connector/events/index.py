@@ -12,8 +12,8 @@ from connector.model.core import Item
 
 VERSION = 2
 
-# Earlier releases end a record before its content, or its rows: these are their nulls, ignored after a full record.
-_UNWRITTEN = b"\0\0"
+UNWRITTEN = b"\0\0"
+"""Earlier releases end a record before its content, or its rows: these are their nulls, ignored after a full record."""
 
 # A record begins with its version (one byte up to version 63), then `live`.
 _LIVE_AT = 1
@@ -44,6 +44,11 @@ class IndexEntry(msgspec.Struct, frozen=True):
         return codec.encode("index_entry", msgspec.structs.asdict(self))
 
 
+def is_index_key(key: bytes) -> bool:
+    """Return whether a state record is the index's: the keys of all others begin with a zero, as no entity's does."""
+    return not key.startswith(b"\0")
+
+
 def written_rows(locales: Iterable[str]) -> str | None:
     """Return locales as an entry keeps them."""
     found = sorted(locales)
@@ -58,7 +63,7 @@ def row_locales(written: str | None) -> frozenset[str]:
 def decode_entry(value: bytes) -> IndexEntry:
     """Return the entry of a state record; raises `StateTooNew` for a version this release does not know."""
     check_version(value, VERSION)
-    return IndexEntry(**codec.decode("index_entry", value + _UNWRITTEN))
+    return IndexEntry(**codec.decode("index_entry", value + UNWRITTEN))
 
 
 def check_version(value: bytes, known: int) -> None:

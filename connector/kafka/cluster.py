@@ -10,14 +10,13 @@ from confluent_kafka.admin._listoffsets import OffsetSpec
 
 from connector.clock import Clock
 from connector.errors import BrokerUnavailable, ForeignRecord, StateTooNew
-from connector.events.index import Index
+from connector.events.index import Index, is_index_key
 from connector.events.owner_report import REPORT_KEY, OwnerReport, decode_report
 from connector.events.state_record import CHECKPOINT_KEY, decode_checkpoint
 from connector.kafka import state_topic
 from connector.kafka.client import Settings, cause, create, explained, unavailable
 from connector.kafka.foreign_records import StateJudge
 from connector.model.checkpoint import Checkpoint
-from connector.tables.catalog import is_model
 
 _SHORT_TAIL: Final = 100
 _REBALANCING: Final = {ConsumerGroupState.PREPARING_REBALANCING, ConsumerGroupState.COMPLETING_REBALANCING}
@@ -126,8 +125,7 @@ class Cluster:
         judge, index = StateJudge(topic, connection), Index()
 
         def apply(key: bytes | None, value: bytes | None, offset: int) -> None:
-            ours = key is not None and judge.accepts(key, value, offset)
-            if key is not None and ours and key not in (CHECKPOINT_KEY, REPORT_KEY) and not is_model(key):
+            if key is not None and judge.accepts(key, value, offset) and is_index_key(key):
                 index.apply(key, value)
 
         state_topic.read(self._client, topic, range(self.end(topic)), apply, self._timeout, clock=self._clock)

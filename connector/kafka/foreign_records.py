@@ -9,6 +9,7 @@ import msgspec
 
 from connector.errors import ForeignRecord, StateTooNew
 from connector.events import codec
+from connector.events.index import UNWRITTEN
 from connector.events.index import VERSION as INDEX_VERSION
 from connector.events.owner_report import REPORT_KEY, REPORT_VERSION, decode_report
 from connector.events.state_record import CHECKPOINT_KEY, CHECKPOINT_VERSION, decode_checkpoint
@@ -19,7 +20,6 @@ from connector.tables.catalog import MODEL_VERSION, check_model, is_model
 _LATER: Final = re.compile(rb"\x00[a-z]+")  # a kind of state record that a later release may have
 _VERSIONS: Final = 8  # how many higher numbers still count as later versions
 _INDEX_VERSIONS: Final = tuple(bytes([2 * version]) for version in range(1, INDEX_VERSION + 1))
-_ADDED: Final = 2  # members of an index entry that earlier releases lack
 _SHOWN: Final = 3
 
 
@@ -162,10 +162,9 @@ def _why_not_model(key: bytes, value: bytes) -> str:
 def _why_not_entry(value: bytes) -> str:
     _check_later(value, INDEX_VERSION)
     # Its last members may be missing: earlier releases end before them.
-    ends = codec.fits("index_entry", value + b"\0\0")
-    return (
-        "" if value[:1] in _INDEX_VERSIONS and 0 <= ends - len(value) <= _ADDED else "its value is not an index entry"
-    )
+    missing = codec.fits("index_entry", value + UNWRITTEN) - len(value)
+    ours = value[:1] in _INDEX_VERSIONS and 0 <= missing <= len(UNWRITTEN)
+    return "" if ours else "its value is not an index entry"
 
 
 def _check_later(value: bytes, known: int) -> None:

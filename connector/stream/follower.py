@@ -7,6 +7,7 @@ from typing import Final
 from connector.cms.source import Source
 from connector.errors import ConnectorError, LocalTrouble, ModelOutdated, StreamStopped, starting_threads
 from connector.events.codec import decode_key
+from connector.events.index import is_index_key
 from connector.events.record import Batch
 from connector.stream.followed import FollowedStream
 from connector.stream.journal import Journal
@@ -19,11 +20,9 @@ from connector.stream.schedule import Schedule
 from connector.stream.spec import Hooks, StreamSpec
 from connector.stream.status import StreamState, StreamStatus
 from connector.stream.waiting import Waiting
-from connector.tables.catalog import is_model
 
-_YOUNG: Final = (
-    1  # the generations that hold what was made since the last collections: a heap of long life is not searched
-)
+# The generations that hold what was made since the last collections: a heap of long life is not searched.
+_YOUNG: Final = 1
 
 
 class Follower:
@@ -200,5 +199,5 @@ class Follower:
             return False
 
     def _committed(self, batch: Batch, seconds: float) -> None:
-        self._schedule.published(lambda: {decode_key(body).id for body, _ in batch.state[:-1] if not is_model(body)})
+        self._schedule.published(lambda: {decode_key(body).id for body, _ in batch.state if is_index_key(body)})
         self._journal.committed(batch, seconds)
