@@ -1,7 +1,7 @@
 """How a vendor's content model is asked for and read: the `ModelReader` protocol, and what its readers share. Pure."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import httpx
@@ -10,7 +10,7 @@ from connector.cms import item
 from connector.errors import MalformedItem, SourceUnavailable, WalkBroken
 from connector.model import rawjson
 from connector.model.change import ALL_LOCALES, Change, DeadLetter, EntityKey
-from connector.model.content_model import ContentType, Field
+from connector.model.content_model import ContentType, Field, FieldKind
 from connector.model.model_page import ListedModel, ModelFrame, ModelKind, ModelPage, ModelPart, ModelPosition
 
 _PASSING = {408, 409, 425, 429}
@@ -109,6 +109,21 @@ def fields(of: str, raw: bytes | None, describe: Callable[[dict[str, Any]], Fiel
     if len(set(ids)) < len(ids) or len(set(names)) < len(names):
         raise MalformedItem("two fields of the content type have the same name", item_id=of)
     return tuple(found)
+
+
+def typed(
+    described: Mapping[str, Any], kinds: Mapping[str, FieldKind], lists: Mapping[str, FieldKind]
+) -> tuple[str, FieldKind]:
+    """Return a field's type and what its values are: by `kinds`, or by `lists` for what an `Array` has as items.
+
+    The type of an array names that of its items too: `Array<Link>`.
+    """
+    kind = item.text(described.get("type")) or UNKNOWN_TYPE
+    if kind != "Array":
+        return kind, kinds.get(kind, "json")
+    items = described.get("items")
+    of = (item.text(items.get("type")) if isinstance(items, dict) else None) or UNKNOWN_TYPE
+    return f"Array<{of}>", lists.get(of, "json")
 
 
 def titled(display: Any, found: Sequence[Field]) -> str | None:

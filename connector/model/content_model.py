@@ -1,5 +1,6 @@
 """What a CMS says of its content: types, their fields, and locales with their fallbacks. Immutable. Pure."""
 
+from collections.abc import Iterable
 from typing import Literal
 
 import msgspec
@@ -32,6 +33,11 @@ class ContentType(msgspec.Struct, frozen=True, kw_only=True):
     name: str = ""
     display_field: str | None = None
     fields: tuple[Field, ...] = ()
+
+
+def in_order(types: Iterable[ContentType]) -> tuple[ContentType, ...]:
+    """Return content types as a model has them: by id."""
+    return tuple(sorted(types, key=lambda each: each.id))
 
 
 class Locale(msgspec.Struct, frozen=True, kw_only=True):

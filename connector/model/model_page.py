@@ -6,7 +6,7 @@ from typing import Literal
 import msgspec
 
 from connector.model.change import Change, DeadLetter, EntityKey
-from connector.model.content_model import ContentModel, ContentType, Locale
+from connector.model.content_model import ContentModel, ContentType, Locale, in_order
 
 ModelKind = Literal["content_type", "locale"]
 """What a list of a model holds; the entity type of its items."""
@@ -67,7 +67,7 @@ class ListedModel(msgspec.Struct, frozen=True, kw_only=True):
         contents = [part.content for part in self.parts]
         types = [each for each in contents if isinstance(each, ContentType)]
         locales = [each for each in contents if isinstance(each, Locale)]
-        return ContentModel(content_types=tuple(sorted(types, key=lambda each: each.id)), locales=tuple(locales))
+        return ContentModel(content_types=in_order(types), locales=tuple(locales))
 
     @property
     def changes(self) -> tuple[Change, ...]:

@@ -20,7 +20,7 @@ from connector.errors import (
 from connector.events.codec import encode_key
 from connector.model.change import ALL_LOCALES, Change, EntityKey
 from connector.model.checkpoint import Position
-from connector.model.content_model import ContentModel, ContentType
+from connector.model.content_model import ContentModel, ContentType, in_order
 from connector.model.model_page import ListedModel, ModelFrame
 from connector.model.page import SyncPage
 from connector.stream.publisher import Publisher
@@ -117,7 +117,7 @@ class ModelKeeper:
             raise SourceRejected(f"the content types cannot be read, which tables need: {reason}")
         if "content_type" in listed.complete:
             unread = [known[letter.item_id] for letter in listed.unread if letter.item_id in known]
-            return tuple(sorted((*listed.content.content_types, *unread), key=lambda each: each.id))
+            return in_order((*listed.content.content_types, *unread))
         if any(isinstance(part.content, ContentType) for part in listed.parts):
             raise SourceUnavailable("the list of content types is incomplete")
         return self._delivered() if whole else tuple(known.values())
@@ -133,7 +133,7 @@ class ModelKeeper:
             raise WalkBroken("the stream is stopping")
         parts = self._source.vendor.model.read(ModelFrame("content_type", raws)).parts
         found = {part.content.id: part.content for part in parts if isinstance(part.content, ContentType)}
-        return tuple(sorted(found.values(), key=lambda each: each.id))
+        return in_order(found.values())
 
     def _gone(self, listed: ListedModel) -> list[Change]:
         """Return the deletes of what the lists prove to be gone."""

@@ -17,7 +17,7 @@ from connector.events.index import check_version
 from connector.events.table_rows import TableRows
 from connector.model import rawjson
 from connector.model.change import Change
-from connector.model.content_model import ContentModel, ContentType, Locale
+from connector.model.content_model import ContentModel, ContentType, Locale, in_order
 from connector.tables import fixed, names, schema
 from connector.tables.columns import Layout, Options, evolve
 from connector.tables.rows import Row, Stamp, Table, removed
@@ -103,8 +103,7 @@ class Catalog:
         }
         self._texts = {table: schema.text(layout) for table, layout in self._layouts.items()}
         locales = msgspec.json.decode(_part(state[LOCALES_KEY]), type=tuple[Locale, ...])
-        content = tuple(sorted(types, key=lambda each: each.id))
-        self.model = ContentModel(content_types=content, locales=locales)
+        self.model = ContentModel(content_types=in_order(types), locales=locales)
         plan = self.plan(self.model)
         if not plan.state:
             self.adopt(plan)
@@ -145,7 +144,7 @@ class Catalog:
         """Return the model with one content type as its raw item says."""
         found = self._described(raw)
         others = [each for each in self.model.content_types if each.id != found.id]
-        return replace(self.model, content_types=tuple(sorted((*others, found), key=lambda each: each.id)))
+        return replace(self.model, content_types=in_order((*others, found)))
 
     def confirm(self, outdated: ModelOutdated) -> None:
         """Note that the newest model does not know these names either: they are not asked for again."""

@@ -120,14 +120,9 @@ def _parsed(raw: bytes) -> tuple[dict[str, bytes], dict[str, Any], dict[str, Any
 
 
 def _field(described: dict[str, Any]) -> Field | None:
-    """Return a field, None for one that is omitted from answers; an array's type names its items' too."""
+    """Return a field, None for one that is omitted from answers."""
     if described.get("omitted") is True:
         return None
     name = item.text(described.get("id")) or ""
-    kind = item.text(described.get("type")) or content_model.UNKNOWN_TYPE
-    localized = described.get("localized") is not False
-    if kind != "Array":
-        return Field(id=name, name=name, kind=_KINDS.get(kind, "json"), type=kind, localized=localized)
-    items = described.get("items")
-    of = (item.text(items.get("type")) if isinstance(items, dict) else None) or content_model.UNKNOWN_TYPE
-    return Field(id=name, name=name, kind=_LISTS.get(of, "json"), type=f"Array<{of}>", localized=localized)
+    of, kind = content_model.typed(described, _KINDS, _LISTS)
+    return Field(id=name, name=name, kind=kind, type=of, localized=described.get("localized") is not False)

@@ -117,13 +117,8 @@ def _following(url: Any) -> ModelPosition | None:
 
 
 def _field(described: dict[str, Any]) -> Field:
-    """Return a field: its id outlives a renaming; content uses its `apiName`. An array's type names its items' too."""
+    """Return a field: its id outlives a renaming; content uses its `apiName`."""
     name = item.text(described.get("apiName")) or ""
     stable = item.text(described.get("id")) or name
-    kind = item.text(described.get("type")) or content_model.UNKNOWN_TYPE
-    localized = described.get("localized") is not False
-    if kind != "Array":
-        return Field(id=stable, name=name, kind=_KINDS.get(kind, "json"), type=kind, localized=localized)
-    items = described.get("items")
-    of = (item.text(items.get("type")) if isinstance(items, dict) else None) or content_model.UNKNOWN_TYPE
-    return Field(id=stable, name=name, kind=_LISTS.get(of, "json"), type=f"Array<{of}>", localized=localized)
+    of, kind = content_model.typed(described, _KINDS, _LISTS)
+    return Field(id=stable, name=name, kind=kind, type=of, localized=described.get("localized") is not False)

@@ -50,7 +50,6 @@ WITHOUT_A_UNIT_TEST = {
     "kafka/sharing.py": Instead("it is made of admin clients and locks", "tests/integration/test_rest.py"),
     "kafka/state_topic.py": Instead(KAFKA, "tests/integration/test_recovery.py"),
     "kafka/store.py": Instead(KAFKA, "tests/integration/test_topics.py"),
-    "model/content_model.py": Instead(NAMES),
     "model/core.py": Instead(CORE, "tests/property/test_core.py"),
     "model/page.py": Instead(NAMES),
     "service/listener.py": Instead(SOCKETS, "tests/integration/test_listener.py"),
