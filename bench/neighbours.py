@@ -63,10 +63,10 @@ def _taking(big: States) -> Iterator[None]:
         big.read(0.0)
 
 
-def _walked(origin: str, pages: int, space: str = "bench") -> dict[str, str | int]:
+def _walked(origin: str, pages: int) -> dict[str, str | int]:
     return {
         "vendor": "contentful",
-        "space": space,
+        "space": "bench",
         "environment": f"{pages}-0",
         "token": "bench-token",
         "base_url": origin,

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import cpu
 import latency
+import neighbours
 import picture
 import recovery
 import snapshot
@@ -23,7 +24,7 @@ from process import alone
 from connector.devservers.broker import find_or_start
 
 _RESULTS = Path(__file__).parent / "results"
-_NAMES = ("cpu", "snapshot", "recovery", "latency", "streams")
+_NAMES = ("cpu", "snapshot", "recovery", "latency", "streams", "neighbours")
 
 
 def _arguments() -> argparse.Namespace:
@@ -48,6 +49,7 @@ def _benchmarks(given: argparse.Namespace, bootstrap: str) -> dict[str, Callable
         "recovery": partial(recovery.measure, bootstrap, given.entities, given.rounds),
         "latency": partial(alone, latency.measure, bootstrap, given.edits),
         "streams": partial(streams.measure, bootstrap, tuple(given.streams)),
+        "neighbours": partial(neighbours.measure, bootstrap, given.items),
     }
 
 
