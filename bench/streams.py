@@ -159,23 +159,27 @@ def follow(bootstrap: str, prefix: str, count: int) -> Course:
                 return Course(until_current, time.perf_counter() - begin, cost, peak)
 
 
+def _figures(count: int, course: Course, floor: Cost) -> list[Figure]:
+    name = f"{count:,} streams"
+    beside = floor if count == _FLOOR else Cost(0, 0, 0, 0)  # only as many producers are a measure
+    against = f"{_FLOOR} bare producers"
+    return [
+        Figure(f"{name}: until all are current", course.current, "s"),
+        Figure(f"{name}: killed, until another process has published for all", course.taken_over, "s"),
+        Figure(f"{name}: peak memory", course.peak_megabytes, "MB"),
+        Figure(f"{name}, idle: CPU of a core", course.idle.cpu_percent, "%", beside.cpu_percent, against),
+        Figure(f"{name}, idle: memory", course.idle.megabytes, "MB", beside.megabytes, against),
+        Figure(f"{name}, idle: threads", course.idle.threads, "", beside.threads, against),
+        Figure(f"{name}, idle: descriptors", course.idle.descriptors, "", beside.descriptors, against),
+    ]
+
+
 def measure(bootstrap: str, counts: tuple[int, ...]) -> list[Figure]:
     """Return what many streams take to begin, to be, and to be taken over."""
     with stream.prefix(bootstrap) as prefix:
         floor = alone(producers, bootstrap, prefix, _FLOOR)
-    against = f"{_FLOOR} bare producers"
     figures = []
     for count in counts:
         with stream.prefix(bootstrap) as prefix:
-            course = alone(follow, bootstrap, prefix, count)
-        name = f"{count:,} streams"
-        figures += [
-            Figure(f"{name}: until all are current", course.current, "s"),
-            Figure(f"{name}: killed, until another process has published for all", course.taken_over, "s"),
-            Figure(f"{name}: peak memory", course.peak_megabytes, "MB"),
-            Figure(f"{name}, idle: CPU of a core", course.idle.cpu_percent, "%", floor.cpu_percent, against),
-            Figure(f"{name}, idle: memory", course.idle.megabytes, "MB", floor.megabytes, against),
-            Figure(f"{name}, idle: threads", course.idle.threads, "", floor.threads, against),
-            Figure(f"{name}, idle: descriptors", course.idle.descriptors, "", floor.descriptors, against),
-        ]
+            figures += _figures(count, alone(follow, bootstrap, prefix, count), floor)
     return figures
