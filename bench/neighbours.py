@@ -96,10 +96,10 @@ def measure(bootstrap: str, items: int) -> list[Figure]:
     for processes in (1, 2):
         with stream.prefix(bootstrap) as prefix:
             speeds.append(alone(divided, bootstrap, prefix, items // 2, processes))
-    name = f"an edit in {len(_SMALL)} streams beside a snapshot"
+    name = "an edit beside a snapshot"
     without = "without the snapshot"
     return [
-        Figure(f"{name}: 95th percentile", _p95(busy), "s", _p95(quiet), without),
+        Figure(f"{name}: p95", _p95(busy), "s", _p95(quiet), without),
         Figure(f"{name}: longest", max(busy), "s", max(quiet), without),
         Figure(f"{_BUSY} busy streams in two processes", speeds[1], "items/s", speeds[0], "in one process"),
     ]
