@@ -72,7 +72,7 @@ def _run(benchmarks: Iterable[tuple[str, Callable[[], list[Figure]]]]) -> list[F
 
 def _main() -> None:
     given, load = _arguments(), _load()
-    with find_or_start(os.environ) as broker:
+    with find_or_start(os.environ, brief=False) as broker:
         benchmarks = _benchmarks(given, broker.bootstrap)
         figures = _run((name, benchmarks[name]) for name in given.only or _NAMES)
     machine = f"{os.cpu_count()} cores, Python {platform.python_version()}"

@@ -43,7 +43,7 @@ class Apicurio:
             folder.mkdir(parents=True, exist_ok=True)
             settings["apicurio.datasource.url"] = f"jdbc:h2:file:{folder.absolute() / 'registry'}"
         arguments = [f"-D{name}={value}" for name, value in settings.items()]
-        arguments += ["-Xmx384m", "-XX:TieredStopAtLevel=1", "-jar", "quarkus-run.jar"]
+        arguments += ["-Xmx384m", *java.BRIEF, "-jar", "quarkus-run.jar"]
         log = self._scratch / "server.log"
         self._child = java.run(arguments, log=log, folder=program, scratch=self._scratch)
         if not self._child.said(_READY, deadline):

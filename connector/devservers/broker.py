@@ -57,8 +57,9 @@ class _Node:
 class Kafka:
     """A running Kafka; a context manager that closes it at the end. It is gone with this process at the latest.
 
-    Nodes are numbered from 1. Every broker also gets `properties`. Raises `Unreachable` if the archives cannot be
-    fetched, and `BrokerUnavailable`, with the end of its log, if a broker is not ready within `deadline` seconds.
+    Nodes are numbered from 1. Every broker also gets `properties`. `brief`: starts in half the CPU time, and never gets
+    as fast as it can: for runs of minutes. Raises `Unreachable` if the archives cannot be fetched, and
+    `BrokerUnavailable`, with the end of its log, if a broker is not ready within `deadline` seconds.
     """
 
     def __init__(
@@ -67,6 +68,7 @@ class Kafka:
         brokers: int = 1,
         secure: bool = False,
         properties: Mapping[str, str] | None = None,
+        brief: bool = True,
         deadline: float = 60,
     ) -> None:
         jars = Library.of_user(os.environ).fetch(_BUNDLE)
@@ -78,6 +80,7 @@ class Kafka:
         logging_file = self._folder / "log4j2.properties"
         logging_file.write_text(_LOGGING)
         self._java = [f"-Xmx{768 if brokers == 1 else 384}m", f"-Dlog4j2.configurationFile={logging_file}"]
+        self._java += java.BRIEF if brief else ()
         self._java += ["-cp", os.pathsep.join(map(str, jars))]
         try:
             self._format(properties or {})
@@ -160,14 +163,14 @@ class Kafka:
 
 
 @contextlib.contextmanager
-def find_or_start(environ: Mapping[str, str]) -> Iterator[Broker]:
-    """Yield the broker that `KAFKA_BOOTSTRAP` names, else one that ends with the context."""
+def find_or_start(environ: Mapping[str, str], *, brief: bool = True) -> Iterator[Broker]:
+    """Yield the broker that `KAFKA_BOOTSTRAP` names, else a `Kafka` that ends with the context."""
     if bootstrap := environ.get("KAFKA_BOOTSTRAP"):
         client = {"bootstrap.servers": bootstrap}
         _reach(client, bootstrap)
         yield Broker(bootstrap, client)
         return
-    with Kafka() as kafka:
+    with Kafka(brief=brief) as kafka:
         yield Broker(kafka.bootstrap, kafka.client)
 
 

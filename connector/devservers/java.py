@@ -12,6 +12,9 @@ _FOREIGN = ("JAVA_", "_JAVA_", "JDK_", "CLASSPATH", "KAFKA_", "QUARKUS_", "APICU
 
 _OPTIONS = ("-XX:+UseSerialGC", "-XX:-UsePerfData", "-XX:+ExitOnOutOfMemoryError")
 
+BRIEF = ("-XX:TieredStopAtLevel=1",)
+"""For programs that run for minutes: compiled quickly, and only once."""
+
 
 def run(arguments: Sequence[str], *, log: Path, folder: Path | None = None, scratch: Path | None = None) -> Child:
     """Start a Java program as a `Child`; `arguments` are those of the `java` command."""
