@@ -3,6 +3,9 @@ PYTHON ?= python3
 UV := .bootstrap/bin/uv
 RUN := $(UV) run --frozen --all-extras
 
+# Compile each module once, whatever the environment says: tests start the program hundreds of times.
+export PYTHONDONTWRITEBYTECODE :=
+
 .DEFAULT_GOAL := help
 .PHONY: help setup format check wheel audit coverage test test-unit faults soak demo bench bench-compare
 
