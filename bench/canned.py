@@ -4,6 +4,8 @@ import json
 import random
 from collections.abc import Iterator
 
+from connector.model.content_model import ContentModel, ContentType, Field, FieldKind, Locale
+
 _WORDS = ("river", "stone", "light", "garden", "paper", "signal", "harbour", "window", "metal", "cloud")
 
 
@@ -41,6 +43,23 @@ def item(number: int, chance: random.Random) -> dict[str, object]:
             "location": {"en-US": {"lat": 52.52, "lon": 13.405}},
         },
     }
+
+
+def model() -> ContentModel:
+    """Return the content model that the items follow."""
+    kinds: dict[str, FieldKind] = {
+        "title": "text",
+        "body": "text",
+        "price": "number",
+        "related": "links",
+        "image": "link",
+        "location": "location",
+    }
+    fields = tuple(
+        Field(id=name, name=name, kind=kind, type=kind, localized=name == "title") for name, kind in kinds.items()
+    )
+    types = tuple(ContentType(id=f"type{number}", fields=fields) for number in range(7))
+    return ContentModel(content_types=types, locales=(Locale(code="en-US", default=True), Locale(code="de-DE")))
 
 
 def items(count: int, per_page: int) -> Iterator[bytes]:

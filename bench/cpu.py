@@ -3,13 +3,12 @@
 import hashlib
 import io
 import time
-from functools import partial
 from typing import Any
 
 import fastavro
 import httpx
 import msgspec
-from canned import pages
+from canned import model, pages
 from delivery import NAME, delivery
 from figure import Figure
 from pydantic import SecretStr
@@ -21,10 +20,10 @@ from connector.vendors.contentful import Contentful, ContentfulSettings
 ORIGIN = "https://cdn.contentful.com"
 
 
-def ours(bodies: list[bytes], *, core: bool) -> float:
-    """Return the seconds that our delivery path takes, with the compiled core or without."""
+def ours(bodies: list[bytes], *, core: bool, tables: bool = False) -> float:
+    """Return the seconds that our delivery path takes, with or without the compiled core and tables."""
     vendor = Contentful(NAME, ContentfulSettings(token=SecretStr("t"), space="bench"))
-    deliver = delivery(vendor, core=core)
+    deliver = delivery(vendor, core=core, model=model() if tables else None)
     responses = [httpx.Response(200, content=body) for body in bodies]
     begin = time.perf_counter()
     deliver(responses)
@@ -124,10 +123,19 @@ def _find(value: Any, refs: list[str]) -> None:
 def measure(items: int, rounds: int) -> list[Figure]:
     """Return items a second, the best of runs that take turns."""
     bodies = pages(items, 1000, ORIGIN)
-    ways = {"in Python": partial(ours, core=False)} | ({"with the core": partial(ours, core=True)} if CORE else {})
-    runs = [[floor(bodies), *(way(bodies) for way in ways.values())] for _ in range(rounds)]
+    ways = {"in Python": False} | ({"with the core": True} if CORE else {})
+    runs = [_round(bodies, list(ways.values())) for _ in range(rounds)]
     cheapest, *best = (items / min(times) for times in zip(*runs, strict=True))
-    return [
-        Figure(f"cpu: vendor, envelope, codec, {name}", round(speed), "items/s", round(cheapest), "cheapest loop")
-        for name, speed in zip(ways, best, strict=True)
-    ]
+    figures = []
+    for name, plain, tables in zip(ways, best[::2], best[1::2], strict=True):
+        path = f"cpu: vendor, envelope, codec, {name}"
+        figures += [
+            Figure(path, round(plain), "items/s", round(cheapest), "cheapest loop"),
+            Figure(f"{path}, and tables", round(tables), "items/s", round(plain), "without tables"),
+        ]
+    return figures
+
+
+def _round(bodies: list[bytes], ways: list[bool]) -> list[float]:
+    """Return the seconds of the floor, and of each way without and with tables."""
+    return [floor(bodies), *(ours(bodies, core=core, tables=tables) for core in ways for tables in (False, True))]

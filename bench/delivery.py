@@ -10,6 +10,7 @@ import json
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -17,6 +18,7 @@ import httpx
 from connector import vendors
 from connector.clock import SYSTEM
 from connector.cms.compiled import reading
+from connector.cms.content_model import described
 from connector.cms.vendor import Vendor
 from connector.events import compiled
 from connector.events.assembler import Assembler
@@ -24,8 +26,11 @@ from connector.events.envelope import Provenance
 from connector.events.policy import Policy
 from connector.events.record import Batch
 from connector.model.checkpoint import Checkpoint
+from connector.model.content_model import ContentModel
 from connector.model.core import CORE
 from connector.stream.publisher import Publisher
+from connector.tables.catalog import Catalog
+from connector.tables.columns import Options
 from connector.testing import MemoryStore
 
 NAME = "bench"
@@ -40,8 +45,13 @@ class Discard(MemoryStore):
         """Discard the batch."""
 
 
-def delivery(vendor: Vendor, *, core: bool) -> Callable[[list[httpx.Response]], None]:
-    """Return what delivers the pages of a snapshot from its first one, with the compiled core or without."""
+def delivery(
+    vendor: Vendor, *, core: bool, model: ContentModel | None = None
+) -> Callable[[list[httpx.Response]], None]:
+    """Return what delivers the pages of a snapshot from its first one, with the compiled core or without.
+
+    Given a content model, it writes the rows of its tables, too.
+    """
     provenance = Provenance("0", vendor.name, NAME, vendor.db, vendor.schema)
     policy = Policy(content_members=vendor.content_members)
     assembler = Assembler(
@@ -50,6 +60,7 @@ def delivery(vendor: Vendor, *, core: bool) -> Callable[[list[httpx.Response]], 
         now_ms=lambda: time.time_ns() // 1_000_000,
         locate=vendor.locate,
         writer=compiled.writer(provenance, policy) if core else None,
+        tables=_tables(vendor, model) if model else None,
     )
     read = reading(NAME, vendor, compiled.key(NAME)) if core else vendor.read
     publisher = Publisher(Discard(), assembler, initial=Checkpoint(stream=NAME), clock=SYSTEM)
@@ -63,6 +74,12 @@ def delivery(vendor: Vendor, *, core: bool) -> Callable[[list[httpx.Response]], 
             position = page.position
 
     return deliver
+
+
+def _tables(vendor: Vendor, model: ContentModel) -> Catalog:
+    found = Catalog(NAME, Options(), partial(described, vendor.model), localized=vendor.localized)
+    found.adopt(found.plan(model))
+    return found
 
 
 def connected(table: dict[str, str]) -> Vendor:
