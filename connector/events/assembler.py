@@ -3,7 +3,6 @@
 Does no I/O except through what it is given: the index it stages into, the clock, and the destinations of events.
 """
 
-import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import get_args
@@ -43,8 +42,8 @@ class Assembler(msgspec.Struct, frozen=True):
     """Turns pages of one stream into batches.
 
     `now_ms` is the clock; `locate` gives the URL of an entity, by its key and content type, for events that are too
-    large. `tables` makes the rows of events; without it, `writer` writes the events of items that the compiled core has
-    read. `follows`: a delta follows a snapshot, which is walked twice otherwise.
+    large. `writer` writes the events of items that the compiled core has read; `tables` makes the rows of events.
+    `follows`: a delta follows a snapshot, which is walked twice otherwise.
     """
 
     provenance: Provenance
@@ -115,7 +114,7 @@ class BatchBuilder:
         self._provenance = assembler.provenance
         self._locate = assembler.locate
         self._tables = assembler.tables
-        self._writer = None if assembler.tables else assembler.writer
+        self._writer = assembler.writer
         self._routes: dict[tuple[str, str], CoreRoute] = {}
         self._now_ms = assembler.now_ms()
         self._index = index
@@ -197,10 +196,14 @@ class BatchBuilder:
             self._progress = self._progress.recording(route.topic, route.found)
             self._key_schema_id = route.key.schema_id
             self._tally.ops["r"] += added
-        self._index.noted(item for item in changes[at : at + added] if not isinstance(item, Change))
+        items = [item for item in changes[at : at + added] if not isinstance(item, Change)]
+        self._index.noted(items)
         self._records += records
         self._bytes += size
-        self._sequence += added
+        if self._tables:
+            self._add_rows(items, records)
+        else:
+            self._sequence += added
         return added
 
     def add_dead_letter(self, letter: DeadLetter, at: Position) -> None:
@@ -218,6 +221,14 @@ class BatchBuilder:
             self._tally.letters.append((letter.error, letter.item_type, letter.item_id, len(letter.raw)))
         if letter.item_id:
             self._mark_unreadable(letter.item_id)
+
+    def _add_rows(self, items: Sequence[Item], records: Sequence[Record]) -> None:
+        """Append the rows of items whose events are appended."""
+        for item, record in zip(items, records, strict=True):
+            self._sequence += 1
+            event = compiled.event(item, record, self._provenance.name, self._sequence, self._now_ms)
+            if rows := self._write_rows(event, None):
+                self._index.stage_rows(item.body, rows)
 
     def _wanted(self, changes: Sequence[Change | Item]) -> int:
         """Return how many of `changes` are items that the filters let through, up to the first that is not."""
@@ -285,7 +296,7 @@ class BatchBuilder:
             if not self._as_reference(change, len(value)):
                 return False
             url = self._locate(change.key, change.content_type)
-            event = replace(event, change=_reference(change, len(value), url))
+            event = replace(event, change=envelope.reference(change, len(value), url))
             value = route.value.prefix + self._encode(event)
         self._append(Record(route.topic, key, value, envelope.headers(event, self._provenance)))
         if event.op == "d" and self._policy.tombstones:
@@ -385,10 +396,3 @@ class BatchBuilder:
                 body = codec.encode_key(sibling)
                 if known := self._index.get(body):
                     self._mark_seen(body, known)
-
-
-def _reference(change: Change, size: int, url: str) -> Change:
-    """Return the change without its content: what remains is its size, its digest and where to fetch it."""
-    reference = {"bytes": size, "digest": change.digest.hex(), "id": change.key.id, "url": url}
-    meta = {"contentwire_reference": reference}
-    return replace(change.without_content(), meta=json.dumps(meta).encode(), marker=None)

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from connector.events.envelope import Provenance, Transaction, constant_headers, tables
+from connector.events.envelope import Event, Provenance, Transaction, constant_headers, tables
 from connector.events.index import VERSION
 from connector.events.policy import Policy
 from connector.events.program import Filling, program
@@ -109,3 +109,9 @@ def change(item: Item, connection: str) -> Change:
         content_type=item.content_type,
         **members,
     )
+
+
+def event(item: Item, record: Record, connection: str, sequence: int, now_ms: int) -> Event:
+    """Return the event that the core has written as `record`."""
+    event_id = dict(record.headers)["ce_id"].decode()
+    return Event(change(item, connection), None, "r", "snapshot", sequence, event_id, now_ms, "true", None)

@@ -1,11 +1,13 @@
 """Turns a change and what the index knows into an event: op, before and after, provenance, event id, headers. Pure."""
 
+import json
 import re
 from datetime import UTC, datetime
 from hashlib import blake2b
 from typing import Any, Literal, get_args
 
 import msgspec
+from msgspec.structs import replace
 
 from connector.events.index import IndexEntry
 from connector.model.change import Change, ChangeType
@@ -88,6 +90,13 @@ def table(change: Change, known: IndexEntry | None) -> str:
 def content_type(change: Change, known: IndexEntry | None) -> str | None:
     """Return the content type from the item, else from the index."""
     return change.content_type or (known.content_type if known else None)
+
+
+def reference(change: Change, size: int, url: str) -> Change:
+    """Return the change without its content: what remains is its size, its digest and where to fetch it."""
+    said = {"bytes": size, "digest": change.digest.hex(), "id": change.key.id, "url": url}
+    meta = json.dumps({"contentwire_reference": said}).encode()
+    return replace(change.without_content(), meta=meta, marker=None)
 
 
 def source_ms(event: Event) -> int:

@@ -125,6 +125,11 @@ class Index:
         self._staged[key] = record
         self._note_locale(key)
 
+    def stage_rows(self, key: bytes, rows: str) -> None:
+        """Add rows to the staged record of a key that has none: a null is the last byte of it."""
+        record = self._staged[key] or b""
+        self._staged[key] = record[:-1] + b"\2" + codec.string(rows.encode())
+
     @property
     def staged(self) -> Mapping[bytes, bytes | None]:
         """What the batch in the making has changed, in the order of each key's first change."""

@@ -17,6 +17,7 @@ The order of calls, and why:
 """
 
 import logging
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any, Final
@@ -29,6 +30,7 @@ from connector.events.record import Record
 from connector.kafka.client import Settings, check_machine, construct, describe, unavailable
 from connector.kafka.client import cause as cause_of
 from connector.kafka.deliveries import counting
+from connector.model.core import Deliveries
 
 ProducerFactory = Callable[..., Any]
 REAL_PRODUCER: ProducerFactory = partial(construct, Producer)
@@ -131,8 +133,11 @@ class Transactions:
         self._log.clear()
 
     def _produce(self, records: Sequence[Record], topic: str, state: Iterable[tuple[bytes, bytes | None]]) -> None:
-        delivered = self._events
+        delivered, bare = self._events, defaultdict[str, list[dict[str, Any]]](list)
         for to, key, value, headers, partition in records:
+            if not headers and partition < 0:
+                bare[to].append({"key": key, "value": value})
+                continue
             deadline: float | None = None
             while True:
                 try:
@@ -141,13 +146,15 @@ class Transactions:
                     deadline = self._make_room(deadline)
                 else:
                     break
-        # They have no headers, which a batch of the client's could not carry.
-        self._produce_batch(topic, [{"key": key, "value": value} for key, value in state])
+        # A batch of the client's takes less of our time, and carries no headers.
+        for to, rows in bare.items():
+            self._produce_batch(to, rows, self._events)
+        self._produce_batch(topic, [{"key": key, "value": value} for key, value in state], self._state)
 
-    def _produce_batch(self, topic: str, messages: list[dict[str, Any]]) -> None:
+    def _produce_batch(self, topic: str, messages: list[dict[str, Any]], delivered: Deliveries) -> None:
         deadline: float | None = None
         while True:
-            self._producer.produce_batch(topic, messages, on_delivery=self._state)
+            self._producer.produce_batch(topic, messages, on_delivery=delivered)
             messages = [message for message in messages if "_error" in message]
             errors = [message.pop("_error") for message in messages]
             if refused := next((error for error in errors if error.code() != KafkaError._QUEUE_FULL), None):  # noqa: SLF001
