@@ -8,7 +8,14 @@ from typing import Any
 import fastavro
 import httpx
 from confluent_kafka.admin import AdminClient
+from msgspec.structs import replace
 
+from connector.cms.content_model import gather
+from connector.cms.model_source import fetch
+from connector.cms.source import Source
+from connector.model.checkpoint import Position
+from connector.model.content_model import ContentModel
+from connector.model.model_page import ModelFrame
 from connector.simulator import Field, Live, Simulator
 from connector.tables import names
 from tests.consumer import consume
@@ -133,3 +140,19 @@ def _id(value: Any) -> Any:
     if isinstance(value, dict):
         return value.get("sys", {}).get("id") or value.get("sys", {}).get("urn") or value.get("uid")
     return value
+
+
+def content_model(source: Source) -> ContentModel:
+    """Return a simulated CMS's content model: what its API lists, and the content types that its stream delivers."""
+    listed = fetch(source)
+    raws = [
+        change.raw
+        for page in source.walk(Position())
+        for change in page.changes
+        if change.key.entity_type == "content_type"
+    ]
+    streamed = gather(source.vendor.model, [ModelFrame("content_type", raws)])
+    assert (listed.unread, streamed.unread) == ((), ())
+    assert not (raws and listed.content.content_types)
+    types = listed.content.content_types or streamed.content.content_types
+    return replace(listed.content, content_types=types)

@@ -313,15 +313,16 @@ class BatchBuilder:
         found = self._tables.rows(event, row_locales(rows))
         if found is None:
             return None
-        misfits = list(found.misfits)
-        for key, value in found.rows:
+        misfits, longest = list(found.misfits), self._policy.max_message_bytes - _OVERHEAD
+        if found.rows:
             route = self._destinations.table(found.table, found.schema)
+            self._progress = self._progress.recording(route.topic, route.found)
+        for key, value in found.rows:
             body = None if value is None else route.value.prefix + value
-            if body and len(body) + _OVERHEAD > self._policy.max_message_bytes:
+            if body and len(body) > longest:
                 misfits.append(f"the row of {len(body)} bytes exceeds max.message.bytes (locale {key.locale})")
                 continue
             self._append(Record(route.topic, route.key.prefix + codec.encode_key(key), body, []))
-            self._progress = self._progress.recording(route.topic, route.found)
             self._tally.rows["deleted" if value is None else "written"] += 1
         self._tally.rows["inexact"] += found.inexact
         if misfits:

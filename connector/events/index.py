@@ -1,6 +1,5 @@
 """The index: what is known of each key of a stream. Held as record bytes, decoded on access. Never does I/O."""
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
@@ -52,12 +51,12 @@ def is_index_key(key: bytes) -> bool:
 def written_rows(locales: Iterable[str]) -> str | None:
     """Return locales as an entry keeps them."""
     found = sorted(locales)
-    return json.dumps(found) if found else None
+    return msgspec.json.encode(found).decode() if found else None
 
 
 def row_locales(written: str | None) -> frozenset[str]:
     """Return the locales that an entry's rows have."""
-    return frozenset(json.loads(written)) if written else frozenset()
+    return msgspec.json.decode(written, type=frozenset[str]) if written else frozenset()
 
 
 def decode_entry(value: bytes) -> IndexEntry:

@@ -7,15 +7,14 @@ from typing import Any
 
 import pytest
 
-from connector.cms.content_model import gather
 from connector.cms.model_source import fetch
 from connector.cms.source import Source
 from connector.model.change import Change
 from connector.model.checkpoint import Position
 from connector.model.content_model import ContentModel, FieldKind
-from connector.model.model_page import ModelFrame
 from connector.simulator import Simulator
 from tests.story import source_of
+from tests.tables import content_model
 
 Values = Iterator[Any]
 
@@ -66,18 +65,9 @@ def delivered(source: Source) -> list[Change]:
 
 
 @pytest.fixture
-def model(source: Source, delivered: list[Change]) -> ContentModel:
+def model(source: Source) -> ContentModel:
     """Give the content model: what the API lists, and the content types that the stream delivers."""
-    reader = source.vendor.model
-    listed = fetch(source)
-    assert listed.unread == ()
-    raws = [change.raw for change in delivered if change.key.entity_type == "content_type"]
-    streamed = gather(reader, [ModelFrame("content_type", raws)])
-    assert streamed.unread == ()
-    assert not (raws and listed.content.content_types)
-    return ContentModel(
-        content_types=listed.content.content_types or streamed.content.content_types, locales=listed.content.locales
-    )
+    return content_model(source)
 
 
 def values(change: Change, *, localized: bool) -> dict[str, list[Any]]:

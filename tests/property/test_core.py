@@ -1,8 +1,10 @@
 """The compiled core and Python give the same bytes for every input; what the core does not take is Python's anyway."""
 
+import contextlib
 import functools
 import json
 import os
+from functools import partial
 from itertools import product
 from typing import Any, Literal
 
@@ -15,7 +17,9 @@ from msgspec.structs import replace
 from connector import vendors
 from connector.clock import now_ms
 from connector.cms.compiled import reading
+from connector.cms.content_model import described
 from connector.cms.vendor import Vendor
+from connector.errors import ModelOutdated
 from connector.events import codec, compiled
 from connector.events.assembler import Assembler
 from connector.events.destination import Destinations
@@ -26,13 +30,18 @@ from connector.events.record import Batch
 from connector.model import rawjson
 from connector.model.change import Change
 from connector.model.checkpoint import Checkpoint, Position
+from connector.model.content_model import ContentModel
 from connector.model.core import CORE, Writer
 from connector.model.page import CompiledPage, Frame, SyncPage
 from connector.simulator import Simulator
+from connector.tables.catalog import Catalog
+from connector.tables.columns import Options
 from connector.testing import ManualClock, MemoryStore
 from tests.cms import vendor
 from tests.loopback import Loopback
 from tests.property.test_vendor_fuzz import DEBRIS, ITEMS, NAMES, VALUES
+from tests.story import source_of
+from tests.tables import content_model
 from tests.values import CONNECTION
 
 each_vendor = pytest.mark.parametrize("name", vendors.names())
@@ -102,7 +111,7 @@ def batches(page: SyncPage | CompiledPage, made: Assembler, before: SyncPage | N
     checkpoint = Checkpoint(stream=CONNECTION)
     found = []
     for pages in ([before] if before else [], [page]):
-        for batch in made.batches(pages, index, checkpoint, Destinations(store.route)):
+        for batch in made.batches(pages, index, checkpoint, Destinations(store.route, store.table_route)):
             found.append(batch)
             index.commit()
             checkpoint = batch.checkpoint
@@ -130,7 +139,39 @@ def compared(name: str, raws: list[bytes], envelope: Envelope = "debezium") -> i
     for policy, before in product(POLICIES, known):
         one, other = (assembler(name, envelope, policy, core=core) for core in (False, True))
         assert batches(quick, other, before) == batches(plain, one, before)
+    assert apart(with_tables(name, quick, core=True)) == apart(with_tables(name, plain, core=False))
     return sum(not isinstance(each, Change) for each in quick.changes)
+
+
+@functools.cache
+def model(name: str) -> ContentModel:
+    """Return the content model of the simulated CMS that the items are of."""
+    with contextlib.closing(source_of(Simulator(entries=40), name)) as source:
+        return content_model(source)
+
+
+def with_tables(name: str, page: SyncPage | CompiledPage, *, core: bool) -> list[Batch]:
+    """Return what is committed for a page of a snapshot if there are tables, whatever the model lacks."""
+    cms = connected(name)
+    options = (Options(), partial(described, cms.model))
+    catalog = Catalog(CONNECTION, *options, localized=cms.localized, own_members=cms.own_members)
+    catalog.adopt(catalog.plan(model(name)))
+    made = replace(assembler(name, "debezium", "everything", core=core), tables=catalog)
+    while True:
+        try:
+            return batches(page, made)
+        except ModelOutdated as outdated:
+            catalog.confirm(outdated)
+
+
+def apart(found: list[Batch]) -> list[object]:
+    """Return batches with events and rows apart, each in order, as the core writes several events before their rows."""
+    kinds = [
+        [record for record in batch.records if (".table." in record.topic) == rows]
+        for batch in found
+        for rows in (False, True)
+    ]
+    return [*kinds, *((dict(batch.state), batch.letters, batch.tally, batch.checkpoint) for batch in found)]
 
 
 class Counted:
@@ -154,7 +195,7 @@ def whole(made: Assembler, pages: list[SyncPage] | list[CompiledPage]) -> list[B
     checkpoint = Checkpoint(stream=CONNECTION)
     found = []
     for page in pages:
-        for batch in made.batches([page], index, checkpoint, Destinations(store.route)):
+        for batch in made.batches([page], index, checkpoint, Destinations(store.route, store.table_route)):
             found.append(batch)
             index.commit()
             checkpoint = batch.checkpoint
