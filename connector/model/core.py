@@ -11,7 +11,7 @@ from typing import Any, Final, Protocol
 Step = tuple[bytes | None, str, str, bool]
 """Of a program that writes Avro: constant bytes; or None, a slot, its Avro type and whether it may be null."""
 
-_INTERFACE: Final = 4
+_INTERFACE: Final = 5
 
 
 class Item(Protocol):
@@ -60,6 +60,26 @@ class Writer(Protocol):
         has none of the `routes` (by entity type and locale), or whose key and value have more than `longest` bytes.
         `place` is the sequence so far, our time in milliseconds and the epoch. Return the records, and how many bytes
         their keys and values are.
+        """
+        ...
+
+
+class RowWriter(Protocol):
+    """Writes the rows of one typed table."""
+
+    def write(
+        self,
+        fields: bytes,
+        flat: str | None,
+        delivered: Sequence[str] | None,
+        otherwise: str,
+        around: tuple[bytes, bytes],
+        /,
+    ) -> list[tuple[str, bytes]] | None:
+        """Return the locale and the value of each row of an item's fields, None for an item that Python has to read.
+
+        `flat` is the locale that all fields are of; else each field holds a map of locales. `delivered` are the locales
+        that have a row; if None, those that any field has, or else `otherwise`. A value ends with `around` its locale.
         """
         ...
 

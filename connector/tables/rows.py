@@ -10,7 +10,7 @@ from connector.events.codec import long, string
 from connector.model.change import Change, EntityKey
 from connector.model.content_model import ContentType, Locale
 from connector.model.timestamp import Timestamp
-from connector.tables import values
+from connector.tables import compiled, values
 from connector.tables.columns import Layout, Options
 from connector.tables.kinds import NULL
 from connector.tables.places import default, slots, sources
@@ -77,13 +77,34 @@ class Table:
         self._default = default(locales)
         self._localized = localized
         self._decode = values.decoder(self._sources, flat=localized)
+        self._writer = compiled.writer(self._sources, self._blank)
 
     def rows(self, change: Change, stamp: Stamp, live: frozenset[str] = frozenset()) -> Rows:
         """Return the rows of a published entity; `live` are the locales of its key that have a row.
 
         An entity without any value has a row too, of the default locale.
         """
-        fields, flat = change.fields or b"{}", change.key.locale if self._localized else None
+        return self._compiled(change, stamp, live) or self.in_python(change, stamp, live)
+
+    def _compiled(self, change: Change, stamp: Stamp, live: frozenset[str]) -> Rows | None:
+        """Return the rows that the compiled core writes, None if Python has to."""
+        if self._writer is None:
+            return None
+        key, around = change.key, _said(change, stamp)
+        fields, flat = self._fields(change)
+        try:
+            found = self._writer.write(fields, flat, self._settled(key), self._default or key.locale, around)
+            if found is None:
+                return None
+            rows = [Row(EntityKey(key.connection, key.entity_type, key.id, locale), value) for locale, value in found]
+        except ValueError:
+            return None
+        delivered = frozenset([locale for locale, _ in found])
+        return Rows((*rows, *removed(key, live - delivered)), delivered)
+
+    def in_python(self, change: Change, stamp: Stamp, live: frozenset[str] = frozenset()) -> Rows:
+        """Return what `rows` returns, without the compiled core."""
+        fields, flat = self._fields(change)
         try:
             return self._rows(change, stamp, live, values.decoded(self._decode, fields, flat))
         except (ValueError, RecursionError):
@@ -98,6 +119,10 @@ class Table:
         except ValueError as error:
             reason = f"the fields cannot be read: {error}"
         return Rows((), live, (Misfit("", reason),))
+
+    def _fields(self, change: Change) -> tuple[bytes, str | None]:
+        """Return the fields of an item, and the locale that they all are of, if they are of one."""
+        return change.fields or b"{}", change.key.locale if self._localized else None
 
     def _rows(self, change: Change, stamp: Stamp, live: frozenset[str], found: Values) -> Rows:
         key, shared = change.key, self._blank.copy()
@@ -134,14 +159,20 @@ class Table:
                 if value is not None and found.put(value, place, row, None):
                     break
 
-    def _delivered(self, key: EntityKey, maps: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
-        """Return the locales that the entity has rows of."""
+    def _settled(self, key: EntityKey) -> tuple[str, ...] | None:
+        """Return the locales that the entity has rows of, None if that depends on its fields."""
         if isinstance(self._mode, tuple):
             return (key.locale,)
         if self._localized:
             return (key.locale,) if self._mode == "rows" or key.locale == self._default else ()
-        named = () if self._mode == "default" else tuple({locale: None for of in maps for locale in of})
-        return named or (self._default or key.locale,)
+        return (self._default or key.locale,) if self._mode == "default" else None
+
+    def _delivered(self, key: EntityKey, maps: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
+        """Return the locales that the entity has rows of."""
+        settled = self._settled(key)
+        if settled is not None:
+            return settled
+        return tuple({locale: None for of in maps for locale in of}) or (self._default or key.locale,)
 
 
 def removed(key: EntityKey, live: Iterable[str]) -> tuple[Row, ...]:

@@ -191,13 +191,14 @@ fn block<'a>(body: &mut Vec<u8>, texts: impl ExactSizeIterator<Item = &'a [u8]>)
     body.push(0);
 }
 
-fn sized(body: &mut Vec<u8>, bytes: &[u8]) {
+/// A text or bytes, after their length.
+pub fn sized(body: &mut Vec<u8>, bytes: &[u8]) {
     long(body, bytes.len() as i64);
     body.extend_from_slice(bytes);
 }
 
 /// Zigzag, then seven bits a byte, the lowest first.
-fn long(body: &mut Vec<u8>, number: i64) {
+pub fn long(body: &mut Vec<u8>, number: i64) {
     let mut rest = ((number << 1) ^ (number >> 63)) as u64;
     while rest > 0x7F {
         body.push(rest as u8 | 0x80);

@@ -6,6 +6,7 @@ mod canonical;
 mod json;
 mod moment;
 mod page;
+mod row;
 mod shape;
 
 use pyo3::prelude::*;
@@ -16,7 +17,7 @@ use crate::json::Span;
 use crate::shape::{Described, Moment, Shape, Understood};
 
 /// What Python asks for by number: another one for each change of a call or of an answer.
-const INTERFACE: u32 = 4;
+const INTERFACE: u32 = 5;
 
 /// Reads the items of one connection's pages.
 #[pyclass(frozen)]
@@ -395,5 +396,6 @@ fn contentwire_core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<Route>()?;
     module.add_class::<Deliveries>()?;
     module.add_class::<Writer>()?;
+    module.add_class::<row::Rows>()?;
     module.add_function(wrap_pyfunction!(cut, module)?)
 }

@@ -422,7 +422,7 @@ fn whole(digits: &[u8]) -> Option<i64> {
 }
 
 /// `None` where a name stands twice among the members of the value at a place.
-fn unique(document: &Document<'_>, at: usize) -> Option<()> {
+pub fn unique(document: &Document<'_>, at: usize) -> Option<()> {
     if document.nodes[at].kind != Kind::Object {
         return Some(());
     }

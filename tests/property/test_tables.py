@@ -9,12 +9,15 @@ from typing import Any
 import avro.io
 import avro.schema
 import fastavro
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from connector.events import codec
+from connector.model.change import Change
 from connector.model.content_model import ContentType, Field, FieldKind
+from connector.model.core import CORE
 from connector.model.timestamp import micros
 from connector.tables import schema
 from connector.tables.columns import Column, Evolution, Layout, Locales, Options, evolve
@@ -47,6 +50,49 @@ VALUES: dict[FieldKind, st.SearchStrategy[str]] = {
     "json": st.one_of(numbers, texts.map(json.dumps), st.sampled_from(['{ "a" : [ 1e999 ] }', '["\\ud83d"]', "[]"])),
 }
 """The JSON of values of each kind."""
+
+SPELLINGS = st.sampled_from(
+    [
+        *(
+            r'"\u00e9\/\b\f\n\r\t\"\\"',
+            r'"\u0000"',
+            r'"\ud83d\ude00"',
+            r'"\ud800"',
+            '"é 日本"',
+            '""',
+            "null",
+            "true",
+            "[]",
+            "{}",
+        ),
+        *(
+            "0",
+            "-0",
+            "-5",
+            "5.0",
+            "1.50",
+            "-1.50",
+            "1e3",
+            "10E-1",
+            "1e400",
+            "123456789012345",
+            "9007199254740993",
+            "1.1e0",
+        ),
+        *('"2024-05-05T05:05:05.123Z"', '"2024-05-05T05:05:05Z"', '"2024-05-05"', '"1969-12-31T23:59:59.999Z"'),
+        *(
+            '{"lat":1,"lon":2.5}',
+            '{"latitude":-1.5,"longitude":2}',
+            '{"lat":1,"lat":2,"lon":3}',
+            '{"lat":null,"lon":1}',
+        ),
+        *('{"lat":0.1,"latitude":2,"lon":3,"x":[]}', '{"lat":1}', '{"lat":"1","lon":2}', '{"lat":1e1,"lon":2}'),
+        *('{"uid":"a1"}', '{"uid":""}', '{"uid":"a","uid":"b"}', '[{"uid":"a1","_content_type_uid":"p"}]', '["e1",""]'),
+        *('{"sys":{"id":"e1","urn":"u"}}', '{"sys":{"urn":"u"}}', '{"sys":null,"uid":"a"}', '{"sys":{"id":1}}', '"e1"'),
+        *('{"sys":{"id":"e1","id":"e2"}}', '{"sys":{"id":"e\\u0031"}}', '{"sys":{"id":"e1"},"uid":5}', '[["e1"]]'),
+    ]
+)
+"""JSON that a writer of another mind may send for any of them."""
 
 kinds = st.sampled_from(list(VALUES))
 any_value = kinds.flatmap(VALUES.__getitem__) | st.just("null")
@@ -99,6 +145,31 @@ def histories(draw: st.DrawFn) -> list[tuple[Layout, ContentType, Options, dict[
         rows = Table(layout, model, options, (EN, DE, AT), localized=flat).rows(change, STAMP)
         found.append((layout, model, options, said, rows))
     return found
+
+
+@st.composite
+def publications(draw: st.DrawFn) -> tuple[Table, Change]:
+    """Draw a table, which may have been another one, and an entry of it with values in any spelling."""
+    locales: Locales = draw(st.sampled_from(["rows", "default", CODES[:2]]))
+    flat, layout, options = locales in ("rows", "default") and draw(st.booleans()), EMPTY, Options(locales=locales)
+    for _ in range(draw(st.integers(1, 2))):
+        model = post(*draw(fields()))
+        layout = evolve(layout, model, options)
+    said = {
+        name: {code: draw(st.just(raw) | SPELLINGS) for code, raw in by.items() if code == EN.code or not flat}
+        for name, by in draw(contents(model)).items()
+    }
+    table = Table(layout, model, options, (EN, DE, AT), localized=flat)
+    return table, entry(written(said, flat=flat), EN.code if flat else "*")
+
+
+@pytest.mark.skipif(CORE is None, reason="the compiled core is not built here")
+@given(publications(), st.sets(st.sampled_from(CODES)))
+@settings(max_examples=500)
+def test_the_core_writes_the_same_rows(publication: tuple[Table, Change], live: set[str]) -> None:
+    """Whatever the values are, and however they are spelt."""
+    table, change = publication
+    assert table.rows(change, STAMP, frozenset(live)) == table.in_python(change, STAMP, frozenset(live))
 
 
 def columns_of(text: str, body: bytes, reader: str | None = None) -> dict[str, Any]:
