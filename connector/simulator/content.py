@@ -3,6 +3,7 @@
 from base64 import urlsafe_b64encode
 from collections.abc import Sequence
 from decimal import Decimal
+from functools import lru_cache
 from hashlib import blake2b
 from random import Random
 from typing import Any
@@ -48,6 +49,8 @@ _WORDS = {locale: sentence.split() for locale, sentence in _SENTENCES.items()}
 _MARKS = ("", "", "", " … déjà vu", " 🚢", " “quoted” \\ back/slash", " 漢字とかな", "\tindented\nline")
 _PRICES = ("1.10", "0.00", "18000", "19.999", "1E+2", "-0.5", "12345678901234.5678")
 
+_REMEMBERED = 4096  # entities: pages are rendered much more often than content is edited
+
 
 def entity_id(seed: int, kind: Kind, index: int) -> str:
     """Return the id of the `index`-th entity: 22 characters of both cases, digits, `-` and `_`."""
@@ -71,6 +74,7 @@ class Content:
         self._seed = seed
         self._types = {each.id: each for each in TYPES}
         self._shares = (*_SHARES, *further)
+        self._made_in_a_row = lru_cache(_REMEMBERED)(self._make_in_a_row)
 
     def type_at(self, index: int) -> str:
         """Return the content type of the `index`-th entry."""
@@ -84,8 +88,8 @@ class Content:
             for field in content_type.fields
         }
 
-    def _made_in_a_row(self, content_type: str, index: int, edit: int, locales: tuple[str, ...]) -> Values:
-        """Return the values of the fields that a content type had at first, by their ids."""
+    def _make_in_a_row(self, content_type: str, index: int, edit: int, locales: tuple[str, ...]) -> Values:
+        """Return the values of the fields that a content type had at first, by their ids. MUST NOT be changed."""
         if content_type not in self._types:
             return {}
         random = Random(f"{self._seed}:{index}:{edit}")  # noqa: S311 - content, not cryptography
