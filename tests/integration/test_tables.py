@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from connector.devservers.broker import Broker
+from connector.kafka.topic_names import partitioned
 from connector.simulator import Field, Simulator
 from tests.command import Workplace, following
 from tests.consumer import consume
@@ -59,6 +60,15 @@ def _stage(request: pytest.FixtureRequest, cms: Simulator, kafka: Broker, regist
         connection="tables = true\n",
     )
     return Stage(place, Reader(kafka.client, registry, f"{prefix}.{vendor}.table."), kafka, vendor)
+
+
+def test_a_row_is_on_the_partition_of_its_key(stage: Stage, kafka: Broker) -> None:
+    """Where Java's producers put it too: rows that share a key are in order, and compacted together."""
+    stage.run()
+    topic = f"{stage.place.prefix}.{stage.vendor}.table.blogPost"
+    rows = consume(kafka.client, topic)
+    assert {row.partition for row in rows} == {0, 1}
+    assert all(row.partition == partitioned(row.key or b"", 2) for row in rows)
 
 
 def edit_everything(cms: Simulator) -> None:
