@@ -1,4 +1,4 @@
-"""What the tests of the example consumers share: a CMS, a connection with tables, and a shell that runs the documents."""
+"""What the tests of the example consumers share: a CMS, a connection with tables, a shell that runs documents."""
 
 from pathlib import Path
 from typing import Any

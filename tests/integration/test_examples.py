@@ -1,7 +1,6 @@
 """The example consumers, and the one in the README, end up with what the CMS delivers."""
 
 import contextlib
-import gzip
 import io
 import json
 import re
@@ -15,10 +14,8 @@ from typing import Any
 import pytest
 
 from connector.devservers.broker import Broker
-from connector.wiring import ConfiguredStream
 from examples import changes
 from examples.cache_invalidation import consumer as cache_invalidation
-from examples.data_lake import consumer as data_lake
 from examples.read_model import consumer as read_model
 from tests.faults.deployment import Deployment, everyday
 
@@ -40,12 +37,6 @@ def given(deployment: Deployment, *more: str) -> list[str]:
     return ["--bootstrap", bootstrap, "--topic", deployment.topic(VENDOR), "--until-end", *more]
 
 
-def published(deployment: Deployment) -> int:
-    """Return how many events the stream has published."""
-    stream = ConfiguredStream(deployment.config(), VENDOR)
-    return len([each for each in stream.published().events() if each.value])
-
-
 def test_read_model_holds_what_the_cms_delivers(deployment: Deployment, tmp_path: Path) -> None:
     """After a snapshot, a delta and a restart of the consumer the table equals the CMS."""
     database = tmp_path / "model.db"
@@ -59,20 +50,6 @@ def test_read_model_holds_what_the_cms_delivers(deployment: Deployment, tmp_path
         assert sorted(rows) == sorted(
             (live.entity_type, live.id, live.locale, live.revision, (live.fields or b"").decode()) for live in truth
         )
-
-
-def test_data_lake_holds_every_event_once(deployment: Deployment, tmp_path: Path) -> None:
-    """Two runs of the consumer write the whole sequence, without a gap or a repeat."""
-    folder = tmp_path / "lake"
-    data_lake.main(given(deployment, "--folder", str(folder)))
-    deployment.change(everyday)
-    deployment.follow()
-    data_lake.main(given(deployment, "--folder", str(folder)))
-
-    lines = [line for path in folder.glob("*.gz") for line in gzip.decompress(path.read_bytes()).splitlines()]
-    events = [json.loads(line) for line in lines]
-    sequence = sorted(event.get("source", event)["sequence"] for event in events)
-    assert sequence == list(range(1, published(deployment) + 1))
 
 
 @contextlib.contextmanager
