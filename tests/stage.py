@@ -1,5 +1,6 @@
 """What the tests of the example consumers share: a CMS, a connection with tables, a shell that runs documents."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,20 @@ DAY = "2026-01-31"
 class Stage:
     """A connection that publishes tables of a simulated CMS, and the shell that its consumers are run from."""
 
-    def __init__(self, folder: Path, cms: Simulator, broker: Broker, registry: str, prefix: str) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        cms: Simulator,
+        broker: Broker,
+        registry: str,
+        prefix: str,
+        *,
+        more: Mapping[str, str] | None = None,
+    ) -> None:
         self.cms = cms
         self.folder = folder
         self.broker = broker
-        self.variables = {"BOOTSTRAP": broker.bootstrap, "REGISTRY": registry, "PREFIX": prefix}
+        self.variables = {"BOOTSTRAP": broker.bootstrap, "REGISTRY": registry, "PREFIX": prefix, **(more or {})}
         self.shell = Shell(folder, self.variables)
         self._reader = Reader(broker.client, registry, f"{prefix}.{VENDOR}.table.")
         self._place: Workplace = following(
