@@ -108,11 +108,11 @@ def assign(reader: Consumer, topic: str, position: Callable[[int], int]) -> int:
     return len(numbers)
 
 
-def messages(reader: Consumer, count: int | None = None) -> Iterator[Message | None]:
-    """Yield records, and None when there is nothing new for a second; with `count`, until so many partitions ended."""
+def messages(reader: Consumer, count: int | None = None, wait: float = 1.0) -> Iterator[Message | None]:
+    """Yield records, and None after `wait` seconds without one; with `count`, until so many partitions have ended."""
     ended: set[tuple[str | None, int | None]] = set()
     while count is None or len(ended) < count:
-        message = reader.poll(1.0)
+        message = reader.poll(wait)
         error = message.error() if message else None
         if message is None or error is None:
             yield message

@@ -25,6 +25,13 @@ def lacks(reason: str) -> str:
     pytest.skip(reason)
 
 
+def varnish() -> None:
+    """Require Varnish with its module for tags."""
+    program("varnishd", "varnish")
+    if not any(Path("/usr/lib").glob("**/vmods/libvmod_xkey.so")):
+        lacks("no xkey: install Debian's package varnish-modules, as .ci/servers does")
+
+
 def unprivileged(command: Sequence[str]) -> list[str]:
     """Return a command that runs this one as somebody who is not root."""
     if os.geteuid():

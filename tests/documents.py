@@ -8,6 +8,8 @@ import textwrap
 from collections.abc import Mapping
 from pathlib import Path
 
+from connector.devservers.child import Child
+
 ROOT = Path(__file__).parents[1]
 
 
@@ -24,8 +26,15 @@ class Shell:
 
     def __init__(self, folder: Path, variables: Mapping[str, str]) -> None:
         self._folder = folder
-        programs = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-        self._environ = {"HOME": str(folder), "PATH": programs, "PYTHONPATH": str(ROOT), **variables}
+        self._started = 0
+        programs = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}{os.pathsep}/usr/sbin"
+        self._environ = {
+            "HOME": str(folder),
+            "PYTHONUNBUFFERED": "1",
+            "PATH": programs,
+            "PYTHONPATH": str(ROOT),
+            **variables,
+        }
 
     def run(self, script: str) -> str:
         """Return what commands that must succeed print."""
@@ -41,9 +50,8 @@ class Shell:
         assert ended.returncode == 0, f"{script}\n{ended.stdout}\n{ended.stderr}"
         return ended.stdout
 
-    def start(self, script: str, log: Path) -> "subprocess.Popen[bytes]":
-        """Start a command that goes on until it is stopped; what it prints is in `log`."""
-        with log.open("wb") as output:
-            return subprocess.Popen(
-                ["sh", "-ec", f"exec {script}"], cwd=self._folder, env=self._environ, stdout=output, stderr=output
-            )
+    def start(self, script: str) -> Child:
+        """Start a command that goes on until it is stopped."""
+        self._started += 1
+        log = self._folder / f"started-{self._started}.log"
+        return Child(["sh", "-ec", f"exec {script}"], log=log, env=self._environ, folder=self._folder)

@@ -2,14 +2,13 @@
 
 import contextlib
 import io
-import json
 import re
 import sqlite3
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -52,15 +51,25 @@ def test_read_model_holds_what_the_cms_delivers(deployment: Deployment, tmp_path
         )
 
 
+class Purges(NamedTuple):
+    """A cache's address, the tags that it was asked to purge, and where the read model was each time."""
+
+    url: str
+    tags: set[str]
+    positions: list[int]
+
+
 @contextlib.contextmanager
-def purges() -> Iterator[tuple[str, set[str]]]:
-    """Serve a CDN's purge API; yield its URL and the purged tags."""
-    tags: set[str] = set()
+def purges(database: Path) -> Iterator[Purges]:
+    """Serve a cache that purges by tag."""
+    seen = Purges("", set(), [])
 
     class Purge(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            tags.update(json.loads(self.rfile.read(int(self.headers["Content-Length"])))["tags"])
-            self.send_response(204)
+        def do_PURGE(self) -> None:
+            seen.tags.update(self.headers["xkey"].split())
+            with contextlib.closing(sqlite3.connect(database)) as model:
+                seen.positions.append(read_model.position(model, 0))
+            self.send_response(200)
             self.end_headers()
 
         def log_message(self, *_: object) -> None:
@@ -70,28 +79,51 @@ def purges() -> Iterator[tuple[str, set[str]]]:
     thread = threading.Thread(target=server.serve_forever, args=(0.02,))
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.server_port}/purge", tags
+        yield seen._replace(url=f"http://127.0.0.1:{server.server_port}/")
     finally:
         server.shutdown()
         thread.join()
         server.server_close()
 
 
-def test_cache_invalidation_purges_only_what_changed(deployment: Deployment, prefix: str) -> None:
+def test_cache_invalidation_purges_only_what_changed(deployment: Deployment, prefix: str, tmp_path: Path) -> None:
     """A group that has purged the snapshot purges only the changed entity and its lists after a later delta."""
-    with purges() as (url, tags):
-        arguments = given(deployment, "--purge-url", url, "--group", prefix)
+    model = ["--database", str(tmp_path / "model.db")]
+    with purges(tmp_path / "model.db") as seen:
+        arguments = given(deployment, *model, "--purge-url", seen.url, "--group", prefix, "--render-seconds", "0")
+        read_model.main(given(deployment, *model))
         cache_invalidation.main(arguments)
-        assert {tag for tag in tags if tag.startswith("entry:")} == {
+        assert {tag for tag in seen.tags if tag.startswith("entry:")} == {
             f"entry:{live.id}" for live in deployment.simulator.truth(VENDOR) if live.entity_type == "entry"
         }
-        tags.clear()
+        seen.tags.clear()
         edited = deployment.simulator.ids()[0]
         deployment.change(lambda simulator: simulator.edit(edited))
         deployment.follow()
+        read_model.main(given(deployment, *model))
         cache_invalidation.main(arguments)
         table = next(live.content_type for live in deployment.simulator.truth(VENDOR) if live.id == edited)
-        assert tags == {f"entry:{edited}", table}
+        assert seen.tags == {f"entry:{edited}", table}
+
+
+def test_nothing_is_purged_before_the_read_model_has_it(deployment: Deployment, prefix: str, tmp_path: Path) -> None:
+    """A page that is rendered after the purge is rendered from the new state; each tag is purged twice."""
+    model = ["--database", str(tmp_path / "model.db")]
+    with purges(tmp_path / "model.db") as seen:
+        read_model.main(given(deployment, *model))
+        with contextlib.closing(sqlite3.connect(tmp_path / "model.db")) as database:
+            end = read_model.position(database, 0)
+            with database:
+                database.execute("update position set next_offset = 0 where partition = 0")
+        late = threading.Timer(1.0, read_model.main, [given(deployment, *model)])
+        late.start()
+        cache_invalidation.main(
+            given(deployment, *model, "--purge-url", seen.url, "--group", prefix, "--render-seconds", "0")
+        )
+        late.join()
+    assert len(seen.positions) >= 2
+    assert seen.positions[-1] == end
+    assert 0 not in seen.positions
 
 
 def test_a_record_of_an_unknown_schema_is_an_error() -> None:

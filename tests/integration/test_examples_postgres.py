@@ -68,14 +68,10 @@ def test_the_read_model_equals_the_cms(stage: Stage, database: str) -> None:
     posts = [row for (_, locale), row in delivered["blogPost"].items() if locale == "en-US"]
     assert f"({len(posts)} rows)" in shown_by_join
 
-    server = stage.shell.start(commands(DOCUMENT, "read_model.api"), stage.folder / "api.log")
-    try:
+    with stage.shell.start(commands(DOCUMENT, "read_model.api")):
         (entity, locale), row = next(iter(delivered["author"].items()))
         status, body = get(stage.variables["LISTEN"], f"/author/{entity}?locale={locale}")
-        assert (status, body["name"]) == (200, row["name"])
-    finally:
-        server.terminate()
-        server.wait(20)
+    assert (status, body["name"]) == (200, row["name"])
 
 
 def get(listen: str, path: str) -> tuple[int, Any]:
