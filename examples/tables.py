@@ -19,8 +19,6 @@ Columns = dict[str, str]
 Positions = dict[int, int]
 """The next offset of each partition of a topic."""
 
-_LOOK = 10.0  # seconds between two looks for new tables
-
 
 class Row(NamedTuple):
     """One record of a table; `values` is None if it deletes the row, and then `columns` is empty."""
@@ -55,10 +53,14 @@ def connection(given: argparse.Namespace) -> str:
 class Reader:
     """Reads all the tables of one connection, and those that appear later. A context manager.
 
-    `position(table, partition)` is the offset to continue from, None for the beginning.
+    `position(table, partition)` is the offset to continue from, None for the beginning. Every `look` seconds it looks
+    for new tables.
     """
 
-    def __init__(self, given: argparse.Namespace, position: Callable[[str, int], int | None]) -> None:
+    def __init__(
+        self, given: argparse.Namespace, position: Callable[[str, int], int | None], *, look: float = 10.0
+    ) -> None:
+        self._every = look
         self._prefix: str = given.tables
         self._until_end: bool = given.until_end
         self._position = position
@@ -89,7 +91,7 @@ class Reader:
             if len(batch) >= rows or (batch and time.monotonic() - began >= seconds):
                 yield batch
                 batch = []
-            if not self._until_end and time.monotonic() - looked >= _LOOK:
+            if not self._until_end and time.monotonic() - looked >= self._every:
                 self._look()
                 looked = time.monotonic()
         if batch:

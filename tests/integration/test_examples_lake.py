@@ -1,5 +1,6 @@
 """The data lake, by the commands of its document: history and current state in Iceberg, each row exactly once."""
 
+import argparse
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -12,7 +13,7 @@ from pyiceberg.exceptions import CommitFailedException
 from pyiceberg.table import CommitTableResponse, Table
 
 from connector.devservers.broker import Broker
-from connector.simulator import Simulator
+from connector.simulator import Field, Simulator
 from examples import tables
 from examples.data_lake import maintain
 from examples.data_lake.lake import OFFSETS, Lake, catalog, offsets
@@ -31,13 +32,16 @@ def _stage(kafka: Broker, registry: str, prefix: str, tmp_path: Path) -> Iterato
         yield Stage(tmp_path, cms, kafka, registry, prefix)
 
 
-def read(stage: Stage) -> list[Row]:
-    """Return every row of every topic, as a consumer without a position sees them."""
-    parser = tables.arguments(None)
+def given(stage: Stage, *more: str) -> argparse.Namespace:
+    """Return the arguments of a consumer."""
     topics = f"{stage.variables['PREFIX']}.{VENDOR}.table."
     servers = ["--bootstrap", stage.variables["BOOTSTRAP"], "--registry", stage.variables["REGISTRY"]]
-    given = parser.parse_args([*servers, "--tables", topics, "--until-end"])
-    with tables.Reader(given, lambda *_: None) as reader:
+    return tables.arguments(None).parse_args([*servers, "--tables", topics, *more])
+
+
+def read(stage: Stage, position: int | None = None) -> list[Row]:
+    """Return every row of every topic from a position on, to the end."""
+    with tables.Reader(given(stage, "--until-end"), lambda *_: position) as reader:
         return [row for batch in reader.batches(1000, 1.0) for row in batch]
 
 
@@ -90,6 +94,27 @@ def test_the_lake_equals_the_cms_and_knows_every_day(stage: Stage) -> None:
     assert titles == {key: row["title"] for (key, locale), row in then["blogPost"].items() if locale == "en-US"}
     assert max(titles.values()) in stage.shell.run(question)
     assert "contentful.author: " in stage.shell.run(commands(DOCUMENT, "data_lake.maintain"))
+
+
+def test_a_table_that_appears_is_followed(stage: Stage) -> None:
+    """A running consumer reads the table of a content type that is new."""
+    stage.publish()
+    with tables.Reader(given(stage), lambda *_: None, look=0.1) as reader:
+        batches = reader.batches(1, 1.0)
+        assert next(batches)
+        stage.cms.add_content_type("note", [Field("title", "symbol")])
+        stage.cms.publish("note", fields={"title": {"en-US": "new"}})
+        stage.publish()
+        assert any(row.table == "note" for batch in batches for row in batch)
+
+
+def test_another_topic_of_the_same_name_is_an_error(stage: Stage) -> None:
+    """A position beyond its end: to begin anew by itself would repeat rows in the lake, or skip some."""
+    with pytest.raises(SystemExit, match="no topic begins with"):
+        read(stage)
+    stage.publish()
+    with pytest.raises(SystemExit, match="created anew"):
+        read(stage, 1_000_000)
 
 
 COLUMNS = {"title": "string", "_entity_id": "string", "_locale": "string", "_sequence": "long", "_op": "string"}
