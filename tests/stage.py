@@ -12,8 +12,6 @@ from tests.scripted import ONCE
 from tests.tables import Reader, Rows, differences
 
 VENDOR = "contentful"
-DAY = "2026-01-31"
-"""The day that the documents ask about; tests put their own moment there."""
 
 
 class Stage:

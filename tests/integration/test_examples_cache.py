@@ -35,6 +35,7 @@ def _stage(kafka: Broker, registry: str, prefix: str, tmp_path: Path) -> Iterato
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="varnish-")))
         folder.chmod(0o755)
         (folder / "site.vcl").write_text(rules.replace('"8000"', f'"{ports[0]}"'))
+        assert "site.vcl" in commands(DOCUMENT, "export LISTEN")
         addresses = {"LISTEN": f"127.0.0.1:{ports[0]}", "CACHE": f"127.0.0.1:{ports[1]}"}
         more = {**addresses, "WORK": f"{folder}/work", "VCL": f"{folder}/site.vcl"}
         cms = stack.enter_context(Simulator(seed=11, entries=20, wall_clock=True).serving())

@@ -20,7 +20,7 @@ from examples.data_lake.lake import OFFSETS, Lake, catalog, offsets
 from examples.data_lake.query import database
 from examples.tables import Row
 from tests.documents import commands
-from tests.stage import DAY, VENDOR, Stage, shown
+from tests.stage import VENDOR, Stage, shown
 from tests.tables import Rows
 
 DOCUMENT = "docs/consumers/data-lake.md"
@@ -87,7 +87,7 @@ def test_the_lake_equals_the_cms_and_knows_every_day(stage: Stage) -> None:
     assert history(warehouse) == sorted((row.table, row.partition, row.offset) for row in read(stage))
 
     assert "author" in stage.shell.run(commands(DOCUMENT, "as author"))
-    question = commands(DOCUMENT, DAY).replace(f"{DAY} 00:00:00+00", day.isoformat())
+    question = commands(DOCUMENT, "$DAY").replace("$DAY", day.isoformat())
     sql = question.split('"')[1]
     with database(stage.folder / "lake", sql) as lake:
         titles = dict(lake.sql(sql).fetchall())
