@@ -65,7 +65,7 @@ def _shown(database: sqlite3.Connection, target: str, depth: int, tags: set[str]
     found = database.execute(query, (entity_type, entity)).fetchone()
     if found is None:
         return
-    yield f"<li>{target}: {_name(found[0])}"
+    yield f"<li>{html.escape(target)}: {_name(found[0])}"
     if depth:
         for each in json.loads(found[1]):
             yield from _shown(database, each, depth - 1, tags)

@@ -78,12 +78,14 @@ def test_the_lake_equals_the_cms_and_knows_every_day(stage: Stage) -> None:
     stage.publish()
     stage.shell.run(follow)
     then, day = stage.tables(), datetime.now(UTC)
+    columns = catalog(stage.folder / "lake").load_table((VENDOR, "product")).schema().column_names
     stage.edit()
     stage.publish()
     stage.shell.run(follow)
 
     warehouse = catalog(stage.folder / "lake")
     assert state(warehouse) == delivered(stage.tables())
+    assert set(columns) <= set(warehouse.load_table((VENDOR, "product")).schema().column_names), "a column is gone"
     assert history(warehouse) == sorted((row.table, row.partition, row.offset) for row in read(stage))
 
     assert "author" in stage.shell.run(commands(DOCUMENT, "as author"))

@@ -191,7 +191,7 @@ def test_every_command_of_a_guide_is_run(guide: Path) -> None:
     tests = [text(path) for path in ROOT.glob("tests/integration/test_examples*.py")]
     trees = [ast.parse(each) for each in tests if f'"{name}"' in each]
     constants = [node.value for each in trees for node in ast.walk(each) if isinstance(node, ast.Constant)]
-    named = [each for each in constants if isinstance(each, str) and len(each) > 3]  # noqa: PLR2004
+    named = [each for each in constants if isinstance(each, str) and len(each) > 3]
     blocks = shell_blocks(guide)
     alone = {where[0] for each in named if len(where := [block for block in blocks if each in block]) == 1}
     assert [block for block in blocks if block not in alone] == []
