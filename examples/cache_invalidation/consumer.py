@@ -42,7 +42,8 @@ class Round:
         self.places[partition] = offset + 1
         if event:
             self.tags |= affected(event)
-            self.changed_ms.append(event["source"]["ts_ms"] if "source" in event else event["source_ts_ms"])
+            if event["op"] != "r":  # what a snapshot finds was changed at any time before
+                self.changed_ms.append(event["source"]["ts_ms"] if "source" in event else event["source_ts_ms"])
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -89,8 +90,10 @@ def _purge_first(fresh: Round, given: argparse.Namespace, model: sqlite3.Connect
         time.sleep(_LOOK)
     if fresh.tags:
         purge(given.purge_url, fresh.tags)
-        took = time.time() - min(fresh.changed_ms) / 1000
-        sys.stdout.write(f"purged {len(fresh.tags)} tags, {took:.1f} s after the change in the CMS\n")
+        took = [
+            f", {time.time() - changed_ms / 1000:.1f} s after the change" for changed_ms in sorted(fresh.changed_ms)
+        ]
+        sys.stdout.write(f"purged {len(fresh.tags)} tags{took[0] if took else ''}\n")
         sys.stdout.flush()
     fresh.due = time.monotonic() + given.render_seconds
     return fresh

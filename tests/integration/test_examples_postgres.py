@@ -125,6 +125,15 @@ def test_a_value_that_is_gone_becomes_null(database: str) -> None:
     assert held(database)["post"]["a", "en-US"] == {"_entity_id": "a", "_locale": "en-US", "title": "third"}
 
 
+def test_a_name_that_postgresql_would_shorten_is_an_error(database: str) -> None:
+    """Two columns that begin alike would become one."""
+    with (
+        psycopg.connect(database, autocommit=True) as connection,
+        pytest.raises(SystemExit, match=r"would shorten ö+ to 63 bytes"),
+    ):
+        Model(connection, VENDOR).write([row(0, "a", **{"ö" * 32: "64 bytes"})])
+
+
 def test_a_second_consumer_ends(database: str) -> None:
     """Two at once would overwrite newer rows by older ones: the second says why it does not start."""
     with (
