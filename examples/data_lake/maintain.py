@@ -31,7 +31,7 @@ def main(arguments: Sequence[str]) -> None:
         for identifier in lake.list_tables(namespace):
             table = lake.load_table(identifier)
             merged = compact(table, given.files)
-            table.maintenance.expire_snapshots().older_than(before.replace(tzinfo=None)).commit()
+            table.maintenance.expire_snapshots().older_than(before).commit()
             gone = remove_orphans(table.refresh(), before)
             sys.stdout.write(f"{'.'.join(identifier)}: {merged} files merged, {gone} removed\n")
 

@@ -126,6 +126,12 @@ def test_nothing_is_purged_before_the_read_model_has_it(deployment: Deployment, 
     assert 0 not in seen.positions
 
 
+def test_no_example_imports_the_connector() -> None:
+    """They are to be copied: what they need of contentwire stands in its documents."""
+    for path in (README.parent / "examples").rglob("*.py"):
+        assert not re.search(r"^ *(from|import) connector\b", path.read_text(encoding="utf-8"), re.MULTILINE), path
+
+
 def test_a_record_of_an_unknown_schema_is_an_error() -> None:
     """Without a registry the fingerprint decides: what another release has written is not read as something else."""
     decode = changes.decoder(None)

@@ -21,6 +21,7 @@ from connector.simulator import Simulator
 from examples.read_model.api import answer
 from examples.read_model.postgres import Model
 from examples.tables import Row
+from tests import postgres
 from tests.documents import commands
 from tests.stage import VENDOR, Stage, shown
 from tests.tables import Rows
@@ -145,6 +146,14 @@ def test_a_second_consumer_ends(database: str) -> None:
             Model(second, VENDOR)
 
 
+@pytest.fixture(scope="module", name="posts")
+def _posts(postgresql: str) -> Iterator[psycopg.Connection]:
+    """Yield a database with two posts, which nobody changes."""
+    with psycopg.connect(postgres.database(postgresql), autocommit=True) as connection:
+        Model(connection, VENDOR).write([row(0, "a", title="first"), row(1, "b", title="second")])
+        yield connection
+
+
 @pytest.mark.parametrize(
     ("url", "status", "said"),
     [
@@ -161,9 +170,7 @@ def test_a_second_consumer_ends(database: str) -> None:
         ("/", 404, "say which content type"),
     ],
 )
-def test_the_api_answers_or_says_why_not(database: str, url: str, status: int, said: str) -> None:
+def test_the_api_answers_or_says_why_not(posts: psycopg.Connection, url: str, status: int, said: str) -> None:
     """Rows, and reasons for every other request."""
-    with psycopg.connect(database, autocommit=True) as connection:
-        Model(connection, VENDOR).write([row(0, "a", title="first"), row(1, "b", title="second")])
-        found = answer(connection, VENDOR, url)
+    found = answer(posts, VENDOR, url)
     assert (found.status, said in found.body) == (status, True), found
