@@ -1,4 +1,4 @@
-"""What the three examples share: reading a changes topic, and decoding it with a registry or without one."""
+"""What the examples share: reading topics, and decoding them with a registry or without one."""
 
 import argparse
 import functools
@@ -17,11 +17,17 @@ SCHEMAS = Path(__file__).parent.parent / "schemas"
 
 
 def arguments(about: str | None) -> argparse.ArgumentParser:
+    """Return a parser for the arguments that every example of a changes topic needs."""
+    parser = kafka_arguments(about)
+    parser.add_argument("--topic", required=True, help="the changes topic, such as contentwire.blog.changes")
+    return parser
+
+
+def kafka_arguments(about: str | None) -> argparse.ArgumentParser:
     """Return a parser for the arguments that every example needs."""
     parser = argparse.ArgumentParser(description=about)
     parser.add_argument("--bootstrap", default="localhost:9092")
     parser.add_argument("--registry", help="base URL of its Confluent API; leave out if contentwire runs without one")
-    parser.add_argument("--topic", required=True)
     parser.add_argument("--until-end", action="store_true", help="stop at the end instead of waiting for more")
     return parser
 
@@ -29,11 +35,7 @@ def arguments(about: str | None) -> argparse.ArgumentParser:
 def decoder(registry: str | None) -> Callable[[bytes], dict[str, Any]]:
     """Return a function from a record's value to its event, in either envelope."""
     own = {_fingerprint(schema): schema for schema in map(_own_schema, ("envelope", "flat"))}
-
-    @functools.cache
-    def registered(number: int) -> Any:
-        with urllib.request.urlopen(f"{registry}/schemas/ids/{number}", timeout=10) as answer:
-            return _parsed(json.load(answer)["schema"])
+    registered = schemas(registry)
 
     def decode(value: bytes) -> dict[str, Any]:
         if value[0] == 0:  # the Confluent wire format: a zero byte and the schema's id
@@ -48,6 +50,19 @@ def decoder(registry: str | None) -> Callable[[bytes], dict[str, Any]]:
         return dict(event)
 
     return decode
+
+
+def schemas(registry: str | None) -> Callable[[int], Any]:
+    """Return a function from a schema's id to the schema; each is fetched once."""
+
+    @functools.cache
+    def registered(number: int) -> Any:
+        if registry is None:
+            raise SystemExit("the records name schemas of a registry: give its URL with --registry")
+        with urllib.request.urlopen(f"{registry}/schemas/ids/{number}", timeout=10) as answer:
+            return _parsed(json.load(answer)["schema"])
+
+    return registered
 
 
 def row(event: dict[str, Any]) -> dict[str, Any]:
@@ -78,23 +93,36 @@ def consumer(bootstrap: str, group: str, **settings: Any) -> Consumer:
     )
 
 
+def partitions(reader: Consumer, topic: str) -> list[int]:
+    """Return the topic's partitions; ends the program if there is no such topic."""
+    found = reader.list_topics(topic, timeout=10).topics[topic]
+    if not found.partitions:
+        raise SystemExit(f"there is no topic {topic}: contentwire creates it when it first runs; is the name right?")
+    return list(found.partitions)
+
+
 def assign(reader: Consumer, topic: str, position: Callable[[int], int]) -> int:
     """Let `reader` continue at `position(partition)` in each partition of the topic; return their number."""
-    partitions = reader.list_topics(topic, timeout=10).topics[topic].partitions
-    reader.assign([TopicPartition(topic, number, position(number)) for number in partitions])
-    return len(partitions)
+    numbers = partitions(reader, topic)
+    reader.assign([TopicPartition(topic, number, position(number)) for number in numbers])
+    return len(numbers)
 
 
-def messages(reader: Consumer, partitions: int | None = None) -> Iterator[Message | None]:
-    """Yield records, and None when there is nothing new for a second; with `partitions`, until all have ended."""
-    ended: set[int | None] = set()
-    while partitions is None or len(ended) < partitions:
-        message = reader.poll(1.0)
+def messages(reader: Consumer, count: int | None = None, wait: float = 1.0) -> Iterator[Message | None]:
+    """Yield records, and None after `wait` seconds without one; with `count`, until so many partitions have ended."""
+    ended: set[tuple[str | None, int | None]] = set()
+    while count is None or len(ended) < count:
+        message = reader.poll(wait)
         error = message.error() if message else None
-        if error is None:
+        if message is None or error is None:
             yield message
         elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001  its codes begin with an underscore
-            ended.add(message.partition() if message else None)
+            ended.add((message.topic(), message.partition()))
+        elif error.code() == KafkaError._AUTO_OFFSET_RESET:  # noqa: SLF001
+            raise SystemExit(
+                f"{message.topic()}, partition {message.partition()}: {error.str()}. The topic was created anew, or no "
+                "longer holds what comes next: begin again, with an empty target"
+            )
         else:
             raise KafkaException(error)
 

@@ -49,9 +49,9 @@ def pytest_configure_node(node: Any) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark every test that uses a broker or the registry."""
+    """Mark every test that uses a server that is not ours."""
     for item in items:
-        if {"kafka", "own_kafka", "three_kafka", "registry"} & set(getattr(item, "fixturenames", ())):
+        if {"kafka", "own_kafka", "three_kafka", "registry", "postgresql"} & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.kafka)
 
 

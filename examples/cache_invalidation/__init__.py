@@ -1,1 +1,1 @@
-"""Cache invalidation: tells a CDN which tags to purge."""
+"""Cache invalidation: a small site, a cache in front of it, and what purges its pages by tag."""

@@ -1,1 +1,1 @@
-"""A data lake: every event, once, in files of JSON lines."""
+"""A data lake: typed tables in Apache Iceberg, the history and the current state of each."""

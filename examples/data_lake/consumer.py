@@ -1,65 +1,27 @@
-"""Writes every event once into files of JSON lines; each file's name says which offsets are in it.
+"""Keeps a connection's typed tables in Apache Iceberg, exactly once: history and current state.
 
-Run: python -m examples.data_lake.consumer --topic contentwire.blog.changes --folder lake
-
-A file with its final name is complete, and the names are the position: after a crash nothing is missing or duplicated.
+Run: python -m examples.data_lake.consumer --registry URL --tables contentwire.blog.table. --warehouse lake
 """
 
-import gzip
-import json
 import sys
-from collections.abc import Iterable, Sequence
-from datetime import datetime
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from examples import changes
-
-_EVENTS = 1000
+from examples import tables
+from examples.data_lake.lake import Lake, catalog
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Follow the topic, a file for each partition and batch."""
-    parser = changes.arguments(__doc__)
-    parser.add_argument("--folder", type=Path, required=True)
+    """Follow the tables, with a commit each minute, or whenever there are enough rows for one."""
+    parser = tables.arguments(__doc__)
+    parser.add_argument("--warehouse", type=Path, required=True, help="a folder")
+    parser.add_argument("--seconds", type=float, default=60.0, help="rows of so many seconds are committed together")
+    parser.add_argument("--rows", type=int, default=20_000, help="and at most about so many")
     given = parser.parse_args(arguments)
-    given.folder.mkdir(parents=True, exist_ok=True)
-    reader, decode = changes.consumer(given.bootstrap, "data-lake"), changes.decoder(given.registry)
-    count = changes.assign(reader, given.topic, lambda partition: position(given.folder, partition))
-    batches: dict[int, list[tuple[int, dict[str, Any]]]] = {}
-    for message in changes.messages(reader, count if given.until_end else None):
-        if message is not None and (value := message.value()):
-            partition, offset = changes.place(message)
-            batches.setdefault(partition, []).append((offset, decode(value)))
-        if message is None or sum(map(len, batches.values())) >= _EVENTS:
-            write(given.folder, batches)
-            batches = {}
-    write(given.folder, batches)
-    reader.close()
-
-
-def position(folder: Path, partition: int) -> int:
-    """Return the offset after the last one in the partition's files."""
-    ends = [int(path.name.split("-")[2].partition(".")[0]) for path in folder.glob(f"{partition}-*.jsonl.gz")]
-    return max(ends, default=-1) + 1
-
-
-def write(folder: Path, batches: dict[int, list[tuple[int, dict[str, Any]]]]) -> None:
-    """Write a file for each partition: <partition>-<first offset>-<last offset>.jsonl.gz."""
-    for partition, batch in batches.items():
-        path = folder / f"{partition}-{batch[0][0]:020}-{batch[-1][0]:020}.jsonl.gz"
-        unfinished = path.with_suffix(".unfinished")
-        unfinished.write_bytes(gzip.compress(lines(event for _, event in batch)))
-        unfinished.replace(path)
-
-
-def lines(events: Iterable[dict[str, Any]]) -> bytes:
-    """Return events as JSON lines."""
-    return b"".join(json.dumps(event, default=_text).encode() + b"\n" for event in events)
-
-
-def _text(value: datetime) -> str:
-    return value.isoformat()
+    lake = Lake(catalog(given.warehouse), tables.connection(given))
+    with tables.Reader(given, lake.position) as reader:
+        for batch in reader.batches(given.rows, given.seconds):
+            lake.write(batch)
 
 
 if __name__ == "__main__":

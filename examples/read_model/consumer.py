@@ -3,6 +3,7 @@
 python -m examples.read_model.consumer --topic contentwire.blog.changes --database blog.db
 """
 
+import json
 import sqlite3
 import sys
 from collections.abc import Sequence
@@ -11,9 +12,9 @@ from typing import Any
 from examples import changes
 
 _KEY = ("connection", "entity_type", "id", "locale")
-_TABLES = """
+TABLES = """
 create table if not exists entity (
-  connection text, entity_type text, id text, locale text, content_type text, revision integer, fields text,
+  connection text, entity_type text, id text, locale text, content_type text, revision integer, fields text, refs text,
   primary key (connection, entity_type, id, locale)
 );
 create table if not exists position (partition integer primary key, next_offset integer);
@@ -26,7 +27,10 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--database", required=True)
     given = parser.parse_args(arguments)
     database = sqlite3.connect(given.database)
-    database.executescript(_TABLES)
+    # Others can read while this writes. What a power cut takes away is read again, with the position in it.
+    database.execute("pragma journal_mode = wal")
+    database.execute("pragma synchronous = normal")
+    database.executescript(TABLES)
     reader, decode = changes.consumer(given.bootstrap, "read-model"), changes.decoder(given.registry)
     count = changes.assign(reader, given.topic, lambda partition: position(database, partition))
     for message in changes.messages(reader, count if given.until_end else None):
@@ -56,7 +60,7 @@ def apply(database: sqlite3.Connection, event: dict[str, Any]) -> None:
         database.execute("delete from entity where connection = ? and entity_type = ? and id = ? and locale = ?", key)
         return
     values = tuple(row[name] for name in (*_KEY, "content_type", "revision", "fields"))
-    database.execute("replace into entity values (?, ?, ?, ?, ?, ?, ?)", values)
+    database.execute("replace into entity values (?, ?, ?, ?, ?, ?, ?, ?)", (*values, json.dumps(row["refs"] or [])))
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from confluent_kafka.admin import AdminClient
 from connector.devservers.broker import Broker
 from connector.kafka.topic_names import Layout
 from connector.simulator import Simulator
+from tests import postgres
 from tests.command import Workplace, WorkplaceOf, following
 from tests.scripted import ONCE, Place, placing
 from tests.values import CONNECTION
@@ -61,6 +62,19 @@ def followed(workplace_of: WorkplaceOf) -> WorkplaceOf:
         return made
 
     return make
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[str]:
+    """Give the session's PostgreSQL: a connection string without a database."""
+    with postgres.server() as started:
+        yield started
+
+
+@pytest.fixture
+def database(postgresql: str) -> str:
+    """Give the connection string of a new, empty database."""
+    return postgres.database(postgresql)
 
 
 @pytest.fixture

@@ -1,24 +1,20 @@
 """The example consumers, and the one in the README, end up with what the CMS delivers."""
 
 import contextlib
-import gzip
 import io
-import json
 import re
 import sqlite3
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
 from connector.devservers.broker import Broker
-from connector.wiring import ConfiguredStream
 from examples import changes
 from examples.cache_invalidation import consumer as cache_invalidation
-from examples.data_lake import consumer as data_lake
 from examples.read_model import consumer as read_model
 from tests.faults.deployment import Deployment, everyday
 
@@ -40,12 +36,6 @@ def given(deployment: Deployment, *more: str) -> list[str]:
     return ["--bootstrap", bootstrap, "--topic", deployment.topic(VENDOR), "--until-end", *more]
 
 
-def published(deployment: Deployment) -> int:
-    """Return how many events the stream has published."""
-    stream = ConfiguredStream(deployment.config(), VENDOR)
-    return len([each for each in stream.published().events() if each.value])
-
-
 def test_read_model_holds_what_the_cms_delivers(deployment: Deployment, tmp_path: Path) -> None:
     """After a snapshot, a delta and a restart of the consumer the table equals the CMS."""
     database = tmp_path / "model.db"
@@ -61,29 +51,25 @@ def test_read_model_holds_what_the_cms_delivers(deployment: Deployment, tmp_path
         )
 
 
-def test_data_lake_holds_every_event_once(deployment: Deployment, tmp_path: Path) -> None:
-    """Two runs of the consumer write the whole sequence, without a gap or a repeat."""
-    folder = tmp_path / "lake"
-    data_lake.main(given(deployment, "--folder", str(folder)))
-    deployment.change(everyday)
-    deployment.follow()
-    data_lake.main(given(deployment, "--folder", str(folder)))
+class Purges(NamedTuple):
+    """A cache's address, the tags that it was asked to purge, and where the read model was each time."""
 
-    lines = [line for path in folder.glob("*.gz") for line in gzip.decompress(path.read_bytes()).splitlines()]
-    events = [json.loads(line) for line in lines]
-    sequence = sorted(event.get("source", event)["sequence"] for event in events)
-    assert sequence == list(range(1, published(deployment) + 1))
+    url: str
+    tags: set[str]
+    positions: list[int]
 
 
 @contextlib.contextmanager
-def purges() -> Iterator[tuple[str, set[str]]]:
-    """Serve a CDN's purge API; yield its URL and the purged tags."""
-    tags: set[str] = set()
+def purges(database: Path) -> Iterator[Purges]:
+    """Serve a cache that purges by tag."""
+    seen = Purges("", set(), [])
 
     class Purge(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            tags.update(json.loads(self.rfile.read(int(self.headers["Content-Length"])))["tags"])
-            self.send_response(204)
+        def do_PURGE(self) -> None:
+            seen.tags.update(self.headers["xkey"].split())
+            with contextlib.closing(sqlite3.connect(database)) as model:
+                seen.positions.append(read_model.position(model, 0))
+            self.send_response(200)
             self.end_headers()
 
         def log_message(self, *_: object) -> None:
@@ -93,28 +79,57 @@ def purges() -> Iterator[tuple[str, set[str]]]:
     thread = threading.Thread(target=server.serve_forever, args=(0.02,))
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.server_port}/purge", tags
+        yield seen._replace(url=f"http://127.0.0.1:{server.server_port}/")
     finally:
         server.shutdown()
         thread.join()
         server.server_close()
 
 
-def test_cache_invalidation_purges_only_what_changed(deployment: Deployment, prefix: str) -> None:
+def test_cache_invalidation_purges_only_what_changed(deployment: Deployment, prefix: str, tmp_path: Path) -> None:
     """A group that has purged the snapshot purges only the changed entity and its lists after a later delta."""
-    with purges() as (url, tags):
-        arguments = given(deployment, "--purge-url", url, "--group", prefix)
+    model = ["--database", str(tmp_path / "model.db")]
+    with purges(tmp_path / "model.db") as seen:
+        arguments = given(deployment, *model, "--purge-url", seen.url, "--group", prefix, "--render-seconds", "0")
+        read_model.main(given(deployment, *model))
         cache_invalidation.main(arguments)
-        assert {tag for tag in tags if tag.startswith("entry:")} == {
+        assert {tag for tag in seen.tags if tag.startswith("entry:")} == {
             f"entry:{live.id}" for live in deployment.simulator.truth(VENDOR) if live.entity_type == "entry"
         }
-        tags.clear()
+        seen.tags.clear()
         edited = deployment.simulator.ids()[0]
         deployment.change(lambda simulator: simulator.edit(edited))
         deployment.follow()
+        read_model.main(given(deployment, *model))
         cache_invalidation.main(arguments)
         table = next(live.content_type for live in deployment.simulator.truth(VENDOR) if live.id == edited)
-        assert tags == {f"entry:{edited}", table}
+        assert seen.tags == {f"entry:{edited}", table}
+
+
+def test_nothing_is_purged_before_the_read_model_has_it(deployment: Deployment, prefix: str, tmp_path: Path) -> None:
+    """A page that is rendered after the purge is rendered from the new state; each tag is purged twice."""
+    model = ["--database", str(tmp_path / "model.db")]
+    with purges(tmp_path / "model.db") as seen:
+        read_model.main(given(deployment, *model))
+        with contextlib.closing(sqlite3.connect(tmp_path / "model.db")) as database:
+            end = read_model.position(database, 0)
+            with database:
+                database.execute("update position set next_offset = 0 where partition = 0")
+        late = threading.Timer(1.0, read_model.main, [given(deployment, *model)])
+        late.start()
+        cache_invalidation.main(
+            given(deployment, *model, "--purge-url", seen.url, "--group", prefix, "--render-seconds", "0")
+        )
+        late.join()
+    assert len(seen.positions) >= 2
+    assert seen.positions[-1] == end
+    assert 0 not in seen.positions
+
+
+def test_no_example_imports_the_connector() -> None:
+    """They are to be copied: what they need of contentwire stands in its documents."""
+    for path in (README.parent / "examples").rglob("*.py"):
+        assert not re.search(r"^ *(from|import) connector\b", path.read_text(encoding="utf-8"), re.MULTILINE), path
 
 
 def test_a_record_of_an_unknown_schema_is_an_error() -> None:

@@ -175,6 +175,28 @@ def _tests(path: Path) -> set[str]:
     return {node.name for node in ast.walk(ast.parse(text(path))) if isinstance(node, ast.FunctionDef)}
 
 
+def shell_blocks(document: Path) -> list[str]:
+    """Return the commands of a guide that its readers copy."""
+    return re.findall(r"^```sh\n(.*?)^```", text(document), re.DOTALL | re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    "guide",
+    [each for each in DOCUMENTS if each.parent.name in ("consumers", "examples") and shell_blocks(each)],
+    ids=lambda path: path.name,
+)
+def test_every_command_of_a_guide_is_run(guide: Path) -> None:
+    """A test of the examples names each block of commands by a text that no other block of the guide has."""
+    name = guide.relative_to(ROOT).as_posix()
+    tests = [text(path) for path in ROOT.glob("tests/integration/test_examples*.py")]
+    trees = [ast.parse(each) for each in tests if f'"{name}"' in each]
+    constants = [node.value for each in trees for node in ast.walk(each) if isinstance(node, ast.Constant)]
+    named = [each for each in constants if isinstance(each, str) and len(each) > 3]
+    blocks = shell_blocks(guide)
+    alone = {where[0] for each in named if len(where := [block for block in blocks if each in block]) == 1}
+    assert [block for block in blocks if block not in alone] == []
+
+
 def test_every_make_target_exists() -> None:
     """`make` commands in the documents are targets of the Makefile."""
     targets = set(re.findall(r"^([a-z-]+):", text(ROOT / "Makefile"), re.MULTILINE))

@@ -1,0 +1,1 @@
+"""Search: a full-text index that follows the typed tables, by language."""
