@@ -14,7 +14,7 @@ from connector.config.tables import tables
 from connector.simulator import Simulator
 
 COMMAND = (sys.executable, "-m", "connector.cli")
-_DEADLINE = 60
+_DEADLINE = 240  # of a command that hangs: how long one takes depends on the machine
 
 
 class Ended(NamedTuple):

@@ -256,7 +256,6 @@ PROFILE = settings(
 )
 
 
-@pytest.mark.timeout(900)  # half a minute of one core, which may be busy
 @pytest.mark.parametrize("name", vendors.names())
 def test_whatever_happens_the_topic_equals_the_cms(name: str) -> None:
     """Thousands of steps of every kind, for each vendor."""
