@@ -93,7 +93,10 @@ class ConfiguredStream:
 
     @cached_property
     def fingerprint(self) -> str:
-        """A digest of everything that determines what a cursor means; after a dot, one of what is published where."""
+        """A digest of everything that determines what a cursor means; after a dot, one of what is published where.
+
+        After a colon, if there are tables, one of what their rows are.
+        """
         connection = self.connection
         scope = {
             "vendor": self.vendor.name,
@@ -102,11 +105,8 @@ class ConfiguredStream:
             "content_types": sorted(connection.content_types or ()),
             "locales": sorted(connection.locales or ()),
         }
-        where: object = self.config.kafka.topic
-        if connection.tables:
-            # Rows for other locales are other rows: everything is to be published again.
-            where = {"topic": where, "tables": connection.tables.locales}
-        return ".".join(_digest(part) for part in (scope, where))
+        events = ".".join(_digest(part) for part in (scope, self.config.kafka.topic))
+        return f"{events}:{_digest(connection.tables.locales)}" if connection.tables else events
 
     @cached_property
     def client(self) -> Settings:
@@ -231,8 +231,12 @@ class ConfiguredStream:
         committed: Callable[[Batch, float], None] = lambda _batch, _seconds: None,
         *,
         owner: str = "",
+        rows_again: bool = False,
     ) -> Publisher:
-        """Return the stream's publisher; `owner` names the process that owns the stream, empty if none does."""
+        """Return the stream's publisher; `owner` names the process that owns the stream, empty if none does.
+
+        `rows_again`: rows of changes that were published before are due too.
+        """
         vendor = self.vendor
         assembler = Assembler(
             provenance=self.provenance,
@@ -242,6 +246,7 @@ class ConfiguredStream:
             writer=self.writer,
             tables=self.catalog,
             follows=vendor.follows,
+            rows_again=rows_again,
         )
         initial = Checkpoint(stream=self.name, fingerprint=self.fingerprint)
         return Publisher(
@@ -304,16 +309,16 @@ class ConfiguredStream:
             mask=mask,
         )
 
-    def owning(self, act: Callable[[Publisher], T]) -> T:
+    def owning(self, act: Callable[[Publisher], T], *, rows_again: bool = False) -> T:
         """Own the stream for as long as `act` takes, and return its result; safe while the stream is being followed.
 
         Its owner is fenced, recovers within seconds and continues from there. If the owner is faster, `act` is called
         again on what is committed by then. Raises `Unreachable`, `StreamStopped`, or `ConnectorError` if the owner was
-        faster every time.
+        faster every time. `rows_again`: as for `publisher`.
         """
         # The cluster's errors say why there is no connection; a producer's only say that there is none.
         self.cluster.topics()
-        publisher = self.publisher(self.store())
+        publisher = self.publisher(self.store(), rows_again=rows_again)
 
         def once() -> T:
             publisher.recover()

@@ -12,7 +12,7 @@ from connector.cli.context import complain, confirm, connection_argument, json_o
 from connector.cli.session import Session
 from connector.commands import edits
 from connector.commands import status as statuses
-from connector.errors import StreamStopped, Unreachable
+from connector.errors import ConfigError, StreamStopped, Unreachable
 from connector.events.state_record import flat
 
 
@@ -39,6 +39,7 @@ def status(session: Session, *, as_json: bool) -> int:
     "--content-type", "types", multiple=True, help="Publish entries of this type even if unchanged; repeatable."
 )
 @click.option("--entity", "ids", multiple=True, help="Publish what has this id even if unchanged; repeatable.")
+@click.option("--tables", "rows", is_flag=True, help="Write all rows of the tables again, and no unchanged event.")
 @click.option("--allow-deletes", is_flag=True, help="Let the reconciliation delete more than max_delete_share.")
 @session_of
 def snapshot(  # noqa: PLR0913  an option each
@@ -48,14 +49,18 @@ def snapshot(  # noqa: PLR0913  an option each
     everything: bool,
     types: tuple[str, ...],
     ids: tuple[str, ...],
+    rows: bool,
     allow_deletes: bool,
 ) -> None:
     """Read all of CONNECTION again, publish what changed, delete what vanished. Works on a running stream."""
-    if everything and (types or ids):
-        raise click.UsageError("--all leaves nothing to select: use it alone")
+    for option, chosen_alone in (("--all", everything), ("--tables", rows)):
+        if chosen_alone and (types or ids or (everything and rows)):
+            raise click.UsageError(f"{option} leaves nothing to select: use it alone")
     republish = edits.selected(types, ids, everything=everything)
-    edit = partial(edits.snapshot, republish=republish, allow_deletes=allow_deletes)
+    edit = partial(edits.snapshot, republish=republish, allow_deletes=allow_deletes, rows=rows)
     stream = session.stream(connection, cms=False)
+    if rows and not stream.connection.tables:
+        raise ConfigError(f"{connection}: has no tables", hint="set tables = true in its configuration, and restart")
     chosen = edits.chosen(republish)
     live = stream.live(chosen) if chosen else None
     take_over(session, stream, edit, "a new snapshot is due", live)

@@ -14,8 +14,13 @@ Edit = Callable[[Checkpoint, str], Checkpoint]
 """Takes the checkpoint found and the fingerprint of the current configuration; returns the checkpoint to write."""
 
 
-def snapshot(checkpoint: Checkpoint, fingerprint: str, *, republish: Republish, allow_deletes: bool) -> Checkpoint:
-    """Return the start of a new snapshot: `republish` says what it publishes even if unchanged."""
+def snapshot(
+    checkpoint: Checkpoint, fingerprint: str, *, republish: Republish, allow_deletes: bool, rows: bool = False
+) -> Checkpoint:
+    """Return the start of a new snapshot: `republish` says what it publishes even if unchanged.
+
+    With `rows` it writes the rows of everything, changed or not.
+    """
     begun = _begun(checkpoint, fingerprint)
     carried, everything = begun.carried_over, republish == "all"
     request = Request(
@@ -24,9 +29,11 @@ def snapshot(checkpoint: Checkpoint, fingerprint: str, *, republish: Republish, 
         allow_deletes=allow_deletes,
         # To republish everything is to trust nothing known, least of all the clocks.
         rebase=carried.rebase or everything,
+        rows=carried.rows or rows,
     )
     # Topics that were deleted meanwhile get everything again: what they were no longer matters.
-    progress = begun.progress.replaceable() if everything else begun.progress
+    progress = begun.progress.replaceable_tables() if rows else begun.progress
+    progress = progress.replaceable() if everything else progress
     return replace(begun, request=request, progress=progress)
 
 
@@ -52,7 +59,8 @@ def selected(content_types: Sequence[str], ids: Sequence[str], *, everything: bo
 def reset(checkpoint: Checkpoint, fingerprint: str) -> Checkpoint:
     """Return the start of a new snapshot that trusts nothing known: no earlier request, no smaller page, no clock."""
     begun = _begun(checkpoint, fingerprint)
-    request = Request(republish=begun.carried_over.republish, rebase=True)
+    carried = begun.carried_over
+    request = Request(republish=carried.republish, rebase=True, rows=carried.rows)
     return replace(begun, request=request, position=replace(begun.position, page_size=None))
 
 
@@ -69,12 +77,14 @@ def resume(checkpoint: Checkpoint, _fingerprint: str) -> Checkpoint:
 def at_cursor(checkpoint: Checkpoint, fingerprint: str, *, cursor: str) -> Checkpoint:
     """Return the checkpoint of a stream that continues from a vendor's cursor; sequence and epoch are kept.
 
-    Raises `ConnectorError` while everything has to be published again: a cursor would skip most of it.
+    Raises `ConnectorError` while everything, or all rows, have to be published again: a cursor would skip most of it.
     """
-    if _begun(checkpoint, fingerprint).carried_over.republish:
+    due = _begun(checkpoint, fingerprint).carried_over
+    if due.republish or due.rows:
+        what, option = ("everything", "all") if due.republish else ("all rows", "tables")
         raise ConnectorError(
             f"{checkpoint.stream}: its topics lack what was already published, and a cursor would skip it",
-            hint=f"let a snapshot publish everything first: contentwire snapshot {checkpoint.stream} --all",
+            hint=f"let a snapshot publish {what} first: contentwire snapshot {checkpoint.stream} --{option}",
         )
     position = Position(cursor=cursor, phase="streaming", epoch=checkpoint.position.epoch)
     request = Request(paused=checkpoint.request.paused)
@@ -129,4 +139,5 @@ def imported(text: str | bytes, name: str) -> Edit:
 def _begun(checkpoint: Checkpoint, fingerprint: str) -> Checkpoint:
     if checkpoint.fingerprint == fingerprint:
         return checkpoint.restart()
-    return checkpoint.restarted_for(fingerprint)
+    begun = checkpoint.restarted_for(fingerprint)
+    return begun.restart() if begun.position.epoch == checkpoint.position.epoch else begun

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from connector.errors import EventTooLarge, ItemRefused, MalformedItem
 from connector.events import codec, compiled, content_digest, dead_letter, envelope
 from connector.events.destination import Destinations
-from connector.events.envelope import Event, Origin, Provenance, Snapshot, Transaction
+from connector.events.envelope import Event, Op, Origin, Provenance, Snapshot, Transaction
 from connector.events.expansion import expand
 from connector.events.filters import wanted
 from connector.events.index import Index, IndexEntry, row_locales, written_rows
@@ -21,7 +21,7 @@ from connector.events.policy import Policy
 from connector.events.record import Batch, Letter, Record, Route, Tally
 from connector.events.state_record import CHECKPOINT_KEY, encode_checkpoint
 from connector.events.table_rows import Tables
-from connector.events.verdict import Case, Standpoint, judge, op
+from connector.events.verdict import Case, Standpoint, judge, op, owes_rows, remembered
 from connector.model.change import ALL_LOCALES, Change, DeadLetter, EntityKey, EntityType
 from connector.model.checkpoint import Checkpoint, Position
 from connector.model.core import Item, Writer
@@ -43,7 +43,8 @@ class Assembler(msgspec.Struct, frozen=True):
 
     `now_ms` is the clock; `locate` gives the URL of an entity, by its key and content type, for events that are too
     large. `writer` writes the events of items that the compiled core has read; `tables` makes the rows of events.
-    `follows`: a delta follows a snapshot, which is walked twice otherwise.
+    `follows`: a delta follows a snapshot, which is walked twice otherwise. `rows_again`: rows of changes that were
+    published before are due too.
     """
 
     provenance: Provenance
@@ -53,6 +54,7 @@ class Assembler(msgspec.Struct, frozen=True):
     writer: Writer | None = None
     tables: Tables | None = None
     follows: bool = True
+    rows_again: bool = False
 
     def batches(
         self,
@@ -114,6 +116,7 @@ class BatchBuilder:
         self._provenance = assembler.provenance
         self._locate = assembler.locate
         self._tables = assembler.tables
+        self._rows_again = assembler.rows_again
         self._writer = assembler.writer
         self._routes: dict[tuple[str, str], CoreRoute] = {}
         self._now_ms = assembler.now_ms()
@@ -135,7 +138,8 @@ class BatchBuilder:
         asked = self._start.request
         republish = "all" if self._policy.republish == "all" else asked.republish
         self.position = position
-        self._standpoint = Standpoint(position.phase == "snapshot", position.epoch, asked.rebase, republish)
+        rows = asked.rows or self._rows_again
+        self._standpoint = Standpoint(position.phase == "snapshot", position.epoch, asked.rebase, republish, rows)
 
     def finish(self, position: Position) -> Batch:
         """Return the batch that ends at `position`."""
@@ -159,12 +163,16 @@ class BatchBuilder:
         if verdict.left_out:
             self._tally.left_out[verdict.left_out] += 1
             updates = verdict.left_out == "unseen_delete"
+            if known and self._tables and owes_rows(verdict, known, self._standpoint):
+                known = replace(known, rows=self._write_rows(self._repeated(verdict.change, case, cause), rows))
+                self._index.stage(body, replace(known, epoch=self.position.epoch).encode())
         else:
             event = self._event(verdict.change, case, cause, last=last)
             updates = self._publish(event, body, self._destinations.of(change.key))
             rows = self._write_rows(event, rows) if updates and self._tables else rows
         if updates:
-            self._update_index(body, verdict.change, case, rows)
+            entry = remembered(verdict.change, case, self.position.epoch, self._now_ms, rows)
+            self._index.stage(body, entry.encode())
         elif known and verdict.left_out != "filtered":
             self._mark_seen(body, known)
 
@@ -276,6 +284,12 @@ class BatchBuilder:
             None if self._standpoint.snapshot else self._place_in_transaction(envelope.table(change, case.known)),
         )
 
+    def _repeated(self, change: Change, case: Case, cause: str) -> Event:
+        """Return what stands for the event of a change that was published before, in the rows written now."""
+        op_: Op = "r" if change.change_type == "published" else "d"
+        id_ = envelope.event_id(change, cause)
+        return Event(change, case.known, op_, case.origin, self._sequence, id_, self._now_ms, "false", None)
+
     def _place_in_snapshot(self, *, last: bool) -> Snapshot:
         if last:
             return "last"
@@ -365,24 +379,6 @@ class BatchBuilder:
             self._progress = replace(self._progress, snapshot_epoch=self.position.epoch)
         if event.origin == "delta":
             self._tally.changed_ms.append(envelope.source_ms(event))
-
-    def _update_index(self, body: bytes, change: Change, case: Case, rows: str | None) -> None:
-        """Stage what the index is to know of the key after this change."""
-        known, live = case.known, change.change_type == "published"
-        entry = IndexEntry(
-            live=live,
-            change_type=change.change_type,
-            content_type=envelope.content_type(change, known),
-            revision=change.revision,
-            # A change without a clock must not disarm the staleness rule.
-            changed_at=change.clock if change.clock is not None or known is None else known.changed_at,
-            digest=change.digest,
-            epoch=self.position.epoch,
-            removed_at=None if live else self._now_ms,
-            content=case.content if live else None,
-            rows=rows,
-        )
-        self._index.stage(body, entry.encode())
 
     def _mark_seen(self, body: bytes, known: IndexEntry) -> None:
         """Note that the CMS still delivers the key: reconciliation must not take it for gone."""

@@ -18,6 +18,8 @@ CHECKPOINT_VERSION = 1
 _UNWRITTEN = b"\0\0"
 # Written in place of a topic's id: the topic is replaceable, or also of a former configuration.
 _REPLACEABLE, _FORMER = "", "-"
+# Before the id of a topic that holds rows. An id has no colon.
+_TABLE = "table:"
 # Kept in the request, where releases without a second walk of their own look for it.
 _SECOND_WALK = "second_look"
 _WALKED = "reconciling", "streaming"
@@ -125,12 +127,15 @@ def _checkpoint(found: _Record) -> Checkpoint:
 
 
 def _id(topic: KnownTopic) -> str | None:
-    if topic.former:
-        return _FORMER
-    return _REPLACEABLE if topic.replaceable else topic.topic_id
+    written = topic.topic_id
+    if topic.replaceable:
+        written = _FORMER if topic.former else _REPLACEABLE
+    return f"{_TABLE}{written or _REPLACEABLE}" if topic.table else written
 
 
 def _topic(partitions: int, written: str | None) -> KnownTopic:
+    table = written is not None and written.startswith(_TABLE)
+    written = written.removeprefix(_TABLE) if written is not None else None
     if written in (_REPLACEABLE, _FORMER):
-        return KnownTopic(partitions, replaceable=True, former=written == _FORMER)
-    return KnownTopic(partitions, written)
+        return KnownTopic(partitions, replaceable=True, former=written == _FORMER, table=table)
+    return KnownTopic(partitions, written, table=table)

@@ -19,13 +19,15 @@ LeftOut = Literal["filtered", "unseen_delete"] | SkipReason
 class Standpoint(NamedTuple):
     """Where a stream stands while it judges.
 
-    Is it a snapshot; of which epoch; was what it knew of another scope; what is published even if it did not change?
+    Is it a snapshot; of which epoch; was what it knew of another scope; what is published even if it did not change;
+    are the rows of all of it due?
     """
 
     snapshot: bool
     epoch: int
     rebased: bool = False
     republish: Republish = None
+    rows: bool = False
 
 
 class Case(NamedTuple):
@@ -97,6 +99,36 @@ def is_stale(change: Change, known: IndexEntry) -> bool:
     if comparable and change.revision is not None and known.revision is not None:
         return change.revision <= known.revision
     return True
+
+
+def owes_rows(verdict: Verdict, known: IndexEntry, at: Standpoint) -> bool:
+    """Return whether a known change that is not published is to be written into its table all the same.
+
+    A snapshot does that once for each key. After its walk, what a delta repeats may be what the walk was too old for.
+    """
+    if verdict.left_out not in ("unchanged", "repeated"):
+        return False
+    if verdict.change.change_type != "published":
+        return known.rows is not None
+    return at.rows and (not at.snapshot or known.epoch != at.epoch)
+
+
+def remembered(change: Change, case: Case, epoch: int, now_ms: int, rows: str | None) -> IndexEntry:
+    """Return what the index is to know of the key after this change."""
+    known, live = case.known, change.change_type == "published"
+    return IndexEntry(
+        live=live,
+        change_type=change.change_type,
+        content_type=envelope.content_type(change, known),
+        revision=change.revision,
+        # A change without a clock must not disarm the staleness rule.
+        changed_at=change.clock if change.clock is not None or known is None else known.changed_at,
+        digest=change.digest,
+        epoch=epoch,
+        removed_at=None if live else now_ms,
+        content=case.content if live else None,
+        rows=rows,
+    )
 
 
 def op(change: Change, case: Case) -> Op:

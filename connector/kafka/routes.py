@@ -1,5 +1,7 @@
 """Where a stream's records go, and how they are framed there: topics and schemas, opened on first use."""
 
+from msgspec.structs import replace
+
 from connector.events import codec
 from connector.events.record import Route
 from connector.kafka.schema_ids import Schemas
@@ -45,7 +47,7 @@ class Routes:
         if topic not in self._tables:
             key = self._framing(f"{topic}-key", "key")
             check_key_schema(self.progress.key_schema_id, key.schema_id, self._layout.connection)
-            self._tables[topic] = key, self._found(topic)
+            self._tables[topic] = key, self._found_table(topic)
         key, found = self._tables[topic]
         return Route(topic, key, value, found)
 
@@ -80,7 +82,7 @@ class Routes:
         if only := self._layout.only_topic:
             self._to(only)
         for topic in progress.expected_topics:
-            found = self._found(topic) if self._layout.is_table(topic) else self._to(topic).found
+            found = self._found_table(topic) if self._layout.is_table(topic) else self._to(topic).found
             progress = progress.recording(topic, found)
         return progress
 
@@ -104,6 +106,9 @@ class Routes:
         check_key_schema(self.progress.key_schema_id, key.schema_id, self._layout.connection)
         value = self._framing(f"{topic}-value", self._layout.value_schema)
         return Route(topic, key, value, found)
+
+    def _found_table(self, topic: str) -> KnownTopic:
+        return replace(self._found(topic), table=True)
 
     def _found(self, topic: str) -> KnownTopic:
         recorded = self.progress.topics.get(topic)

@@ -64,17 +64,19 @@ class KeySchemaId(msgspec.Struct, frozen=True):
 
 
 class KnownTopic(msgspec.Struct, frozen=True):
-    """A changes topic as it was when it was first written to.
+    """A topic of events or rows as it was when it was first written to.
 
     - `topic_id` tells it from a deleted one with the same name (Kafka's KIP-516); None if unknown.
     - `replaceable`: whatever is there now will do, even nothing, as everything is published again.
     - `former`: replaceable, and of another configuration: forgotten once the stream is streaming.
+    - `table`: it holds the rows of a table.
     """
 
     partitions: int
     topic_id: str | None = None
     replaceable: bool = False
     former: bool = False
+    table: bool = False
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True):
@@ -101,16 +103,25 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
     def recording(self, topic: str, found: KnownTopic) -> "Progress":
         """Return this with what is known of a topic that is written to; what was known already stays."""
         known = self.topics.get(topic)
-        if known and found.topic_id in (None, known.topic_id):
+        if known and found.topic_id in (None, known.topic_id) and found.table == known.table:
             return self
         return msgspec.structs.replace(self, topics={**self.topics, topic: found})
 
     def replaceable(self, *, former: bool = False) -> "Progress":
         """Return this with every topic replaceable; with `former`, those of this configuration become former too."""
         topics = {
-            name: topic if topic.former else KnownTopic(topic.partitions, replaceable=True, former=former)
-            for name, topic in self.topics.items()
+            name: topic if topic.former else _replaceable(topic, former=former) for name, topic in self.topics.items()
         }
+        return msgspec.structs.replace(self, topics=topics)
+
+    def replaceable_tables(self) -> "Progress":
+        """Return this with every table's topic replaceable."""
+        topics = {name: _replaceable(topic) if topic.table else topic for name, topic in self.topics.items()}
+        return msgspec.structs.replace(self, topics=topics)
+
+    def without_tables(self) -> "Progress":
+        """Return this without the topics of tables."""
+        topics = {name: topic for name, topic in self.topics.items() if not topic.table}
         return msgspec.structs.replace(self, topics=topics)
 
     def without_former(self) -> "Progress":
@@ -136,12 +147,14 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     - `paused`: nothing is read and nothing published.
     - `allow_deletes`: the snapshot may delete everything that it does not find.
     - `rebase`: clocks of earlier epochs cannot be compared with this one's.
+    - `rows`: the snapshot writes the rows of everything, changed or not.
     """
 
     paused: bool = False
     republish: Republish = None
     allow_deletes: bool = False
     rebase: bool = False
+    rows: bool = False
 
 
 class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
@@ -165,12 +178,13 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
     def carried_over(self) -> Request:
         """What the snapshot under way must still do, whatever else is requested.
 
-        That is its rebase, and publishing everything until a whole walk has done so.
+        That is its rebase, and publishing everything, or all rows, until a whole walk has done so.
         """
         phase, asked = self.position.phase, self.request
         return Request(
             rebase=asked.rebase and phase != "streaming",
             republish="all" if asked.republish == "all" and phase == "snapshot" else None,
+            rows=asked.rows and phase == "snapshot",
         )
 
     def snapshot_finished(self) -> "Checkpoint":
@@ -188,27 +202,54 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.structs.replace(
             self,
             position=self.position.restart(page_size=page_size),
-            request=msgspec.structs.replace(self.request, republish=republish),
+            request=msgspec.structs.replace(self.request, republish=republish, rows=self.carried_over.rows),
         )
 
     def restarted_for(self, fingerprint: str) -> "Checkpoint":
         """Return the start of a snapshot for another configuration: of earlier requests only a pause applies to it.
 
         Its clocks cannot be compared with what is known. If events go to other topics (the fingerprint's part after the
-        dot), everything is to be published there.
+        dot), everything is to be published there. If only tables are others (its part after the colon), their rows are
+        due and nothing else; if there are none any more, this is no start: the stream continues where it stands.
         """
-        republish, progress = self.carried_over.republish, self.progress
-        if progress.topics and fingerprint.rpartition(".")[2] != self.fingerprint.rpartition(".")[2]:
-            # Topics of two configurations ago have missed the removals that the last one wrote elsewhere, if any.
-            kept = progress if republish else progress.without_former()
-            republish, progress = "all", kept.replaceable(former=True)
-        return msgspec.structs.replace(
-            self,
-            fingerprint=fingerprint,
-            position=Position(epoch=self.position.epoch + 1),
-            progress=progress,
-            request=Request(paused=self.request.paused, republish=republish, rebase=True),
-        )
+        where, _, tables = fingerprint.partition(":")
+        known_where, _, known_tables = self.fingerprint.partition(":")
+        kept, carried, others = msgspec.structs.replace(self, fingerprint=fingerprint), self.carried_over, False
+        if tables != known_tables:
+            others = True
+            progress = self.progress.replaceable_tables() if tables else self.progress.without_tables()
+            kept = msgspec.structs.replace(kept, progress=progress)
+        rows = bool(tables) and (others or carried.rows)
+        if where != known_where or not others:
+            return _elsewhere(kept, rows=rows, moved=_topics(where) != _topics(known_where))
+        if not tables:
+            return msgspec.structs.replace(kept, request=msgspec.structs.replace(self.request, rows=False))
+        request = msgspec.structs.replace(carried, paused=self.request.paused, rows=True)
+        return msgspec.structs.replace(kept, position=self.position.restart(), request=request)
+
+
+def _elsewhere(kept: Checkpoint, *, rows: bool, moved: bool) -> Checkpoint:
+    """Return the start of a snapshot of another scope; if events go to other topics from now on, they have `moved`."""
+    republish, progress = kept.carried_over.republish, kept.progress
+    if progress.topics and moved:
+        # Topics of two configurations ago have missed the removals that the last one wrote elsewhere, if any.
+        known = progress if republish else progress.without_former()
+        republish, progress = "all", known.replaceable(former=True)
+    return msgspec.structs.replace(
+        kept,
+        position=Position(epoch=kept.position.epoch + 1),
+        progress=progress,
+        request=Request(paused=kept.request.paused, republish=republish, rebase=True, rows=rows),
+    )
+
+
+def _replaceable(topic: KnownTopic, *, former: bool = False) -> KnownTopic:
+    return KnownTopic(topic.partitions, replaceable=True, former=former or topic.former, table=topic.table)
+
+
+def _topics(where: str) -> str:
+    """Return the part of a fingerprint that says which topics events go to."""
+    return where.rpartition(".")[2]
 
 
 _AFTER_WALK: dict[Phase, Phase] = {

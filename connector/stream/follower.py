@@ -142,10 +142,11 @@ class Follower:
         self._journal.recovered(checkpoint)
         if self._stopping:
             return
+        if self._keeper:
+            self._keeper.ask_soon()
         position = checkpoint.position
         if checkpoint.fingerprint != self.spec.fingerprint:
-            start = checkpoint.restarted_for(self.spec.fingerprint)
-            self._remedies.begin_snapshot("the configuration changed what is followed", start)
+            self._remedies.reconfigure(checkpoint)
         elif position.cursor is None and self.spec.snapshot_mode == "never" and position.phase == "snapshot":
             raise StreamStopped(
                 'snapshot_mode = "never", and there is no cursor to continue from',

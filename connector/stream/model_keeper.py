@@ -33,8 +33,9 @@ _NO_DIGEST: Final = bytes(16)
 class ModelKeeper:
     """For the stream's own thread. `wait` waits for seconds, `stop` ends it; `failed` is told what did not matter.
 
-    The model is asked for before the first pass that needs it, when an item shows more than it has, before a
-    reconciliation, which would otherwise delete what only the model's lists deliver, and every `Pace.model_every`.
+    The model is asked for before a snapshot, whose items may be newer than it, when an item shows more than it has,
+    before a reconciliation, which would otherwise delete what only the model's lists deliver, after a recovery, and
+    every `Pace.model_every`.
     """
 
     def __init__(  # noqa: PLR0913  the parts of a stream, and how it waits
@@ -66,6 +67,11 @@ class ModelKeeper:
         """Ask for the model next time: an item shows more than it has."""
         self._outdated = outdated
 
+    def ask_soon(self) -> None:
+        """Ask for the model next time, unless that was done just now: an operator may have asked for it."""
+        if self._asked_at is not None:
+            self._due_at = min(self._due_at, self._asked_at + self._pace.model_again)
+
     def attend(self) -> None:
         """Follow the model as it is now, if that is due.
 
@@ -76,7 +82,7 @@ class ModelKeeper:
         if outdated and outdated.item:
             self._publisher.follow_model(self._catalog.with_type(outdated.item))
             self._outdated = None
-        elif outdated or not self._catalog.ready:
+        elif outdated or not self._catalog.ready or self._begins_snapshot():
             self._wait_for_turn()
             self._follow(whole=True)
         elif position.phase == "reconciling" and self._listed_in != position.epoch:
@@ -88,6 +94,10 @@ class ModelKeeper:
                 # What is known goes on being published.
                 self._failed(error)
                 self._due_at = self._clock.monotonic() + self._pace.longest_pause
+
+    def _begins_snapshot(self) -> bool:
+        position = self._publisher.checkpoint.position
+        return position.phase == "snapshot" and position.cursor is None and self._listed_in != position.epoch
 
     def _wait_for_turn(self) -> None:
         if self._asked_at is not None:

@@ -35,7 +35,10 @@ def reconcile(publisher: Publisher, *, max_delete_share: float, page_items: int)
         )
     for changes in _chunks(_deletes(publisher.index, position.epoch), page_items):
         publisher.publish([SyncPage(changes, position.opened(), caught_up=False)])
-    forgotten = [body for body, entry in publisher.index.dead() if entry.epoch != position.epoch]
+    if publisher.catalog:
+        for changes in _chunks(_removals(publisher.index), page_items):
+            publisher.publish([SyncPage(changes, position.opened(), caught_up=False)])
+    forgotten = [body for body, entry in _forgettable(publisher.index) if entry.epoch != position.epoch]
     while len(forgotten) > page_items:
         publisher.commit_checkpoint(publisher.checkpoint, forget=forgotten[-page_items:])
         del forgotten[-page_items:]
@@ -48,7 +51,8 @@ def long_dead(index: Index, now: float) -> list[bytes]:
     No delivery is so late that staleness still matters. Our own clock counts: a CMS may report removals years later.
     """
     horizon = (now - _WEEK) * 1000
-    dead = (body for body, entry in index.dead() if entry.removed_at is not None and entry.removed_at < horizon)
+    found = _forgettable(index)
+    dead = (body for body, entry in found if entry.removed_at is not None and entry.removed_at < horizon)
     return list(islice(dead, _MAX_FORGOTTEN))
 
 
@@ -63,10 +67,22 @@ def _deletes(index: Index, epoch: int) -> Iterator[Change]:
             yield _delete(body, entry)
 
 
+def _removals(index: Index) -> Iterator[Change]:
+    """Yield the removals, published while there were no tables, of keys that still have rows."""
+    for body, entry in index.dead():
+        if entry.rows:
+            yield _delete(body, entry)
+
+
+def _forgettable(index: Index) -> Iterator[tuple[bytes, IndexEntry]]:
+    """Yield the dead keys that have no rows: those of the others are still to be deleted, if tables come back."""
+    return ((body, entry) for body, entry in index.dead() if not entry.rows)
+
+
 def _delete(body: bytes, entry: IndexEntry) -> Change:
     return Change(
         key=decode_key(body),
-        change_type="deleted",
+        change_type="unpublished" if entry.change_type == "unpublished" else "deleted",
         digest=entry.digest,
         content_type=entry.content_type,
         revision=entry.revision,

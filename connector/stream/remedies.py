@@ -63,6 +63,16 @@ class Remedies:
             self._journal.log_trouble(further)
             return self._recover(further)
 
+    def reconfigure(self, checkpoint: Checkpoint) -> None:
+        """Go on under another configuration: with a new snapshot, unless nothing is due but to leave tables alone."""
+        start = checkpoint.restarted_for(self._spec.fingerprint)
+        if start.position.epoch == checkpoint.position.epoch:
+            self._stream.publisher.commit_checkpoint(start)
+        elif start.request.rebase:
+            self.begin_snapshot("the configuration changed what is followed", start)
+        else:
+            self.begin_snapshot("the configuration changed the tables: all rows are due, and no unchanged event", start)
+
     def begin_snapshot(self, why: str, start: Checkpoint) -> None:
         """Commit the start of a snapshot; raises `StreamStopped` if the operator forbids it."""
         if self._spec.snapshot_mode == "never":

@@ -32,8 +32,13 @@ TABLE_KEY: Final = b"\x00table:"
 MODEL_VERSION: Final = schema.LAYOUT_VERSION
 """Of all these records."""
 
-_OWN: Final = {names.ASSETS: fixed.ASSET, names.CONTENT_TYPES: fixed.CONTENT_TYPE}
-_ONE_LOCALE: Final = frozenset({names.CONTENT_TYPES})
+_OWN: Final = {
+    names.ASSETS: fixed.ASSET,
+    names.CONTENT_TYPES: fixed.CONTENT_TYPE,
+    names.LOCALES: fixed.LOCALE,
+}
+_OF_KIND: Final = {"asset": names.ASSETS, "content_type": names.CONTENT_TYPES, "locale": names.LOCALES}
+_ONE_LOCALE: Final = frozenset({names.CONTENT_TYPES, names.LOCALES})
 
 State = dict[bytes, bytes | None]
 """State records to be committed, None for one that is no longer needed."""
@@ -154,10 +159,7 @@ class Catalog:
         """Return what an event writes; raises `ModelOutdated` for one that shows more than the model has."""
         change = event.change
         kind, content_type = change.key.entity_type, envelope.content_type(change, event.known)
-        if kind == "locale":
-            return None
-        own = {"asset": names.ASSETS, "content_type": names.CONTENT_TYPES}.get(kind)
-        table = own or names.escape(content_type or "")
+        table = _OF_KIND.get(kind) or names.escape(content_type or "")
         if event.op == "d":
             return self._written(table, removed(change.key, live), frozenset()) if live else None
         try:
@@ -192,7 +194,16 @@ class Catalog:
             return replace(change, fields=fixed.asset(change.fields or b"{}", localized=self._localized))
         if kind == "content_type":
             return replace(change, fields=fixed.model(self._type(change)))
+        if kind == "locale":
+            return replace(change, fields=fixed.locale(self._locale(change)))
         return change
+
+    def _locale(self, change: Change) -> Locale:
+        """Return the locale of an item: the model that is followed was read with it."""
+        found = next((each for each in self.model.locales if each.code == change.key.id), None)
+        if found is None:
+            raise MalformedItem("the content model lacks this locale")
+        return found
 
     def _type(self, change: Change) -> ContentType:
         """Return the content type of an item; raises `ModelOutdated` if that is newer than the one that is followed."""

@@ -1,4 +1,4 @@
-"""The tables that every connection has, as content types of our own: of assets, and of the content types. Pure.
+"""The tables that every connection has, as content types of our own: of assets, content types and locales. Pure.
 
 Their items' fields are brought into the shape of these content types' first, by slices: no value is written anew.
 """
@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 
 from connector.model import rawjson
-from connector.model.content_model import ContentType, Field, FieldKind
+from connector.model.content_model import ContentType, Field, FieldKind, Locale
 from connector.tables import names
 
 _FILE: Final = "file"
@@ -56,6 +56,21 @@ CONTENT_TYPE: Final = ContentType(
 )
 """The content type of the table `_content_type`; its items are of one locale, `*`, and their fields are `model`'s."""
 
+LOCALE: Final = ContentType(
+    id=names.LOCALES,
+    name="Locales",
+    fields=_fields(
+        {
+            "code": ("text", "as in _locale of the other tables"),
+            "name": ("text", "name"),
+            "default": ("boolean", "whether it is the default locale"),
+            "fallback": ("text", "code of the locale that stands in where it has no value"),
+        },
+        localized=False,
+    ),
+)
+"""The content type of the table `_locale`; its items are of one locale, `*`, and their fields are `locale`'s."""
+
 
 def asset(fields: bytes, *, localized: bool) -> bytes:
     """Return an asset's fields with a member for each column; `localized`: they hold values, not maps of locales.
@@ -83,6 +98,11 @@ def model(content_type: ContentType) -> bytes:
         "fields": fields,
     }
     return msgspec.json.encode(said)
+
+
+def locale(found: Locale) -> bytes:
+    """Return a locale as the fields of its item."""
+    return msgspec.json.encode({name: getattr(found, name) for name in found.__struct_fields__})
 
 
 def _of_file(members: Mapping[str, bytes]) -> Iterator[tuple[str, bytes]]:

@@ -17,7 +17,8 @@ from typing import Final
 
 ASSETS: Final = "_asset"
 CONTENT_TYPES: Final = "_content_type"
-"""The tables of assets and of content types: no content type is escaped to these names."""
+LOCALES: Final = "_locale"
+"""The tables of assets, content types and locales: no content type is escaped to these names."""
 
 _CODE: Final = "x[0-9a-f]{2}|u[0-9a-f]{4}|U[0-9a-f]{8}"
 _ESCAPED: Final = re.compile(rf"[^A-Za-z0-9_]|^[0-9_]|_\Z|_(?=[^A-Za-z0-9]|{_CODE})")
