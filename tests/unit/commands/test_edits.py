@@ -163,3 +163,54 @@ def test_an_import_ends_every_request_but_a_pause() -> None:
     """Consent to deletes was for a snapshot that will not take place; a later one must ask again."""
     asked = edits.snapshot(edits.pause(STREAMING, NOW), NOW, republish=None, allow_deletes=True)
     assert edits.at_cursor(asked, NOW, cursor="c1").request == Request(paused=True)
+
+
+TABLES = amended(
+    STREAMING,
+    fingerprint="before.topics:rows",
+    partitions={"t": 6, "r": 6},
+    topic_ids={"t": "id", "r": "table:id2"},
+)
+ROWS = partial(edits.snapshot, republish=None, allow_deletes=False, rows=True)
+
+
+def test_a_snapshot_of_rows_takes_any_topic_for_a_table() -> None:
+    """One that was deleted gets every row again; the topics of events must be what they were."""
+    after = ROWS(TABLES, TABLES.fingerprint)
+    assert after.request == Request(rows=True)
+    assert after.progress.topics == {"t": KnownTopic(6, "id"), "r": KnownTopic(6, replaceable=True, table=True)}
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        edits.reset,
+        partial(edits.snapshot, republish=None, allow_deletes=True),
+        partial(edits.snapshot, republish="all", allow_deletes=True),
+        lambda checkpoint, _: checkpoint.restarted_for("other.topics:rows"),
+        lambda checkpoint, _: checkpoint.restarted_for("before.topics:default"),
+        lambda checkpoint, _: checkpoint.restart(),
+    ],
+)
+def test_rows_that_are_due_survive_other_requests(edit: Edit) -> None:
+    """Until a whole walk has written them; then no more."""
+    assert edit(ROWS(TABLES, TABLES.fingerprint), TABLES.fingerprint).request.rows
+    walked = amended(ROWS(TABLES, TABLES.fingerprint), phase="catching_up")
+    assert not edits.snapshot(walked, TABLES.fingerprint, republish=None, allow_deletes=False).request.rows
+
+
+def test_a_cursor_cannot_be_imported_while_rows_are_due() -> None:
+    """It would skip what the tables lack."""
+    for found, fingerprint in ((ROWS(TABLES, TABLES.fingerprint), TABLES.fingerprint), (STREAMING, TABLES.fingerprint)):
+        with pytest.raises(ConnectorError, match="lack what was already published") as refused:
+            edits.at_cursor(found, fingerprint, cursor="c1")
+        assert "snapshot blog --tables" in refused.value.hint
+
+
+@pytest.mark.parametrize("edit", [edits.reset, partial(edits.snapshot, republish=None, allow_deletes=False)])
+def test_a_command_that_sees_tables_switched_is_obeyed_too(edit: Edit) -> None:
+    """It asks for a new snapshot, whatever the switch alone would have done."""
+    off = edit(TABLES, "before.topics")
+    assert (off.position.epoch, off.request.rows, list(off.progress.topics)) == (4, False, ["t"])
+    on = edit(STREAMING, TABLES.fingerprint)
+    assert (on.position.epoch, on.request.rows, on.fingerprint) == (4, True, TABLES.fingerprint)

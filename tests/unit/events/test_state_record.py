@@ -66,6 +66,7 @@ def test_a_record_that_ends_before_the_epoch_of_its_snapshot_is_read() -> None:
             partial(edits.snapshot, republish=Selection(("post",), ("e1",)), allow_deletes=False),
             '{"republish": {"content_types": ["post"], "ids": ["e1"]}}',
         ),
+        (partial(edits.snapshot, republish=None, allow_deletes=False, rows=True), '{"rows": true}'),
         (edits.reset, '{"rebase": true}'),
         (partial(edits.at_cursor, cursor="c1"), None),
     ],
@@ -83,6 +84,7 @@ def test_a_command_writes_the_request_that_every_release_reads(edit: Edit, reque
         ('{"republish": "all", "rebase": true}', Request(republish="all", rebase=True)),
         ('{"allow_deletes":true}', Request(allow_deletes=True)),
         ('{"republish":{"content_types":[],"ids":["e1"]}}', Request(republish=Selection((), ("e1",)))),
+        ('{"rows":true}', Request(rows=True)),
         ('{"of a later release": 1}', Request()),
     ],
 )  # fmt: skip
@@ -125,10 +127,13 @@ def test_a_second_walk_ends_in_a_reconciliation() -> None:
         ({}, KnownTopic(6)),
         ({"t": ""}, KnownTopic(6, replaceable=True)),
         ({"t": "-"}, KnownTopic(6, replaceable=True, former=True)),
+        ({"t": "table:id"}, KnownTopic(6, "id", table=True)),
+        ({"t": "table:"}, KnownTopic(6, replaceable=True, table=True)),
+        ({"t": "table:-"}, KnownTopic(6, replaceable=True, former=True, table=True)),
     ],
 )
 def test_the_fate_of_a_topic_is_written_in_place_of_its_id(written: dict[str, str], known: KnownTopic) -> None:
-    """Empty: any topic will do; a dash: also of a former configuration. Only the record has these marks."""
+    """Empty: any topic will do; a dash: also of a former configuration; those of tables say so first."""
     found = amended(STREAMING, topic_ids=written)
     assert found.progress.topics == {"t": known}
     assert flat(found)["topic_ids"] == written
@@ -155,9 +160,10 @@ def test_a_checkpoint_survives_its_record(page_size: int | None) -> None:
                 "b": KnownTopic(5),
                 "c": KnownTopic(4, replaceable=True),
                 "d": KnownTopic(3, replaceable=True, former=True),
+                "e": KnownTopic(2, "id2", table=True),
             },
         ),
-        request=Request(paused=True, republish=selection, allow_deletes=True, rebase=True),
+        request=Request(paused=True, republish=selection, allow_deletes=True, rebase=True, rows=True),
     )  # fmt: skip
     committed = stream.publisher.commit_checkpoint(full)
     assert stream.restarted().checkpoint == committed == msgspec.structs.replace(full, committed_at=NOW_MS)

@@ -6,7 +6,17 @@ import pytest
 from connector.events.envelope import Origin
 from connector.events.index import IndexEntry
 from connector.events.policy import Policy
-from connector.events.verdict import Case, Standpoint, is_stale, judge, op, skip_reason
+from connector.events.verdict import (
+    Case,
+    LeftOut,
+    Standpoint,
+    Verdict,
+    is_stale,
+    judge,
+    op,
+    owes_rows,
+    skip_reason,
+)
 from connector.model import timestamp
 from connector.model.change import Change
 from connector.model.timestamp import micros
@@ -123,3 +133,32 @@ def test_the_operation_follows_from_what_is_known(
 ) -> None:
     """Created or read if the key is not live, updated if it is; every removal is a delete."""
     assert op(coming, Case(coming, origin, entry, None)) == expected
+
+
+@pytest.mark.parametrize(
+    ("left_out", "at", "owed"),
+    [
+        ("unchanged", Standpoint(True, 2, rows=True), True),
+        ("unchanged", Standpoint(True, 1, rows=True), False),
+        ("unchanged", Standpoint(True, 2), False),
+        ("repeated", Standpoint(False, 1, rows=True), True),
+        ("repeated", Standpoint(False, 2), False),
+        ("stale", Standpoint(True, 2, rows=True), False),
+        ("filtered", Standpoint(True, 2, rows=True), False),
+        (None, Standpoint(True, 2, rows=True), False),
+    ],
+)
+def test_rows_are_owed_once_in_a_snapshot_that_writes_them(
+    left_out: LeftOut | None, at: Standpoint, *, owed: bool
+) -> None:
+    """Only of what is left out because it is there already: never of an older state."""
+    verdict = Verdict(change(OLD, 1), left_out)
+    assert owes_rows(verdict, known(epoch=1, rows='["en"]'), at) is owed
+
+
+def test_a_removal_that_left_rows_standing_is_owed_their_deletes() -> None:
+    """Whatever was asked for: it was published while there were no tables."""
+    verdict = Verdict(change(OLD, 1, gone=True), "repeated")
+    dead = known(live=False, change_type="deleted")
+    assert owes_rows(verdict, msgspec.structs.replace(dead, rows='["en"]'), Standpoint(False, 1))
+    assert not owes_rows(verdict, dead, Standpoint(False, 1))

@@ -52,3 +52,34 @@ def test_a_restart_keeps_the_smallest_page_size_learnt() -> None:
     """What the API could not deliver once is not requested again."""
     assert BEFORE.restart().page_size == 50
     assert BEFORE.restart(page_size=20).page_size == 20
+
+
+def test_tables_that_are_switched_on_are_due_their_rows_and_nothing_else() -> None:
+    """A new walk, with clocks that can be compared; a pause, and what a walk under way must still do, stay."""
+    after = msgspec.structs.replace(STREAMING, fingerprint="s.t").restarted_for("s.t:rows")
+    assert (after.position, after.fingerprint) == (Position(epoch=4, page_size=50), "s.t:rows")
+    assert after.request == Request(paused=True, rows=True)
+    assert after.progress == STREAMING.progress
+    everything = msgspec.structs.replace(
+        STREAMING, fingerprint="s.t", position=Position(), request=Request(republish="all", rebase=True)
+    )
+    assert everything.restarted_for("s.t:rows").request == Request(republish="all", rebase=True, rows=True)
+
+
+def test_without_tables_the_stream_continues_where_it_stands() -> None:
+    """Their topics are no longer ours: whoever deletes them stops nothing."""
+    topics = {"t": KnownTopic(6), "r": KnownTopic(6, "id2", table=True)}
+    progress = msgspec.structs.replace(STREAMING.progress, topics=topics)
+    on = msgspec.structs.replace(STREAMING, fingerprint="s.t:rows", progress=progress, request=Request(rows=True))
+    assert on.restarted_for("s.t") == msgspec.structs.replace(
+        on, fingerprint="s.t", progress=STREAMING.progress, request=Request()
+    )
+
+
+def test_other_tables_in_another_scope_are_due_their_rows_too() -> None:
+    """Everything is read again for the scope anyway."""
+    there = msgspec.structs.replace(STREAMING, fingerprint="s.t:rows")
+    after = there.restarted_for("other.t:default")
+    assert after.request == Request(paused=True, rebase=True, rows=True)
+    assert there.restarted_for("other.t:rows").request == Request(paused=True, rebase=True)
+    assert there.restarted_for("s.t:rows").request == Request(paused=True, rebase=True)

@@ -137,3 +137,21 @@ def test_what_needs_a_model_that_cannot_be_had_waits(simulator: Simulator, store
 
     told(simulator, store).tell(story)
     assert "author" in topics(store)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_snapshot_begins_with_the_model_as_it_is_now(simulator: Simulator, store: MemoryStore, name: str) -> None:
+    """Whatever the stream has missed of it: a field that has another type by then is a dead letter nowhere."""
+
+    def story(follower: Follower) -> Steps:
+        yield lambda: current(follower)
+        yield 60.0
+        simulator.retype_field("product", "stock", "symbol")
+        for each in simulator.ids(content_type="product"):
+            simulator.edit(each)
+        simulator.expire_cursors()
+        epoch = 1
+        yield lambda: follower.status.epoch > epoch and current(follower)
+
+    told(simulator, store, name).tell(story, poll_interval=20.0)
+    assert not any("dead-letters" in record.topic for record in store.records)

@@ -7,6 +7,7 @@ import pytest
 from msgspec.structs import replace
 
 from connector.errors import MalformedItem, ModelOutdated, ModelRefused, StateTooNew
+from connector.events import codec
 from connector.events.envelope import Event, Op
 from connector.events.table_rows import TableRows
 from connector.model.change import Change, EntityKey
@@ -166,14 +167,29 @@ def test_a_content_type_that_cannot_be_read_is_a_misfit() -> None:
     assert "no list of fields" in written(made(), change).misfits[0]
 
 
-def test_locales_have_no_table() -> None:
-    """They are events alone."""
-    assert made().rows(event(replace(entry({}), key=EntityKey(CONNECTION, "locale", "en-US", "*"))), NOTHING) is None
+def _locale(code: str) -> Change:
+    return replace(entry({}), key=EntityKey(CONNECTION, "locale", code, "*"))
+
+
+def test_a_locale_is_a_row_of_its_own_table() -> None:
+    """What the model says of it, whatever the options; one that the model lacks is a misfit."""
+    catalog = made(locales=("en-US", "de-DE"), model=replace(MODEL, locales=(EN, replace(DE, fallback="en-US"))))
+    found = written(catalog, _locale("de-DE"))
+    ((key, value),) = found.rows
+    assert (found.table, key.id, key.locale, found.live) == ("_locale", "de-DE", "*", frozenset({"*"}))
+    row = codec.decode_by(found.schema, value or b"")
+    said = {name: row[name] for name in ("code", "name", "default", "fallback")}
+    assert said == {"code": "de-DE", "name": DE.name, "default": False, "fallback": "en-US"}
+    assert "lacks this locale" in written(catalog, _locale("fr-FR")).misfits[0]
 
 
 def test_types_that_are_not_chosen_have_no_table() -> None:
     """Nothing is registered for them."""
-    assert made(None, chosen=frozenset({"author"})).plan(MODEL).schemas.keys() == {"_asset", "_content_type"}
+    assert made(None, chosen=frozenset({"author"})).plan(MODEL).schemas.keys() == {
+        "_asset",
+        "_content_type",
+        "_locale",
+    }
 
 
 def test_two_types_whose_tables_would_be_one_are_refused() -> None:

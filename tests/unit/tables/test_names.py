@@ -58,7 +58,7 @@ def test_escaping_is_reversible_and_accepted(name: str) -> None:
 def test_no_field_takes_a_name_of_ours(name: str) -> None:
     """Reserved columns and tables begin with an underscore that no code follows: an escaped name never does."""
     ours = ["_entity_id", "_locale", "_revision", "_published_at", "_created_at", "_updated_at", "_sequence"]
-    assert names.escape(name) not in [*ours, "_event_id", "_op", names.ASSETS, names.CONTENT_TYPES]
+    assert names.escape(name) not in [*ours, "_event_id", "_op", names.ASSETS, names.CONTENT_TYPES, names.LOCALES]
 
 
 columns = st.tuples(
