@@ -63,7 +63,7 @@ def snapshot(  # noqa: PLR0913  an option each
         raise ConfigError(f"{connection}: has no tables", hint="set tables = true in its configuration, and restart")
     chosen = edits.chosen(republish)
     live = stream.live(chosen) if chosen else None
-    take_over(session, stream, edit, "a new snapshot is due", live)
+    take_over(session, stream, edit, f"a new snapshot is due{', with the rows of all tables' if rows else ''}", live)
 
 
 @click.command()

@@ -22,6 +22,7 @@ from connector.model.checkpoint import KeySchemaId, KnownTopic
 
 _TIMEOUT: Final = 15.0
 _START_OVER: Final = "publish everything again, into a new topic if it is gone: contentwire snapshot NAME --all"
+_FILL_AGAIN: Final = "write all rows again, into a new topic if it is gone: contentwire snapshot NAME --tables"
 _NO_ID: Final = str(Uuid(0, 0))  # from brokers whose metadata predates topic ids
 _OUTDATED: Final = {
     KafkaError.FENCED_LEADER_EPOCH,
@@ -209,17 +210,16 @@ def _difference(name: str, recorded: KnownTopic | None, found: KnownTopic | None
     """Return how a topic differs from what was recorded of it, None if it does not."""
     if recorded is None or (found is None and recorded.replaceable):
         return None
+    what, hint = ("rows", _FILL_AGAIN) if recorded.table else ("events", _START_OVER)
     if found is None:
-        return TopicMismatch(f"topic {name} is gone, with the events that were in it", hint=_START_OVER)
+        return TopicMismatch(f"topic {name} is gone, with the {what} that were in it", hint=hint)
     if found.partitions != recorded.partitions:
         return TopicMismatch(
             f"topic {name} has {found.partitions} partitions, not {recorded.partitions}: keys would move",
             hint="recreate it with that count, or start over under another prefix or connection name",
         )
     if found.topic_id is not None and recorded.topic_id not in (None, found.topic_id):
-        return TopicMismatch(
-            f"topic {name} was deleted and recreated: the events that were in it are gone", hint=_START_OVER
-        )
+        return TopicMismatch(f"topic {name} was deleted and recreated: the {what} that were in it are gone", hint=hint)
     return None
 
 

@@ -115,13 +115,8 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.structs.replace(self, topics=topics)
 
     def replaceable_tables(self) -> "Progress":
-        """Return this with every table's topic replaceable."""
+        """Return this with every table's topic replaceable: all rows are written again before they count again."""
         topics = {name: _replaceable(topic) if topic.table else topic for name, topic in self.topics.items()}
-        return msgspec.structs.replace(self, topics=topics)
-
-    def without_tables(self) -> "Progress":
-        """Return this without the topics of tables."""
-        topics = {name: topic for name, topic in self.topics.items() if not topic.table}
         return msgspec.structs.replace(self, topics=topics)
 
     def without_former(self) -> "Progress":
@@ -217,8 +212,7 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
         kept, carried, others = msgspec.structs.replace(self, fingerprint=fingerprint), self.carried_over, False
         if tables != known_tables:
             others = True
-            progress = self.progress.replaceable_tables() if tables else self.progress.without_tables()
-            kept = msgspec.structs.replace(kept, progress=progress)
+            kept = msgspec.structs.replace(kept, progress=self.progress.replaceable_tables())
         rows = bool(tables) and (others or carried.rows)
         if where != known_where or not others:
             return _elsewhere(kept, rows=rows, moved=_topics(where) != _topics(known_where))
