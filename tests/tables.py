@@ -2,7 +2,7 @@
 
 import io
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import fastavro
@@ -113,15 +113,20 @@ class Reader:
         return dict(found)
 
 
-def differences(simulator: Simulator, vendor: str, held: Rows) -> list[str]:
-    """Return in what tables with a row for each locale differ from what the CMS delivers, as sentences."""
+def differences(
+    simulator: Simulator, vendor: str, held: Rows, *, chosen: Callable[[Live], bool] = lambda _: True
+) -> list[str]:
+    """Return in what tables with a row for each locale differ from what the CMS delivers, as sentences.
+
+    `chosen`: which entries are to have rows.
+    """
     model = simulator.model(vendor)
     types = {each.id: each for each in model.content_types}
     default = model.locales[0].code
     wanted: dict[str, set[Key]] = {}
     said = []
     for live in simulator.truth(vendor):
-        if live.entity_type != "entry":
+        if live.entity_type != "entry" or not chosen(live):
             continue
         table, fields = names.escape(live.content_type or ""), json.loads(live.fields or b"{}")
         for locale in _locales(live, fields, default):

@@ -211,6 +211,6 @@ def test_a_cursor_cannot_be_imported_while_rows_are_due() -> None:
 def test_a_command_that_sees_tables_switched_is_obeyed_too(edit: Edit) -> None:
     """It asks for a new snapshot, whatever the switch alone would have done."""
     off = edit(TABLES, "before.topics")
-    assert (off.position.epoch, off.request.rows, list(off.progress.topics)) == (4, False, ["t"])
+    assert (off.position.epoch, off.request.rows, list(off.progress.expected_topics)) == (4, False, ["t"])
     on = edit(STREAMING, TABLES.fingerprint)
     assert (on.position.epoch, on.request.rows, on.fingerprint) == (4, True, TABLES.fingerprint)

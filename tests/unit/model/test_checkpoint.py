@@ -67,13 +67,14 @@ def test_tables_that_are_switched_on_are_due_their_rows_and_nothing_else() -> No
 
 
 def test_without_tables_the_stream_continues_where_it_stands() -> None:
-    """Their topics are no longer ours: whoever deletes them stops nothing."""
+    """Whoever deletes their topics stops nothing; what is in them is known to be ours if tables come back."""
     topics = {"t": KnownTopic(6), "r": KnownTopic(6, "id2", table=True)}
     progress = msgspec.structs.replace(STREAMING.progress, topics=topics)
     on = msgspec.structs.replace(STREAMING, fingerprint="s.t:rows", progress=progress, request=Request(rows=True))
-    assert on.restarted_for("s.t") == msgspec.structs.replace(
-        on, fingerprint="s.t", progress=STREAMING.progress, request=Request()
-    )
+    off = on.restarted_for("s.t")
+    assert off.progress.expected_topics == {"t": KnownTopic(6)}
+    assert off.progress.topics["r"] == KnownTopic(6, replaceable=True, table=True)
+    assert off == msgspec.structs.replace(on, fingerprint="s.t", progress=off.progress, request=Request())
 
 
 def test_other_tables_in_another_scope_are_due_their_rows_too() -> None:
