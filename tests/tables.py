@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -21,7 +22,6 @@ from connector.model.checkpoint import KeySchemaId, Position
 from connector.model.content_model import ContentModel
 from connector.model.model_page import ModelFrame
 from connector.simulator import Field, Live, Simulator
-from connector.tables import names
 from connector.testing import MemoryStore
 from tests.consumer import consume
 from tests.values import CONNECTION
@@ -128,7 +128,7 @@ def differences(
     for live in simulator.truth(vendor):
         if live.entity_type != "entry" or not chosen(live):
             continue
-        table, fields = names.escape(live.content_type or ""), json.loads(live.fields or b"{}")
+        table, fields = spelled(live.content_type or ""), json.loads(live.fields or b"{}")
         for locale in _locales(live, fields, default):
             wanted.setdefault(table, set()).add((live.id, locale))
             row = held.get(table, {}).get((live.id, locale))
@@ -140,9 +140,40 @@ def differences(
                 if not _holds(row, field.name, value):
                     said.append(f"{table} {live.id} {locale} {field.name}: {value!r} is not in {_columns(row, field)}")
     for table, rows in held.items():
-        if table not in (names.ASSETS, names.CONTENT_TYPES, names.LOCALES):
+        if not table.startswith("_"):
             said += [f"{table} has {key}, which is gone" for key in rows.keys() - wanted.get(table, set())]
     return said
+
+
+def own_differences(simulator: Simulator, vendor: str, held: Rows) -> list[str]:
+    """Return in what the tables of assets, content types and locales differ from the CMS, as sentences."""
+    model, said = simulator.model(vendor), []
+    default = model.locales[0].code
+    assets: dict[Key, Any] = {}
+    for live in simulator.truth(vendor):
+        fields = json.loads(live.fields or b"{}")
+        for locale in _locales(live, fields, default) if live.entity_type == "asset" else ():
+            title = fields.get("title") if live.locale != "*" else fields.get("title", {}).get(locale)
+            assets[live.id, locale] = title
+    tables = {
+        "_asset": (assets, "title"),
+        "_content_type": ({(each.id, "*"): spelled(each.id) for each in model.content_types}, "table"),
+        "_locale": ({(each.code, "*"): each.fallback for each in model.locales}, "fallback"),
+    }
+    for table, (wanted, column) in tables.items():
+        found = {at: row[column] for at, row in held.get(table, {}).items()}
+        said += [f"{table} {at}: {found.get(at)!r} is not {wanted.get(at)!r}" for at in found.keys() ^ wanted.keys()]
+        said += [
+            f"{table} {at}: {found[at]!r} is not {wanted[at]!r}"
+            for at in found.keys() & wanted.keys()
+            if found[at] != wanted[at]
+        ]
+    return said
+
+
+def spelled(name: str) -> str:
+    """Return what a simulated CMS's name is called in tables, by the document: what Avro refuses becomes its code."""
+    return re.sub(r"[^A-Za-z0-9_]|^[0-9]", lambda found: f"_x{ord(found[0]):02x}", name)
 
 
 def _locales(live: Live, fields: dict[str, Any], default: str) -> list[str]:
@@ -159,13 +190,13 @@ def _value(live: Live, fields: dict[str, Any], field: Field, locale: str, defaul
 
 
 def _columns(row: dict[str, Any], field: Field) -> dict[str, Any]:
-    name = names.escape(field.name)
+    name = spelled(field.name)
     return {column: value for column, value in row.items() if column == name or column.startswith(f"{name}__")}
 
 
 def _holds(row: dict[str, Any], name: str, value: Any) -> bool:
     """Return whether the columns of a field hold a value, in any of the forms that its type may have."""
-    columns = {column: held for column, held in row.items() if column.split("__")[0] == names.escape(name)}
+    columns = {column: held for column, held in row.items() if column.split("__")[0] == spelled(name)}
     held = {column.rpartition("__")[2]: each for column, each in columns.items() if each is not None}
     if value is None or value in ("", []):
         return all(each in ("", [], '""', "[]") for each in held.values())

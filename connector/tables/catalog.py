@@ -138,12 +138,13 @@ class Catalog:
         return Plan(model, {**self._layouts, **layouts}, tables, schemas, self._changes(model, changed))
 
     def adopt(self, plan: Plan) -> None:
-        """Follow the model of a plan."""
+        """Follow the model of a plan. What it still lacks is asked for again only if it is another one."""
+        if plan.model != self.model:
+            self._confirmed.clear()
         self.model, self._layouts, self._tables = plan.model, plan.layouts, plan.tables
         self._types = _types(plan.model)
         self._texts = {**self._texts, **plan.schemas}
         self._known = self.ready = True
-        self._confirmed.clear()
 
     def with_type(self, raw: bytes) -> ContentModel:
         """Return the model with one content type as its raw item says."""

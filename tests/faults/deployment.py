@@ -110,12 +110,15 @@ class Deployment:
         reader: Broker | None = None,
         vendors: Sequence[str] = VENDORS,
         entries: int = 60,
+        content_types: int = 4,
         kafka: Mapping[str, Any] | None = None,
         connection: Mapping[str, Any] | None = None,
     ) -> None:
         self.prefix, self.vendors = prefix, vendors
         self.client = dict((reader or broker).client)
-        self.simulator = Simulator(seed=7, entries=entries, page_sizes=dict.fromkeys(vendors, _PAGE))
+        self.simulator = Simulator(
+            seed=7, entries=entries, content_types=content_types, page_sizes=dict.fromkeys(vendors, _PAGE)
+        )
         self.ledgers = {vendor: Ledger(self.simulator, vendor) for vendor in vendors}
         self._folder = folder
         self._stack = ExitStack()
@@ -240,7 +243,7 @@ def pick(steps: Mapping[str, Sequence[str]], what: str, which: int) -> dict[str,
 
 
 # Pauses after errors are short: the tests are about what follows them.
-_PACE = Pace(first_pause=0.1, longest_pause=0.5)
+_PACE = Pace(first_pause=0.1, longest_pause=0.5, model_again=0.5)
 _SMALL = {"commit_items": 30, "commit_interval": 30.0, "partitions": 2}
 _QUICK = {
     "session.timeout.ms": round(SESSION_TIMEOUT * 1000),

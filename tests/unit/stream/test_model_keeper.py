@@ -155,3 +155,20 @@ def test_a_snapshot_begins_with_the_model_as_it_is_now(simulator: Simulator, sto
 
     told(simulator, store, name).tell(story, poll_interval=20.0)
     assert not any("dead-letters" in record.topic for record in store.records)
+
+
+def test_fields_that_are_gone_by_now_are_asked_for_once_each(simulator: Simulator, store: MemoryStore) -> None:
+    """However many items of one walk have some: the answer for one is not forgotten over the next."""
+
+    def story(follower: Follower) -> Steps:
+        yield lambda: current(follower)
+        yield 60.0
+        before = follower.status.sequence
+        for kind in ("author", "product", "category"):
+            simulator.add_field(kind, f"{kind}Extra", "symbol")
+            simulator.edit(simulator.ids(content_type=kind)[0])
+        for kind in ("author", "product", "category"):
+            simulator.remove_field(kind, f"{kind}Extra")
+        yield lambda: follower.status.sequence >= before + 3
+
+    told(simulator, store).tell(story, poll_interval=300.0)
