@@ -169,6 +169,7 @@ def test_fields_that_are_gone_by_now_are_asked_for_once_each(simulator: Simulato
             simulator.edit(simulator.ids(content_type=kind)[0])
         for kind in ("author", "product", "category"):
             simulator.remove_field(kind, f"{kind}Extra")
-        yield lambda: follower.status.sequence >= before + 3
+        # The entries, and their content types, of which each was edited.
+        yield lambda: follower.status.sequence >= before + 6
 
     told(simulator, store).tell(story, poll_interval=300.0)
