@@ -1,7 +1,7 @@
 """Keeps the content model that a stream's tables follow as its CMS has it: asks for it, and publishes what changes."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import closing
 from typing import Final
 
@@ -112,14 +112,18 @@ class ModelKeeper:
         except (WalkBroken, CheckpointRejected) as error:
             raise SourceUnavailable(f"the content model could not be read: {error}", hint=error.hint) from error
         locales = listed.content.locales if "locale" in listed.complete else self._catalog.model.locales
-        gone = self._gone(listed)
+        # First what is gone: once another model is followed, nobody knows that it was there.
+        self._publish(self._gone(listed))
         self._publisher.follow_model(ContentModel(content_types=types, locales=locales))
+        self._publish(listed.changes)
         position = self._publisher.checkpoint.position
-        self._publisher.publish([SyncPage((*listed.changes, *gone), position, caught_up=False)])
         if self._outdated:
             self._catalog.confirm(self._outdated)
         self._outdated, self._listed_in = None, position.epoch
         self._due_at = self._clock.monotonic() + self._pace.model_every
+
+    def _publish(self, changes: Iterable[Change]) -> None:
+        self._publisher.publish([SyncPage(tuple(changes), self._publisher.checkpoint.position, caught_up=False)])
 
     def _types(self, listed: ListedModel, *, whole: bool) -> tuple[ContentType, ...]:
         known = {each.id: each for each in self._catalog.model.content_types}

@@ -144,6 +144,10 @@ def test_tables_equal_the_cms_after_hundreds_of_edits(
                 killed += deployment.spawn(at={vendor: KILLS[number]}).wait(60.0) == KILLED
             deployment.follow()
         assert killed == len(KILLS)
+        if vendor == "weegloo":
+            # Its API reports no deleted content type: a snapshot proves it.
+            editors.ask("expire_cursors", vendor=vendor)
+            deployment.follow()
         held, simulator = reader.rows(), deployment.simulator
         assert differences(simulator, vendor, held) == []
         assert own_differences(simulator, vendor, held) == []

@@ -16,7 +16,7 @@ from connector.tables.columns import Options
 from connector.testing import Fault, fail_after_commit, fail_before_commit
 from tests.published import seen
 from tests.story import DAY, Steps, Told
-from tests.tables import MemoryTables, differences
+from tests.tables import MemoryTables, differences, own_differences
 
 Crash = Callable[[ConnectorError], Fault]
 VENDORS = ("contentful", "contentstack", "weegloo")
@@ -203,3 +203,22 @@ def test_a_snapshot_of_rows_alone_goes_on_after_a_crash(switched: Switched, fail
         assert switched.differences() == []
         assert switched.following.checkpoint().request == Request()
     assert number > 4
+
+
+def test_a_content_type_that_is_gone_is_deleted_whenever_the_process_dies() -> None:
+    """At each of the transactions by which the model is followed."""
+    lasted, number = True, 0
+    while lasted:
+        switched = Switched("contentful")
+        switched.tables(Options())
+        switched.run()
+        switched.cms.delete_content_type("category")
+        switched.cms.add_content_type("note", [Field("title", "symbol")])
+        switched.store.faults.extend([*[None] * number, fail_after_commit(UnknownOutcome("the process died"))])
+        switched.following.catch_up(bounds=switched.bounds, poll_interval=0.0)
+        lasted, number = not switched.store.faults, number + 1
+        switched.store.faults.clear()
+        switched.run()
+        assert own_differences(switched.cms, "contentful", switched.store.rows()) == []
+        assert switched.differences() == []
+    assert number > 2
