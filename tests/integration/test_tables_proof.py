@@ -18,9 +18,9 @@ from tests.faults.deployment import KILLED, Deployment
 from tests.tables import Reader, differences, own_differences
 
 TYPES: tuple[FieldType, ...] = get_args(FieldType)
-ROUNDS, AT_ONCE = 10, 50
+ROUNDS, AT_ONCE = 6, 84
 FAULTS = ("reset", "truncated_body", "status", "duplicate_page", "rate_limited")
-KILLS = {2: "http:2", 4: "begin.after:1", 6: "produce:9", 8: "commit.after:1"}
+KILLS = {1: "http:2", 2: "begin.after:1", 4: "produce:9", 5: "commit.after:1"}
 
 
 class Editors:

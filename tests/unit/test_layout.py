@@ -205,7 +205,7 @@ def test_functions_are_small() -> None:
 
 
 def test_the_delivery_path_is_small() -> None:
-    """What an event passes through can be read in an afternoon: at most 7,000 lines of code with the longest vendor."""
+    """What an event passes through can be read in an afternoon: at most 7,100 lines of code with the longest vendor."""
     # What names and creates topics, and what serves operators' commands: no event passes through it.
     rooms = {
         PACKAGE / "kafka" / f"{name}.py"
@@ -225,7 +225,7 @@ def test_the_delivery_path_is_small() -> None:
     beside = {*rooms, *(PACKAGE / "vendors").glob("*.py")}
     path_of_one = [path for path in MODULES if within(path, DELIVERY_PATH) and path not in beside]
     longest = max((PACKAGE / "vendors" / f"{name}.py" for name in vendors.names()), key=code_lines)
-    assert sum(map(code_lines, [*path_of_one, PACKAGE / "vendors" / "__init__.py", longest])) <= 7_000
+    assert sum(map(code_lines, [*path_of_one, PACKAGE / "vendors" / "__init__.py", longest])) <= 7_100
 
 
 def test_the_connector_is_small() -> None:
