@@ -86,7 +86,8 @@ class Journal:
         connection, now, tally = self._connection, self._stream.spec.clock.wall(), batch.tally
         self._observer.batch(connection, tally, seconds, now)
         self._observer.index_size(connection, len(self._stream.publisher.index))
-        self._log.info("committed", events=tally.ops.total(), sequence=batch.checkpoint.progress.sequence)
+        rows = {"rows": count} if (count := tally.rows["written"] + tally.rows["deleted"]) else {}
+        self._log.info("committed", events=tally.ops.total(), sequence=batch.checkpoint.progress.sequence, **rows)
         if tally.locale_mismatches:
             self._log.warning("removals of a locale that is not live while another is", count=tally.locale_mismatches)
         for error, item_type, item_id, size in tally.letters:

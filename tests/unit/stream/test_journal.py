@@ -2,6 +2,7 @@
 
 import io
 import json
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from connector import logs
 from connector.errors import DeletesHeld, Fenced, MalformedItem, SourceUnavailable, TopicMismatch
+from connector.events.record import Batch, Tally
 from connector.stream.journal import Journal
 from connector.stream.retries import Retries
 from tests.unit.stream.opened import Opened
@@ -132,3 +134,11 @@ def test_a_bug_is_called_one(written: Written) -> None:
     status = written.journal.reporter.status
     assert (status.state, status.error) == ("stopped", "unexpected ValueError")
     assert "bug" in status.hint
+
+
+def test_a_commit_says_how_many_rows_it_wrote(written: Written) -> None:
+    """A snapshot of rows alone has no event to count; without tables nothing is said of rows."""
+    checkpoint = written.stream.publisher.checkpoint
+    written.journal.committed(Batch([], [], checkpoint, Tally(rows=Counter(written=2, deleted=1, misfit=1))), 0.1)
+    written.journal.committed(Batch([], [], checkpoint, Tally()), 0.1)
+    assert [(line["events"], line.get("rows")) for line in written.read()] == [(0, 3), (0, None)]
