@@ -118,7 +118,7 @@ def differences(
 ) -> list[str]:
     """Return in what tables with a row for each locale differ from what the CMS delivers, as sentences.
 
-    `chosen`: which entries are to have rows.
+    `chosen`: which entries are to have rows. A locale that only fields which are gone by now have may have a row.
     """
     model = simulator.model(vendor)
     types = {each.id: each for each in model.content_types}
@@ -129,13 +129,15 @@ def differences(
         if live.entity_type != "entry" or not chosen(live):
             continue
         table, fields = spelled(live.content_type or ""), json.loads(live.fields or b"{}")
-        for locale in _locales(live, fields, default):
+        known = {field.name: field for field in types[live.content_type or ""].fields}
+        due = _locales(live, {name: fields[name] for name in fields.keys() & known.keys()}, default)
+        for locale in {*due, *_locales(live, fields, default)}:
             wanted.setdefault(table, set()).add((live.id, locale))
             row = held.get(table, {}).get((live.id, locale))
             if row is None:
-                said.append(f"{table} lacks {live.id} {locale}")
+                said += [f"{table} lacks {live.id} {locale}"] if locale in due else []
                 continue
-            for field in types[live.content_type or ""].fields:
+            for field in known.values():
                 value = _value(live, fields, field, locale, default)
                 if not _holds(row, field.name, value):
                     said.append(f"{table} {live.id} {locale} {field.name}: {value!r} is not in {_columns(row, field)}")

@@ -14,13 +14,15 @@ import pytest
 
 from connector.devservers.broker import Broker
 from connector.simulator import FieldType
-from tests.faults.deployment import KILLED, Deployment
+from tests.consumer import consume
+from tests.faults.deployment import Deployment
+from tests.published import letters
 from tests.tables import Reader, differences, own_differences
 
 TYPES: tuple[FieldType, ...] = get_args(FieldType)
-ROUNDS, AT_ONCE = 6, 84
-FAULTS = ("reset", "truncated_body", "status", "duplicate_page", "rate_limited")
-KILLS = {1: "http:2", 2: "begin.after:1", 4: "produce:9", 5: "commit.after:1"}
+ROUNDS, AT_ONCE = 5, 100
+FAULTS = ("reset", "truncated_body", "status", "duplicate_page", "truncated_gzip")
+KILLS = {1: "http:1", 2: "begin.after:1", 3: "produce:3", 4: "commit.after:1"}
 
 
 class Editors:
@@ -126,12 +128,11 @@ def test_tables_equal_the_cms_after_hundreds_of_edits(
 ) -> None:
     """Twenty content types, three locales and more, five hundred edits, broken answers, and four kills."""
     settings: dict[str, Any] = {"kafka": {"registry": {"url": registry}}, "connection": {"tables": True}}
-    deployment = Deployment(kafka, prefix, tmp_path, vendors=(vendor,), entries=100, content_types=20, **settings)
+    deployment = Deployment(kafka, prefix, tmp_path, vendors=(vendor,), entries=80, content_types=20, **settings)
     with deployment, httpx.Client(base_url=deployment.simulator.url()) as client:
         editors = Editors(client, vendor, seed=23, rename=vendor != "weegloo")
         reader = Reader(kafka.client, registry, f"{prefix}.{vendor}.table.")
         deployment.follow()
-        killed = 0
         for number in range(ROUNDS):
             editors.edit(AT_ONCE)
             editors.ask("push_fault", vendor=vendor, kind=FAULTS[number % len(FAULTS)], on="any", after=number % 3)
@@ -141,13 +142,18 @@ def test_tables_equal_the_cms_after_hundreds_of_edits(
                 editors.ask("add_locale", code="nl-NL", fallback="en-US")
                 editors.ask("expire_cursors", vendor=vendor)
             if number in KILLS:
-                killed += deployment.spawn(at={vendor: KILLS[number]}).wait(60.0) == KILLED
+                deployment.spawn(at={vendor: KILLS[number]}).die()
             deployment.follow()
-        assert killed == len(KILLS)
         if vendor == "weegloo":
             # Its API reports no deleted content type: a snapshot proves it.
             editors.ask("expire_cursors", vendor=vendor)
             deployment.follow()
+        # A value whose type came and went between two polls fits nowhere: its entry is published again, as advised.
+        set_aside = {each["item_id"] for each in letters(consume(kafka.client, f"{prefix}.{vendor}.dead-letters"))}
+        for one in set_aside & set(editors.ask("ids")):
+            editors.ask("edit", id=one)
+        assert len(set_aside) < AT_ONCE / 10
+        deployment.follow()
         held, simulator = reader.rows(), deployment.simulator
         assert differences(simulator, vendor, held) == []
         assert own_differences(simulator, vendor, held) == []
