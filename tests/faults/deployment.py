@@ -183,6 +183,11 @@ class Deployment:
         stream = ConfiguredStream(self.config(), vendor)
         takeover.take_over(stream, partial(edits.snapshot, republish="all", allow_deletes=False))
 
+    def snapshot_rows(self, vendor: str) -> None:
+        """Do what `contentwire snapshot NAME --tables` does."""
+        stream = ConfiguredStream(self.config(), vendor)
+        takeover.take_over(stream, partial(edits.snapshot, republish=None, allow_deletes=False, rows=True))
+
     def change(self, edits: Edits) -> None:
         """Change content, and note what each stream must publish."""
         edits(self.simulator)

@@ -22,7 +22,8 @@ from tests.tables import Reader, differences, own_differences
 TYPES: tuple[FieldType, ...] = get_args(FieldType)
 ROUNDS, AT_ONCE = 5, 100
 FAULTS = ("reset", "truncated_body", "status", "duplicate_page", "truncated_gzip")
-KILLS = {1: "http:1", 2: "begin.after:1", 3: "produce:3", 4: "commit.after:1"}
+KILLS = {1: "http:1", 2: "begin.after:1", 3: "commit.before:5", 4: "commit.after:1"}
+ROWS_ALONE = 3
 
 
 class Editors:
@@ -126,7 +127,10 @@ class Editors:
 def test_tables_equal_the_cms_after_hundreds_of_edits(
     kafka: Broker, registry: str, prefix: str, tmp_path: Path, vendor: str
 ) -> None:
-    """Twenty content types, three locales and more, five hundred edits, broken answers, and four kills."""
+    """Twenty content types, three locales and more, five hundred edits, broken answers, and four kills.
+
+    One of them is in the middle of a snapshot of rows alone.
+    """
     settings: dict[str, Any] = {"kafka": {"registry": {"url": registry}}, "connection": {"tables": True}}
     deployment = Deployment(kafka, prefix, tmp_path, vendors=(vendor,), entries=80, content_types=20, **settings)
     with deployment, httpx.Client(base_url=deployment.simulator.url()) as client:
@@ -141,6 +145,8 @@ def test_tables_equal_the_cms_after_hundreds_of_edits(
             if number == ROUNDS // 2:
                 editors.ask("add_locale", code="nl-NL", fallback="en-US")
                 editors.ask("expire_cursors", vendor=vendor)
+            if number == ROWS_ALONE:
+                deployment.snapshot_rows(vendor)
             if number in KILLS:
                 deployment.spawn(at={vendor: KILLS[number]}).die()
             deployment.follow()
