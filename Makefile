@@ -52,7 +52,7 @@ coverage: setup  ## Run every test and measure branch coverage; fails below the 
 	@$(RUN) pytest -m 'alone and not faults' --cov --cov-append --cov-report=term:skip-covered
 
 faults: setup  ## Run the long fault matrix: every kill point, dying brokers, partitions.
-	@$(RUN) pytest -m faults tests/faults
+	@$(RUN) pytest -m faults
 
 soak: setup  ## Random edits, faults and crashes on a real Kafka; SECONDS=60, and SEED to repeat a run.
 	@$(RUN) python -m tests.faults.soak --seconds $(or $(SECONDS),60) $(if $(SEED),--seed $(SEED))
