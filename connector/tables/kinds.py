@@ -177,11 +177,13 @@ def _degrees(written: bytes) -> bytes:
 
 
 def _link(value: Any) -> bytes:
-    if isinstance(value, list):
-        if len(value) > 1:
-            raise DoesNotFit("there is more than one link")
-        value = value[0] if value else None
-    return _text(_id(value))
+    if not isinstance(value, list):
+        return _text(_id(value))
+    if len(value) > 1:
+        raise DoesNotFit("there is more than one link")
+    if value and not _id(value[0]):
+        raise DoesNotFit("the link names nothing")
+    return _text(_id(value[0]) if value else None)
 
 
 def _links(value: Any) -> bytes:

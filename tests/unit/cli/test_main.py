@@ -22,7 +22,7 @@ CONTRACT = {
     "verify": {"connection", "shallow", "as_json", "limit"},
     "dead-letters": {"connection", "again", "as_json", "limit"},
     "foreign-records": {"connection", "out", "as_json"},
-    "snapshot": {"connection", "everything", "ids", "types", "allow_deletes"},
+    "snapshot": {"connection", "everything", "ids", "types", "allow_deletes", "rows"},
     "pause": {"connection"},
     "resume": {"connection", "no_wait", "timeout"},
     "checkpoints show": {"connection"},

@@ -101,7 +101,7 @@ def test_a_value_stands_in_its_columns(kind: FieldKind, raw: bytes, written: byt
             ("location", raw)
             for raw in (b"[1,2]", b"{}", b'{"sys":{"id":"e1"}}', b'{"lat":"1"}', b'{"lat":0.123456789012345678}')
         ),
-        *(("link", raw) for raw in (b"5", b"{}", b'{"sys":{}}', b'["e1","e2"]', HALF_A_CHARACTER)),
+        *(("link", raw) for raw in (b"5", b"{}", b'{"sys":{}}', b'["e1","e2"]', b'[""]', b"[null]", HALF_A_CHARACTER)),
         *(("links", raw) for raw in (b"[5]", b"[null]", b'[""]', b"[{}]")),
         *(("texts", raw) for raw in (b'"a"', b"[1]", b"[null]", b"[" + HALF_A_CHARACTER + b"]", rb'["\u0000"]')),
     ],
