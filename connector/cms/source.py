@@ -149,13 +149,17 @@ class Source:
             raise self._unavailable("could not be reached or broke the connection", error) from error
         except OSError as error:
             raise LocalTrouble.of(error) from error
+        except RuntimeError as error:
+            if not self._client.is_closed:
+                raise
+            raise SourceUnavailable(f"{self._origin.host} was not asked: the source is closed") from error
         finally:
             # A request of an abandoned walk must not end the wait of the next one.
             if self.waiting_since == begun_at:
                 self.waiting_since = None
 
     def close(self) -> None:
-        """Close all connections."""
+        """Close all connections. A walk that is still open raises `SourceUnavailable`."""
         self._client.close()
 
     def _fetch(self, position: Position) -> Frame:

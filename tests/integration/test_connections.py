@@ -14,7 +14,7 @@ from connector.cms.connections import Connections
 from connector.cms.http import Pool, Transport
 from connector.cms.outbound import Outbound
 from connector.cms.source import Source
-from connector.errors import ConnectorError
+from connector.errors import ConnectorError, SourceUnavailable
 from connector.model.checkpoint import Position
 from connector.simulator import Simulator
 from connector.vendors import names
@@ -184,6 +184,16 @@ def source(simulator: Simulator, among: Connections, vendor: str, page_size: int
     """Return the source of a vendor's simulated pages."""
     made = connect(simulator, vendor, page_size=page_size)
     return Source(made, clock=SYSTEM, pool=among.pool(made.base_url, proxy=None, ca=None, outbound=Outbound()))
+
+
+def test_a_closed_source_asks_nobody() -> None:
+    """A page that is asked for ahead may come just after the end: that is no fault of ours to be reported."""
+    with Simulator(entries=3).serving() as simulator:
+        left = source(simulator, Connections(), names()[0], 3)
+        left.close()
+        with pytest.raises(SourceUnavailable, match="the source is closed"):
+            left.fetch(Position())
+        assert simulator.requests(names()[0]) == []
 
 
 def test_a_source_left_in_the_middle_of_a_walk_leaves_no_request_behind() -> None:
