@@ -23,7 +23,7 @@ from connector.events.envelope import Provenance
 from connector.events.policy import Policy
 from connector.events.record import Batch
 from connector.kafka.client import Settings
-from connector.kafka.cluster import Cluster
+from connector.kafka.cluster import Cluster, RecordedModel
 from connector.kafka.published import Live, PublishedRecords
 from connector.kafka.registry import Registry
 from connector.kafka.sharing import Sharing
@@ -39,6 +39,7 @@ from connector.stream.publisher import Publisher
 from connector.stream.runner import Bounds
 from connector.stream.spec import Hooks, Parts, StreamSpec
 from connector.tables.catalog import Catalog
+from connector.tables.columns import Options
 from connector.vendors import find
 
 T = TypeVar("T")
@@ -170,17 +171,24 @@ class ConfiguredStream:
     @cached_property
     def catalog(self) -> Catalog | None:
         """The connection's tables, if it publishes any; it knows what `Publisher.recover` reads."""
-        tables, vendor = self.connection.tables, self.vendor
-        if not tables:
-            return None
+        tables = self.connection.tables
+        return self.catalog_with(tables.options()) if tables else None
+
+    def catalog_with(self, options: Options) -> Catalog:
+        """Return tables with these options, of which nothing is known yet."""
+        vendor = self.vendor
         return Catalog(
             self.name,
-            tables.options(),
+            options,
             partial(described, vendor.model),
             localized=vendor.localized,
             own_members=vendor.own_members,
             chosen=_some(self.connection.content_types),
         )
+
+    def recorded_model(self) -> RecordedModel:
+        """Return what reads the content model that the stream's state has."""
+        return RecordedModel(self.client, self.layout.state_topic, self.name, clock=self.clock)
 
     def having(self, **settings: object) -> "ConfiguredStream":
         """Return the stream with other settings of its connection."""
@@ -350,7 +358,7 @@ class ConfiguredStream:
     def live(self, chosen: Callable[[EntityKey, str | None], bool] = lambda *_: True) -> Live:
         """Return what consumers hold of the stream, limited to what is `chosen` by key and content type."""
         published = self.published()
-        return Live(published, chosen)
+        return Live(published, chosen, localized=self.vendor.localized if self.connection.tables else None)
 
     def published_at(self, checkpoint: Checkpoint | None) -> PublishedRecords:
         """Return the same, judged by a checkpoint that was read before, or None if there is none."""

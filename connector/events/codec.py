@@ -246,13 +246,15 @@ def decode(name: Name, body: bytes) -> dict[str, Any]:
 
 
 def decode_by(schema: str, body: bytes) -> dict[str, Any]:
-    """Return the value of a bare Avro body that was written by `schema`, as `decode` does: for records of any age."""
-    parsed = _parsed(schema)
+    """Return the value of a bare Avro body that was written by `schema`, as `decode` does: for records of any age.
+
+    Raises ValueError if the schema, which anybody may have registered, or the bytes are something else.
+    """
     try:
-        value: Any = schemaless_reader(io.BytesIO(body), parsed, None)
+        value: Any = schemaless_reader(io.BytesIO(body), _parsed(schema), None)
         return dict(value)
-    except Exception as error:  # the library has many errors for bytes that are something else
-        raise ValueError(f"not a record of the schema {parsed['name']}") from error
+    except Exception as error:  # the library has many errors for what is something else
+        raise ValueError("not a record of its schema") from error
 
 
 def decode_as(name: Name, schema: str, body: bytes) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Inspects a cluster and changes nothing: its topics, who owns what, where a stream stands."""
 
+from collections.abc import Mapping
 from concurrent.futures import Future
 from typing import Any, Final
 
@@ -17,6 +18,7 @@ from connector.kafka import state_topic
 from connector.kafka.client import Settings, cause, create, explained, unavailable
 from connector.kafka.foreign_records import StateJudge
 from connector.model.checkpoint import Checkpoint
+from connector.tables.catalog import is_model
 
 _SHORT_TAIL: Final = 100
 _REBALANCING: Final = {ConsumerGroupState.PREPARING_REBALANCING, ConsumerGroupState.COMPLETING_REBALANCING}
@@ -187,6 +189,44 @@ class Cluster:
             raise unavailable(doing, error) from error
         except TimeoutError as error:
             raise BrokerUnavailable(f"Kafka did not answer within {2 * self._timeout:.0f} s while {doing}") from error
+
+
+class RecordedModel:
+    """The content model's records in the state topic of a stream. Each `read` goes on from where the last one ended."""
+
+    def __init__(self, client: Settings, topic: str, connection: str, *, clock: Clock, timeout: float = 5.0) -> None:
+        self._cluster = Cluster(client, clock=clock, timeout=timeout)
+        self._client = client
+        self._clock = clock
+        self._timeout = timeout
+        self._topic = topic
+        self._judge = StateJudge(topic, connection)
+        self._records: dict[bytes, bytes] = {}
+        self._position = 0
+
+    def read(self) -> Mapping[bytes, bytes]:
+        """Return the records as they are committed now; none if there is no such topic.
+
+        Raises `StateTooNew`, and what a `Cluster` raises.
+        """
+        if self._topic not in self._cluster.topics():
+            return {}
+        end = self._cluster.end(self._topic)
+        if end < self._position:  # it was recreated
+            self._records, self._position = {}, 0
+        span = range(self._position, end)
+        self._position = state_topic.read(
+            self._client, self._topic, span, self._apply, self._timeout, clock=self._clock
+        )
+        return self._records
+
+    def _apply(self, key: bytes | None, value: bytes | None, offset: int) -> None:
+        if key is None or not is_model(key) or not self._judge.accepts(key, value, offset):
+            return
+        if value is None:
+            self._records.pop(key, None)
+        else:
+            self._records[key] = value
 
 
 def described(admin: AdminClient, group: str, timeout: float, clock: Clock, *, authorized: bool = False) -> Any:

@@ -14,6 +14,7 @@ _INT: Final = 0xFFFFFFFF
 _MIX: Final = 0x5BD1E995
 _DAY_MS: Final = 86_400_000
 _TOPIC: Final = re.compile(r"[A-Za-z0-9._-]{1,249}")
+_TABLE: Final = "[A-Za-z_][A-Za-z0-9_]*"  # what names are escaped to
 _ANY: Final = {"entity_type": "(?:entry|asset|content_type|locale)", "locale": "[A-Za-z0-9._-]+"}
 
 
@@ -65,6 +66,21 @@ class Layout(msgspec.Struct, frozen=True, kw_only=True):
     def tables_prefix(self) -> str:
         """The beginning of the names of tables' topics."""
         return f"{self.transactional_id}.table."
+
+    @property
+    def tables_pattern(self) -> re.Pattern[str]:
+        """What the names of all tables' topics match, and no others."""
+        return self.tables_named()
+
+    def tables_named(self, *tables: str) -> re.Pattern[str]:
+        """Return what the names of these tables' topics match, and no others; those of all tables if none is named."""
+        named = "|".join(map(re.escape, tables)) or _TABLE
+        return re.compile(f"{re.escape(self.tables_prefix)}(?:{named})")
+
+    def tables_among(self, topics: Iterable[str]) -> list[str]:
+        """Return the tables whose topics are among those named, sorted."""
+        found = filter(self.tables_pattern.fullmatch, topics)
+        return sorted(topic.removeprefix(self.tables_prefix) for topic in found)
 
     def is_table(self, topic: str) -> bool:
         """Return whether a topic is a table's."""

@@ -113,6 +113,11 @@ class Catalog:
         if not plan.state:
             self.adopt(plan)
 
+    @property
+    def layouts(self) -> Mapping[str, Layout]:
+        """The layout of each table that there is or was, by its name."""
+        return self._layouts
+
     def plan(self, model: ContentModel) -> Plan:
         """Return what following `model` takes; nothing is followed until it is adopted.
 

@@ -258,3 +258,10 @@ def test_a_lone_surrogate_cannot_be_written() -> None:
     """Text that is not Unicode is an error when written, never bytes that no reader accepts."""
     with pytest.raises(UnicodeEncodeError):
         codec.encode_key(EntityKey("blog", "entry", "\ud83d", "*"))
+
+
+@pytest.mark.parametrize("schema", ["", "[]", '"string"', '{"type":"record","name":"a","fields":[{"type":"x"}]}'])
+def test_what_is_no_schema_of_a_record_is_refused(schema: str) -> None:
+    """Anybody may have registered it."""
+    with pytest.raises(ValueError, match="not a record"):
+        codec.decode_by(schema, b"\x02a")

@@ -161,3 +161,18 @@ def test_a_table_whose_topic_kafka_would_refuse_is_refused() -> None:
     """Before anything is written."""
     with pytest.raises(ModelRefused, match="too long"):
         Layout(prefix="cw", connection="blog").table_topic("x" * 240)
+
+
+def test_tables_are_known_by_their_topics() -> None:
+    """Those of the connection alone, called as contentwire calls tables; a choice of them matches no other."""
+    layout = Layout(prefix="cw", connection="blog")
+    topics = [
+        "cw.blog.table.post",
+        "cw.blog.table._asset",
+        "cw.blog.table.a.b",
+        "cw.shop.table.post",
+        "cw.blog.tablepost",
+    ]
+    assert layout.tables_among(topics) == ["_asset", "post"]
+    assert list(filter(layout.tables_named("post", "page").fullmatch, topics)) == ["cw.blog.table.post"]
+    assert not layout.tables_named("pos").fullmatch("cw.blog.table.post")
