@@ -74,6 +74,16 @@ class ListedModel(msgspec.Struct, frozen=True, kw_only=True):
         """The parts as changes that publish them."""
         return tuple(part.change for part in self.parts)
 
+    def over(self, known: ContentModel) -> ContentModel:
+        """Return the model as this list says it is, and as it was `known` where the list is silent or incomplete."""
+        listed, types, locales = self.content, known.content_types, known.locales
+        if "content_type" in self.complete:
+            unread = {letter.item_id for letter in self.unread}
+            types = in_order((*listed.content_types, *(each for each in types if each.id in unread)))
+        if "locale" in self.complete:
+            locales = listed.locales
+        return ContentModel(content_types=types, locales=locales)
+
     def gone(self, known: Iterable[EntityKey]) -> list[EntityKey]:
         """Return which of the `known` keys this list proves to be no longer in the model.
 

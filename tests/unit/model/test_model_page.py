@@ -55,3 +55,19 @@ def test_what_may_be_an_unread_item_is_not_gone(letter: DeadLetter, gone: list[E
     """An item without a readable id may be any of its kind."""
     model = ListedModel(parts=(CAT,), unread=(letter,), complete=frozenset({"content_type"}))
     assert model.gone(KNOWN) == gone
+
+
+def test_a_list_says_how_the_model_is_where_it_is_complete() -> None:
+    """Where it is not, the model is as it was known; so is a content type that could not be understood."""
+    known = ContentModel(
+        content_types=(ContentType(id="cat", name="old"), ContentType(id="dog")), locales=(Locale(code="fr"),)
+    )
+    nothing = ListedModel(parts=(POST, ENGLISH))
+    assert nothing.over(known) == known
+    types = ListedModel(parts=(POST, CAT, ENGLISH), complete=frozenset({"content_type"}))
+    assert types.over(known) == ContentModel(
+        content_types=(ContentType(id="cat"), ContentType(id="post")), locales=(Locale(code="fr"),)
+    )
+    unread = DeadLetter(b"", "r", item_type="content_type", item_id="dog")
+    both = ListedModel(parts=(GERMAN,), unread=(unread,), complete=frozenset({"content_type", "locale"}))
+    assert both.over(known) == ContentModel(content_types=(ContentType(id="dog"),), locales=(Locale(code="de"),))
