@@ -91,6 +91,23 @@ class Reader:
         """Return what all tables hold now."""
         return {topic.removeprefix(self._tables): self._latest(topic) for topic in self.topics()}
 
+    def records(self, table: str) -> dict[Key, tuple[bytes, bytes]]:
+        """Return the last record of each row that a table holds, key and value as they are in its topic."""
+        found: dict[Key, tuple[bytes, bytes]] = {}
+        for record in consume(self._client, f"{self._tables}{table}"):
+            key = self._decoded(record.key or b"")
+            found.pop((key["id"], key["locale"]), None)
+            if record.value is not None:
+                found[key["id"], key["locale"]] = (record.key or b"", record.value)
+        return found
+
+    def forged(self, value: bytes, **columns: Any) -> bytes:
+        """Return a row with other values, written with the same schema."""
+        row = {**self._decoded(value), **columns}
+        written = io.BytesIO()
+        fastavro.schemaless_writer(written, self._schemas[int.from_bytes(value[1:5], "big")], row)
+        return value[:5] + written.getvalue()
+
     def _latest(self, topic: str) -> dict[Key, dict[str, Any]]:
         found: dict[Key, dict[str, Any]] = {}
         for record in consume(self._client, topic):
@@ -130,8 +147,8 @@ def differences(
             continue
         table, fields = spelled(live.content_type or ""), json.loads(live.fields or b"{}")
         known = {field.name: field for field in types[live.content_type or ""].fields}
-        due = _locales(live, {name: fields[name] for name in fields.keys() & known.keys()}, default)
-        for locale in {*due, *_locales(live, fields, default)}:
+        due = locales(live, {name: fields[name] for name in fields.keys() & known.keys()}, default)
+        for locale in {*due, *locales(live, fields, default)}:
             wanted.setdefault(table, set()).add((live.id, locale))
             row = held.get(table, {}).get((live.id, locale))
             if row is None:
@@ -154,7 +171,7 @@ def own_differences(simulator: Simulator, vendor: str, held: Rows) -> list[str]:
     assets: dict[Key, Any] = {}
     for live in simulator.truth(vendor):
         fields = json.loads(live.fields or b"{}")
-        for locale in _locales(live, fields, default) if live.entity_type == "asset" else ():
+        for locale in locales(live, fields, default) if live.entity_type == "asset" else ():
             title = fields.get("title") if live.locale != "*" else fields.get("title", {}).get(locale)
             assets[live.id, locale] = title
     tables = {
@@ -178,7 +195,8 @@ def spelled(name: str) -> str:
     return re.sub(r"[^A-Za-z0-9_]|^[0-9]", lambda found: f"_x{ord(found[0]):02x}", name)
 
 
-def _locales(live: Live, fields: dict[str, Any], default: str) -> list[str]:
+def locales(live: Live, fields: dict[str, Any], default: str) -> list[str]:
+    """Return the locales that an entry has rows of; `default` is the one without values."""
     if live.locale != "*":
         return [live.locale]
     return sorted({locale for by_locale in fields.values() for locale in by_locale}) or [default]

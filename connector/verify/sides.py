@@ -4,6 +4,7 @@ Keeps digests, never documents: about 1 KiB an entity.
 """
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from hashlib import blake2b
@@ -20,12 +21,15 @@ from connector.events.content_digest import digest as content_of
 from connector.events.filters import wanted
 from connector.events.policy import Policy
 from connector.kafka.foreign_records import Standing
-from connector.kafka.published import Entry
+from connector.kafka.published import Entry, entity_of, table_of
 from connector.model.change import Change, DeadLetter, EntityKey
 from connector.model.checkpoint import Position
+from connector.model.model_page import ListedModel
 from connector.model.page import SyncPage
 from connector.stream.retries import Retries
 from connector.stream.spec import Pace
+from connector.verify.due import DueRows
+from connector.verify.rows import DueRow, HeldRow, RowPlace, held
 
 Progress = Callable[[str, int], None]
 """Called with what is being done, and how much has been done so far."""
@@ -41,7 +45,8 @@ _SPOOLED: Final = 16 * 1024 * 1024
 class Trace(msgspec.Struct, frozen=True, gc=False):
     """What is kept of one entity: its table, revision, clock in microseconds, and a digest of its content.
 
-    `item`: a digest of the CMS's raw item; of an event, only if it refers to an item that was too large.
+    `item`: a digest of the CMS's raw item; of an event, only if it refers to an item that was too large. `rows`: what
+    the CMS's side says that tables must hold of it.
     """
 
     table: str
@@ -49,15 +54,25 @@ class Trace(msgspec.Struct, frozen=True, gc=False):
     clock: int | None
     content: bytes
     item: bytes = b""
+    rows: Mapping[RowPlace, DueRow] = {}
 
 
 class Delivered:
-    """What the CMS delivers now, read by separate walks from `start`.
+    """What the CMS delivers now, read by separate walks from `start`; `tables` makes the rows of it, if there are any.
 
     Failed requests are repeated a few times, and so are walks that the API breaks.
     """
 
-    def __init__(self, source: Source, policy: Policy, start: Position, clock: Clock, progress: Progress) -> None:
+    def __init__(  # noqa: PLR0913  what a walk takes, and what is made of it
+        self,
+        source: Source,
+        policy: Policy,
+        start: Position,
+        clock: Clock,
+        progress: Progress,
+        *,
+        tables: DueRows | None = None,
+    ) -> None:
         self._clock = clock
         self.traces: dict[EntityKey, Trace] = {}
         self.unreadable: set[str] = set()
@@ -66,18 +81,25 @@ class Delivered:
         self._policy = policy
         self._position = start
         self._progress = progress
+        self._tables = tables
 
     def read(self) -> None:
         """Take a snapshot, then follow what changed meanwhile; when called again, only follow.
 
-        Raises what `Source.walk` raises.
+        With tables, everything is read again whenever the content model has changed. Raises what `Source.walk` raises,
+        and what `fetch` and `DueRows.follow` raise.
         """
         for restarts in range(_RESTARTS + 1):
             try:
+                listed = self._follow_model(self._tables) if self._tables else None
                 if self._position.phase == "snapshot":
                     self._snapshot()
                 if self._source.vendor.follows:
                     self._delta()
+                if listed:
+                    self._take_model(listed)
+                if self._tables and self._tables.outdated:
+                    raise WalkBroken("the content model changed while the CMS was read")  # noqa: TRY301  as walks do
             except (WalkBroken, CheckpointRejected) as error:
                 if restarts == _RESTARTS:
                     raise
@@ -85,12 +107,21 @@ class Delivered:
             else:
                 return
 
-    def read_model(self) -> None:
-        """Add the content types and locales that the API lists, which tables publish. Raises what `fetch` raises."""
-        for change in fetch(self._source).changes:
-            self._apply(change)
+    def _follow_model(self, tables: DueRows) -> ListedModel:
+        listed = fetch(self._source)
+        if tables.follow(listed) and self.traces:
+            # Rows that were made by another model may be other ones now, and what they were made of is not kept.
+            self._restart(None)
+        return listed
 
-    def _restart(self, error: Exception) -> None:
+    def _take_model(self, listed: ListedModel) -> None:
+        """Take the content types and locales that the API lists, which tables publish."""
+        for change in listed.changes:
+            self._apply(change)
+        for key in listed.gone([key for key in self.traces if key.entity_type in ("content_type", "locale")]):
+            self.traces.pop(key)
+
+    def _restart(self, error: Exception | None) -> None:
         size = self._position.page_size
         smaller = size * 2 // 3 if size and isinstance(error, PageTooLarge) else None
         self._position = self._position.restart(page_size=smaller)
@@ -146,7 +177,8 @@ class Delivered:
             if not self._outdated(key, clock, change.revision):
                 table = _TABLES.get(key.entity_type) or change.content_type or "_unknown"
                 content = content_of(change.fields, change.meta, self._policy.content_members)
-                self.traces[key] = Trace(table, change.revision, clock, content, _item(change))
+                rows = self._tables.rows(change) if self._tables else {}
+                self.traces[key] = Trace(table, change.revision, clock, content, _item(change), rows)
             return
         for gone in self._affected(change):
             if not self._outdated(gone, clock):
@@ -178,30 +210,51 @@ class Delivered:
 class Published:
     """The latest state per key of the changes topics, from their decoded records in the order of each partition.
 
-    `removed`: the CMS's clock of each removal, in microseconds, None if compaction has left only its tombstone.
+    `removed`: the CMS's clock of each removal, in microseconds, None if compaction has left only its tombstone. `rows`:
+    those that tables hold of each entity; `localized` as for `entity_of`.
     `standing`: the records in them that contentwire did not write.
     """
 
-    def __init__(self, members: Sequence[str], progress: Progress) -> None:
+    def __init__(self, members: Sequence[str], progress: Progress, *, localized: bool = False) -> None:
         self.traces: dict[EntityKey, Trace] = {}
         self.removed: dict[EntityKey, int | None] = {}
+        self.rows: dict[EntityKey, dict[RowPlace, HeldRow]] = {}
+        self._localized = localized
         self._members = members
         self.go_on: dict[tuple[str, int], int] = {}
         self.standing = Standing()
+        self._counts: Counter[str] = Counter()
         self._progress = progress
-        self._count = 0
 
     def take(self, entries: Iterable[Entry]) -> None:
-        """Apply records; `go_on` then holds the offsets of the next ones."""
+        """Apply records of events; `go_on` then holds the offsets of the next ones."""
+        for entry in self._noted(entries, "read from the topic"):
+            self._apply(EntityKey(**entry.key), entry.value)
+
+    def take_rows(self, entries: Iterable[Entry]) -> None:
+        """Apply records of tables, as `take` does those of events."""
+        for entry in self._noted(entries, "read from the tables"):
+            self._apply_row(EntityKey(**entry.key), entry)
+
+    def _noted(self, entries: Iterable[Entry], what: str) -> Iterator[Entry]:
         for entry in entries:
             self.standing.note(*entry.standing())
             if not entry.foreign:
-                self._apply(EntityKey(**entry.key), entry.value)
+                yield entry
             self.go_on[entry.record.topic, entry.record.partition] = entry.record.offset + 1
-            self._count += 1
-            if self._count % 1000 == 0:
-                self._progress("read from the topic", self._count)
-        self._progress("read from the topic", self._count)
+            self._counts[what] += 1
+            if self._counts[what] % 1000 == 0:
+                self._progress(what, self._counts[what])
+        self._progress(what, self._counts[what])
+
+    def _apply_row(self, key: EntityKey, entry: Entry) -> None:
+        entity, place = entity_of(key, localized=self._localized), (table_of(entry), key.locale)
+        # A new map each time: what was held before is compared as well.
+        rows = {at: row for at, row in self.rows.pop(entity, {}).items() if at != place}
+        if entry.value is not None:
+            rows[place] = held(entry.value, entry.schema)
+        if rows:
+            self.rows[entity] = rows
 
     def _apply(self, key: EntityKey, value: Mapping[str, Any] | None) -> None:
         if value is None:

@@ -2,25 +2,31 @@
 
 import json
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import msgspec
 import pytest
 
+from connector.cms.content_model import described
 from connector.errors import SourceRejected
 from connector.events import canonical_json
 from connector.events.filters import wanted
 from connector.events.policy import Policy
 from connector.model.checkpoint import Position
 from connector.simulator import Fault, Simulator
+from connector.tables.catalog import Catalog
+from connector.tables.columns import Options
 from connector.testing import ManualClock
 from connector.vendors import names
 from connector.verify.comparison import Comparison
-from connector.verify.sides import Delivered, Trace
+from connector.verify.due import DueRows
+from connector.verify.sides import Delivered, Published, Trace
 from tests.cms import truth
 from tests.story import source_of
-from tests.unit.verify.given import EVERYTHING, entry, given, held, quiet
-from tests.values import clock, entry_key, page, published, removed, removed_type
+from tests.tables import locales
+from tests.unit.verify.given import EVERYTHING, entry, given, held, quiet, row
+from tests.values import CONNECTION, clock, entry_key, page, published, removed, removed_type
 
 VENDORS = names()
 Reading = Callable[..., Delivered]
@@ -172,3 +178,69 @@ def test_only_digests_are_kept() -> None:
     trace = side.traces[entry_key()]
     assert isinstance(trace, Trace)
     assert len(msgspec.json.encode(trace)) < 300
+
+
+def tabled(simulator: Simulator, vendor: str) -> Delivered:
+    """Return the CMS's side with tables of which the stream has recorded nothing."""
+    source = source_of(simulator, vendor, page_size=7)
+    reading = source.vendor
+
+    def made(options: Options) -> Catalog:
+        own, read = reading.own_members, partial(described, reading.model)
+        return Catalog(CONNECTION, options, read, localized=reading.localized, own_members=own)
+
+    tables = DueRows(made, Options(), dict, reading.model, 10**7)
+    return Delivered(source, EVERYTHING, Position(page_size=7), ManualClock(), quiet, tables=tables)
+
+
+def assert_rows_are_due(side: Delivered, simulator: Simulator, vendor: str) -> None:
+    """Check that each entry has a row that fits in each of its locales."""
+    default = simulator.model(vendor).locales[0].code
+    wanted = {
+        (live.id, locale)
+        for live in simulator.truth(vendor)
+        if live.entity_type == "entry"
+        for locale in locales(live, json.loads(live.fields or b"{}"), default)
+    }
+    entries = {key: trace for key, trace in side.traces.items() if key.entity_type == "entry"}
+    assert {(key.id, locale) for key, trace in entries.items() for _, locale in trace.rows} == wanted
+    assert all(row.ways for trace in entries.values() for row in trace.rows.values())
+
+
+@pytest.mark.parametrize("vendor", VENDORS)
+def test_rows_are_made_by_one_model(simulator: Simulator, vendor: str) -> None:
+    """Whenever it has changed, everything is read again, as rows may be other ones now; else only what is new."""
+    side = tabled(simulator, vendor)
+    side.read()
+    assert_rows_are_due(side, simulator, vendor)
+    assert any(key.entity_type == "content_type" for key in side.traces)
+    before = {key: trace.rows for key, trace in side.traces.items() if trace.table == "author"}
+    simulator.churn(5)
+    simulator.clear_requests(vendor)
+    side.read()
+    few = len(simulator.requests(vendor))
+    simulator.add_field("author", "nickname", "symbol", localized=True)
+    simulator.add_locale("nl-NL", fallback="en-US")
+    simulator.publish("author", locales=["en-US", "nl-NL"])
+    simulator.clear_requests(vendor)
+    side.read()
+    assert len(simulator.requests(vendor)) > few
+    assert_rows_are_due(side, simulator, vendor)
+    after = {key: trace.rows for key, trace in side.traces.items() if key in before}
+    assert {key for key, rows in after.items() if rows == before[key]} == set()
+
+
+def test_rows_are_held_as_their_topics_say_last() -> None:
+    """Of their entity, by table and locale; deleted ones are not; foreign ones stand beside them."""
+    side = held()
+    side.take_rows([row("e1", "en-US"), row("e1", "de-DE"), row("e2", "en-US"), row("e1", "de-DE", None)])
+    assert {key: set(rows) for key, rows in side.rows.items()} == {
+        entry_key("e1"): {("post", "en-US")},
+        entry_key("e2"): {("post", "en-US")},
+    }
+    side.take_rows([row("e2", "en-US", None)])
+    assert side.rows.keys() == {entry_key("e1")}
+    assert side.go_on == {("cw.blog.table.post", 1): 8}
+    own = Published((), quiet, localized=True)
+    own.take_rows([row("e1", "de-DE")])
+    assert own.rows.keys() == {entry_key("e1", "de-DE")}
