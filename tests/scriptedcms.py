@@ -14,7 +14,7 @@ class ScriptedCms:
 
     `walks`: what the next snapshots hold instead, one after the other.
     `refusals` are answered first, one per request: (status, headers, body). `accepted`: the tokens that are not refused
-    with 401, None for any.
+    with 401, None for any. `content_types`: what the model has.
     """
 
     def __init__(self, initial: list[Any]) -> None:
@@ -22,6 +22,7 @@ class ScriptedCms:
         self.walks: list[list[Any]] = []
         self.refusals: list[tuple[int, dict[str, str], bytes]] = []
         self.accepted: set[str] | None = None
+        self.content_types: list[Any] = []
         self.requests: list[str] = []
         self.url = ""
         self._deltas: list[list[Any]] = []
@@ -37,6 +38,8 @@ class ScriptedCms:
             return self.refusals.pop(0)
         if self.accepted is not None and token not in self.accepted:
             return 401, {}, b'{"sys":{"type":"Error","id":"AccessTokenInvalid"}}'
+        if "/content_types" in path:
+            return 200, {}, json.dumps({"items": self.content_types}).encode()
         if "/sync" not in path:
             return 200, {}, b'{"items":[]}'
         seen = int(path.partition("sync_token=d")[2] or 0)

@@ -13,6 +13,7 @@ from connector.cli.session import Session
 from connector.commands import dead_letters as replays
 from connector.commands import foreign_records as foreign
 from connector.commands import schemas as subjects
+from connector.commands.tables import check_tables
 from connector.verify import proof
 
 
@@ -20,18 +21,39 @@ from connector.verify import proof
 @connection_argument
 @click.option("--from-beginning", is_flag=True, help="Start with the oldest event that the topics hold.")
 @click.option("--until-end", is_flag=True, help="Stop at the end instead of waiting for more.")
+@click.option("--table", "tables", multiple=True, metavar="TABLE", help="Show the rows of this table; repeatable.")
+@click.option("--tables", "all_tables", is_flag=True, help="Show the rows of all tables.")
 @json_option
 @limit_option
 @session_of
 def tail_events(  # noqa: PLR0913  an option each
-    session: Session, connection: str, *, from_beginning: bool, until_end: bool, as_json: bool, limit: int | None
+    session: Session,
+    connection: str,
+    *,
+    from_beginning: bool,
+    until_end: bool,
+    tables: tuple[str, ...],
+    all_tables: bool,
+    as_json: bool,
+    limit: int | None,
 ) -> None:
-    """Print decoded events of CONNECTION: op, table, id, locale, revision, freshness; t is a tombstone."""
+    """Print decoded events of CONNECTION: op, table, id, locale, revision, freshness; t is a tombstone.
+
+    With --table or --tables, rows instead: op of the event they come from, table, id, locale, revision, sequence.
+    """
+    if tables and all_tables:
+        raise click.UsageError("--tables leaves nothing to select: use it alone")
     stream = session.stream(connection, cms=False)
-    if not stream.changes_topics():
-        complain(session, f"{connection}: there are no events yet", "the first `contentwire run` publishes them")
-    entries = stream.published().tail(from_beginning=from_beginning, until_end=until_end)
-    show = render.record_json if as_json else render.event_line
+    if tables or all_tables:
+        check_tables(stream, tables)
+        entries = stream.published().tail_rows(tables, from_beginning=from_beginning, until_end=until_end)
+        line = render.row_line
+    else:
+        if not stream.changes_topics():
+            complain(session, f"{connection}: there are no events yet", "the first `contentwire run` publishes them")
+        entries = stream.published().tail(from_beginning=from_beginning, until_end=until_end)
+        line = render.event_line
+    show = render.record_json if as_json else line
     lines(session, map(show, islice(ours(session, connection, entries), limit)))
 
 
@@ -42,7 +64,7 @@ def tail_events(  # noqa: PLR0913  an option each
 @limit_option
 @session_of
 def verify(session: Session, connection: str, *, shallow: bool, as_json: bool, limit: int | None) -> int:
-    """Compare what the CMS delivers now with the topics of CONNECTION, key by key. Exit code 1 if they differ."""
+    """Compare what the CMS delivers now with the topics of CONNECTION, its tables too. Exit code 1 if they differ."""
     stream = session.stream(connection)
     session.log()
     with terminal.counting(stream.clock) as progress:
@@ -98,7 +120,9 @@ def schemas() -> None:
 def register_schemas(session: Session) -> None:
     """Register the schemas of every connection, as the first run would."""
     for stream in wiring.streams(session.config(cms=())):
-        lines(session, (f"{name} has id {schema_id}" for name, schema_id in subjects.register(stream)))
+        wanted = subjects.examined(stream)
+        lines(session, (f"{name} has id {schema_id}" for name, schema_id in subjects.register(stream, wanted)))
+        _conclude(session, stream.name, f"{len(wanted.subjects)} subjects have their schemas", wanted.remark)
 
 
 @schemas.command(name="check")
@@ -106,7 +130,13 @@ def register_schemas(session: Session) -> None:
 def check_schemas(session: Session) -> None:
     """Ask the registry whether it accepts the schemas of every connection; register nothing."""
     for stream in wiring.streams(session.config(cms=())):
-        say(session, f"{stream.name}: {subjects.check(stream)} subjects accept the schemas")
+        wanted = subjects.examined(stream)
+        subjects.missing(stream, wanted)
+        _conclude(session, stream.name, f"{len(wanted.subjects)} subjects accept the schemas", wanted.remark)
+
+
+def _conclude(session: Session, connection: str, *sentences: str) -> None:
+    lines(session, (f"{connection}: {each}" for each in sentences if each))
 
 
 COMMANDS = (tail_events, verify, dead_letters, foreign_records, schemas)

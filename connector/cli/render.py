@@ -8,7 +8,7 @@ from connector.cli.terminal import moment, plain, table
 from connector.commands.dead_letters import Replayed, Stays
 from connector.commands.foreign_records import Found
 from connector.kafka.foreign_records import listing, remedy
-from connector.kafka.published import Entry
+from connector.kafka.published import Entry, table_of
 from connector.verify.comparison import Difference
 from connector.verify.proof import COUNTS, Report
 
@@ -16,6 +16,8 @@ _LETTER: Final = ("when", "error", "item type", "item id", "reason")
 _STAYS: Final = ("when", "item type", "item id", "why it stays")
 _FOUND: Final = ("topic", "partition", "offset", "why it is not contentwire's", "outcome")
 _DIFFERENCE: Final = ("kind", "table", "type", "id", "locale", "revision in the CMS", "in the topic")
+
+_ROW_DIFFERENCE: Final = ("kind", "rows of", "id", "locale", "revision in the CMS", "in the row", "columns")
 
 _WIDTHS: Final = (2, 16, 24, 6, 5, 8, 0)  # of op, table, id, locale, revision, freshness, origin
 
@@ -41,6 +43,15 @@ def event_line(entry: Entry) -> str:
     return _line(*cells)
 
 
+def row_line(entry: Entry) -> str:
+    """Return a row of a table, or its deletion, as one line: op, table, id, locale, revision, sequence."""
+    row, table = entry.value, table_of(entry)
+    if row is None:
+        return _line("t", table, entry.key["id"], entry.key["locale"])
+    revision = "" if row["_revision"] is None else f"r{row['_revision']}"
+    return _line(row["_op"], table, row["_entity_id"], row["_locale"], revision, f"#{row['_sequence']}")
+
+
 def letters(found: Iterable[Entry]) -> str:
     """Return dead letters."""
     return table(_LETTER, map(_letter, found))
@@ -61,8 +72,12 @@ def foreign_records(connection: str, found: Sequence[Found]) -> str:
 def report(connection: str, proof: Report, limit: int | None) -> str:
     """Return a proof, with at most `limit` differences: tables, the verdict, what to do next."""
     parts = [table(COUNTS, proof.counts())]
+    if counts := proof.row_counts():
+        parts.append(table(("rows of", *COUNTS[1:]), counts))
     if proof.differences:
         parts.append(table(_DIFFERENCE, map(_difference, proof.differences[:limit])))
+    if proof.row_differences:
+        parts.append(table(_ROW_DIFFERENCE, map(_row_difference, proof.row_differences[:limit])))
     return "\n\n".join([*parts, "\n".join(_remarks(connection, proof))])
 
 
@@ -98,10 +113,29 @@ def _difference(found: Difference) -> tuple[object, ...]:
     return (found.kind, found.table, key.entity_type, key.id, key.locale, found.cms_revision, found.topic_revision)
 
 
+def _row_difference(found: Difference) -> tuple[object, ...]:
+    key = found.key
+    return (
+        found.kind,
+        found.table,
+        key.id,
+        key.locale,
+        found.cms_revision,
+        found.topic_revision,
+        ", ".join(found.columns),
+    )
+
+
 def _remarks(connection: str, proof: Report) -> list[str]:
     equal, found = sum(proof.equal.values()), len(proof.differences)
     verdict = f"{connection}: {equal} keys are equal, {found} differ"
     remarks = [verdict if found else f"{connection}: equal, all {equal} keys"]
+    if proof.row_counts():
+        equal, rows = sum(proof.equal_rows.values()), len(proof.row_differences)
+        remarks.append(
+            f"{connection}: {equal} rows are equal, {rows} differ" if rows else f"{connection}: equal, all {equal} rows"
+        )
+        found += rows
     if aside := proof.unreadable + proof.set_aside:
         remarks.append(f"{aside} items are dead letters instead: contentwire dead-letters {connection}")
     if proof.foreign:

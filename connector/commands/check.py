@@ -1,6 +1,6 @@
 """Checks a configuration against the real systems before anything is published. Changes nothing; says what to do."""
 
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping
 from typing import Final, Literal
 
 import msgspec
@@ -8,6 +8,7 @@ import msgspec
 from connector import wiring
 from connector.cms.vendor import Remark
 from connector.commands import check_access, check_cms, check_settings, schemas
+from connector.commands.tables import recorded
 from connector.config.settings import Config
 from connector.errors import ConfigError, ConnectorError, ForeignRecord, TopicMismatch, Unreachable
 from connector.kafka.cluster import Cluster
@@ -16,6 +17,7 @@ from connector.kafka.published import PublishedRecords
 from connector.kafka.topic_names import Layout
 from connector.kafka.topics import Topics
 from connector.model.checkpoint import Checkpoint
+from connector.tables.names import ASSETS, CONTENT_TYPES
 from connector.wiring import ConfiguredStream
 
 Verdict = Literal["ok", "warning", "failed"]
@@ -92,13 +94,24 @@ def _stream(stream: ConfiguredStream, cluster: Cluster | None, *, registry_answe
     published: PublishedRecords | None = None
     if cluster:
         published = yield from _topics(stream, cluster)
-        yield _finding(f"{name}: rights", lambda: check_access.of_stream(stream, cluster))
+        yield _finding(f"{name}: rights", lambda: check_access.of_stream(stream, cluster, _tables(stream, cluster)))
     if not registry_answers:
         return
     if cluster:
         yield _finding(f"{name}: keys", lambda: _keys(stream, published))
     if stream.registry:
         yield _schemas(stream)
+
+
+def _tables(stream: ConfiguredStream, cluster: Cluster) -> Collection[str]:
+    """Return the tables that a stream has or will have, as far as that is known."""
+    if not stream.connection.tables:
+        return ()
+    try:
+        known = recorded(stream)
+    except ConnectorError:
+        known = {}  # why its state cannot be read is said elsewhere
+    return {ASSETS, CONTENT_TYPES, *known, *stream.layout.tables_among(cluster.topics())}
 
 
 def _keys(stream: ConfiguredStream, published: PublishedRecords | None) -> str:
@@ -114,16 +127,18 @@ def _as_warning(finding: Finding) -> Finding:
 def _schemas(stream: ConfiguredStream) -> Finding:
     about = f"{stream.name}: schemas"
     try:
-        subjects, missing = schemas.accepted(stream)
+        wanted = schemas.wanted(stream)
+        subjects, missing = len(wanted.subjects), schemas.missing(stream, wanted)
     except ConnectorError as error:
         return failure(about, error)
+    more = f"; {wanted.remark}" if wanted.remark else ""
     if missing < subjects:
         later = "; the others will be registered when first used" if missing else ""
-        return Finding(about, "ok", f"{subjects - missing} of {subjects} are registered{later}")
+        return Finding(about, "ok", f"{subjects - missing} of {subjects} are registered{later}{more}")
     return Finding(
         about,
         "warning",
-        f"none of {subjects} is registered yet, and whether this account may register them cannot be tested",
+        f"none of {subjects} is registered yet, and whether this account may register them cannot be tested{more}",
         "the first run registers them; if it may not, have somebody who may run: contentwire schemas register",
     )
 
@@ -160,10 +175,12 @@ def _topics(stream: ConfiguredStream, cluster: Cluster) -> Generator[Finding, No
     published = stream.published_at(checkpoint)
     at = Topics(stream.client, stream.clock)
     yield _finding(about, lambda: _inspect(at, layout, names, checkpoint))
-    yield from unknown(at, layout, names.keys() - (checkpoint.progress.topics.keys() if checkpoint else set()))
+    new = names.keys() - (checkpoint.progress.topics.keys() if checkpoint else set())
+    yield from unknown(at, layout, new, tables=bool(stream.connection.tables))
     if existing := layout.changes_among(names):
-        yield from _differing(at, stream.name, existing, stream.config.kafka.topic_config)
-        yield _finding(f"{stream.name}: records", lambda: _records(stream.name, published))
+        tables = [layout.table_topic(each) for each in layout.tables_among(names)] if stream.connection.tables else []
+        yield from _differing(at, stream.name, [*existing, *tables], stream.config.kafka.topic_config)
+        yield _finding(f"{stream.name}: records", lambda: _records(stream.name, published, rows=bool(tables)))
     if changed:
         yield Finding(
             f"{stream.name}: checkpoint",
@@ -190,10 +207,11 @@ def _differing(topics: Topics, of: str, names: Iterable[str], wanted: Mapping[st
             yield Finding(f"{of}: topic_config", "warning", f"topic {name} has {actual}", hint)
 
 
-def _records(connection: str, published: PublishedRecords) -> str:
-    if found := published.foreign(newest=_NEWEST):
+def _records(connection: str, published: PublishedRecords, *, rows: bool) -> str:
+    found = [*published.foreign(newest=_NEWEST), *(published.foreign_rows(newest=_NEWEST) if rows else ())]
+    if found:
         raise ForeignRecord(
-            f"the changes topics hold records that contentwire did not write: {listing(found)}", hint=remedy(connection)
+            f"the topics hold records that contentwire did not write: {listing(found)}", hint=remedy(connection)
         )
     return f"the newest {_NEWEST} of each partition are contentwire's"
 
@@ -210,10 +228,11 @@ def _inspect(topics: Topics, layout: Layout, names: dict[str, int], checkpoint: 
     )
 
 
-def unknown(topics: Topics, layout: Layout, names: Iterable[str]) -> Iterator[Finding]:
+def unknown(topics: Topics, layout: Layout, names: Collection[str], *, tables: bool = False) -> Iterator[Finding]:
     """Yield a warning for each topic that would stop a run if the run came to use it; some only look like ours."""
     subject = f"{layout.connection}: topics"
-    for name in layout.changes_among(names):
+    used = [layout.table_topic(each) for each in layout.tables_among(names)] if tables else []
+    for name in (*layout.changes_among(names), *used):
         try:
             topics.check_unwritten(name)
         except TopicMismatch as error:

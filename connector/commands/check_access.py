@@ -30,16 +30,17 @@ def of_handover(stream: ConfiguredStream) -> str:
     return f"webhook calls can be handed on by {spec.name}"
 
 
-def of_stream(stream: ConfiguredStream, cluster: Cluster) -> str:
+def of_stream(stream: ConfiguredStream, cluster: Cluster, tables: Collection[str] = ()) -> str:
     """Return what may be done with a stream's topics and its transactional id; raises as `of_process` does.
 
-    The transactional id is tested only while nobody follows the stream.
+    `tables`: those that the stream has, or will have. The transactional id is tested only while nobody follows it.
     """
     layout, rights = stream.layout, _rights(stream)
     present = cluster.topics()
     specs = [layout.state_spec(), layout.letters_spec()]
     sample = layout.topic.format(prefix=layout.prefix, connection=stream.name, **_SAMPLE)
     specs += map(layout.changes_spec, layout.changes_among(present) or [sample])
+    specs += [layout.changes_spec(layout.table_topic(each)) for each in sorted(tables)]
     lacks = rights.on_topics(specs)
     followed = _followed(cluster, layout)
     if not followed:

@@ -28,6 +28,11 @@ AUTHORIZER = {
     "super.users": "User:ANONYMOUS",
     "transaction.max.timeout.ms": "60000",
 }
+POST = {
+    "sys": {"id": "post", "type": "ContentType", "revision": 1},
+    "name": "Post",
+    "fields": [{"id": "t", "name": "t", "type": "Symbol", "localized": True}],
+}
 ALL = ("blog", "--from-beginning", "--until-end", "--json")
 RESOURCES = {
     "--topic": ResourceType.TOPIC,
@@ -163,6 +168,31 @@ def test_check_names_each_right_that_is_missing(place: Place, administrator: Adm
                 _tells(workplace, f"{right.operation.name} on {right.kind.name.lower()} {prefix}.")
             grant(administrator, right)
         eventually(lambda: workplace.run("check").code == 0, within=30)
+
+
+def test_a_right_missing_on_a_tables_topic_is_named(
+    place: Place, administrator: AdminClient, prefix: str, registry: str
+) -> None:
+    """If topics are granted one by one: those that every connection has, and those of each type that is recorded."""
+    topics = [right for right in documented(prefix) if right.kind is ResourceType.TOPIC]
+    others = [right for right in documented(prefix) if right.kind is not ResourceType.TOPIC]
+    literal = ResourcePatternType.LITERAL
+    known = ("wake-ups", "blog.state", "blog.changes", "blog.dead-letters")
+    grant(administrator, *others)
+    grant(
+        administrator, *(each._replace(name=f"{prefix}.{name}", pattern=literal) for each in topics for name in known)
+    )
+    with served(case(ITEM)) as cms:
+        workplace = place(cms, "tables = true", tables=f'registry = {{ url = "{registry}" }}')
+        for table in ("_asset", "_content_type"):
+            _tells(workplace, f"DESCRIBE on topic {prefix}.blog.table.{table}")
+        grant(administrator, *topics)
+        eventually(lambda: workplace.run("check").code == 0, within=30)
+        cms.content_types = [POST]
+        assert workplace.run(*ONCE).code == 0
+        for right in topics:
+            withdraw(administrator, right)
+        _tells(workplace, f"WRITE on topic {prefix}.blog.table.post")
 
 
 def test_a_transaction_timeout_above_the_brokers_is_found(

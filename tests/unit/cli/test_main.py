@@ -18,7 +18,7 @@ CONTRACT = {
     "check": {"as_json"},
     "run": {"until_caught_up", "timeout", "log_format", "log_level"},
     "status": {"as_json"},
-    "tail": {"connection", "from_beginning", "until_end", "as_json", "limit"},
+    "tail": {"connection", "from_beginning", "until_end", "tables", "all_tables", "as_json", "limit"},
     "verify": {"connection", "shallow", "as_json", "limit"},
     "dead-letters": {"connection", "again", "as_json", "limit"},
     "foreign-records": {"connection", "out", "as_json"},

@@ -2,10 +2,13 @@
 
 import re
 
-from connector.cli.render import event_line
+from connector.cli.render import event_line, report, row_line
 from connector.cli.terminal import plain
 from connector.kafka.published import Entry
 from connector.kafka.reader import Consumed
+from connector.model.change import EntityKey
+from connector.verify.comparison import Difference
+from connector.verify.proof import Report
 
 RECORD = Consumed("t", 0, 7, 1_750_000_000_000, b"", b"")
 KEY = {"connection": "blog", "entity_type": "entry", "id": "e1", "locale": "*"}
@@ -35,3 +38,26 @@ def test_a_line_cannot_move_the_cursor_of_a_terminal() -> None:
     assert line.isprintable()
     assert plain("déjà vu") == "déjà vu"
     assert re.search(r"\\x1b", line)
+
+
+def test_a_row_is_one_readable_line() -> None:
+    """Op, table, id, locale, revision and the event's sequence; a deletion has what its key and topic say."""
+    record = Consumed("cw.blog.table.blog_x2dpost", 0, 7, 1_750_000_000_000, b"", b"")
+    row = {"title": "secret", "_entity_id": "e1", "_locale": "de-DE", "_revision": 0, "_sequence": 12, "_op": "u"}
+    assert row_line(Entry(record, KEY, row)).split() == ["u", "blog_x2dpost", "e1", "de-DE", "r0", "#12"]
+    assert row_line(Entry(record, KEY, {**row, "_revision": None})).split()[4:] == ["#12"]
+    assert row_line(Entry(record, {**KEY, "locale": "de-DE"}, None)).split() == ["t", "blog_x2dpost", "e1", "de-DE"]
+
+
+def test_a_proof_shows_rows_apart_from_keys() -> None:
+    """Counts of both, what differs with its columns, a verdict on each, and one command."""
+    row = Difference("stale", EntityKey("blog", "entry", "e1", "de-DE"), "post", 2, 1, columns=("title", "price__2"))
+    shown = report("blog", Report({"post": 1}, (), equal_rows={"post": 2}, row_differences=(row,)), None)
+    lines = [line.split() for line in shown.splitlines()]
+    assert ["rows", "of", "equal", "missing", "stale", "extra"] in lines
+    assert ["post", "2", "0", "1", "0"] in lines
+    assert ["stale", "post", "e1", "de-DE", "2", "1", "title,", "price__2"] in lines
+    assert "blog: equal, all 1 keys" in shown
+    assert "blog: 2 rows are equal, 1 differ" in shown
+    assert "contentwire snapshot blog --entity e1" in shown
+    assert "rows" not in report("blog", Report({"post": 1}, ()), None)

@@ -108,3 +108,31 @@ def test_facts_leave_out_the_key() -> None:
         "removed": True,
         "remark": "gone",
     }
+
+
+@pytest.mark.parametrize(
+    ("table", "key", "locale", "removed"),
+    [
+        ("post", "live", "en-US", False),
+        ("post", "live", "de-DE", True),
+        ("page", "live", "en-US", True),
+        ("post", "gone", "en-US", True),
+    ],
+)
+def test_only_in_place_of_a_live_row_a_record_stays(table: str, key: str, locale: str, *, removed: bool) -> None:
+    """Of the entity's own table, in a locale that it has: then the entity has to be published again."""
+    index = Index()
+    index.stage(LIVE, IndexEntry(True, "published", "post", 1, None, b"d" * 16, 1, rows='["en-US"]').encode())
+    index.stage(GONE, IndexEntry(False, "deleted", "post", 1, None, b"d" * 16, 1).encode())
+    index.commit()
+    row = framed(codec.encode_key(EntityKey("blog", "entry", key, locale)))
+    topic = f"cw.blog.table.{table}"
+    found = judged(index, row, topic=topic, partition=partitioned(row, 1))
+    assert found.removed is removed
+    assert found.remark == ("" if removed else "the entity is live: contentwire snapshot blog --entity live")
+
+
+def test_a_record_of_no_row_is_removed_from_a_table(index: Index) -> None:
+    """Whatever its key is."""
+    for key in (b"", b"hello", framed(b"junk")):
+        assert judged(index, key, topic="cw.blog.table.post").removed

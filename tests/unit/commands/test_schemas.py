@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from connector.commands import schemas
+from connector.commands.schemas import Wanted
 from connector.errors import ConfigError
 from tests.unit.configured import configured
 
@@ -37,7 +38,7 @@ def test_every_topic_of_a_template_has_its_subjects(tmp_path: Path) -> None:
 def test_without_a_registry_there_is_nothing_to_manage(tmp_path: Path) -> None:
     """Neither command asks Kafka first: the configuration decides, and the hint says how to add one."""
     stream = configured(tmp_path)
-    for asked in (schemas.registry, schemas.check, schemas.accepted, lambda each: next(schemas.register(each))):
+    for asked in (schemas.registry, schemas.examined, lambda each: schemas.missing(each, Wanted(()))):
         with pytest.raises(ConfigError, match="registry is not configured") as caught:
             asked(stream)
         assert "registry = { url" in caught.value.hint
