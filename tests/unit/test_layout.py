@@ -229,8 +229,8 @@ def test_the_delivery_path_is_small() -> None:
 
 
 def test_the_connector_is_small() -> None:
-    """Everything but the simulator and the demo is at most 13,800 lines of code."""
-    assert sum(code_lines(path) for path in MODULES if not within(path, LEAVES)) <= 13_800
+    """Everything but the simulator and the demo is at most 14,400 lines of code."""
+    assert sum(code_lines(path) for path in MODULES if not within(path, LEAVES)) <= 14_400
 
 
 def test_the_house_is_low() -> None:
