@@ -74,7 +74,7 @@ class Comparison:
                 continue
             self.differences.pop(key, None)
             if isinstance(key, RowKey):
-                self.equal_rows.update([key.table] if self._due(key) else [])
+                self.equal_rows.update([key.table] if theirs else [])
             elif key in self._delivered.traces:
                 self.equal.update([self._delivered.traces[key].table])
 
@@ -172,6 +172,8 @@ class Comparison:
             if theirs is None or key.entity.id in self._delivered.unreadable:
                 return None
             return Difference("extra", row, key.table, None, theirs.revision)
+        if theirs is None and due.optional:
+            return None
         if theirs is None:
             return Difference("missing", row, key.table, ours.revision, None, self._came_back_older(key.entity, ours))
         columns, ours_ms = differing(due, theirs), _millis(ours.clock)

@@ -78,6 +78,9 @@ class DueRows:
         of = self._shape(written.table)
         found = {locale: due(of, [way[locale] for way in ways if locale in way]) for locale in ways[0]}
         found |= {locale: DueRow(of, ()) for locale in written.live - found.keys()}
+        # A locale that only fields have which are gone by now: removing them has deleted no row.
+        for locale in {locale for way in ways for locale in way} - found.keys():
+            found[locale] = replace(due(of, [way[locale] for way in ways if locale in way]), optional=True)
         return {(written.table, locale): row for locale, row in found.items()}
 
     def _written(self, catalog: Catalog, event: Event, live: frozenset[str]) -> TableRows | None:
@@ -132,13 +135,18 @@ def _with_types(model: ContentModel, types: Mapping[str, ContentType]) -> Conten
 
 
 def _former(model: ContentModel, layouts: Mapping[str, Layout]) -> Iterator[ContentModel]:
-    """Yield models in which fields that changed their kind have one that they had before: all of them, in the end."""
+    """Yield models with the fields that are gone, in which those that changed their kind have one that they had before.
+
+    That is each of their kinds, in the end; nothing if no field ever went or changed.
+    """
+    whole = [_whole(each, layouts[names.escape(each.id)]) for each in model.content_types]
     other = {
         (each.id, field.id): list(_other_kinds(layouts[names.escape(each.id)], field))
-        for each in model.content_types
+        for each in whole
         for field in each.fields
     }
-    for nth in range(max(map(len, other.values()), default=0)):
+    gone = tuple(whole) != model.content_types
+    for nth in range(max(map(len, other.values()), default=0) or gone):
         types = [
             replace(
                 each,
@@ -146,9 +154,21 @@ def _former(model: ContentModel, layouts: Mapping[str, Layout]) -> Iterator[Cont
                     replace(field, kind=(other[each.id, field.id][nth:] or [field.kind])[0]) for field in each.fields
                 ),
             )
-            for each in model.content_types
+            for each in whole
         ]
         yield replace(model, content_types=tuple(types))
+
+
+def _whole(content_type: ContentType, layout: Layout) -> ContentType:
+    """Return a content type with the fields that it once had, but for those whose names others have taken."""
+    fields = {field.name: field for field in content_type.fields}
+    ids = {field.id for field in content_type.fields}
+    for each in layout.columns:
+        if each.field not in ids:
+            fields.setdefault(
+                each.source, Field(id=each.field, name=each.source, kind=each.kind, type=each.vendor_type)
+            )
+    return replace(content_type, fields=tuple(fields.values()))
 
 
 def _other_kinds(layout: Layout, field: Field) -> Iterable[FieldKind]:

@@ -41,11 +41,13 @@ class Shape(msgspec.Struct, frozen=True):
 class DueRow(msgspec.Struct, frozen=True, gc=False):
     """A row that a table must hold: digests of its values, column by column, for each way it may be written.
 
-    The first is how it would be written now; there is none of a row that is withheld, as a value fits no column.
+    The first is how it would be written now; there is none of a row that is withheld, as a value fits no column. One
+    that is `optional` may be missing.
     """
 
     shape: Shape
     ways: tuple[bytes, ...]
+    optional: bool = False
 
 
 class HeldRow(msgspec.Struct, frozen=True, gc=False):

@@ -223,6 +223,20 @@ def test_a_withheld_row_that_keeps_its_former_state_needs_its_letter_as_well() -
     assert comparison.differences == {}
 
 
+def test_an_optional_row_is_equal_if_it_is_there_and_no_difference_if_not() -> None:
+    """But it is stale with another value."""
+    change = published("e1")
+    ours, theirs = given(change, rows={"e1": {"en-US": "a"}}), held(entry(change))
+    trace = ours.traces[entry_key()]
+    rows = {place: msgspec.structs.replace(each, optional=True) for place, each in trace.rows.items()}
+    ours.traces[entry_key()] = msgspec.structs.replace(trace, rows=rows)
+    found = with_rows(ours, theirs)
+    assert (found.differences, dict(found.equal_rows)) == ({}, {})
+    for title, kinds in (("a", []), ("b", ["stale"])):
+        theirs.take_rows([row("e1", "en-US", title)])
+        assert [each.kind for _, each in rows_of(with_rows(ours, theirs))] == kinds
+
+
 def test_rows_of_an_item_that_cannot_be_read_are_not_extra() -> None:
     """It is in the dead letters, not gone."""
     ours, theirs = given(), held()

@@ -131,6 +131,15 @@ def test_what_the_newest_model_lacks_is_left_out() -> None:
     assert {row.ways for row in unknown.values()} == {()}
 
 
+def test_a_locale_that_only_removed_fields_have_may_have_a_row() -> None:
+    """Removing a field deletes no row: one from before is right with what is left of it, and none is missing."""
+    made_of = rows_of(post(*TITLED.fields, field("lead")), TITLED)
+    made_of.follow(listed(TITLED))
+    due = made_of.rows(entry({"title": {"en-US": "Hi"}, "lead": {"en-US": "x", "de-DE": "y"}}))
+    assert {locale: row.optional for (_, locale), row in due.items()} == {"en-US": False, "de-DE": True}
+    assert made_of.rows(entry({"title": {"en-US": "Hi"}})).keys() == {("post", "en-US")}
+
+
 @pytest.mark.parametrize("evolution", ["column", "json"])
 def test_content_from_before_a_change_of_type_is_due_where_it_stands(evolution: Any) -> None:
     """As it was written under each earlier type, and as it would be now."""
