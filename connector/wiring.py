@@ -23,7 +23,7 @@ from connector.events.envelope import Provenance
 from connector.events.policy import Policy
 from connector.events.record import Batch
 from connector.kafka.client import Settings
-from connector.kafka.cluster import Cluster, RecordedModel
+from connector.kafka.cluster import Cluster
 from connector.kafka.published import Live, PublishedRecords
 from connector.kafka.registry import Registry
 from connector.kafka.sharing import Sharing
@@ -185,10 +185,6 @@ class ConfiguredStream:
             own_members=vendor.own_members,
             chosen=_some(self.connection.content_types),
         )
-
-    def recorded_model(self) -> RecordedModel:
-        """Return what reads the content model that the stream's state has."""
-        return RecordedModel(self.client, self.layout.state_topic, self.name, clock=self.clock)
 
     def having(self, **settings: object) -> "ConfiguredStream":
         """Return the stream with other settings of its connection."""

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping
 
 from connector.errors import ConfigError, ConnectorError
+from connector.kafka.cluster import RecordedModel
 from connector.tables import schema
 from connector.wiring import ConfiguredStream
 
@@ -36,7 +37,7 @@ def recorded(stream: ConfiguredStream) -> Mapping[str, str]:
     if not tables:
         return {}
     catalog = stream.catalog_with(tables.options())
-    state = stream.recorded_model().read()
+    state = RecordedModel(stream.client, stream.layout.state_topic, stream.name, clock=stream.clock).read()
     catalog.restore(state)
     layouts = catalog.plan(catalog.model).layouts if state else {}
     return {table: schema.text(layout) for table, layout in sorted(layouts.items())}

@@ -13,6 +13,7 @@ import msgspec
 
 from connector.events.codec import encode_key
 from connector.events.index import Index
+from connector.kafka.cluster import RecordedModel
 from connector.kafka.foreign_records import Foreign
 from connector.kafka.published import PublishedRecords
 from connector.model.checkpoint import Position
@@ -140,7 +141,7 @@ def _due_rows(stream: ConfiguredStream) -> DueRows | None:
     return DueRows(
         stream.catalog_with,
         tables.options(),
-        stream.recorded_model().read,
+        RecordedModel(stream.client, stream.layout.state_topic, stream.name, clock=stream.clock).read,
         stream.vendor.model,
         stream.policy.max_message_bytes - _BESIDE_A_ROW,
     )
