@@ -184,7 +184,7 @@ def test_a_right_missing_on_a_tables_topic_is_named(
     )
     with served(case(ITEM)) as cms:
         workplace = place(cms, "tables = true", tables=f'registry = {{ url = "{registry}" }}')
-        for table in ("_asset", "_content_type"):
+        for table in ("_asset", "_content_type", "_locale"):
             _tells(workplace, f"DESCRIBE on topic {prefix}.blog.table.{table}")
         grant(administrator, *topics)
         eventually(lambda: workplace.run("check").code == 0, within=30)

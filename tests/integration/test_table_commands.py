@@ -83,7 +83,7 @@ def test_a_table_that_is_not_there_is_an_error_that_names_those_that_are(current
     ended = current.run("tail", "contentful", "--table", "authors", *ALL)
     assert (ended.code, ended.out) == (1, "")
     assert "has no table authors" in ended.err
-    assert "it has _asset, _content_type, author, " in ended.err
+    assert "it has _asset, _content_type, _locale, author, " in ended.err
     assert current.run("tail", "contentful", "--table", "author", "--tables").code == 2
     current.edit("tables = true", "")
     ended = current.run("tail", "contentful", "--tables", *ALL)
@@ -113,7 +113,7 @@ def test_schemas_of_tables_are_checked_and_registered(place: Workplace, registry
     assert "3 of 3 are registered; no content model is recorded yet" in schemas["message"]
     assert place.run(*ONCE).code == 0
     at = Registry(registry)
-    tables = ("_asset", "_content_type", "author", "blogPost", "category", "product")
+    tables = ("_asset", "_content_type", "_locale", "author", "blogPost", "category", "product")
     wanted = {f"{prefix}.contentful.table.{table}-{end}" for table in tables for end in ("key", "value")}
     assert {name for name in at.subjects() if name.startswith(f"{prefix}.contentful.table.")} == wanted
     for command in ("check", "register"):
