@@ -4,6 +4,7 @@ from connector.events.assembler import Assembler
 from connector.events.envelope import Provenance
 from connector.events.policy import Policy
 from connector.events.record import Batch, Record
+from connector.events.table_rows import Tables
 from connector.model.change import Change, DeadLetter
 from connector.model.checkpoint import Checkpoint, Phase
 from connector.stream.aside import Aside, at_once
@@ -37,9 +38,11 @@ class Stream:
         store: MemoryStore | None = None,
         aside: Aside = at_once,
         follows: bool = True,
+        tables: Tables | None = None,
     ) -> None:
         self.policy = policy or Policy()
         self.follows = follows
+        self.tables = tables
         self.clock = Clock()
         self.store = store or MemoryStore(connection=CONNECTION)
         self.initial = checkpoint(phase=phase, cursor="start", fingerprint="f")
@@ -82,4 +85,5 @@ class Stream:
             now_ms=self.clock,
             locate=lambda key, content_type: f"https://cms/{content_type}/{key.id}",
             follows=self.follows,
+            tables=self.tables,
         )

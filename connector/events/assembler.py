@@ -324,6 +324,11 @@ class BatchBuilder:
     def _write_rows(self, event: Event, rows: str | None) -> str | None:
         """Append the rows of a published event to its table; return the locales of those that the entity has now."""
         assert self._tables
+        known, change = event.known, event.change
+        if rows and known and event.op != "d" and envelope.content_type(change, known) != known.content_type:
+            # It came back under its id as something else: its rows are in another table.
+            former = replace(change, content_type=known.content_type)
+            rows = self._write_rows(replace(event, op="d", change=former), rows)
         found = self._tables.rows(event, row_locales(rows))
         if found is None:
             return None

@@ -14,6 +14,7 @@ from connector.model.change import Change, EntityKey
 from connector.model.content_model import ContentModel, ContentType
 from connector.tables.catalog import LOCALES_KEY, TABLE_KEY, TYPE_KEY, Catalog, check_model, is_model
 from connector.tables.columns import Options
+from tests.memory import Stream
 from tests.unit.tables.models import DE, EN, entry, field, post
 from tests.values import CONNECTION, published, removed
 
@@ -214,3 +215,16 @@ def test_other_records_are_told_apart(key: bytes) -> None:
 def _content_type(names: list[str], second: int) -> Change:
     key = EntityKey(CONNECTION, "content_type", "post", "*")
     return replace(published(second=second), key=key, content_type=None, raw=json.dumps(names).encode())
+
+
+def test_an_entry_that_comes_back_as_something_else_leaves_no_row_behind() -> None:
+    """Deleted and created again under its id between two polls: its rows of the former table are deleted."""
+    page = replace(post(field("title")), id="page")
+    stream = Stream(tables=made(ContentModel(content_types=(page, post(field("title"))), locales=(EN,))))
+    title = b'{"title":{"en-US":"a"}}'
+    stream.publish(published(second=1, fields=title))
+    again = stream.publish(published(second=2, fields=title, content_type="page"))
+    rows = [(record.topic, record.value is None) for record in again if ".table." in record.topic]
+    assert rows == [("contentwire.blog.table.post", True), ("contentwire.blog.table.page", False)]
+    gone = stream.publish(removed(second=3))
+    assert [record.topic for record in gone if ".table." in record.topic] == ["contentwire.blog.table.page"]
