@@ -7,7 +7,7 @@ RUN := $(UV) run --frozen --all-extras
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup format check wheel audit coverage test test-unit faults soak demo bench bench-compare
+.PHONY: help setup format check wheel audit coverage test test-unit faults sinks soak demo bench bench-compare
 
 help:  ## Show this help.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,19 +40,22 @@ audit: setup  ## Check the locked dependencies for known vulnerabilities; needs 
 
 test: setup  ## Run every test, on a real Kafka and a real registry.
 	@# Four workers on two cores: half of the time is spent waiting for brokers and processes. Every test runs once.
-	@$(RUN) pytest -n 4 --dist worksteal --servers -m 'not faults and not alone'
-	@$(RUN) pytest -m 'alone and not faults'
+	@$(RUN) pytest -n 4 --dist worksteal --servers -m 'not faults and not sinks and not alone'
+	@$(RUN) pytest -m 'alone and not faults and not sinks'
 
 test-unit: setup  ## Run the tests that need no broker.
-	@$(RUN) pytest -n 2 -m 'not kafka and not faults' tests/unit tests/contract tests/property tests/integration
+	@$(RUN) pytest -n 2 -m 'not kafka and not faults and not sinks' tests/unit tests/contract tests/property tests/integration
 
 coverage: setup  ## Run every test and measure branch coverage; fails below the bound in pyproject.toml.
 	@$(RUN) coverage erase
-	@$(RUN) pytest -n 4 --dist worksteal --servers -m 'not faults and not alone' --cov --cov-report= --cov-fail-under=0
-	@$(RUN) pytest -m 'alone and not faults' --cov --cov-append --cov-report=term:skip-covered
+	@$(RUN) pytest -n 4 --dist worksteal --servers -m 'not faults and not sinks and not alone' --cov --cov-report= --cov-fail-under=0
+	@$(RUN) pytest -m 'alone and not faults and not sinks' --cov --cov-append --cov-report=term:skip-covered
 
 faults: setup  ## Run the long fault matrix: every kill point, dying brokers, partitions.
 	@$(RUN) pytest -m faults
+
+sinks: setup  ## Run the recipes of docs/consumers/sinks.md in the programs that they are for: gigabytes, minutes.
+	@$(RUN) pytest -m sinks tests/sinks
 
 soak: setup  ## Random edits, faults and crashes on a real Kafka; SECONDS=60, and SEED to repeat a run.
 	@$(RUN) python -m tests.faults.soak --seconds $(or $(SECONDS),60) $(if $(SEED),--seed $(SEED))

@@ -18,10 +18,15 @@ _BUNDLE = "apicurio-serde-3.1.7"
 _OPTIONS = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData")
 
 
+def library() -> Library:
+    """Return the archives that the tests alone need, pinned in this folder."""
+    ours = Library.of_user(os.environ)
+    return Library(ours.cache, ours.repository, _HERE)
+
+
 def run(script: str, *arguments: str) -> Sequence[str]:
     """Return the lines that a script of this folder prints. Raises `Unreachable` if its archives cannot be fetched."""
-    library = Library.of_user(os.environ)
-    jars = Library(library.cache, library.repository, _HERE).fetch(_BUNDLE)
+    jars = library().fetch(_BUNDLE)
     command = [str(JAVA), *_OPTIONS, "-cp", os.pathsep.join(map(str, jars)), "bsh.Interpreter", str(_HERE / script)]
     ended = subprocess.run([*command, *arguments], capture_output=True, text=True, timeout=120, check=True)
     # BeanShell reports what a script raises, but ends as if nothing had happened.

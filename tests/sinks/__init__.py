@@ -1,0 +1,1 @@
+"""The recipes of docs/consumers/sinks.md, as they stand there, in the programs that they are for."""
