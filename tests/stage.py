@@ -26,6 +26,7 @@ class Stage:
         prefix: str,
         *,
         more: Mapping[str, str] | None = None,
+        settings: str = "",
     ) -> None:
         self.cms = cms
         self.folder = folder
@@ -40,7 +41,7 @@ class Stage:
             bootstrap=broker.bootstrap,
             prefix=prefix,
             kafka=f'registry = {{ url = "{registry}" }}\npartitions = 2\n',
-            connection="tables = true\n",
+            connection=f"tables = true\n{settings}",
         )
 
     def publish(self) -> None:

@@ -1,8 +1,7 @@
 """Debezium's JDBC sink in Kafka Connect: the rows of PostgreSQL are what the CMS delivers."""
 
-import json
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +12,10 @@ from psycopg.rows import dict_row
 from psycopg.types.string import TextLoader
 
 from connector.devservers.broker import Broker
-from connector.simulator import Live, Simulator
+from connector.simulator import Simulator
 from tests import java, postgres
 from tests.sinks.connect import CONVERTER, Worker
-from tests.sinks.recipe import properties
+from tests.sinks.recipe import properties, unequal
 from tests.stage import VENDOR, Stage
 from tests.tables import Rows, differences
 
@@ -145,7 +144,7 @@ def test_columns_have_the_types_of_the_fields(arrived: Arrived) -> None:
 
 def test_the_changes_topic_is_one_table(arrived: Arrived) -> None:
     """A row for each live entity, with the content that the CMS delivers; a delete deletes."""
-    arrived.equal(lambda: _unequal(arrived.rows("changes", "cms_changes"), arrived.stage.cms.truth(VENDOR)))
+    arrived.equal(lambda: unequal(arrived.rows("changes", "cms_changes"), arrived.stage.cms.truth(VENDOR)))
 
 
 def test_the_changes_topic_is_a_table_for_each_type(arrived: Arrived) -> None:
@@ -159,17 +158,7 @@ def test_the_changes_topic_is_a_table_for_each_type(arrived: Arrived) -> None:
         return lacking or [
             found
             for kind in kinds
-            for found in _unequal(arrived.rows("by_type", f"cms_{kind}"), [x for x in truth if x.content_type == kind])
+            for found in unequal(arrived.rows("by_type", f"cms_{kind}"), [x for x in truth if x.content_type == kind])
         ]
 
     arrived.equal(differing)
-
-
-def _unequal(rows: Iterable[Mapping[str, Any]], truth: Iterable[Live]) -> list[str]:
-    """Return the entries and assets that differ."""
-    kinds = ("entry", "asset")
-    held = {row["id"]: (row["content_type"], json.loads(row["fields"])) for row in rows if row["entity_type"] in kinds}
-    wanted = {
-        each.id: (each.content_type, json.loads(each.fields or b"{}")) for each in truth if each.entity_type in kinds
-    }
-    return [each for each in sorted(held.keys() | wanted.keys()) if held.get(each) != wanted.get(each)]
