@@ -23,7 +23,7 @@ class Worker:
     def __init__(
         self, folder: Path, bootstrap: str, connectors: Mapping[str, Properties], plugins: Mapping[str, Path]
     ) -> None:
-        jars = java.library().fetch(_BUNDLE)
+        jars = java.fetched(_BUNDLE)
         plugin_path = folder / "plugins"
         plugin_path.mkdir()
         for name, archives in plugins.items():

@@ -32,7 +32,11 @@ def properties(heading: str, containing: str, addresses: Mapping[str, str]) -> d
 def unequal(rows: Iterable[Mapping[str, Any]], truth: Iterable[Live]) -> list[str]:
     """Return the entries and assets that rows of the changes topic do not hold as the CMS delivers them."""
     kinds = ("entry", "asset")
-    held = {row["id"]: (row["content_type"], json.loads(row["fields"])) for row in rows if row["entity_type"] in kinds}
+    held = {
+        row["id"]: (row["content_type"], json.loads(row["fields"] or "null"))
+        for row in rows
+        if row["entity_type"] in kinds
+    }
     wanted = {
         each.id: (each.content_type, json.loads(each.fields or b"{}")) for each in truth if each.entity_type in kinds
     }

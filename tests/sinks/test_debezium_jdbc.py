@@ -86,7 +86,7 @@ class Arrived:
 @pytest.fixture(scope="module", name="arrived")
 def _arrived(tmp_path_factory: pytest.TempPathFactory, kafka: Broker, registry: str) -> Iterator[Arrived]:
     folder = tmp_path_factory.mktemp("debezium")
-    plugins = {"jdbc": java.library().unpack(_BUNDLE, _TREE), "converter": java.library().fetch(CONVERTER)[0].parent}
+    plugins = {"jdbc": java.unpacked(_BUNDLE, _TREE), "converter": java.fetched(CONVERTER)[0].parent}
     prefix = f"t{time.time_ns():x}"
     with (
         Simulator(seed=11, entries=60, content_types=20).serving() as cms,
