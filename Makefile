@@ -54,8 +54,8 @@ coverage: setup  ## Run every test and measure branch coverage; fails below the 
 faults: setup  ## Run the long fault matrix: every kill point, dying brokers, partitions.
 	@$(RUN) pytest -m faults
 
-sinks: setup  ## Run the recipes of docs/consumers/sinks.md in the programs that they are for: gigabytes, minutes.
-	@$(RUN) pytest -m sinks tests/sinks
+sinks: setup  ## Run the recipes of docs/consumers/sinks.md in the programs that they are for.
+	@$(RUN) --group sinks pytest -m sinks tests/sinks
 
 soak: setup  ## Random edits, faults and crashes on a real Kafka; SECONDS=60, and SEED to repeat a run.
 	@$(RUN) python -m tests.faults.soak --seconds $(or $(SECONDS),60) $(if $(SEED),--seed $(SEED))

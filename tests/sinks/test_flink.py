@@ -10,7 +10,7 @@ from connector.devservers.broker import Broker
 from connector.simulator import Simulator
 from tests import java
 from tests.documents import commands
-from tests.sinks.recipe import DOCUMENT, block
+from tests.sinks.recipe import block
 from tests.stage import VENDOR, Stage
 from tests.tables import Rows, differences
 
@@ -58,7 +58,7 @@ def asked(stage: Stage, script: str) -> list[Answer]:
 
 def test_typed_tables_are_upsert_tables(stage: Stage) -> None:
     """Twenty content types in three locales, no column by hand; a delete deletes, a new column and table appear."""
-    stage.shell.run(commands(DOCUMENT, "examples.flink"))
+    stage.shell.run(commands("docs/consumers/sinks.md", "examples.flink"))
     created = (stage.folder / "tables.sql").read_text(encoding="utf-8")
     tables = list(stage.tables())
     questions = "".join(f"SELECT * FROM `{table}` {_TO_THE_END};\n" for table in tables)

@@ -186,9 +186,10 @@ def shell_blocks(document: Path) -> list[str]:
     ids=lambda path: path.name,
 )
 def test_every_command_of_a_guide_is_run(guide: Path) -> None:
-    """A test of the examples names each block of commands by a text that no other block of the guide has."""
+    """A test of the examples or the sinks names each block of commands by a text that no other block has."""
     name = guide.relative_to(ROOT).as_posix()
-    tests = [text(path) for path in ROOT.glob("tests/integration/test_examples*.py")]
+    patterns = ("tests/integration/test_examples*.py", "tests/sinks/test_*.py")
+    tests = [text(path) for pattern in patterns for path in ROOT.glob(pattern)]
     trees = [ast.parse(each) for each in tests if f'"{name}"' in each]
     constants = [node.value for each in trees for node in ast.walk(each) if isinstance(node, ast.Constant)]
     named = [each for each in constants if isinstance(each, str) and len(each) > 3]
