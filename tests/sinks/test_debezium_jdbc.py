@@ -1,6 +1,7 @@
 """Debezium's JDBC sink in Kafka Connect: the rows of PostgreSQL are what the CMS delivers."""
 
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -87,7 +88,7 @@ class Arrived:
 def _arrived(tmp_path_factory: pytest.TempPathFactory, kafka: Broker, registry: str) -> Iterator[Arrived]:
     folder = tmp_path_factory.mktemp("debezium")
     plugins = {"jdbc": java.unpacked(_BUNDLE, _TREE), "converter": java.fetched(CONVERTER)[0].parent}
-    prefix = f"t{time.time_ns():x}"
+    prefix = f"t{uuid.uuid4().hex[:10]}"
     with (
         Simulator(seed=11, entries=60, content_types=20).serving() as cms,
         postgres.server(tcp=True) as server,

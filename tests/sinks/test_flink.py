@@ -1,6 +1,7 @@
 """Flink SQL: typed tables are tables as the registry knows them, and the changes topic counts right by the recipe."""
 
 import json
+import uuid
 from collections.abc import Iterator
 from typing import Any
 
@@ -31,7 +32,7 @@ Answer = list[dict[str, Any]]
 def _stage(kafka: Broker, registry: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     folder = tmp_path_factory.mktemp("flink")
     with Simulator(seed=11, entries=60, content_types=20).serving() as cms:
-        stage = Stage(folder, cms, kafka, registry, f"t{folder.parent.name}")
+        stage = Stage(folder, cms, kafka, registry, f"t{uuid.uuid4().hex[:10]}")
         stage.publish()
         stage.edit()
         stage.publish()
