@@ -17,7 +17,7 @@ from tests.topics import produce
 
 VENDORS = ("contentful", "contentstack", "weegloo")
 
-# The others differ in their rows, which `test_rows_that_equal_the_cms_are_proven` compares; the whole is half a minute each.
+# The others differ in their rows, which `test_rows_that_equal_the_cms_are_proven` compares: half a minute each.
 one_vendor = pytest.mark.parametrize(
     "vendor", [VENDORS[0], *(pytest.param(vendor, marks=pytest.mark.faults) for vendor in VENDORS[1:])]
 )
