@@ -34,8 +34,8 @@ _OVERHEAD = 1024
 # How many dead letters of one batch are named in the log; the rest are only counted.
 _MAX_NAMED = 20
 
-# The compiled core publishes so many items at once: commit bounds are looked at in between.
-_TOGETHER = 256
+# The compiled core publishes so many items at once, without and with rows: commit bounds are looked at in between.
+_TOGETHER, _TOGETHER_WITH_ROWS = 256, 16
 
 
 class Assembler(msgspec.Struct, frozen=True):
@@ -72,6 +72,8 @@ class Assembler(msgspec.Struct, frozen=True):
         for page in pages:
             for letter in page.dead_letters:
                 builder.add_dead_letter(letter, page.position)
+                if letter.item_id:
+                    builder.mark_unreadable(letter.item_id)
             at, until = 0, len(page.changes) - self._ends_snapshot(page, builder.position)
             while at < len(page.changes):
                 if builder.full:
@@ -189,7 +191,7 @@ class BatchBuilder:
             return 0
         if first.body in self._index or (first.whole_body and first.whole_body in self._index):
             return 0
-        most = min(_TOGETHER, until - at)
+        most = min(_TOGETHER_WITH_ROWS if self._tables else _TOGETHER, until - at)
         most = self._wanted(changes[at : at + most]) if self._policy.filters else most
         if not most:
             self._tally.left_out["filtered"] += 1
@@ -227,8 +229,6 @@ class BatchBuilder:
         self._tally.dead_letters[letter.error] += 1
         if len(self._tally.letters) < _MAX_NAMED:
             self._tally.letters.append((letter.error, letter.item_type, letter.item_id, len(letter.raw)))
-        if letter.item_id:
-            self._mark_unreadable(letter.item_id)
 
     def _add_rows(self, items: Sequence[Item], records: Sequence[Record]) -> None:
         """Append the rows of items whose events are appended."""
@@ -390,7 +390,7 @@ class BatchBuilder:
         if known.epoch != self.position.epoch:
             self._index.stage(body, replace(known, epoch=self.position.epoch).encode())
 
-    def _mark_unreadable(self, entity_id: str) -> None:
+    def mark_unreadable(self, entity_id: str) -> None:
         """Mark every key that an unreadable item may stand for as seen: it exists, though we cannot read it."""
         for entity_type in get_args(EntityType):
             key = EntityKey(self._provenance.name, entity_type, entity_id, ALL_LOCALES)

@@ -14,6 +14,8 @@ from connector.stream.publisher import Publisher
 _WEEK = 7 * 86_400.0
 _MAX_FORGOTTEN = 10_000
 
+_MODEL = {"content_type", "locale"}
+
 # A handful of deletes is normal, whatever their share.
 _ALWAYS_ALLOWED = 20
 
@@ -25,7 +27,8 @@ def reconcile(publisher: Publisher, *, max_delete_share: float, page_items: int)
     """
     checkpoint = publisher.checkpoint
     position, allowed = checkpoint.position, checkpoint.request.allow_deletes
-    vanished, live = _count(publisher.index, position.epoch)
+    spared = frozenset() if publisher.catalog else _unasked(publisher.index, position.epoch)
+    vanished, live = _count(publisher.index, position.epoch, spared)
     # An open walk has been judged before: what it has already deleted no longer counts as live.
     if not (allowed or position.walk_open) and vanished > max(_ALWAYS_ALLOWED - 1, max_delete_share * live):
         raise DeletesHeld(
@@ -33,7 +36,7 @@ def reconcile(publisher: Publisher, *, max_delete_share: float, page_items: int)
             hint=f"if that is right: contentwire snapshot {checkpoint.stream} --allow-deletes; else correct the filter",
             held=vanished,
         )
-    for changes in _chunks(_deletes(publisher.index, position.epoch), page_items):
+    for changes in _chunks(_deletes(publisher.index, position.epoch, spared), page_items):
         publisher.publish([SyncPage(changes, position.opened(), caught_up=False)])
     if publisher.catalog:
         for changes in _chunks(_removals(publisher.index), page_items):
@@ -56,15 +59,31 @@ def long_dead(index: Index, now: float) -> list[bytes]:
     return list(islice(dead, _MAX_FORGOTTEN))
 
 
-def _count(index: Index, epoch: int) -> tuple[int, int]:
-    live = [entry.epoch for _, entry in index.entries() if entry.live]
-    return sum(1 for seen in live if seen != epoch), len(live)
+def _unasked(index: Index, epoch: int) -> frozenset[str]:
+    """Return the kinds of entities that only the content model's lists deliver: without tables nobody asks for them.
+
+    Where content types are in the stream, the snapshot has delivered some.
+    """
+    model = {decode_key(body).entity_type for body, _ in _vanished(index, epoch, frozenset())} & _MODEL
+    if not model:
+        return frozenset()
+    live = (body for body, entry in index.entries() if entry.live and entry.epoch == epoch)
+    return frozenset(model - {decode_key(body).entity_type for body in live})
 
 
-def _deletes(index: Index, epoch: int) -> Iterator[Change]:
+def _vanished(index: Index, epoch: int, spared: frozenset[str]) -> Iterator[tuple[bytes, IndexEntry]]:
     for body, entry in index.entries():
-        if entry.live and entry.epoch != epoch:
-            yield _delete(body, entry)
+        if entry.live and entry.epoch != epoch and not (spared and decode_key(body).entity_type in spared):
+            yield body, entry
+
+
+def _count(index: Index, epoch: int, spared: frozenset[str]) -> tuple[int, int]:
+    live = sum(1 for _, entry in index.entries() if entry.live)
+    return sum(1 for _ in _vanished(index, epoch, spared)), live
+
+
+def _deletes(index: Index, epoch: int, spared: frozenset[str]) -> Iterator[Change]:
+    return (_delete(body, entry) for body, entry in _vanished(index, epoch, spared))
 
 
 def _removals(index: Index) -> Iterator[Change]:

@@ -167,7 +167,8 @@ class Catalog:
         kind, content_type = change.key.entity_type, envelope.content_type(change, event.known)
         table = _OF_KIND.get(kind) or names.escape(content_type or "")
         if event.op == "d":
-            return self._written(table, removed(change.key, live), frozenset()) if live else None
+            known = table in self._texts  # it may have come and gone while there were no tables
+            return self._written(table, removed(change.key, live), frozenset()) if live and known else None
         try:
             change = self._shaped(change)
             self._check_known(table, change)

@@ -1,10 +1,11 @@
 """Deletes that a fresh snapshot proves: which, in which transactions, how a restart continues, when they are held."""
 
 import pytest
+from msgspec.structs import replace
 
 from connector.errors import DeletesHeld, UnknownOutcome
 from connector.events.policy import Policy
-from connector.model.change import DeadLetter
+from connector.model.change import Change, DeadLetter
 from connector.model.checkpoint import Request
 from connector.stream.reconcile import reconcile
 from connector.testing import fail_before_commit
@@ -22,6 +23,12 @@ def vanished(count: int, kept: int = 0, policy: Policy | None = None) -> Stream:
     stream.publish(*[published(f"kept{number}") for number in range(kept)], caught_up=False)
     stream.move_to("reconciling")
     return stream
+
+
+def of_kind(kind: str, id_: str) -> Change:
+    """Return a published entity of a kind."""
+    change = published(id_)
+    return replace(change, key=replace(change.key, entity_type=kind), content_type=None)
 
 
 def run(stream: Stream, *, share: float = 0.2, items: int = 1000) -> list[tuple[str, str]]:
@@ -51,6 +58,21 @@ def test_what_cannot_be_read_has_not_vanished() -> None:
     stream.publish(*letters, caught_up=False)
     stream.move_to("reconciling")
     assert run(stream) == [("d", "gone"), ("tombstone", "gone")]
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+def test_what_nobody_asks_for_has_not_vanished(*, streamed: bool) -> None:
+    """Without tables the content model's lists are not read: what they delivered once stays.
+
+    Where the stream delivers content types, those that it no longer delivers are gone.
+    """
+    stream = Stream()
+    model = [of_kind("content_type", "post"), of_kind("content_type", "page"), of_kind("locale", "de-DE")]
+    stream.publish(*model, published("kept"))
+    stream.move_to("snapshot", epoch=2)
+    stream.publish(published("kept"), *(model[:1] if streamed else ()), caught_up=False)
+    stream.move_to("reconciling")
+    assert run(stream) == ([("d", "page"), ("tombstone", "page")] if streamed else [])
 
 
 def test_then_the_stream_is_streaming_and_the_request_is_fulfilled() -> None:

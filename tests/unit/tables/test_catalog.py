@@ -9,6 +9,8 @@ from msgspec.structs import replace
 from connector.errors import MalformedItem, ModelOutdated, ModelRefused, StateTooNew
 from connector.events import codec
 from connector.events.envelope import Event, Op
+from connector.events.policy import Policy
+from connector.events.record import Record
 from connector.events.table_rows import TableRows
 from connector.model.change import Change, EntityKey
 from connector.model.content_model import ContentModel, ContentType
@@ -228,3 +230,30 @@ def test_an_entry_that_comes_back_as_something_else_leaves_no_row_behind() -> No
     assert rows == [("contentwire.blog.table.post", True), ("contentwire.blog.table.page", False)]
     gone = stream.publish(removed(second=3))
     assert [record.topic for record in gone if ".table." in record.topic] == ["contentwire.blog.table.page"]
+
+
+def locales(records: list[Record], topics: str) -> list[str]:
+    """Return the locales of the keys of records, in topics with this in their names."""
+    return [codec.decode_key(codec.unframe(each.key or b"")[1]).locale for each in records if topics in each.topic]
+
+
+def test_a_row_that_is_withheld_holds_no_other_back() -> None:
+    """Where each locale is an item of its own, those of the others are published, and republished, with their rows."""
+    whole = ContentModel(content_types=(post(field("title")),), locales=(EN, DE))
+    stream = Stream(Policy(republish="all"), tables=made(whole, localized=True))
+    items = [
+        published(second=second, locale=locale, fields=json.dumps({"title": title}).encode())
+        for second, (locale, title) in enumerate({"fr-FR": "\0", "de-DE": "a", "en-US": "b"}.items(), 1)
+    ]
+    stream.publish(*items)
+    stream.move_to("snapshot", epoch=2)
+    again = stream.publish(*items)
+    assert locales(again, ".changes") == ["fr-FR", "de-DE", "en-US"]
+    assert locales(again, ".table.") == ["de-DE", "en-US"]
+
+
+def test_rows_of_a_table_that_never_was_are_none() -> None:
+    """A content type that came and went while there were no tables has no schema to delete with."""
+    catalog = made()
+    gone = Event(removed(content_type="ghost"), None, "d", "delta", 1, "", 0, "false", None)
+    assert catalog.rows(gone, frozenset({"en-US"})) is None
