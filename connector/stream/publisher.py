@@ -12,6 +12,7 @@ from connector.events.assembler import Assembler
 from connector.events.destination import Destinations
 from connector.events.index import Index
 from connector.events.owner_report import REPORT_KEY, OwnerReport, encode_report
+from connector.events.policy import Policy
 from connector.events.record import Batch, Route, Tally, addressed
 from connector.events.state_record import CHECKPOINT_KEY, encode_checkpoint
 from connector.model.change import EntityKey
@@ -157,6 +158,11 @@ class Publisher:
         self._under_way: _UnderWay | None = None
         self._destinations: Destinations | None = None
         self.catalog = catalog
+
+    @property
+    def policy(self) -> Policy:
+        """What is published, and how."""
+        return self._assembler.policy
 
     @property
     def ready(self) -> bool:

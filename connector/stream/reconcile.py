@@ -1,12 +1,14 @@
 """Deletes that a fresh snapshot proves: live keys that the snapshot's epoch did not see have left the CMS."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice
 
 from connector.errors import DeletesHeld
 from connector.events.codec import decode_key
+from connector.events.filters import wanted
 from connector.events.index import Index, IndexEntry
-from connector.model.change import Change
+from connector.events.policy import Policy
+from connector.model.change import Change, EntityKey
 from connector.model.checkpoint import Checkpoint
 from connector.model.page import SyncPage
 from connector.stream.publisher import Publisher
@@ -15,6 +17,9 @@ _WEEK = 7 * 86_400.0
 _MAX_FORGOTTEN = 10_000
 
 _MODEL = {"content_type", "locale"}
+
+Spared = Callable[[EntityKey, str | None], bool]
+"""Whether a key, with its content type, is none that a snapshot can prove to be gone."""
 
 # A handful of deletes is normal, whatever their share.
 _ALWAYS_ALLOWED = 20
@@ -27,7 +32,7 @@ def reconcile(publisher: Publisher, *, max_delete_share: float, page_items: int)
     """
     checkpoint = publisher.checkpoint
     position, allowed = checkpoint.position, checkpoint.request.allow_deletes
-    spared = frozenset() if publisher.catalog else _unasked(publisher.index, position.epoch)
+    spared = _none if publisher.catalog else _unasked(publisher.index, position.epoch, publisher.policy)
     vanished, live = _count(publisher.index, position.epoch, spared)
     # An open walk has been judged before: what it has already deleted no longer counts as live.
     if not (allowed or position.walk_open) and vanished > max(_ALWAYS_ALLOWED - 1, max_delete_share * live):
@@ -59,30 +64,35 @@ def long_dead(index: Index, now: float) -> list[bytes]:
     return list(islice(dead, _MAX_FORGOTTEN))
 
 
-def _unasked(index: Index, epoch: int) -> frozenset[str]:
-    """Return the kinds of entities that only the content model's lists deliver: without tables nobody asks for them.
+def _unasked(index: Index, epoch: int, policy: Policy) -> Spared:
+    """Return which keys only the content model's lists deliver: without tables nobody asks for them.
 
-    Where content types are in the stream, the snapshot has delivered some.
+    What the filters leave out is none. Where content types are in the stream, the snapshot has delivered some.
     """
-    model = {decode_key(body).entity_type for body, _ in _vanished(index, epoch, frozenset())} & _MODEL
-    if not model:
-        return frozenset()
-    live = (body for body, entry in index.entries() if entry.live and entry.epoch == epoch)
-    return frozenset(model - {decode_key(body).entity_type for body in live})
+    found = ((decode_key(body), entry.content_type) for body, entry in _vanished(index, epoch, _none))
+    kinds = {key.entity_type for key, type_ in found if key.entity_type in _MODEL and wanted(policy, key, type_)}
+    if kinds:
+        live = (body for body, entry in index.entries() if entry.live and entry.epoch == epoch)
+        kinds -= {decode_key(body).entity_type for body in live}
+    return lambda key, type_: key.entity_type in kinds and wanted(policy, key, type_)
 
 
-def _vanished(index: Index, epoch: int, spared: frozenset[str]) -> Iterator[tuple[bytes, IndexEntry]]:
+def _none(_key: EntityKey, _content_type: str | None) -> bool:
+    return False
+
+
+def _vanished(index: Index, epoch: int, spared: Spared) -> Iterator[tuple[bytes, IndexEntry]]:
     for body, entry in index.entries():
-        if entry.live and entry.epoch != epoch and not (spared and decode_key(body).entity_type in spared):
+        if entry.live and entry.epoch != epoch and not spared(decode_key(body), entry.content_type):
             yield body, entry
 
 
-def _count(index: Index, epoch: int, spared: frozenset[str]) -> tuple[int, int]:
+def _count(index: Index, epoch: int, spared: Spared) -> tuple[int, int]:
     live = sum(1 for _, entry in index.entries() if entry.live)
     return sum(1 for _ in _vanished(index, epoch, spared)), live
 
 
-def _deletes(index: Index, epoch: int, spared: frozenset[str]) -> Iterator[Change]:
+def _deletes(index: Index, epoch: int, spared: Spared) -> Iterator[Change]:
     return (_delete(body, entry) for body, entry in _vanished(index, epoch, spared))
 
 

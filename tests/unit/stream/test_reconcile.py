@@ -75,6 +75,17 @@ def test_what_nobody_asks_for_has_not_vanished(*, streamed: bool) -> None:
     assert run(stream) == ([("d", "page"), ("tombstone", "page")] if streamed else [])
 
 
+def test_a_filter_that_leaves_out_types_deletes_them() -> None:
+    """Nobody asks for them either, but the operator has said that they go."""
+    stream = Stream()
+    stream.publish(of_kind("content_type", "post"), published("kept"))
+    stream = stream.restarted(Policy(entity_types=frozenset({"entry"})))
+    stream.move_to("snapshot", epoch=2)
+    stream.publish(published("kept"), caught_up=False)
+    stream.move_to("reconciling")
+    assert run(stream) == [("d", "post"), ("tombstone", "post")]
+
+
 def test_then_the_stream_is_streaming_and_the_request_is_fulfilled() -> None:
     """The last transaction says so, even if nothing vanished."""
     stream = vanished(0, kept=2)
