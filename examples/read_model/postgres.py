@@ -47,7 +47,7 @@ def main(arguments: Sequence[str]) -> None:
 
 
 class Model:
-    """A schema called as the connection, with a table for each of its tables. For one consumer at a time."""
+    """A schema named after the connection, with a table for each of its tables. For one consumer at a time."""
 
     def __init__(self, database: psycopg.Connection, connection: str) -> None:
         self._database = database

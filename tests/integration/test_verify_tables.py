@@ -90,9 +90,15 @@ def found(report: Any) -> dict[tuple[str, str, str], str]:
     ("vendor", "lines"),
     [
         *((vendor, "tables = true") for vendor in VENDORS),
-        *((vendor, 'tables = { locales = "default" }') for vendor in ("contentful", "contentstack")),
-        *((vendor, 'tables = { locales = ["en-US", "de-DE"] }') for vendor in ("contentful", "weegloo")),
-        ("weegloo", 'tables = { evolution = "json" }\ncontent_types = ["author", "product"]'),
+        ("contentstack", 'tables = { locales = "default" }'),
+        ("weegloo", 'tables = { locales = ["en-US", "de-DE"] }'),
+        pytest.param("contentful", 'tables = { locales = "default" }', marks=pytest.mark.faults),
+        pytest.param("contentful", 'tables = { locales = ["en-US", "de-DE"] }', marks=pytest.mark.faults),
+        pytest.param(
+            "weegloo",
+            'tables = { evolution = "json" }\ncontent_types = ["author", "product"]',
+            marks=pytest.mark.faults,
+        ),
     ],
 )
 def test_rows_that_equal_the_cms_are_proven(

@@ -139,7 +139,6 @@ def compared(name: str, raws: list[bytes], envelope: Envelope = "debezium") -> i
     for policy, before in product(POLICIES, known):
         one, other = (assembler(name, envelope, policy, core=core) for core in (False, True))
         assert batches(quick, other, before) == batches(plain, one, before)
-    assert apart(with_tables(name, quick, core=True)) == apart(with_tables(name, plain, core=False))
     return sum(not isinstance(each, Change) for each in quick.changes)
 
 
@@ -214,6 +213,9 @@ def test_the_core_takes_real_items_and_writes_the_same(name: str, envelope: Enve
     """Nearly every item that is published, of a whole initial sync."""
     read = connected(name).read(Frame(list(real(name)), Position(), caught_up=False))
     published = sum(change.change_type == "published" for change in read.changes)
+    frame = Frame(list(real(name)), Position(cursor="c", page=1), caught_up=False)
+    quick, plain = quickly(name, frame), connected(name).read(frame)
+    assert apart(with_tables(name, quick, core=True)) == apart(with_tables(name, plain, core=False))
     # The simulator's content is odd now and then, on purpose.
     assert compared(name, list(real(name)), envelope) > 0.9 * published > 0
 

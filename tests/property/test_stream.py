@@ -249,7 +249,7 @@ def _own(key: EntityKey) -> str | None:
 
 
 PROFILE = settings(
-    max_examples=160,
+    max_examples=100,
     stateful_step_count=40,
     report_multiple_bugs=False,
     suppress_health_check=list(HealthCheck),

@@ -165,7 +165,7 @@ def publications(draw: st.DrawFn) -> tuple[Table, Change]:
 
 @pytest.mark.skipif(CORE is None, reason="the compiled core is not built here")
 @given(publications(), st.sets(st.sampled_from(CODES)))
-@settings(max_examples=500)
+@settings(max_examples=200)
 def test_the_core_writes_the_same_rows(publication: tuple[Table, Change], live: set[str]) -> None:
     """Whatever the values are, and however they are spelt."""
     table, change = publication
