@@ -27,7 +27,7 @@ def kafka_arguments(about: str | None) -> argparse.ArgumentParser:
     """Return a parser for the arguments that every example needs."""
     parser = argparse.ArgumentParser(description=about)
     parser.add_argument("--bootstrap", default="localhost:9092")
-    parser.add_argument("--registry", help="base URL of its Confluent API; tables need one, events if contentwire has one")
+    parser.add_argument("--registry", help="base URL of its Confluent API; leave out only if contentwire has none")
     parser.add_argument("--until-end", action="store_true", help="stop at the end instead of waiting for more")
     return parser
 
