@@ -52,12 +52,15 @@ def placing(folder: Path, bootstrap: str, prefix: str) -> Place:
 
 def rows(workplace: Workplace) -> list[tuple[str, dict[str, Any]]]:
     """Return the op and the fields of every event so far, oldest first."""
-    events = workplace.lines("tail", "blog", "--from-beginning", "--until-end", "--json")
-    values = [each["value"] for each in events if each["value"]]
-    return [(each["op"], json.loads((each["after"] or each["before"])["fields"] or "{}")) for each in values]
+    return [(each["op"], json.loads((each["after"] or each["before"])["fields"] or "{}")) for each in told(workplace)]
 
 
 def revisions(workplace: Workplace) -> list[int]:
     """Return the revisions published so far."""
-    events = workplace.lines("tail", "blog", "--from-beginning", "--until-end", "--json")
-    return [each["value"]["after"]["revision"] for each in events if each["value"]]
+    return [each["after"]["revision"] for each in told(workplace)]
+
+
+def told(workplace: Workplace) -> list[dict[str, Any]]:
+    """Return every event so far in the order of the stream: partitions are read side by side, in any order."""
+    records = workplace.lines("tail", "blog", "--from-beginning", "--until-end", "--json")
+    return sorted((each["value"] for each in records if each["value"]), key=lambda event: event["source"]["sequence"])
