@@ -39,8 +39,8 @@ audit: setup  ## Check the locked dependencies for known vulnerabilities; needs 
 	@$(UV) export --quiet --frozen --all-extras --no-dev --no-emit-project | $(UV) tool run pip-audit --no-deps --disable-pip --requirement /dev/stdin
 
 test: setup  ## Run every test, on a real Kafka and a real registry.
-	@# Six workers on two cores: much of the time is spent waiting for brokers and processes. Every test runs once.
-	@$(RUN) pytest -n 6 --dist worksteal --servers -m 'not faults and not sinks and not alone'
+	@# Four workers on two cores: much of the time is spent waiting for brokers and processes. Every test runs once.
+	@$(RUN) pytest -n 4 --dist worksteal --servers -m 'not faults and not sinks and not alone'
 	@$(RUN) pytest -m 'alone and not faults and not sinks'
 
 test-unit: setup  ## Run the tests that need no broker.
@@ -48,7 +48,7 @@ test-unit: setup  ## Run the tests that need no broker.
 
 coverage: setup  ## Run every test and measure branch coverage; fails below the bound in pyproject.toml.
 	@$(RUN) coverage erase
-	@$(RUN) pytest -n 6 --dist worksteal --servers -m 'not faults and not sinks and not alone' --cov --cov-report= --cov-fail-under=0
+	@$(RUN) pytest -n 4 --dist worksteal --servers -m 'not faults and not sinks and not alone' --cov --cov-report= --cov-fail-under=0
 	@$(RUN) pytest -m 'alone and not faults and not sinks' --cov --cov-append --cov-report=term:skip-covered
 
 faults: setup  ## Run the long fault matrix: every kill point, dying brokers, partitions.

@@ -59,7 +59,7 @@ def edit_everything(cms: Simulator) -> None:
     cms.unpublish(cms.ids(content_type="product")[0])
 
 
-@pytest.mark.parametrize("stage", VENDORS, indirect=True)
+@pytest.mark.parametrize("stage", [*VENDORS[:2], pytest.param(VENDORS[2], marks=pytest.mark.faults)], indirect=True)
 def test_tables_equal_the_cms_while_its_model_is_edited(stage: Operated, cms: Simulator) -> None:
     """After a snapshot, edits of the model and the content, and restarts, each row is what the CMS delivers."""
     stage.run()

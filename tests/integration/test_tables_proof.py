@@ -119,7 +119,7 @@ class Editors:
 @pytest.mark.parametrize(
     ("vendor", "at_once", "content_types"),
     [
-        ("contentful", 33, 6),
+        pytest.param("contentful", 33, 6, marks=pytest.mark.faults),
         *(pytest.param(vendor, FULL, 20, marks=pytest.mark.faults) for vendor in names()),
     ],
 )
