@@ -78,7 +78,7 @@ class Deployment:
 
     def subjects(self) -> set[str]:
         """Return the registry's subjects of this deployment."""
-        answer = httpx.get(f"{self._registry}/subjects", timeout=10).json()
+        answer = httpx.get(f"{self._registry}/subjects", params={"subjectPrefix": self.prefix}, timeout=10).json()
         return {each for each in answer if each.startswith(self.prefix)}
 
     def _decode(self, record: Consumed) -> Seen:
