@@ -1,6 +1,6 @@
 """Deletes that a fresh snapshot proves: live keys that the snapshot's epoch did not see have left the CMS."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 
 from connector.errors import DeletesHeld
@@ -8,7 +8,7 @@ from connector.events.codec import decode_key
 from connector.events.filters import wanted
 from connector.events.index import Index, IndexEntry
 from connector.events.policy import Policy
-from connector.model.change import Change, EntityKey
+from connector.model.change import Change
 from connector.model.checkpoint import Checkpoint
 from connector.model.page import SyncPage
 from connector.stream.publisher import Publisher
@@ -17,9 +17,6 @@ _WEEK = 7 * 86_400.0
 _MAX_FORGOTTEN = 10_000
 
 _MODEL = {"content_type", "locale"}
-
-Spared = Callable[[EntityKey, str | None], bool]
-"""Whether a key, with its content type, is none that a snapshot can prove to be gone."""
 
 # A handful of deletes is normal, whatever their share.
 _ALWAYS_ALLOWED = 20
@@ -32,16 +29,18 @@ def reconcile(publisher: Publisher, *, max_delete_share: float, page_items: int)
     """
     checkpoint = publisher.checkpoint
     position, allowed = checkpoint.position, checkpoint.request.allow_deletes
-    spared = _none if publisher.catalog else _unasked(publisher.index, position.epoch, publisher.policy)
-    vanished, live = _count(publisher.index, position.epoch, spared)
+    vanished, live = _vanished(publisher.index, position.epoch)
+    if not publisher.catalog:
+        vanished = _asked_for(vanished, publisher.index, position.epoch, publisher.policy)
+    count = len(vanished)
     # An open walk has been judged before: what it has already deleted no longer counts as live.
-    if not (allowed or position.walk_open) and vanished > max(_ALWAYS_ALLOWED - 1, max_delete_share * live):
+    if not (allowed or position.walk_open) and count > max(_ALWAYS_ALLOWED - 1, max_delete_share * live):
         raise DeletesHeld(
-            f"the new snapshot lacks {vanished} of {live} live keys, more than max_delete_share = {max_delete_share}",
+            f"the new snapshot lacks {count} of {live} live keys, more than max_delete_share = {max_delete_share}",
             hint=f"if that is right: contentwire snapshot {checkpoint.stream} --allow-deletes; else correct the filter",
-            held=vanished,
+            held=count,
         )
-    for changes in _chunks(_deletes(publisher.index, position.epoch, spared), page_items):
+    for changes in _chunks(_deletes(publisher.index, vanished), page_items):
         publisher.publish([SyncPage(changes, position.opened(), caught_up=False)])
     if publisher.catalog:
         for changes in _chunks(_removals(publisher.index), page_items):
@@ -64,36 +63,34 @@ def long_dead(index: Index, now: float) -> list[bytes]:
     return list(islice(dead, _MAX_FORGOTTEN))
 
 
-def _unasked(index: Index, epoch: int, policy: Policy) -> Spared:
-    """Return which keys only the content model's lists deliver: without tables nobody asks for them.
-
-    What the filters leave out is none. Where content types are in the stream, the snapshot has delivered some.
-    """
-    found = ((decode_key(body), entry.content_type) for body, entry in _vanished(index, epoch, _none))
-    kinds = {key.entity_type for key, type_ in found if key.entity_type in _MODEL and wanted(policy, key, type_)}
-    if kinds:
-        live = (body for body, entry in index.entries() if entry.live and entry.epoch == epoch)
-        kinds -= {decode_key(body).entity_type for body in live}
-    return lambda key, type_: key.entity_type in kinds and wanted(policy, key, type_)
-
-
-def _none(_key: EntityKey, _content_type: str | None) -> bool:
-    return False
-
-
-def _vanished(index: Index, epoch: int, spared: Spared) -> Iterator[tuple[bytes, IndexEntry]]:
+def _vanished(index: Index, epoch: int) -> tuple[list[bytes], int]:
+    """Return the live keys that the epoch did not see, and how many are live."""
+    vanished, live = [], 0
     for body, entry in index.entries():
-        if entry.live and entry.epoch != epoch and not spared(decode_key(body), entry.content_type):
-            yield body, entry
+        live += entry.live
+        if entry.live and entry.epoch != epoch:
+            vanished.append(body)
+    return vanished, live
 
 
-def _count(index: Index, epoch: int, spared: Spared) -> tuple[int, int]:
-    live = sum(1 for _, entry in index.entries() if entry.live)
-    return sum(1 for _ in _vanished(index, epoch, spared)), live
+def _asked_for(vanished: Sequence[bytes], index: Index, epoch: int, policy: Policy) -> list[bytes]:
+    """Return the keys without those that only the content model's lists deliver: without tables nobody reads these.
+
+    What the filters leave out stays. Where content types are in the stream, the snapshot has delivered some.
+    """
+    model = {}
+    for body in vanished:
+        key, entry = decode_key(body), index.get(body)
+        if key.entity_type in _MODEL and entry and wanted(policy, key, entry.content_type):
+            model[body] = key.entity_type
+    if not model:
+        return list(vanished)
+    streamed = {decode_key(body).entity_type for body, entry in index.entries() if entry.live and entry.epoch == epoch}
+    return [body for body in vanished if model.get(body) is None or model[body] in streamed]
 
 
-def _deletes(index: Index, epoch: int, spared: Spared) -> Iterator[Change]:
-    return (_delete(body, entry) for body, entry in _vanished(index, epoch, spared))
+def _deletes(index: Index, vanished: Sequence[bytes]) -> Iterator[Change]:
+    return (_delete(body, entry) for body in vanished if (entry := index.get(body)))
 
 
 def _removals(index: Index) -> Iterator[Change]:
