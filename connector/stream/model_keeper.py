@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterable
 from contextlib import closing
 from typing import Final
 
+from msgspec.structs import replace
+
 from connector.clock import Clock
 from connector.cms.model_source import fetch
 from connector.cms.source import Source
@@ -108,13 +110,12 @@ class ModelKeeper:
         self._asked_at = self._clock.monotonic()
         try:
             listed = fetch(self._source, stop=self._stop)
-            types = self._types(listed, whole=whole)
+            model = self._model(listed, whole=whole)
         except (WalkBroken, CheckpointRejected) as error:
             raise SourceUnavailable(f"the content model could not be read: {error}", hint=error.hint) from error
-        locales = listed.content.locales if "locale" in listed.complete else self._catalog.model.locales
         # First what is gone: once another model is followed, nobody knows that it was there.
         self._publish(self._gone(listed))
-        self._publisher.follow_model(ContentModel(content_types=types, locales=locales))
+        self._publisher.follow_model(model)
         self._publish(listed.changes)
         position = self._publisher.checkpoint.position
         if self._outdated:
@@ -125,16 +126,15 @@ class ModelKeeper:
     def _publish(self, changes: Iterable[Change]) -> None:
         self._publisher.publish([SyncPage(tuple(changes), self._publisher.checkpoint.position, caught_up=False)])
 
-    def _types(self, listed: ListedModel, *, whole: bool) -> tuple[ContentType, ...]:
-        known = {each.id: each for each in self._catalog.model.content_types}
+    def _model(self, listed: ListedModel, *, whole: bool) -> ContentModel:
+        model = listed.over(self._catalog.model)
         if reason := listed.refused.get("content_type"):
             raise SourceRejected(f"the content types cannot be read, which tables need: {reason}")
         if "content_type" in listed.complete:
-            unread = [known[letter.item_id] for letter in listed.unread if letter.item_id in known]
-            return in_order((*listed.content.content_types, *unread))
+            return model
         if any(isinstance(part.content, ContentType) for part in listed.parts):
             raise SourceUnavailable("the list of content types is incomplete")
-        return self._delivered() if whole else tuple(known.values())
+        return replace(model, content_types=self._delivered()) if whole else model
 
     def _delivered(self) -> tuple[ContentType, ...]:
         """Return the content types that a separate walk delivers: this API lists none."""
