@@ -17,7 +17,7 @@ from connector.kafka.published import PublishedRecords
 from connector.kafka.topic_names import Layout
 from connector.kafka.topics import Topics
 from connector.model.checkpoint import Checkpoint
-from connector.tables.names import ASSETS, CONTENT_TYPES, LOCALES
+from connector.tables.names import OWN
 from connector.wiring import ConfiguredStream
 
 Verdict = Literal["ok", "warning", "failed"]
@@ -111,7 +111,7 @@ def _tables(stream: ConfiguredStream, cluster: Cluster) -> Collection[str]:
         known = recorded(stream)
     except ConnectorError:
         known = {}  # why its state cannot be read is said elsewhere
-    return {ASSETS, CONTENT_TYPES, LOCALES, *known, *stream.layout.tables_among(cluster.topics())}
+    return {*OWN, *known, *stream.layout.tables_among(cluster.topics())}
 
 
 def _keys(stream: ConfiguredStream, published: PublishedRecords | None) -> str:

@@ -37,7 +37,6 @@ _OWN: Final = {
     names.CONTENT_TYPES: fixed.CONTENT_TYPE,
     names.LOCALES: fixed.LOCALE,
 }
-_OF_KIND: Final = {"asset": names.ASSETS, "content_type": names.CONTENT_TYPES, "locale": names.LOCALES}
 _ONE_LOCALE: Final = frozenset({names.CONTENT_TYPES, names.LOCALES})
 
 State = dict[bytes, bytes | None]
@@ -165,7 +164,7 @@ class Catalog:
         """Return what an event writes; raises `ModelOutdated` for one that shows more than the model has."""
         change = event.change
         kind, content_type = change.key.entity_type, envelope.content_type(change, event.known)
-        table = _OF_KIND.get(kind) or names.escape(content_type or "")
+        table = names.escape(content_type or "") if kind == "entry" else envelope.table(change, event.known)
         if event.op == "d":
             known = table in self._texts  # it may have come and gone while there were no tables
             return self._written(table, removed(change.key, live), frozenset()) if live and known else None

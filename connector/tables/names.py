@@ -19,6 +19,8 @@ ASSETS: Final = "_asset"
 CONTENT_TYPES: Final = "_content_type"
 LOCALES: Final = "_locale"
 """The tables of assets, content types and locales: no content type is escaped to these names."""
+OWN: Final = (ASSETS, CONTENT_TYPES, LOCALES)
+"""The tables that every connection has; called as events call their entities' (`source.table`)."""
 
 _CODE: Final = "x[0-9a-f]{2}|u[0-9a-f]{4}|U[0-9a-f]{8}"
 _ESCAPED: Final = re.compile(rf"[^A-Za-z0-9_]|^[0-9_]|_\Z|_(?=[^A-Za-z0-9]|{_CODE})")

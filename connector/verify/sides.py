@@ -17,6 +17,7 @@ from connector.cms.model_source import fetch
 from connector.cms.source import Source
 from connector.cms.spool import Spool
 from connector.errors import CheckpointRejected, PageTooLarge, SourceUnavailable, WalkBroken
+from connector.events import envelope
 from connector.events.content_digest import digest as content_of
 from connector.events.filters import wanted
 from connector.events.policy import Policy
@@ -34,7 +35,6 @@ from connector.verify.rows import DueRow, HeldRow, RowPlace, held
 Progress = Callable[[str, int], None]
 """Called with what is being done, and how much has been done so far."""
 
-_TABLES: Final = {"asset": "_asset", "content_type": "_content_type", "locale": "_locale"}
 _RESTARTS: Final = 5
 _FAILURES: Final = 5
 _LONGEST_WAIT: Final = 60.0
@@ -175,7 +175,7 @@ class Delivered:
         key, clock = change.key, change.clock
         if change.change_type == "published" and wanted(self._policy, key, change.content_type):
             if not self._outdated(key, clock, change.revision):
-                table = _TABLES.get(key.entity_type) or change.content_type or "_unknown"
+                table = envelope.table(change, None)
                 content = content_of(change.fields, change.meta, self._policy.content_members)
                 rows = self._tables.rows(change) if self._tables else {}
                 self.traces[key] = Trace(table, change.revision, clock, content, _item(change), rows)
