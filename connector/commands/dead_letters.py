@@ -16,6 +16,7 @@ from connector.cms.vendor import Vendor
 from connector.errors import ConnectorError, EventTooLarge, ItemRefused, ModelOutdated
 from connector.events import codec
 from connector.events.envelope import Event
+from connector.events.table_rows import withheld
 from connector.kafka.published import Entry
 from connector.model.change import Change
 from connector.model.page import Frame, SyncPage
@@ -125,8 +126,8 @@ def _unfit(change: Change, publisher: Publisher) -> str:
         return f"{error}: contentwire resume {stream} makes the stream ask for it"
     if not found or not found.misfits:
         return ""
-    said = "; ".join(found.misfits[:_MAX_NAMED])
-    return f"table {found.table}: {said}; once the CMS's content model has changed: contentwire resume {stream}"
+    said = withheld(found.table, found.misfits[:_MAX_NAMED])
+    return f"{said}; once the CMS's content model has changed: contentwire resume {stream}"
 
 
 def _obstacle(change: Change, letter: Letter, publisher: Publisher, now: float) -> str:

@@ -18,18 +18,15 @@ from connector.events.expansion import expand
 from connector.events.filters import wanted
 from connector.events.index import Index, IndexEntry, row_locales, written_rows
 from connector.events.policy import Policy
-from connector.events.record import Batch, Letter, Record, Route, Tally
+from connector.events.record import RECORD_OVERHEAD, Batch, Letter, Record, Route, Tally
 from connector.events.state_record import CHECKPOINT_KEY, encode_checkpoint
-from connector.events.table_rows import Tables
+from connector.events.table_rows import Tables, withheld
 from connector.events.verdict import Case, Standpoint, judge, op, owes_rows, remembered
 from connector.model.change import ALL_LOCALES, Change, DeadLetter, EntityKey, EntityType
 from connector.model.checkpoint import Checkpoint, Position
 from connector.model.core import Item, Writer
 from connector.model.core import Route as CoreRoute
 from connector.model.page import CompiledPage, SyncPage
-
-# What a record costs besides key, value and headers, rounded up generously (Kafka message format v2).
-_OVERHEAD = 1024
 
 # How many dead letters of one batch are named in the log; the rest are only counted.
 _MAX_NAMED = 20
@@ -199,7 +196,7 @@ class BatchBuilder:
         if (route := self._open(first)) is None:
             return 0
         place = (self._sequence, self._now_ms, self.position.epoch)
-        longest = self._policy.max_message_bytes - _OVERHEAD
+        longest = self._policy.max_message_bytes - RECORD_OVERHEAD
         records, size = self._writer.publish((changes, at, most), self._index.records(), self._routes, place, longest)
         added = len(records)
         if added:
@@ -306,7 +303,7 @@ class BatchBuilder:
             self._replace_by_letter(change, str(route), "MalformedItem")
             return False
         key, value = route.key.prefix + body, route.value.prefix + self._encode(event)
-        if len(key) + len(value) + _OVERHEAD > self._policy.max_message_bytes:
+        if len(key) + len(value) + RECORD_OVERHEAD > self._policy.max_message_bytes:
             if not self._as_reference(change, len(value)):
                 return False
             url = self._locate(change.key, change.content_type)
@@ -332,7 +329,7 @@ class BatchBuilder:
         found = self._tables.rows(event, row_locales(rows))
         if found is None:
             return None
-        misfits, longest = list(found.misfits), self._policy.max_message_bytes - _OVERHEAD
+        misfits, longest = list(found.misfits), self._policy.max_message_bytes - RECORD_OVERHEAD
         if found.rows:
             route = self._destinations.table(found.table, found.schema)
             self._progress = self._progress.recording(route.topic, route.found)
@@ -346,8 +343,7 @@ class BatchBuilder:
         self._tally.rows["inexact"] += found.inexact
         if misfits:
             self._tally.rows["misfit"] += len(misfits)
-            reason = f"table {found.table}: {'; '.join(misfits[:_MAX_NAMED])}"
-            self._replace_by_letter(event.change, reason, "MalformedItem")
+            self._replace_by_letter(event.change, withheld(found.table, misfits[:_MAX_NAMED]), "MalformedItem")
         return written_rows(found.live)
 
     def _as_reference(self, change: Change, size: int) -> bool:

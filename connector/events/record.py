@@ -1,13 +1,16 @@
 """What one transaction carries: records, where they go, and their tally. Values only."""
 
 from collections import Counter
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 
 from connector.events.codec import Framing
 from connector.events.envelope import Headers
 from connector.model.checkpoint import Checkpoint, KnownTopic
+
+RECORD_OVERHEAD: Final = 1024
+"""What a record costs besides key, value and headers, rounded up generously (Kafka message format v2)."""
 
 
 class Record(NamedTuple):

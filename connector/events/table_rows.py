@@ -1,11 +1,20 @@
 """What a published change means to a typed table: the protocol by which the assembler asks for it. Values only."""
 
-from typing import Protocol
+from collections.abc import Sequence
+from typing import Final, Protocol
 
 import msgspec
 
 from connector.events.envelope import Event
 from connector.model.change import EntityKey
+
+WITHHELD: Final = "table "
+"""So begins the reason of a dead letter whose item has its event, but not all of its rows."""
+
+
+def withheld(table: str, misfits: Sequence[str]) -> str:
+    """Return the reason of such a dead letter."""
+    return f"{WITHHELD}{table}: {'; '.join(misfits)}"
 
 
 class TableRows(msgspec.Struct, frozen=True):

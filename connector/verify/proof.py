@@ -13,6 +13,8 @@ import msgspec
 
 from connector.events.codec import encode_key
 from connector.events.index import Index
+from connector.events.record import RECORD_OVERHEAD
+from connector.events.table_rows import WITHHELD
 from connector.kafka.cluster import RecordedModel
 from connector.kafka.foreign_records import Foreign
 from connector.kafka.published import PublishedRecords
@@ -26,8 +28,7 @@ COUNTS: Final = ("table", "equal", "missing", "stale", "extra")
 
 _BY_NAME: Final = 10  # the most entities that a command names one by one
 _MANY: Final = 20  # from this many deletes on, reconciliation may hold them
-_OF_A_TABLE: Final = "table "  # so begins the reason of a letter whose item has its event, but not all of its rows
-_BESIDE_A_ROW: Final = 1029  # bytes that are reckoned for the rest of its record, the schema's id included
+_BESIDE_A_ROW: Final = RECORD_OVERHEAD + 5  # bytes that are reckoned for the rest, with the five of a schema's id
 _MARGIN: Final = 5.0  # seconds that a walk may take beyond the poll interval
 
 
@@ -168,7 +169,7 @@ def _letters(records: PublishedRecords) -> tuple[set[bytes], set[bytes]]:
     without_row: set[bytes] = set()
     for letter in (entry.value for entry in records.dead_letters() if entry.value):
         found = blake2b(letter["raw"], digest_size=16).digest()
-        (without_row if letter["reason"].startswith(_OF_A_TABLE) else without_event).add(found)
+        (without_row if letter["reason"].startswith(WITHHELD) else without_event).add(found)
     return without_event, without_row
 
 
