@@ -324,17 +324,18 @@ fn link<'a>(document: &Document<'a>, at: usize) -> Option<Cow<'a, [u8]>> {
         return text(document, at);
     }
     unique(document, at)?;
-    let sys = document.member(at, b"sys");
-    let holder = sys.unwrap_or(at);
-    unique(document, holder)?;
-    let (name, others) = if sys.is_some() { ("id", ["urn", "uid"]) } else { ("uid", ["urn", "id"]) };
-    if others.iter().any(|other| document.member(holder, other.as_bytes()).is_some()) {
-        return None;
-    }
-    if sys.is_some() && document.member(at, b"uid").is_some() {
-        return None;
-    }
-    text(document, document.member(holder, name.as_bytes())?).filter(|id| !id.is_empty())
+    let uid = document.member(at, b"uid");
+    let id = match document.member(at, b"sys") {
+        None => uid?,
+        Some(sys) => {
+            unique(document, sys)?;
+            if uid.or(document.member(sys, b"urn")).is_some() {
+                return None;
+            }
+            document.member(sys, b"id")?
+        }
+    };
+    text(document, id).filter(|id| !id.is_empty())
 }
 
 /// A text, without a NUL.
