@@ -6,10 +6,9 @@ from typing import Any
 
 from connector.devservers.broker import Broker
 from connector.simulator import Field, Simulator
-from tests.command import Workplace, following
 from tests.documents import Shell
-from tests.scripted import ONCE
-from tests.tables import Reader, Rows, differences
+from tests.operated import Operated
+from tests.tables import Rows, differences
 
 VENDOR = "contentful"
 
@@ -33,25 +32,16 @@ class Stage:
         self.broker = broker
         self.variables = {"BOOTSTRAP": broker.bootstrap, "REGISTRY": registry, "PREFIX": prefix, **(more or {})}
         self.shell = Shell(folder, self.variables)
-        self._reader = Reader(broker.client, registry, f"{prefix}.{VENDOR}.table.")
-        self._place: Workplace = following(
-            folder,
-            cms,
-            (VENDOR,),
-            bootstrap=broker.bootstrap,
-            prefix=prefix,
-            kafka=f'registry = {{ url = "{registry}" }}\npartitions = 2\n',
-            connection=f"tables = true\n{settings}",
-        )
+        lines = f"{settings}\ntables = true"
+        self._stream = Operated(folder, cms, broker, registry, prefix, vendor=VENDOR, connection=lines)
 
     def publish(self) -> None:
         """Let contentwire follow the CMS until it is current."""
-        ended = self._place.run(*ONCE)
-        assert ended.code == 0, ended.err
+        self._stream.run()
 
     def tables(self) -> Rows:
         """Return what the topics of the tables hold, once it is seen to be what the CMS delivers."""
-        found = self._reader.rows()
+        found = self._stream.reader.rows()
         assert differences(self.cms, VENDOR, found) == []
         return found
 

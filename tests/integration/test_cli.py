@@ -17,9 +17,9 @@ from connector.devservers.broker import Broker
 from connector.simulator import Fault, Simulator
 from connector.vendors import names
 from tests.command import COMMAND, Workplace, WorkplaceOf
+from tests.scripted import ONCE
 
 VENDORS = names()
-ONCE = ("run", "--until-caught-up", "--log-level", "error")
 ALL = ("--from-beginning", "--until-end", "--json")
 
 

@@ -18,9 +18,9 @@ from connector.simulator import Fault, Simulator
 from connector.vendors import names
 from tests.command import Workplace, WorkplaceOf
 from tests.consumer import consume
+from tests.scripted import ONCE
 
 VENDORS = names()
-ONCE = ("run", "--until-caught-up", "--log-level", "error")
 ALL = ("--from-beginning", "--until-end", "--json")
 
 DEEP = '{"sys": {"id": "deep", "type": "Entry"}, "fields": ' + '{"a": ' * 10_000 + "1" + "}" * 10_001

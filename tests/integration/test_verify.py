@@ -15,10 +15,10 @@ from connector.simulator import Fault, Simulator
 from connector.vendors import names
 from tests.command import Workplace, WorkplaceOf
 from tests.consumer import consume
+from tests.scripted import ONCE
 from tests.topics import produce
 
 VENDORS = names()
-ONCE = ("run", "--until-caught-up", "--log-level", "error")
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ import pytest
 from connector.devservers.broker import Broker
 from connector.simulator import Simulator
 from tests.command import Workplace, WorkplaceOf
+from tests.scripted import ONCE
 from tests.tables import Reader
 from tests.topics import produce
 
@@ -21,7 +22,6 @@ VENDORS = ("contentful", "contentstack", "weegloo")
 one_vendor = pytest.mark.parametrize(
     "vendor", [VENDORS[0], *(pytest.param(vendor, marks=pytest.mark.faults) for vendor in VENDORS[1:])]
 )
-ONCE = ("run", "--until-caught-up", "--log-level", "error")
 
 
 @pytest.fixture
